@@ -1,0 +1,32 @@
+//! The method as arithmetic: TokenSqueeze (arXiv 2511.13223), sections 3.1 to 3.3 and 4.1.2.
+//!
+//! | module | what it is | section |
+//! |---|---|---|
+//! | [`outcome`] | what became of a response when it was graded | 3.1 |
+//! | [`seed`] | seeds derived from what is drawn, and a small generator | A.1 |
+//! | [`selection`] | pass rate, depth quantile, number of positives | 3.1 |
+//! | [`pairing`] | positives times negatives, and the cap on pairs | 3.1 |
+//! | [`refinement`] | the choice among the rewrites of one step | 3.2 |
+//! | [`objective`] | DPO-L, SFT and their sum, with derivatives | 3.3 |
+//! | [`metrics`], [`auc`] | accuracy, lengths, area under accuracy against budget | 4.1.2 |
+//! | [`bootstrap`] | intervals around the metrics | |
+//!
+//! In go numbers, out come numbers. Left out on purpose: files, tensors, WebAssembly and the clock. Nothing
+//! here draws randomness that its caller did not seed, so plugins may use this crate too.
+
+pub mod auc;
+pub mod bootstrap;
+mod error;
+pub mod metrics;
+pub mod objective;
+pub mod outcome;
+pub mod pairing;
+pub mod refinement;
+pub mod seed;
+pub mod selection;
+
+pub use error::Error;
+pub use outcome::Outcome;
+
+/// The result of this crate's functions that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
