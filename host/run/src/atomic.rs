@@ -1,0 +1,175 @@
+//! Files and folders that are there whole or not at all.
+//!
+//! In go a path and what to put there. It is written beside its place as `NAME.partial`, forced to disk, and
+//! renamed: whoever finds `NAME` finds all of it, also after a crash. A leftover `NAME.partial` is
+//! overwritten next time.
+//! Left out on purpose: many writers of one path. The run folder's lock rules them out.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::{Error, Result};
+
+/// Writes a file, replacing what is there.
+///
+/// # Errors
+///
+/// [`Error::Io`]; what was there before stays.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let partial = with_suffix(path, ".partial");
+    let mut file = File::create(&partial).map_err(Error::io("create", &partial))?;
+    file.write_all(bytes).map_err(Error::io("write", &partial))?;
+    file.sync_all().map_err(Error::io("write", &partial))?;
+    fs::rename(&partial, path).map_err(Error::io("replace", path))?;
+    sync_parent(path)
+}
+
+/// Writes a value as indented JSON, with a line feed at the end.
+///
+/// # Errors
+///
+/// [`Error::Unwritable`], [`Error::Io`].
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|source| Error::Unwritable {
+        path: path.to_owned(),
+        n_records: 0,
+        source,
+    })?;
+    bytes.push(b'\n');
+    write_file(path, &bytes)
+}
+
+/// Makes a folder of what `fill` puts into the empty folder that it is given, replacing what is there.
+///
+/// A folder cannot be replaced in one move: the old one becomes `NAME.old`, the new one takes its place, the
+/// old one is deleted. A crash between the two moves leaves both beside their place, and none in it.
+///
+/// # Errors
+///
+/// Those of `fill`, and [`Error::Io`]; what was there before stays.
+pub fn write_folder<E: From<Error>>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let partial = with_suffix(path, ".partial");
+    remove_folder(&partial)?;
+    fs::create_dir_all(&partial).map_err(Error::io("create", &partial))?;
+    fill(&partial)?;
+    sync_folder(&partial)?;
+
+    let old = with_suffix(path, ".old");
+    remove_folder(&old)?;
+    if path.exists() {
+        fs::rename(path, &old).map_err(Error::io("move", path))?;
+    }
+    fs::rename(&partial, path).map_err(Error::io("create", path))?;
+    remove_folder(&old)?;
+    Ok(sync_parent(path)?)
+}
+
+/// `NAME` with a suffix, in the same folder.
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn remove_folder(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("delete", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Forces every file of a folder to disk, and the names that lead to it.
+fn sync_folder(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
+        let path = entry.map_err(Error::io("read", folder))?.path();
+        if path.is_dir() {
+            sync_folder(&path)?;
+        } else {
+            // Windows syncs only what is open for writing.
+            let file = File::options().write(true).open(&path).map_err(Error::io("write", &path))?;
+            file.sync_all().map_err(Error::io("write", &path))?;
+        }
+    }
+    sync_names(folder)
+}
+
+fn sync_parent(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => sync_names(parent),
+        _ => sync_names(Path::new(".")),
+    }
+}
+
+/// Forces a folder's list of names to disk, where the system has such a thing.
+fn sync_names(folder: &Path) -> Result<()> {
+    if cfg!(unix) {
+        let names = File::open(folder).map_err(Error::io("read", folder))?;
+        names.sync_all().map_err(Error::io("write", folder))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_leaves_nothing_beside_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("report.json");
+        fs::write(temp.path().join("report.json.partial"), "torn").unwrap();
+        write_file(&path, b"one").unwrap();
+        write_json(&path, &[1, 2]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "[\n  1,\n  2\n]\n");
+        assert_eq!(names(temp.path()), ["report.json"]);
+    }
+
+    #[test]
+    fn a_folder_is_replaced_whole() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("model");
+        for (file, text) in [("a", "1"), ("b", "2")] {
+            write_folder(&path, |folder| {
+                fs::write(folder.join(file), text).map_err(Error::io("write", folder))
+            })
+            .unwrap();
+        }
+        assert_eq!(names(temp.path()), ["model"]);
+        assert_eq!(names(&path), ["b"]);
+    }
+
+    #[test]
+    fn a_folder_that_could_not_be_filled_leaves_the_old_one() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("model");
+        write_folder(&path, |folder| fs::write(folder.join("a"), "1").map_err(Error::io("write", folder)))
+            .unwrap();
+        let failed = write_folder(&path, |folder| {
+            fs::write(folder.join("b"), "2").map_err(Error::io("write", folder))?;
+            Err(Error::NoProblems { source_name: "test".to_owned() })
+        });
+        assert!(failed.is_err());
+        assert_eq!(names(&path), ["a"]);
+        // The next attempt begins with an empty folder.
+        write_folder(&path, |folder| {
+            assert!(names(folder).is_empty());
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+        assert!(names(&path).is_empty());
+    }
+}

@@ -1,0 +1,208 @@
+//! Everything that can go wrong in a run folder, one variant per cause.
+//!
+//! The message says what and where; [`Error::hint`] says what to do. Left out on purpose: recovery. The one
+//! repair that is safe, cutting off a torn last line, is no error.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::manifest::Difference;
+
+/// Why a run folder or a problem set could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`, `create`, …
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Its reason.
+        source: io::Error,
+    },
+
+    /// A record could not be appended; the journal is as it was before.
+    #[error("cannot append to {}, which keeps its {n_records} records", path.display())]
+    Append {
+        /// The journal.
+        path: PathBuf,
+        /// Whole records in it.
+        n_records: u64,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+
+    /// A record that could not be read back, most often because a number in it is infinite or not a number.
+    #[error("record {n_records} of {} cannot be written as JSON", path.display())]
+    Unwritable {
+        /// The journal or file.
+        path: PathBuf,
+        /// Records before this one.
+        n_records: u64,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+
+    /// A line that is no record of the expected kind.
+    #[error("{}:{line}: not a record of this kind", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+
+    /// Another process writes this run folder.
+    #[error("run folder {} is in use{}", path.display(), by_process(*pid))]
+    Locked {
+        /// The run folder.
+        path: PathBuf,
+        /// The process that holds it, where it could be read.
+        pid: Option<u32>,
+    },
+
+    /// A folder with files in it and no manifest.
+    #[error("{} is not empty and not a run folder", path.display())]
+    NotARunFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A manifest of another format.
+    #[error("{} has format {found}, and this version reads format {expected}", path.display())]
+    Format {
+        /// The manifest.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+        /// The format that this version writes.
+        expected: u32,
+    },
+
+    /// The run in the folder was made from something else.
+    #[error("run folder {} belongs to another run: {}", path.display(), list(differences))]
+    NotResumable {
+        /// The run folder.
+        path: PathBuf,
+        /// Every field that stops the run from going on.
+        differences: Vec<Difference>,
+    },
+
+    /// An artefact is not what its finished stage left.
+    #[error("{} was changed after stage `{stage}` finished", path.display())]
+    ArtefactChanged {
+        /// The artefact.
+        path: PathBuf,
+        /// Its stage.
+        stage: String,
+    },
+
+    /// A problem set without problems.
+    #[error("{source_name} holds no problem")]
+    NoProblems {
+        /// The problem set.
+        source_name: String,
+    },
+
+    /// A line of a problem set that is no problem.
+    #[error("{source_name}:{line}: {fault}")]
+    Problem {
+        /// The problem set.
+        source_name: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        fault: ProblemFault,
+    },
+}
+
+/// What is wrong with one line of a problem set.
+#[derive(Debug, thiserror::Error)]
+pub enum ProblemFault {
+    /// Bytes that are no text.
+    #[error("not UTF-8 at byte {byte} of the line")]
+    NotUtf8 {
+        /// The first byte at fault, from 0.
+        byte: usize,
+    },
+    /// Text that is no JSON object.
+    #[error("not a JSON object: {0}")]
+    NotJson(serde_json::Error),
+    /// A field that every problem has.
+    #[error("no field `{field}` (nor {aliases})")]
+    MissingField {
+        /// The field's name.
+        field: &'static str,
+        /// The other names it may have.
+        aliases: String,
+    },
+    /// A field with a value that it cannot have.
+    #[error("field `{name}` must be {expected}")]
+    WrongKind {
+        /// The field, as the line names it.
+        name: String,
+        /// What it should hold.
+        expected: &'static str,
+    },
+    /// Two problems with one identifier.
+    #[error("problem `{id}` is already on line {first_line}")]
+    DuplicateId {
+        /// The identifier.
+        id: String,
+        /// The line that has it first, from 1.
+        first_line: usize,
+    },
+}
+
+impl Error {
+    /// An [`Error::Io`], for `map_err`.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// What to do about it, as one sentence.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Io { source, .. } | Self::Append { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::WriteZero => {
+                    "free some space on that disk and start the same command again; it goes on from here"
+                }
+                io::ErrorKind::PermissionDenied => "check who owns the folder and whether it may be written",
+                io::ErrorKind::NotFound => "check the path",
+                _ => "start the same command again once the disk is in order; it goes on from here",
+            },
+            Self::Unwritable { .. } => {
+                "a number in the record is infinite or not a number: training that diverges needs a lower \
+                 learning rate"
+            }
+            Self::Malformed { .. } => {
+                "the file was edited, or another version wrote it: restore it; a journal's line can also be \
+                 deleted, and is then computed again"
+            }
+            Self::Locked { .. } => "wait for the other process, or choose another run folder",
+            Self::NotARunFolder { .. } => "choose a new or an empty folder",
+            Self::Format { .. } => "go on with the version that wrote it, or choose another run folder",
+            Self::NotResumable { .. } => {
+                "choose another run folder, or restore what the run was started with"
+            }
+            Self::ArtefactChanged { .. } => "restore the file, or choose another run folder",
+            Self::NoProblems { .. } => "a problem set has one JSON object per line",
+            Self::Problem { .. } => {
+                "a problem is a JSON object with `id`, `prompt` and `reference` on one line"
+            }
+        }
+    }
+}
+
+fn by_process(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" by process {pid}"))
+}
+
+fn list(differences: &[Difference]) -> String {
+    let texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
+    texts.join("; ")
+}
