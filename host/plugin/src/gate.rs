@@ -1,0 +1,65 @@
+//! How many calls run at once, over all plugins of one host.
+//!
+//! In: threads that want to call. Out: at most `max_parallel` of them get a [`Permit`] at a time, the others
+//! wait; so instances never outgrow the pool of memories that they start in.
+//!
+//! Left out on purpose: fairness. Calls are short, and no result depends on their order.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// Counts the calls that may still start.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// Leave to run one call; gives itself back when dropped.
+#[derive(Debug)]
+pub(crate) struct Permit<'a>(&'a Gate);
+
+impl Gate {
+    /// A gate for `max_parallel` calls; at least one.
+    pub(crate) fn new(max_parallel: usize) -> Self {
+        Self { free: Mutex::new(max_parallel.max(1)), freed: Condvar::new() }
+    }
+
+    /// Waits until a call may start.
+    pub(crate) fn enter(&self) -> Permit<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
+        *free -= 1;
+        Permit(self)
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn no_more_than_max_parallel_are_inside() {
+        let (gate, inside, most) = (Gate::new(2), AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let _permit = gate.enter();
+                        most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        std::thread::yield_now();
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        assert!(most.load(Ordering::SeqCst) <= 2);
+    }
+}

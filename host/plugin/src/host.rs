@@ -1,0 +1,171 @@
+//! The plugin host: one engine, and the way from bytes to a [`Plugin`].
+//!
+//! In: [`HostOptions`], then a [`PluginSource`]. Out: a plugin that was recognised, compiled (or found compiled),
+//! checked for its imports, versions, roles and types, started once and asked to describe itself. Each step
+//! fails with a variant of its own, and nothing of the plugin runs before the step before last.
+//!
+//! Left out on purpose: a registry. Which plugin does what is the recipe's to say.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, HasSelf, Linker};
+
+use crate::bindings::exports::ts_host::plugin::plugin as guest;
+use crate::bindings::ts_host::plugin::log as wit_log;
+use crate::cache::Cache;
+use crate::call_error::{CallError, CallErrorKind};
+use crate::contract;
+use crate::description::{self, Description};
+use crate::engine;
+use crate::gate::Gate;
+use crate::instance::{Ready, State, call_failed, metered};
+use crate::limits::Limits;
+use crate::load_error::LoadError;
+use crate::log::{LogBuffer, LogSink};
+use crate::plugin::{Identity, Plugin, PluginInner};
+use crate::pool::Isolation;
+use crate::role::Role;
+use crate::source::{PluginSource, sha256_hex};
+use crate::text;
+
+/// How a host treats its plugins.
+#[derive(Clone)]
+pub struct HostOptions {
+    /// Where to keep compiled plugins; `None` compiles at every start. Compiled code runs as it stands, so
+    /// the directory must be writable by its owner only; it is made where it is missing.
+    pub cache_dir: Option<PathBuf>,
+    /// What a plugin may use.
+    pub limits: Limits,
+    /// What an instance may see.
+    pub isolation: Isolation,
+    /// Who hears what plugins log.
+    pub log: Option<LogSink>,
+    /// Most calls at once, over all plugins of this host; more wait. 0 counts as 1.
+    pub max_parallel: usize,
+}
+
+impl Default for HostOptions {
+    /// No cache, default limits, a fresh instance per call, no log, one call per processor.
+    fn default() -> Self {
+        Self {
+            cache_dir: None,
+            limits: Limits::default(),
+            isolation: Isolation::default(),
+            log: None,
+            max_parallel: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+/// Loads plugins. Cheap to clone; clones share the engine, the cache and the gate.
+#[derive(Clone)]
+pub struct PluginHost {
+    inner: Arc<HostInner>,
+}
+
+pub(crate) struct HostInner {
+    engine: Engine,
+    linker: Linker<State>,
+    cache: Option<Cache>,
+    limits: Limits,
+    pub(crate) isolation: Isolation,
+    pub(crate) log: Option<LogSink>,
+    pub(crate) max_parallel: usize,
+    pub(crate) gate: Gate,
+}
+
+impl PluginHost {
+    /// Starts a host.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Limit`], [`LoadError::CacheDirectory`] or [`LoadError::Engine`].
+    pub fn new(options: HostOptions) -> Result<Self, LoadError> {
+        let HostOptions { cache_dir, limits, isolation, log, max_parallel } = options;
+        limits.check()?;
+        let max_parallel = max_parallel.max(1);
+        let engine = engine::start(&limits, max_parallel)?;
+        let mut linker = Linker::new(&engine);
+        wit_log::add_to_linker::<State, HasSelf<LogBuffer>>(&mut linker, |state| &mut state.log)
+            .map_err(|error| LoadError::Engine { reason: format!("{error:#}") })?;
+        let cache = cache_dir.map(Cache::open).transpose()?;
+        let gate = Gate::new(max_parallel);
+        Ok(Self {
+            inner: Arc::new(HostInner { engine, linker, cache, limits, isolation, log, max_parallel, gate }),
+        })
+    }
+
+    /// Loads a plugin and starts it once to learn what it is.
+    ///
+    /// # Errors
+    ///
+    /// Every variant of [`LoadError`] but those about limits, the cache, roles and settings.
+    pub fn load(&self, source: PluginSource) -> Result<Plugin, LoadError> {
+        let host = &self.inner;
+        let origin = source.origin();
+        let bytes = source.read(host.limits.component_bytes)?;
+        let sha256 = sha256_hex(&bytes);
+        let component = host.compile(&bytes, &sha256, &origin)?;
+        contract::check_imports(&host.engine, &component, &origin)?;
+        let roles = contract::roles(&host.engine, &component, &origin)?;
+        let ready = host.link(&component, &origin)?;
+        let description = host.describe(&ready, &roles, &origin)?;
+        let identity = Identity {
+            name: description.name.clone(),
+            version: description.version.clone(),
+            sha256,
+            origin,
+            bytes: bytes.len() as u64,
+        };
+        Ok(Plugin::new(PluginInner { host: Arc::clone(host), ready, identity, roles, description }))
+    }
+}
+
+impl HostInner {
+    fn compile(&self, bytes: &[u8], sha256: &str, origin: &str) -> Result<Component, LoadError> {
+        let compiled = match &self.cache {
+            Some(cache) => cache.component(&self.engine, bytes, sha256),
+            None => Component::from_binary(&self.engine, bytes),
+        };
+        compiled.map_err(|error| LoadError::Invalid {
+            origin: origin.into(),
+            reason: text::sentence(&format!("{error:#}")),
+        })
+    }
+
+    fn link(&self, component: &Component, origin: &str) -> Result<Ready, LoadError> {
+        let pre =
+            self.linker.instantiate_pre(component).map_err(|error| wrong_type(origin, "log", &error))?;
+        let plugin = guest::GuestIndices::new(&pre).map_err(|error| wrong_type(origin, "plugin", &error))?;
+        Ok(Ready { pre, plugin, limits: self.limits.clone() })
+    }
+
+    /// Starts a first instance, compares the types of its roles, and asks it to describe itself.
+    fn describe(&self, ready: &Ready, roles: &[Role], origin: &str) -> Result<Description, LoadError> {
+        let failed = |function, kind, fuel| LoadError::Start {
+            origin: origin.into(),
+            source: Box::new(CallError { plugin: origin.into(), function, problem: None, kind, fuel }),
+        };
+        let _permit = self.gate.enter();
+        let mut started = ready.start().map_err(|kind| failed("instantiate", kind, None))?;
+        for role in roles {
+            role.check(&ready.pre, &mut started.store, &started.instance)
+                .map_err(|error| wrong_type(origin, role.interface(), &error))?;
+        }
+        let described = metered(&mut started.store, &ready.limits, |store| {
+            started.plugin.call_describe(&mut *store).map_err(|error| call_failed(&error, store))
+        });
+        started.store.data_mut().log.deliver(origin, self.log.as_ref());
+        let description = described
+            .outcome
+            .map_err(|kind: CallErrorKind| failed("describe", kind, Some(described.fuel)))?;
+        description::check(description)
+            .map_err(|reason| LoadError::BadDescription { origin: origin.into(), reason })
+    }
+}
+
+fn wrong_type(origin: &str, interface: &'static str, error: &wasmtime::Error) -> LoadError {
+    LoadError::WrongType { origin: origin.into(), interface, reason: text::sentence(&format!("{error:#}")) }
+}

@@ -1,0 +1,136 @@
+//! One running instance, and one call into it under limits.
+//!
+//! In: a component that is ready to start, and a closure that calls one of its functions. Out: the closure's
+//! result or the [`CallErrorKind`], the fuel used and the time taken. Fuel and the deadline are set anew for every
+//! call; starting an instance counts as one.
+//!
+//! Left out on purpose: deciding how long an instance lives. That is `pool.rs`.
+
+use std::time::{Duration, Instant};
+
+use wasmtime::component::{Instance, InstancePre};
+use wasmtime::{Store, Trap, WasmBacktrace};
+
+use crate::bindings::exports::ts_host::plugin::plugin as guest;
+use crate::call_error::CallErrorKind;
+use crate::limits::{Limiter, Limits};
+use crate::log::LogBuffer;
+use crate::{engine, text};
+
+/// What the host keeps for one instance.
+pub(crate) struct State {
+    pub(crate) limiter: Limiter,
+    pub(crate) log: LogBuffer,
+}
+
+/// A component that is compiled, linked and checked.
+pub(crate) struct Ready {
+    pub(crate) pre: InstancePre<State>,
+    pub(crate) plugin: guest::GuestIndices,
+    pub(crate) limits: Limits,
+}
+
+/// A running instance, not yet configured.
+pub(crate) struct Started {
+    pub(crate) store: Store<State>,
+    pub(crate) instance: Instance,
+    pub(crate) plugin: guest::Guest,
+}
+
+/// What a call came to.
+pub(crate) struct Metered<T> {
+    pub(crate) outcome: Result<T, CallErrorKind>,
+    /// Fuel used, units.
+    pub(crate) fuel: u64,
+    pub(crate) elapsed: Duration,
+}
+
+impl Ready {
+    /// Starts a fresh instance.
+    pub(crate) fn start(&self) -> Result<Started, CallErrorKind> {
+        let state = State {
+            limiter: Limiter::new(&self.limits),
+            log: LogBuffer::new(self.limits.log_bytes_per_call),
+        };
+        let mut store = Store::new(self.pre.engine(), state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(self.limits.return_bytes);
+        let started = metered(&mut store, &self.limits, |store| {
+            // An error that is no trap is the host's here: no slot, no memory from the system.
+            let instance = self.pre.instantiate(&mut *store).map_err(|e| explain(&e, store, unavailable))?;
+            let plugin =
+                self.plugin.load(&mut *store, &instance).map_err(|e| explain(&e, store, unavailable))?;
+            Ok((instance, plugin))
+        });
+        let (instance, plugin) = started.outcome?;
+        Ok(Started { store, instance, plugin })
+    }
+}
+
+/// Runs one call with its fuel and its deadline.
+pub(crate) fn metered<T>(
+    store: &mut Store<State>,
+    limits: &Limits,
+    run: impl FnOnce(&mut Store<State>) -> Result<T, CallErrorKind>,
+) -> Metered<T> {
+    let began = Instant::now();
+    store.data_mut().limiter.start_call();
+    store.data_mut().log.start_call();
+    store.set_epoch_deadline(engine::epochs(limits.wall_ms_per_call));
+    let outcome = match store.set_fuel(limits.fuel_per_call) {
+        Ok(()) => run(store),
+        Err(error) => Err(unavailable(error.to_string())),
+    };
+    let left = store.get_fuel().unwrap_or(0);
+    Metered { outcome, fuel: limits.fuel_per_call.saturating_sub(left), elapsed: began.elapsed() }
+}
+
+/// The cause of a failed call of a guest's function: anything but a trap is an answer that could not be read.
+pub(crate) fn call_failed(error: &wasmtime::Error, store: &Store<State>) -> CallErrorKind {
+    explain(error, store, CallErrorKind::BadOutput)
+}
+
+/// The cause of an error from wasmtime; `otherwise` names what is neither a trap nor an exceeded limit.
+fn explain(
+    error: &wasmtime::Error,
+    store: &Store<State>,
+    otherwise: fn(String) -> CallErrorKind,
+) -> CallErrorKind {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => CallErrorKind::OutOfFuel,
+        Some(Trap::Interrupt) => CallErrorKind::OverTime,
+        // A guest that is refused memory usually crashes of it: that cause is the one to report.
+        _ if store.data().limiter.refused() => CallErrorKind::OutOfMemory,
+        Some(Trap::StackOverflow) => CallErrorKind::StackOverflow,
+        Some(trap) => CallErrorKind::Trapped(describe_trap(*trap, error, store)),
+        None if is_too_large(error) => CallErrorKind::OutputTooLarge,
+        None => otherwise(text::sentence(&error.root_cause().to_string())),
+    }
+}
+
+fn unavailable(reason: String) -> CallErrorKind {
+    CallErrorKind::Unavailable(reason)
+}
+
+/// Whether a guest handed over more than the store's hostcall fuel allows.
+///
+/// wasmtime keeps that error's type to itself, so this is the one place where a text decides; the test
+/// `too_much_output` in `tests/hostile.rs` fails if the text changes.
+fn is_too_large(error: &wasmtime::Error) -> bool {
+    error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
+}
+
+/// The trap, the innermost named functions, and the last error that the guest logged: its panic message.
+fn describe_trap(trap: Trap, error: &wasmtime::Error, store: &Store<State>) -> String {
+    let trap = trap.to_string();
+    let mut out = trap.strip_prefix("wasm trap: ").unwrap_or(&trap).to_string();
+    let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
+    let names: Vec<_> = frames.iter().filter_map(|frame| frame.func_name()).take(3).collect();
+    if !names.is_empty() {
+        out.push_str(&format!(" in {}", names.join(" < ")));
+    }
+    if let Some(message) = store.data().log.last_error() {
+        out.push_str(&format!(" ({message})"));
+    }
+    text::sentence(&out)
+}

@@ -1,0 +1,137 @@
+//! A loaded plugin: who it is, which roles it has, and a handle for each.
+//!
+//! In: a component that passed every check in `contract.rs`. Out: its [`Identity`] and [`Description`], and handles
+//! that call one role with one set of settings. A plugin is an `Arc`: cloning it is cheap, and a handle
+//! keeps it alive.
+//!
+//! Left out on purpose: unloading. A plugin goes when its last handle does.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::description::Description;
+use crate::gate::Gate;
+use crate::host::HostInner;
+use crate::instance::Ready;
+use crate::load_error::LoadError;
+use crate::log::LogSink;
+use crate::pool::{Isolation, Pool};
+use crate::role::Role;
+use crate::{LengthFunction, SelectionPolicy, StepSplitter, Verifier};
+
+/// Who a plugin is: what a run writes down to say which code graded it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    /// The plugin's name, as it says itself.
+    pub name: String,
+    /// Its version, as it says itself.
+    pub version: String,
+    /// SHA-256 of the component, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Where it was loaded from: a path, or `embedded:NAME`.
+    pub origin: String,
+    /// Size of the component, bytes.
+    pub bytes: u64,
+}
+
+/// A loaded plugin. Cheap to clone.
+#[derive(Clone)]
+pub struct Plugin {
+    inner: Arc<PluginInner>,
+}
+
+pub(crate) struct PluginInner {
+    pub(crate) host: Arc<HostInner>,
+    pub(crate) ready: Ready,
+    pub(crate) identity: Identity,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) description: Description,
+}
+
+impl Plugin {
+    pub(crate) fn new(inner: PluginInner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Who it is.
+    pub fn identity(&self) -> &Identity {
+        &self.inner.identity
+    }
+
+    /// What it can do; never empty.
+    pub fn roles(&self) -> &[Role] {
+        &self.inner.roles
+    }
+
+    /// What it says of itself, settings included.
+    pub fn description(&self) -> &Description {
+        &self.inner.description
+    }
+
+    /// A handle on its verifier, configured with `settings` and the defaults of those not named, under the host's
+    /// isolation.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::WrongRole`], [`LoadError::UnknownSetting`], [`LoadError::WrongSetting`],
+    /// [`LoadError::SettingsRefused`], or [`LoadError::Start`] where `configure` fails otherwise.
+    pub fn verifier(&self, settings: &Map<String, Value>) -> Result<Verifier, LoadError> {
+        Pool::open(self, settings, self.inner.host.isolation).map(Verifier::new)
+    }
+
+    /// A handle on its step splitter. Its instances are always [`Isolation::Reused`]: the host calls it once per
+    /// sampled token.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::verifier`].
+    pub fn step_splitter(&self, settings: &Map<String, Value>) -> Result<StepSplitter, LoadError> {
+        Pool::open(self, settings, Isolation::Reused).map(StepSplitter::new)
+    }
+
+    /// A handle on its selection policy, under the host's isolation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::verifier`].
+    pub fn selection_policy(&self, settings: &Map<String, Value>) -> Result<SelectionPolicy, LoadError> {
+        Pool::open(self, settings, self.inner.host.isolation).map(SelectionPolicy::new)
+    }
+
+    /// A handle on its length function, under the host's isolation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::verifier`].
+    pub fn length_function(&self, settings: &Map<String, Value>) -> Result<LengthFunction, LoadError> {
+        Pool::open(self, settings, self.inner.host.isolation).map(LengthFunction::new)
+    }
+
+    pub(crate) fn ready(&self) -> &Ready {
+        &self.inner.ready
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.inner.host.gate
+    }
+
+    pub(crate) fn max_parallel(&self) -> usize {
+        self.inner.host.max_parallel
+    }
+
+    pub(crate) fn log_sink(&self) -> Option<&LogSink> {
+        self.inner.host.log.as_ref()
+    }
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin")
+            .field("identity", self.identity())
+            .field("roles", &self.roles())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,239 @@
+//! How long an instance lives: the calls of one role of one configured plugin, from any number of threads.
+//!
+//! In: a plugin, settings, an [`Isolation`]. Out: answers. An instance serves one call at a time; one that failed
+//! is dropped. A call that fails on a used instance is made again on a fresh one, and that result counts: so
+//! whether a call fails depends on the call, never on the calls before it. (Over-time is the exception, since
+//! no second try would be more certain.)
+//!
+//! Left out on purpose: what the functions mean. Callers hand in the call and the check of its answer.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use wasmtime::Store;
+
+use crate::call_error::{CallError, CallErrorKind};
+use crate::instance::{Metered, State, call_failed, metered};
+use crate::load_error::LoadError;
+use crate::plugin::Plugin;
+use crate::role::RoleGuest;
+use crate::settings::{self, Settings};
+use crate::text;
+
+/// What one instance may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// A fresh instance for every call: nothing is carried over, and fuel is equal on every run.
+    #[default]
+    PerCall,
+    /// An instance sees the calls about one problem only.
+    PerProblem,
+    /// An instance is used until it fails: the fastest.
+    Reused,
+}
+
+/// An answer, and what it cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call<T> {
+    /// The answer.
+    pub value: T,
+    /// Fuel used, units.
+    pub fuel: u64,
+    /// Time in the plugin, without the time spent waiting for a turn and starting an instance.
+    pub elapsed: Duration,
+}
+
+/// Instances of one configured plugin in one role.
+pub(crate) struct Pool<G: RoleGuest> {
+    plugin: Plugin,
+    indices: G::Indices,
+    settings: Settings,
+    isolation: Isolation,
+    idle: Mutex<Vec<Configured<G>>>,
+}
+
+/// An instance that is ready for a call.
+struct Configured<G> {
+    store: Store<State>,
+    guest: G,
+    used: bool,
+    /// The problem it has served; kept under [`Isolation::PerProblem`] only.
+    problem: String,
+}
+
+impl<G: RoleGuest> Pool<G> {
+    /// Checks the role and the settings, and configures a first instance to have its errors early.
+    pub(crate) fn open(
+        plugin: &Plugin,
+        given: &Map<String, Value>,
+        isolation: Isolation,
+    ) -> Result<Self, LoadError> {
+        let description = plugin.description();
+        if !plugin.roles().contains(&G::ROLE) {
+            return Err(LoadError::WrongRole {
+                plugin: description.name.clone(),
+                wanted: G::ROLE,
+                roles: plugin.roles().to_vec(),
+            });
+        }
+        let wrong_type = |error: wasmtime::Error| LoadError::WrongType {
+            origin: plugin.identity().origin.clone(),
+            interface: G::ROLE.interface(),
+            reason: text::sentence(&format!("{error:#}")),
+        };
+        let pool = Self {
+            plugin: plugin.clone(),
+            indices: G::indices(&plugin.ready().pre).map_err(wrong_type)?,
+            settings: settings::resolve(description, given)?,
+            isolation,
+            idle: Mutex::new(Vec::new()),
+        };
+        let first = pool.configure(None).map_err(|source| match source {
+            CallError { kind: CallErrorKind::Refused(reason), .. } => {
+                LoadError::SettingsRefused { plugin: description.name.clone(), reason }
+            }
+            source => LoadError::Start { origin: plugin.identity().origin.clone(), source: Box::new(source) },
+        })?;
+        pool.idle().push(first);
+        Ok(pool)
+    }
+
+    /// The plugin behind this handle.
+    pub(crate) fn plugin(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    /// Every setting, with its value.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Calls `function` about `problem`: `run` calls the guest, `check` makes its answer ours or says what is wrong
+    /// with it.
+    pub(crate) fn call<R, T>(
+        &self,
+        function: &'static str,
+        problem: &str,
+        run: impl Fn(&G, &mut Store<State>) -> wasmtime::Result<Result<R, String>>,
+        check: impl Fn(R) -> Result<T, String>,
+    ) -> Result<Call<T>, CallError> {
+        let _permit = self.plugin.gate().enter();
+        let mut instance = match self.take(problem) {
+            Some(idle) => idle,
+            None => self.configure(Some(problem))?,
+        };
+        let mut result = self.attempt(&mut instance, &run, &check);
+        if instance.used && result.outcome.as_ref().is_err_and(depends_on_instance) {
+            instance = self.configure(Some(problem))?;
+            result = self.attempt(&mut instance, &run, &check);
+        }
+        instance.store.data_mut().log.deliver(&self.plugin.identity().name, self.plugin.log_sink());
+        let Metered { outcome, fuel, elapsed } = result;
+        if matches!(outcome, Ok(_) | Err(CallErrorKind::Refused(_))) {
+            self.put_back(instance, problem);
+        }
+        match outcome {
+            Ok(value) => Ok(Call { value, fuel, elapsed }),
+            Err(kind) => Err(self.error(function, Some(problem), kind, Some(fuel))),
+        }
+    }
+
+    fn attempt<R, T>(
+        &self,
+        instance: &mut Configured<G>,
+        run: &impl Fn(&G, &mut Store<State>) -> wasmtime::Result<Result<R, String>>,
+        check: &impl Fn(R) -> Result<T, String>,
+    ) -> Metered<T> {
+        let guest = &instance.guest;
+        metered(&mut instance.store, &self.plugin.ready().limits, |store| {
+            match run(guest, store).map_err(|error| call_failed(&error, store))? {
+                Ok(answer) => check(answer).map_err(CallErrorKind::BadOutput),
+                Err(reason) => Err(CallErrorKind::Refused(text::sentence(&reason))),
+            }
+        })
+    }
+
+    /// A fresh instance with this pool's settings.
+    fn configure(&self, problem: Option<&str>) -> Result<Configured<G>, CallError> {
+        let ready = self.plugin.ready();
+        let started = ready.start().map_err(|kind| self.error("instantiate", problem, kind, None))?;
+        let (mut store, instance, plugin) = (started.store, started.instance, started.plugin);
+        let settings = settings::lower(&self.settings);
+        let configured = metered(&mut store, &ready.limits, |store| {
+            let answer =
+                plugin.call_configure(&mut *store, &settings).map_err(|error| call_failed(&error, store))?;
+            answer.map_err(|reason| CallErrorKind::Refused(text::sentence(&reason)))?;
+            G::load(&self.indices, store, &instance).map_err(|error| call_failed(&error, store))
+        });
+        // What it says of its settings is heard once, not for every instance; what it says of a failure, always.
+        if problem.is_none() || configured.outcome.is_err() {
+            store.data_mut().log.deliver(&self.plugin.identity().name, self.plugin.log_sink());
+        }
+        let guest = configured
+            .outcome
+            .map_err(|kind| self.error("configure", problem, kind, Some(configured.fuel)))?;
+        Ok(Configured { store, guest, used: false, problem: String::new() })
+    }
+
+    /// An idle instance that may serve this problem.
+    fn take(&self, problem: &str) -> Option<Configured<G>> {
+        let mut idle = self.idle();
+        let fits = |instance: &Configured<G>| match self.isolation {
+            Isolation::PerCall => !instance.used,
+            Isolation::PerProblem => !instance.used || instance.problem == problem,
+            Isolation::Reused => true,
+        };
+        let position = idle.iter().rposition(fits)?;
+        Some(idle.remove(position))
+    }
+
+    /// Keeps an instance for the next call, if the isolation allows one; the longest idle makes room.
+    fn put_back(&self, mut instance: Configured<G>, problem: &str) {
+        match self.isolation {
+            Isolation::PerCall => return,
+            Isolation::PerProblem if !instance.used => instance.problem = problem.into(),
+            _ => {}
+        }
+        instance.used = true;
+        let mut idle = self.idle();
+        let oldest = (idle.len() >= self.plugin.max_parallel()).then(|| idle.remove(0));
+        idle.push(instance);
+        drop(idle);
+        drop(oldest); // clearing its memory needs no lock
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Configured<G>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn error(
+        &self,
+        function: &'static str,
+        problem: Option<&str>,
+        kind: CallErrorKind,
+        fuel: Option<u64>,
+    ) -> CallError {
+        let plugin = self.plugin.identity().name.clone();
+        CallError { plugin, function, problem: problem.map(String::from), kind, fuel }
+    }
+}
+
+/// Whether the same call could end otherwise on a fresh instance.
+fn depends_on_instance(kind: &CallErrorKind) -> bool {
+    !matches!(kind, CallErrorKind::Refused(_) | CallErrorKind::OverTime)
+}
+
+impl<G: RoleGuest> fmt::Debug for Pool<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("plugin", &self.plugin.identity().name)
+            .field("role", &G::ROLE)
+            .field("settings", &self.settings)
+            .field("isolation", &self.isolation)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+//! The verifier role: grades one response. TokenSqueeze, section 3.1: only responses graded correct can become
+//! positives, so everything downstream rests on this answer.
+//!
+//! In: a [`Problem`] and a response. Out: a [`Grade`] whose score is between 0 and 1 and whose answer span lies in
+//! the response on character boundaries; or a [`CallError`], which is never a verdict.
+//!
+//! Left out on purpose: agreement of score and verdict. A verifier may give partial credit to an incorrect answer.
+
+use std::ops::Range;
+
+use crate::bindings::exports::ts_host::plugin::verifier as guest;
+use crate::call_error::CallError;
+use crate::plugin::Plugin;
+use crate::pool::{Call, Pool};
+use crate::settings::Settings;
+use crate::{span, text};
+
+/// A problem, as its line in the problem set has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Problem {
+    /// Its identifier, unique in the problem set.
+    pub id: String,
+    /// The question, without the chat template around it.
+    pub prompt: String,
+    /// The reference answer, in the form that the verifier documents.
+    pub reference: String,
+    /// Every further field of the line: name, and value (a text as it stands, anything else as JSON).
+    pub metadata: Vec<(String, String)>,
+}
+
+/// The four outcomes that a verifier tells apart. The fifth, "the grader failed", is a [`CallError`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The response's answer is the reference answer.
+    Correct,
+    /// The response has an answer, and it is another one.
+    Incorrect,
+    /// The response has no answer.
+    NoAnswer,
+    /// The reference could not be understood; the text says why.
+    BadReference(String),
+}
+
+/// The grade of one response.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grade {
+    /// The outcome.
+    pub verdict: Verdict,
+    /// Between 0 (wrong) and 1 (right).
+    pub score: f64,
+    /// Bytes of the response where the judged answer stands.
+    pub answer: Option<Range<usize>>,
+    /// How the verdict came about; may be empty. At most about 2,000 bytes, without control characters.
+    pub note: String,
+}
+
+/// A configured verifier, usable from many threads.
+#[derive(Debug)]
+pub struct Verifier {
+    pool: Pool<guest::Guest>,
+}
+
+impl Verifier {
+    pub(crate) fn new(pool: Pool<guest::Guest>) -> Self {
+        Self { pool }
+    }
+
+    /// The plugin behind it.
+    pub fn plugin(&self) -> &Plugin {
+        self.pool.plugin()
+    }
+
+    /// Every setting that it was configured with, in the plugin's order.
+    pub fn settings(&self) -> &Settings {
+        self.pool.settings()
+    }
+
+    /// Grades one response: the model's text after the prompt, reasoning included.
+    ///
+    /// # Errors
+    ///
+    /// A [`CallError`] with the problem's identifier; see [`crate::CallErrorKind`] for the causes.
+    pub fn grade(&self, problem: &Problem, response: &str) -> Result<Call<Grade>, CallError> {
+        let metadata: Vec<(&str, &str)> =
+            problem.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let lowered = || guest::Problem {
+            id: &problem.id,
+            prompt: &problem.prompt,
+            reference: &problem.reference,
+            metadata: &metadata,
+        };
+        self.pool.call(
+            "grade",
+            &problem.id,
+            |guest, store| guest.call_grade(store, lowered(), response),
+            |grade| check(grade, response),
+        )
+    }
+}
+
+fn check(grade: guest::Graded, response: &str) -> Result<Grade, String> {
+    let guest::Graded { verdict, score, answer, note } = grade;
+    if !(0.0..=1.0).contains(&score) {
+        return Err(format!("score {score} is not between 0 and 1"));
+    }
+    let verdict = match verdict {
+        guest::Verdict::Correct => Verdict::Correct,
+        guest::Verdict::Incorrect => Verdict::Incorrect,
+        guest::Verdict::NoAnswer => Verdict::NoAnswer,
+        guest::Verdict::BadReference(why) => Verdict::BadReference(text::sentence(&why)),
+    };
+    let answer = answer.map(|answer| span::range(answer, response)).transpose()?;
+    Ok(Grade { verdict, score, answer, note: text::sentence(&note) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graded(score: f64, answer: Option<(u32, u32)>) -> guest::Graded {
+        let answer = answer.map(|(start, end)| guest::Span { start, end });
+        guest::Graded { verdict: guest::Verdict::Correct, score, answer, note: "a\u{7}b".into() }
+    }
+
+    #[test]
+    fn a_grade_within_the_contract_passes_and_its_note_is_cleaned() {
+        let grade = check(graded(0.5, Some((0, 2))), "42").unwrap();
+        let note = "a\u{fffd}b".to_string();
+        assert_eq!(grade, Grade { verdict: Verdict::Correct, score: 0.5, answer: Some(0..2), note });
+    }
+
+    #[test]
+    fn scores_and_spans_out_of_range_are_refused() {
+        for score in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+            assert!(check(graded(score, None), "42").unwrap_err().contains("not between 0 and 1"), "{score}");
+        }
+        assert!(check(graded(1.0, Some((0, 3))), "42").is_err());
+        assert!(check(graded(1.0, Some((0, 1))), "é").is_err());
+    }
+}

@@ -1,0 +1,161 @@
+//! Files that are not what they should be: each is refused before it runs, with an error that names the fault.
+
+mod guests;
+
+use std::path::Path;
+
+use guests::{GOOD, component, host, load, text};
+use serde_json::{Map, json};
+use ts_plugin::{HostOptions, Isolation, Limits, LoadError, Plugin, PluginHost, PluginSource, Role};
+
+fn refused(bytes: Vec<u8>) -> LoadError {
+    load(&host(Limits::default(), Isolation::PerCall), bytes).unwrap_err()
+}
+
+/// What becomes of a good guest with one part of its text replaced.
+fn changed(from: &str, to: &str) -> Result<Plugin, LoadError> {
+    let good = text(GOOD);
+    assert!(good.contains(from), "{from}");
+    load(&host(Limits::default(), Isolation::PerCall), component(&good.replace(from, to)))
+}
+
+#[test]
+fn a_plugin_is_loaded_with_its_identity() {
+    let plugin = load(&host(Limits::default(), Isolation::PerCall), component(&text(GOOD))).unwrap();
+    assert_eq!(plugin.roles(), [Role::Verifier]);
+    let identity = plugin.identity();
+    assert_eq!((identity.name.as_str(), identity.version.as_str()), ("hostile", "0.1.0"));
+    assert_eq!(identity.origin, "embedded:test");
+    assert_eq!((identity.sha256.len(), identity.bytes), (64, component(&text(GOOD)).len() as u64));
+}
+
+#[test]
+fn a_wrong_role_says_which_roles_there_are() {
+    let plugin = load(&host(Limits::default(), Isolation::PerCall), component(&text(GOOD))).unwrap();
+    let error = plugin.step_splitter(&Map::new()).unwrap_err();
+    assert_eq!(error.to_string(), "plugin `hostile` is no step-splitter; it is a verifier");
+}
+
+#[test]
+fn an_unknown_setting_is_refused() {
+    let plugin = load(&host(Limits::default(), Isolation::PerCall), component(&text(GOOD))).unwrap();
+    let settings = Map::from_iter([("alpha".to_string(), json!(1))]);
+    let error = plugin.verifier(&settings).unwrap_err();
+    assert_eq!(error.hint().unwrap(), "it takes no settings");
+}
+
+#[test]
+fn a_cut_component_is_not_valid() {
+    let whole = component(&text(GOOD));
+    for length in [8, 9, whole.len() / 2, whole.len() - 1] {
+        let error = refused(whole[..length].to_vec());
+        assert!(
+            matches!(error, LoadError::Invalid { .. } | LoadError::NotAPlugin { .. }),
+            "{length}: {error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_core_module_is_not_a_component() {
+    let error = refused(component("(module)"));
+    assert!(
+        matches!(error, LoadError::NotAComponent { found: "a core WebAssembly module", .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn an_import_that_is_not_granted_is_named() {
+    let wasi = r#"(component (import "wasi:cli/stdout@0.2.0" (instance (export "flush" (func)))))"#;
+    let error = refused(component(wasi));
+    assert_eq!(
+        error.to_string(),
+        "plugin `embedded:test` imports `wasi:cli/stdout@0.2.0`, which no plugin is given"
+    );
+    assert!(error.hint().unwrap().contains("without WASI"));
+    let function = r#"(component (import "exec" (func)))"#;
+    assert!(matches!(refused(component(function)), LoadError::ForbiddenImport { .. }));
+}
+
+#[test]
+fn a_component_of_another_kind_is_not_a_plugin() {
+    let error = refused(component("(component)"));
+    assert!(matches!(error, LoadError::NotAPlugin { .. }), "{error:?}");
+}
+
+#[test]
+fn another_version_says_have_and_want() {
+    let error = changed("@0.1.0", "@0.2.0").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "plugin `embedded:test` has `ts-host:plugin/log` in version 0.2.0, this host wants 0.1.0"
+    );
+    let error = changed("plugin/verifier@0.1.0", "plugin/verifier@1.0.0").unwrap_err();
+    assert!(error.to_string().contains("`ts-host:plugin/verifier` in version 1.0.0"), "{error}");
+}
+
+#[test]
+fn a_compatible_version_is_taken() {
+    changed("@0.1.0", "@0.1.7").unwrap();
+}
+
+#[test]
+fn another_type_under_the_same_name_is_found_at_load() {
+    let error = changed("(field \"score\" f64)", "(field \"score\" f32)").unwrap_err();
+    assert!(matches!(error, LoadError::WrongType { interface: "verifier", .. }), "{error:?}");
+}
+
+#[test]
+fn a_missing_function_is_found_at_load() {
+    let error = changed("(export \"describe\" (func $describe))", "").unwrap_err();
+    assert!(matches!(error, LoadError::WrongType { interface: "plugin", .. }), "{error:?}");
+}
+
+#[test]
+fn a_plugin_without_a_role_is_none() {
+    let error = changed("plugin/verifier@0.1.0", "plugin/grader@0.1.0").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "component `embedded:test` is not a plugin of this host: it exports no role"
+    );
+    assert!(error.hint().unwrap().contains("`ts-host:plugin/grader@0.1.0`"));
+}
+
+#[test]
+fn a_description_that_breaks_the_contract_is_refused() {
+    let error = changed("\"hostile\"", "\"Hostile\"").unwrap_err();
+    assert!(error.to_string().contains("its name `Hostile` is not lower case"), "{error}");
+}
+
+#[test]
+fn a_plugin_that_crashes_when_described_does_not_load() {
+    let error = changed("(result i32) (i32.const 2048)", "(result i32) (unreachable)").unwrap_err();
+    assert!(matches!(&error, LoadError::Start { source, .. } if source.function == "describe"), "{error:?}");
+}
+
+#[test]
+fn a_plugin_that_wants_more_memory_than_there_is_does_not_load() {
+    let hoard = text(GOOD).replace("(memory (export \"memory\") 2)", "(memory (export \"memory\") 64)");
+    let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
+    let error = load(&host(limits, Isolation::PerCall), component(&hoard)).unwrap_err();
+    assert!(matches!(error, LoadError::Invalid { .. } | LoadError::Start { .. }), "{error:?}");
+}
+
+#[test]
+fn a_missing_file_is_not_found() {
+    let error = host(Limits::default(), Isolation::PerCall)
+        .load(PluginSource::File(Path::new("no/such/plugin.wasm").into()))
+        .unwrap_err();
+    assert_eq!(error.to_string(), "no plugin at `no/such/plugin.wasm`");
+}
+
+#[test]
+fn a_second_host_finds_the_compiled_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = HostOptions { cache_dir: Some(folder.path().join("code")), ..HostOptions::default() };
+    for _ in 0..2 {
+        load(&PluginHost::new(options.clone()).unwrap(), component(&text(GOOD))).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path().join("code")).unwrap().count(), 1);
+    }
+}
