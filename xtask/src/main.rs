@@ -1,0 +1,83 @@
+//! Chores, run as `cargo xtask CHORE`.
+//!
+//! | chore | what it does |
+//! |---|---|
+//! | `plugins` | builds every plugin crate into `plugins/NAME.wasm` and writes `plugins/plugins.lock` |
+//! | `plugins --check` | rebuilds, writes nothing, fails if sources, lock and committed components disagree |
+//!
+//! In: the working tree. Out: components and their lock file. Left out on purpose: tests and releases, which
+//! are plain `cargo` commands.
+
+mod build;
+mod debian;
+mod lock;
+mod plugins;
+mod process;
+mod sources;
+mod toolchain;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+const USAGE: &str = "usage: cargo xtask plugins [--check]";
+
+/// What the command line asks for.
+enum Chore {
+    /// Build the plugins; with `check`, compare with what is committed instead of replacing it.
+    Plugins { check: bool },
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match parse(&arguments).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse(arguments: &[String]) -> Result<Chore> {
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["plugins"] => Ok(Chore::Plugins { check: false }),
+        ["plugins", "--check"] => Ok(Chore::Plugins { check: true }),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+fn run(chore: Chore) -> Result<()> {
+    let root = workspace_root()?;
+    match chore {
+        Chore::Plugins { check: false } => plugins::build(&root),
+        Chore::Plugins { check: true } => plugins::check(&root),
+    }
+}
+
+/// The folder of the root `Cargo.toml`: the parent of this crate.
+fn workspace_root() -> Result<PathBuf> {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(Path::to_path_buf)
+        .context("the xtask crate has no parent folder")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Chore> {
+        parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_command_line_is_read_strictly() {
+        assert!(matches!(parsed("plugins"), Ok(Chore::Plugins { check: false })));
+        assert!(matches!(parsed("plugins --check"), Ok(Chore::Plugins { check: true })));
+        for wrong in ["", "plugin", "plugins --chekc", "plugins --check --check"] {
+            assert!(parsed(wrong).is_err(), "{wrong:?} was accepted");
+        }
+    }
+}
