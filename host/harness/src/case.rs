@@ -1,0 +1,275 @@
+//! One labelled case: a problem, a response, and what a verifier should make of it.
+//!
+//! Four formats are read, a line of JSON each, told apart by their fields:
+//!
+//! | fields | where it comes from |
+//! |---|---|
+//! | `gold`, `pred`, `form`, `expected` | suites of graders; `form` is `answer` or `response` |
+//! | `gold_parts`, `pred_parts`, `expected` | the same with texts as lists of (piece, number of times) |
+//! | `problem`, `response`, `expected` | whole problems; `expected` may name a verdict |
+//! | `gold`, `response`, `is_correct` | labelled responses, such as those published with GSM8K |
+//!
+//! Each may have `id`, `fair` (`false`: a policy of the suite's authors; not counted), and `must` with
+//! `answer_within_ms` and `no_trap`. A bare answer (`form` `answer`) is put into `\boxed{…}` unless it holds
+//! a box already: a verifier grades responses, and a box is how one states an answer.
+//!
+//! In: files. Out: cases in their order. Left out on purpose: every other field of a line.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use ts_plugin::{Problem, Verdict};
+
+use crate::{Error, Result};
+
+/// The longest text that a list of parts may unfold to, in bytes.
+const MAX_UNFOLDED_BYTES: usize = 64 << 20;
+
+/// What a verifier should make of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Graded correct.
+    Correct,
+    /// Not graded correct: incorrect or no answer.
+    NotCorrect,
+    /// Graded incorrect, and not for want of an answer.
+    Incorrect,
+    /// Found to have no answer.
+    NoAnswer,
+    /// The reference cannot be understood.
+    BadReference,
+    /// Anything will do.
+    Anything,
+}
+
+impl Expected {
+    /// Whether a verdict is the expected one.
+    pub fn agrees(self, verdict: &Verdict) -> bool {
+        match self {
+            Self::Correct => matches!(verdict, Verdict::Correct),
+            Self::NotCorrect => matches!(verdict, Verdict::Incorrect | Verdict::NoAnswer),
+            Self::Incorrect => matches!(verdict, Verdict::Incorrect),
+            Self::NoAnswer => matches!(verdict, Verdict::NoAnswer),
+            Self::BadReference => matches!(verdict, Verdict::BadReference(_)),
+            Self::Anything => true,
+        }
+    }
+
+    fn parse(value: &Value) -> std::result::Result<Self, String> {
+        match value {
+            Value::Bool(true) => Ok(Self::Correct),
+            Value::Bool(false) => Ok(Self::NotCorrect),
+            Value::Null => Ok(Self::Anything),
+            Value::String(name) => match name.as_str() {
+                "correct" => Ok(Self::Correct),
+                "incorrect" => Ok(Self::Incorrect),
+                "no_answer" | "no-answer" => Ok(Self::NoAnswer),
+                "bad_reference" | "bad-reference" => Ok(Self::BadReference),
+                other => Err(format!("`{other}` is no verdict")),
+            },
+            other => Err(format!("`expected` is {other}, not true, false, null or a verdict")),
+        }
+    }
+}
+
+/// One case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// Its identifier; `FILE:LINE` if the line has none.
+    pub id: String,
+    /// The problem, its reference included.
+    pub problem: Problem,
+    /// The response to grade.
+    pub response: String,
+    /// What the verifier should say.
+    pub expected: Expected,
+    /// Whether the expectation is one that every verifier should meet.
+    pub fair: bool,
+    /// How long the verifier may take, if the case says so.
+    pub answer_within: Option<Duration>,
+    /// Whether the case demands an answer, whichever.
+    pub no_trap: bool,
+}
+
+/// Reads every case of every file, in order. Blank lines are passed over.
+///
+/// # Errors
+///
+/// [`Error::Read`], or [`Error::Malformed`] with the file and the line.
+pub fn read_cases(paths: &[PathBuf]) -> Result<Vec<Case>> {
+    let mut cases = Vec::new();
+    for path in paths {
+        let unreadable = |source| Error::Read { path: path.clone(), source };
+        let file = BufReader::new(File::open(path).map_err(unreadable)?);
+        for (index, line) in file.lines().enumerate() {
+            let line = line.map_err(unreadable)?;
+            if !line.trim().is_empty() {
+                cases.push(parse_case(&line, path, index + 1)?);
+            }
+        }
+    }
+    Ok(cases)
+}
+
+/// Reads one line as a case. The path and the line's number (from 1) are for its name and for errors.
+///
+/// # Errors
+///
+/// [`Error::Malformed`].
+pub fn parse_case(line: &str, path: &Path, number: usize) -> Result<Case> {
+    let malformed = |reason: String| Error::Malformed { path: path.to_path_buf(), line: number, reason };
+    let fields: Map<String, Value> =
+        serde_json::from_str(line).map_err(|error| malformed(error.to_string()))?;
+    let id = match fields.get("id") {
+        Some(Value::String(id)) => id.clone(),
+        _ => format!("{}:{number}", path.display()),
+    };
+    case(id, &fields).map_err(malformed)
+}
+
+fn case(id: String, fields: &Map<String, Value>) -> std::result::Result<Case, String> {
+    let has = |name: &str| fields.contains_key(name);
+    let (problem, response, label) = if has("problem") {
+        (whole_problem(&id, fields)?, text(fields, "response")?, "expected")
+    } else if has("is_correct") {
+        (bare_problem(&id, text(fields, "gold")?), text(fields, "response")?, "is_correct")
+    } else if has("gold_parts") {
+        let response = stated(unfolded(fields, "pred_parts")?, fields)?;
+        (bare_problem(&id, unfolded(fields, "gold_parts")?), response, "expected")
+    } else if has("gold") && has("pred") {
+        let response = stated(text(fields, "pred")?, fields)?;
+        (bare_problem(&id, text(fields, "gold")?), response, "expected")
+    } else {
+        return Err("no known form of case: it has neither gold and pred nor problem and response".to_owned());
+    };
+    let label = fields.get(label).ok_or_else(|| format!("field `{label}` is missing"))?;
+    let must = |name: &str| fields.get("must").and_then(|must| must.get(name));
+    Ok(Case {
+        id,
+        problem,
+        response,
+        expected: Expected::parse(label)?,
+        fair: fields.get("fair").and_then(Value::as_bool).unwrap_or(true),
+        answer_within: must("answer_within_ms").and_then(Value::as_u64).map(Duration::from_millis),
+        no_trap: must("no_trap").and_then(Value::as_bool).unwrap_or(false),
+    })
+}
+
+fn text(fields: &Map<String, Value>, name: &str) -> std::result::Result<String, String> {
+    let value = fields.get(name).ok_or_else(|| format!("field `{name}` is missing"))?;
+    value.as_str().map(str::to_owned).ok_or_else(|| format!("field `{name}` is no text"))
+}
+
+/// A list of (piece, number of times), as one text.
+fn unfolded(fields: &Map<String, Value>, name: &str) -> std::result::Result<String, String> {
+    let parts: Vec<(String, usize)> = fields
+        .get(name)
+        .and_then(|parts| serde_json::from_value(parts.clone()).ok())
+        .ok_or_else(|| format!("field `{name}` is no list of [piece, number of times]"))?;
+    let bytes = parts
+        .iter()
+        .try_fold(0_usize, |sum, (piece, times)| sum.checked_add(piece.len().checked_mul(*times)?));
+    if bytes.is_none_or(|bytes| bytes > MAX_UNFOLDED_BYTES) {
+        return Err(format!("field `{name}` unfolds to more than {MAX_UNFOLDED_BYTES} bytes"));
+    }
+    Ok(parts.iter().map(|(piece, times)| piece.repeat(*times)).collect())
+}
+
+/// The response that a prediction makes: itself, or a bare answer in a box.
+fn stated(prediction: String, fields: &Map<String, Value>) -> std::result::Result<String, String> {
+    match fields.get("form").and_then(Value::as_str) {
+        Some("response") => Ok(prediction),
+        Some("answer") if prediction.contains("\\boxed") => Ok(prediction),
+        Some("answer") => Ok(format!("\\boxed{{{prediction}}}")),
+        _ => Err("field `form` is neither `answer` nor `response`".to_owned()),
+    }
+}
+
+fn bare_problem(id: &str, reference: String) -> Problem {
+    Problem { id: id.to_owned(), reference, ..Problem::default() }
+}
+
+fn whole_problem(id: &str, fields: &Map<String, Value>) -> std::result::Result<Problem, String> {
+    let problem = fields.get("problem").and_then(Value::as_object).ok_or("field `problem` is no object")?;
+    let mut read = bare_problem(id, text(problem, "reference")?);
+    for (name, value) in problem {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        match name.as_str() {
+            "id" => read.id = value,
+            "prompt" => read.prompt = value,
+            "reference" => {}
+            _ => read.metadata.push((name.clone(), value)),
+        }
+    }
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Case> {
+        parse_case(line, Path::new("cases.jsonl"), 7)
+    }
+
+    fn complaint(line: &str) -> String {
+        parsed(line).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_bare_answer_is_boxed_once() {
+        let case = parsed(r#"{"id":"a","gold":"1","pred":"2","form":"answer","expected":false}"#).unwrap();
+        assert_eq!(
+            (case.response.as_str(), case.expected, case.fair),
+            ("\\boxed{2}", Expected::NotCorrect, true)
+        );
+        let line = r#"{"gold":"1","pred":"\\boxed{1}","form":"answer","expected":true,"fair":false}"#;
+        let case = parsed(line).unwrap();
+        assert_eq!(
+            (case.response.as_str(), case.id.as_str(), case.fair),
+            ("\\boxed{1}", "cases.jsonl:7", false)
+        );
+    }
+
+    #[test]
+    fn parts_unfold_and_limits_are_read() {
+        let line = r#"{"gold_parts":[["1",2]],"pred_parts":[["a",3],["b",1]],"form":"response","expected":null,
+                       "must":{"answer_within_ms":100,"no_trap":true}}"#;
+        let case = parsed(line).unwrap();
+        assert_eq!((case.problem.reference.as_str(), case.response.as_str()), ("11", "aaab"));
+        assert_eq!(case.answer_within, Some(Duration::from_millis(100)));
+        assert!(case.no_trap && case.expected == Expected::Anything);
+        let huge = r#"{"gold_parts":[["1",18446744073709551615]],"pred_parts":[["a",3]],"form":"response"}"#;
+        assert!(complaint(huge).contains("unfolds"));
+    }
+
+    #[test]
+    fn whole_problems_keep_their_metadata() {
+        let line = r#"{"problem":{"id":"p","prompt":"?","reference":"x","tests":[1]},"response":"y",
+                       "expected":"no_answer"}"#;
+        let case = parsed(line).unwrap();
+        assert_eq!(case.problem.metadata, [("tests".to_owned(), "[1]".to_owned())]);
+        assert_eq!((case.problem.id.as_str(), case.expected), ("p", Expected::NoAnswer));
+    }
+
+    #[test]
+    fn labelled_responses() {
+        let case =
+            parsed(r#"{"id":"g","gold":"18","response":"A: 26","is_correct":false,"model":"m"}"#).unwrap();
+        assert_eq!((case.response.as_str(), case.expected), ("A: 26", Expected::NotCorrect));
+    }
+
+    #[test]
+    fn a_malformed_line_is_named() {
+        assert!(complaint("{").starts_with("cases.jsonl:7: "));
+        assert!(complaint(r#"{"mode":"stdin"}"#).contains("no known form"));
+        assert!(complaint(r#"{"gold":"1","pred":"1","form":"answer"}"#).contains("`expected` is missing"));
+        assert!(complaint(r#"{"gold":"1","pred":"1","expected":true}"#).contains("`form`"));
+        assert!(
+            complaint(r#"{"gold":"1","pred":"1","form":"answer","expected":"yes"}"#).contains("no verdict")
+        );
+    }
+}

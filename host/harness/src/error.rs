@@ -1,0 +1,52 @@
+//! What can go wrong around the grading: files, and lines that are no cases.
+//!
+//! Left out on purpose: a verifier that fails. That is a result of a case, not an error of the harness.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why cases could not be read or results not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file of cases cannot be read.
+    #[error("cannot read cases from {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A line is no case.
+    #[error("{}:{line}: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The results cannot be written.
+    #[error("cannot write results to {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// What the reader can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "cases are files of JSON, one case a line",
+            Self::Malformed { .. } => {
+                "a case is {gold, pred, form}, {gold_parts, pred_parts}, {problem, response, expected} or \
+                 {gold, response, is_correct}"
+            }
+            Self::Write { .. } => "the folder must exist and be writable",
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Where a verifier agrees with the labels, and how fast it is.
+//!
+//! Agreement counts the fair cases that expect something. A case agrees if its verdict is the expected one and
+//! came within the time that the case sets. A response without an answer counts as not correct; a bad reference
+//! and a failed call count as no verdict, and so never agree with a label of true or false.
+//!
+//! In: cases and a run. Out: numbers and identifiers. Left out on purpose: text for a terminal.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use ts_plugin::Verdict;
+
+use crate::case::{Case, Expected};
+use crate::run::{Answer, CaseResult, Run};
+
+/// Agreement of one run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// All cases.
+    pub cases: usize,
+    /// Fair cases that expect something: what agreement is counted over.
+    pub counted: usize,
+    /// Of these, the ones that agree.
+    pub agreed: usize,
+    /// Counted cases that should be correct and were graded otherwise, by identifier.
+    pub false_negatives: Vec<String>,
+    /// Counted cases that should not be correct and were graded correct, by identifier.
+    pub false_positives: Vec<String>,
+    /// Of all cases, those without a verdict: how many for each reason (`bad_reference`, or how the call
+    /// failed).
+    pub nulls: BTreeMap<String, usize>,
+    /// Cases that missed what they demand (`must`): too late, or no verdict where one is demanded.
+    pub broken_limits: Vec<String>,
+    /// Wall-clock time, seconds.
+    pub seconds: f64,
+    /// Cases per second and thread.
+    pub cases_per_second_per_core: f64,
+}
+
+impl Report {
+    /// Counts a run over its cases.
+    pub fn of(cases: &[Case], run: &Run) -> Self {
+        let seconds = run.elapsed.as_secs_f64();
+        let mut report = Report {
+            cases: cases.len(),
+            counted: 0,
+            agreed: 0,
+            false_negatives: Vec::new(),
+            false_positives: Vec::new(),
+            nulls: BTreeMap::new(),
+            broken_limits: Vec::new(),
+            seconds,
+            cases_per_second_per_core: if seconds > 0.0 {
+                cases.len() as f64 / seconds / run.threads as f64
+            } else {
+                0.0
+            },
+        };
+        for (case, result) in cases.iter().zip(&run.results) {
+            report.count(case, result);
+        }
+        report
+    }
+
+    /// The share of counted cases that agree; 1 if none is counted.
+    pub fn agreement(&self) -> f64 {
+        if self.counted == 0 { 1.0 } else { self.agreed as f64 / self.counted as f64 }
+    }
+
+    fn count(&mut self, case: &Case, result: &CaseResult) {
+        let reason = match &result.answer {
+            Answer::Failed(reason) => Some(*reason),
+            Answer::Graded(Verdict::BadReference(_)) => Some("bad_reference"),
+            Answer::Graded(_) => None,
+        };
+        if let Some(reason) = reason {
+            *self.nulls.entry(reason.to_owned()).or_default() += 1;
+        }
+        let is_late = case.answer_within.is_some_and(|limit| result.elapsed > limit);
+        let has_failed = matches!(result.answer, Answer::Failed(_));
+        if is_late || (case.no_trap && has_failed) {
+            self.broken_limits.push(case.id.clone());
+        }
+        if !case.fair || case.expected == Expected::Anything {
+            return;
+        }
+        self.counted += 1;
+        let agrees = matches!(&result.answer, Answer::Graded(verdict) if case.expected.agrees(verdict));
+        if agrees && !is_late {
+            self.agreed += 1;
+        }
+        match (case.expected, result.answer.verdict()) {
+            (Expected::Correct, verdict) if verdict != Some(true) => {
+                self.false_negatives.push(case.id.clone())
+            }
+            (Expected::Correct, _) => {}
+            (_, Some(true)) => self.false_positives.push(case.id.clone()),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::tests::{cases, obedient};
+    use std::time::Duration;
+
+    #[test]
+    fn agreement_counts_fair_cases_with_an_expectation() {
+        let mut cases = cases(&[
+            ("correct", "true"),
+            ("no_answer", "false"),
+            ("incorrect", "true"),
+            ("correct", "false"),
+            ("loop", "false"),
+            ("bad_reference", "\"bad_reference\""),
+            ("loop", "null"),
+            ("incorrect", "true"),
+        ]);
+        cases[7].fair = false;
+        let report = Report::of(&cases, &obedient(&cases, 2));
+        assert_eq!((report.cases, report.counted, report.agreed), (8, 6, 3));
+        assert_eq!(report.agreement(), 0.5);
+        assert_eq!(
+            (report.false_negatives, report.false_positives),
+            (vec!["c:3".to_owned()], vec!["c:4".to_owned()])
+        );
+        assert_eq!(
+            report.nulls,
+            BTreeMap::from([("bad_reference".to_owned(), 1), ("out_of_fuel".to_owned(), 2)])
+        );
+    }
+
+    #[test]
+    fn a_late_answer_does_not_agree() {
+        let mut cases = cases(&[("correct", "true"), ("loop", "null")]);
+        cases[0].answer_within = Some(Duration::from_millis(1));
+        cases[1].no_trap = true;
+        let report = Report::of(&cases, &obedient(&cases, 1));
+        assert_eq!((report.agreed, report.broken_limits.len()), (0, 2));
+    }
+}

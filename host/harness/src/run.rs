@@ -1,0 +1,205 @@
+//! All cases through one verifier, on all cores.
+//!
+//! In: a verifier and cases. Out: a result for each, in the order of the cases whatever the order of the
+//! work, and the time it took. Left out on purpose: retries; a failure is a result.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use ts_plugin::{Call, CallError, Grade, Problem, Verdict, Verifier};
+
+use crate::case::Case;
+use crate::{Error, Result};
+
+/// What came of one case.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The verifier graded it.
+    Graded(Verdict),
+    /// The verifier failed; one word says how (see [`ts_plugin::CallErrorKind::name`]).
+    Failed(&'static str),
+}
+
+impl Answer {
+    /// `true` for correct, `false` for incorrect or no answer, `None` if nothing can be said of the response.
+    pub fn verdict(&self) -> Option<bool> {
+        match self {
+            Self::Graded(Verdict::Correct) => Some(true),
+            Self::Graded(Verdict::Incorrect | Verdict::NoAnswer) => Some(false),
+            Self::Graded(Verdict::BadReference(_)) | Self::Failed(_) => None,
+        }
+    }
+}
+
+/// One case's result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaseResult {
+    /// What the verifier said.
+    pub answer: Answer,
+    /// The time of the call, waiting for a turn and starting an instance left out where the call succeeded.
+    pub elapsed: Duration,
+    /// The fuel of the call, where known.
+    pub fuel: Option<u64>,
+}
+
+/// All results.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// One for each case, in their order.
+    pub results: Vec<CaseResult>,
+    /// Wall-clock time of the whole.
+    pub elapsed: Duration,
+    /// How many threads shared the work.
+    pub threads: usize,
+}
+
+/// Grades every case, on `threads` threads (0 counts as 1).
+pub fn run(verifier: &Verifier, cases: &[Case], threads: usize) -> Run {
+    run_with(cases, threads, |problem, response| verifier.grade(problem, response))
+}
+
+/// Writes one line a case: `{"id", "verdict": true|false|null, "ms", "fuel"}`. `verdict` is null if the
+/// reference is bad or the verifier failed; `fuel` is null if it is not known.
+///
+/// # Errors
+///
+/// [`Error::Write`].
+pub fn write_results(path: &Path, cases: &[Case], run: &Run) -> Result<()> {
+    let failed = |source| Error::Write { path: path.to_path_buf(), source };
+    let mut file = BufWriter::new(File::create(path).map_err(failed)?);
+    for (case, result) in cases.iter().zip(&run.results) {
+        let ms = (result.elapsed.as_secs_f64() * 1e6).round() / 1e3;
+        let line = json!({
+            "id": case.id,
+            "verdict": result.answer.verdict(),
+            "ms": ms,
+            "fuel": result.fuel,
+        });
+        writeln!(file, "{line}").map_err(failed)?;
+    }
+    file.flush().map_err(failed)
+}
+
+/// The work itself, for any way to grade.
+fn run_with<G>(cases: &[Case], threads: usize, grade: G) -> Run
+where
+    G: Fn(&Problem, &str) -> std::result::Result<Call<Grade>, CallError> + Sync,
+{
+    let threads = threads.max(1);
+    let started = Instant::now();
+    let slots: Vec<OnceLock<CaseResult>> = cases.iter().map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                // Each index is taken once, so each slot is filled once.
+                while let Some((case, slot)) = take(&next, cases, &slots) {
+                    slot.get_or_init(|| grade_one(case, &grade));
+                }
+            });
+        }
+    });
+    let results = slots.into_iter().filter_map(OnceLock::into_inner).collect();
+    Run { results, elapsed: started.elapsed(), threads }
+}
+
+fn take<'a>(
+    next: &AtomicUsize,
+    cases: &'a [Case],
+    slots: &'a [OnceLock<CaseResult>],
+) -> Option<(&'a Case, &'a OnceLock<CaseResult>)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    Some((cases.get(index)?, slots.get(index)?))
+}
+
+fn grade_one<G>(case: &Case, grade: &G) -> CaseResult
+where
+    G: Fn(&Problem, &str) -> std::result::Result<Call<Grade>, CallError>,
+{
+    let started = Instant::now();
+    match grade(&case.problem, &case.response) {
+        Ok(call) => CaseResult {
+            answer: Answer::Graded(call.value.verdict),
+            elapsed: call.elapsed,
+            fuel: Some(call.fuel),
+        },
+        Err(error) => CaseResult {
+            answer: Answer::Failed(error.kind.name()),
+            elapsed: started.elapsed(),
+            fuel: error.fuel,
+        },
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::case::parse_case;
+    use ts_plugin::CallErrorKind;
+
+    /// Cases of a verifier whose reference is its verdict.
+    pub(crate) fn cases(lines: &[(&str, &str)]) -> Vec<Case> {
+        let line = |(reference, expected): &(&str, &str)| {
+            format!(r#"{{"problem":{{"reference":"{reference}"}},"response":"","expected":{expected}}}"#)
+        };
+        let parsed = |(index, pair)| parse_case(&line(pair), Path::new("c"), index + 1).unwrap();
+        lines.iter().enumerate().map(parsed).collect()
+    }
+
+    /// Runs a verifier whose answer is the reference.
+    pub(crate) fn obedient(cases: &[Case], threads: usize) -> Run {
+        run_with(cases, threads, |problem, _| {
+            let verdict = match problem.reference.as_str() {
+                "correct" => Verdict::Correct,
+                "incorrect" => Verdict::Incorrect,
+                "no_answer" => Verdict::NoAnswer,
+                "bad_reference" => Verdict::BadReference(String::new()),
+                _ => {
+                    return Err(CallError {
+                        plugin: "obedient".to_owned(),
+                        function: "grade",
+                        problem: None,
+                        kind: CallErrorKind::OutOfFuel,
+                        fuel: Some(9),
+                    });
+                }
+            };
+            let grade = Grade { verdict, score: 0.0, answer: None, note: String::new() };
+            Ok(Call { value: grade, fuel: 5, elapsed: Duration::from_millis(2) })
+        })
+    }
+
+    #[test]
+    fn results_keep_the_order_of_the_cases() {
+        let pattern = [("correct", "true"), ("incorrect", "true"), ("loop", "true")];
+        let cases = cases(&pattern.repeat(50));
+        let run = obedient(&cases, 4);
+        let verdicts: Vec<_> = run.results.iter().map(|result| result.answer.verdict()).collect();
+        assert_eq!(verdicts, [Some(true), Some(false), None].repeat(50));
+    }
+
+    #[test]
+    fn a_line_is_written_for_each_case() {
+        let cases =
+            cases(&[("correct", "true"), ("no_answer", "true"), ("bad_reference", "true"), ("loop", "true")]);
+        let mut run = obedient(&cases, 1);
+        run.results[3].elapsed = Duration::from_micros(1500);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.jsonl");
+        write_results(&path, &cases, &run).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "{\"id\":\"c:1\",\"verdict\":true,\"ms\":2.0,\"fuel\":5}\n\
+             {\"id\":\"c:2\",\"verdict\":false,\"ms\":2.0,\"fuel\":5}\n\
+             {\"id\":\"c:3\",\"verdict\":null,\"ms\":2.0,\"fuel\":5}\n\
+             {\"id\":\"c:4\",\"verdict\":null,\"ms\":1.5,\"fuel\":9}\n"
+        );
+        assert!(matches!(write_results(folder.path(), &cases, &run), Err(Error::Write { .. })));
+    }
+}
