@@ -1,0 +1,155 @@
+//! The caches of sequences that grow by one token each, for f32 on the CPU.
+//!
+//! In: one token a row. Out: one final hidden state a row. A row is a context that it may share with others
+//! and a tail of its own, so that 64 rewrites of one step hold their context once. Rows that share a context
+//! meet it in one matrix product; each meets its tail alone. The softmax runs over both.
+//!
+//! A row's bits do not depend on its neighbours: matrix products promise that for their rows
+//! ([`crate::ops::matmul`]), and the rest looks at one row at a time. Heads are spread over the current rayon
+//! pool.
+//!
+//! Left out on purpose: sharing among tails that happen to begin alike.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use gemm::Parallelism;
+
+use super::fused_context::{Context, by_head};
+use super::key_values::KeyValues;
+use super::tail;
+use crate::decoder::Decoder;
+use crate::error::Result;
+use crate::ops::matmul::{Matrix, MatrixMut, Update, multiply};
+use crate::ops::{Contents, Turn};
+
+/// Sequences that grow by a token each at every step.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    context: Arc<KeyValues>,
+    tail: KeyValues,
+}
+
+impl Batch {
+    /// Adds a row that continues `context`.
+    pub(crate) fn push(&mut self, context: &Context) {
+        let context = Arc::clone(&context.key_values);
+        let tail = KeyValues::like(&context);
+        self.rows.push(Row { context, tail });
+    }
+
+    /// Keeps the rows for which `keep` holds.
+    pub(crate) fn retain(&mut self, keep: &[bool]) {
+        let mut keep = keep.iter();
+        self.rows.retain(|_| keep.next().copied().unwrap_or(false));
+    }
+
+    /// Appends one token to each row and gives their final hidden states (rows, D).
+    pub(crate) fn step(&mut self, decoder: &Decoder, tokens: &[u32]) -> Result<Tensor> {
+        let heads = decoder.heads();
+        let (query_width, kv_width) = (heads.query_width(), heads.kv_width());
+        let longest = self.rows.iter().map(Row::len).max().unwrap_or(0);
+        let angles = decoder.rotary().angles(longest + 1);
+        let families = self.families();
+        for row in &mut self.rows {
+            row.tail.reserve(1);
+        }
+        let mut x = decoder.embed(tokens.into())?;
+        for (index, layer) in decoder.layers().iter().enumerate() {
+            let [queries, keys, values] = layer.project(&x)?;
+            let mut queries = Contents::of(&queries)?.to_vec();
+            let mut keys = Contents::of(&keys)?.to_vec();
+            let values = Contents::of(&values)?;
+            let projected = queries
+                .chunks_exact_mut(query_width)
+                .zip(keys.chunks_exact_mut(kv_width))
+                .zip(values.chunks_exact(kv_width));
+            for (row, ((query, key), value)) in self.rows.iter_mut().zip(projected) {
+                angles.rotate_row(query, row.len(), Turn::Forward);
+                angles.rotate_row(key, row.len(), Turn::Forward);
+                row.tail.write(index, row.tail.len, key, value);
+            }
+            let n = self.rows.len();
+            let attended = by_head(heads, n, |head| self.attend(&families, index, head, &queries));
+            x = layer.finish(&x, &Tensor::from_vec(attended, (n, query_width), &Device::Cpu)?)?;
+        }
+        for row in &mut self.rows {
+            row.tail.len += 1;
+        }
+        decoder.final_norm(&x)
+    }
+
+    /// Runs of rows that share their context.
+    fn families(&self) -> Vec<Range<usize>> {
+        let shares = |a: &Row, b: &Row| Arc::ptr_eq(&a.context, &b.context);
+        let mut end = 0;
+        let range = |rows: &[Row]| {
+            let start = end;
+            end += rows.len();
+            start..end
+        };
+        self.rows.chunk_by(shares).map(range).collect()
+    }
+
+    /// Attention of every row's newest token in one head, (rows, hd); `queries` (rows, H·hd) are rotated.
+    fn attend(&self, families: &[Range<usize>], layer: usize, head: usize, queries: &[f32]) -> Vec<f32> {
+        let Some(first) = self.rows.first() else { return Vec::new() };
+        let heads = first.tail.heads;
+        let (head_dim, query_width) = (heads.head_dim, heads.query_width());
+        let kv_head = head / heads.group_size();
+        let mut out = vec![0.0; self.rows.len() * head_dim];
+        let mut scores = Vec::new();
+        for family in families {
+            let rows = &self.rows[family.clone()];
+            let queries = &queries[family.start * query_width + head * head_dim..];
+            let out = &mut out[family.start * head_dim..family.end * head_dim];
+            let context = &rows[0].context;
+            let longest_tail = rows.iter().map(|row| row.tail.len + 1).max().unwrap_or(0);
+            let width = context.len + longest_tail;
+            scores.clear();
+            scores.resize(rows.len() * width, 0.0);
+
+            multiply(
+                MatrixMut::strided(&mut scores, rows.len(), context.len, width),
+                Update::Overwrite,
+                heads.scale(),
+                Matrix::strided(queries, rows.len(), head_dim, query_width),
+                Matrix::strided(context.keys(layer, kv_head), head_dim, context.len, context.capacity),
+                Parallelism::None,
+            );
+            let of_rows = rows.iter().zip(scores.chunks_exact_mut(width)).zip(queries.chunks(query_width));
+            for ((row, scores), query) in of_rows {
+                let scores = &mut scores[..row.len() + 1];
+                let keys = row.tail.keys(layer, kv_head);
+                tail::finish_weights(scores, context.len, &query[..head_dim], heads.scale(), keys);
+            }
+            multiply(
+                MatrixMut::new(out, rows.len(), head_dim),
+                Update::Overwrite,
+                1.0,
+                Matrix::strided(&scores, rows.len(), context.len, width),
+                Matrix::new(&context.values(layer, kv_head)[..context.len * head_dim], context.len, head_dim),
+                Parallelism::None,
+            );
+            let of_rows = rows.iter().zip(scores.chunks_exact(width)).zip(out.chunks_exact_mut(head_dim));
+            for ((row, scores), out) in of_rows {
+                let weights = &scores[context.len..row.len() + 1];
+                tail::add_values(out, weights, row.tail.values(layer, kv_head));
+            }
+        }
+        out
+    }
+}
+
+impl Row {
+    /// Positions that are filled, the newest token's not included.
+    fn len(&self) -> usize {
+        self.context.len + self.tail.len
+    }
+}

@@ -1,0 +1,219 @@
+//! Keys and values of tokens that were already read, so that the next token costs one row and not the whole
+//! context.
+//!
+//! Two things have a cache. A [`ContextCache`] is one sequence that grows by any number of tokens at a time:
+//! a prompt, or what section 3.2 conditions on. A [`BatchCache`] is many sequences that grow by one token
+//! each, every one from a context of its own; rows leave and enter between steps.
+//!
+//! Both exist twice, as everything in [`crate::ops`] does: *fused* for f32 on the CPU, where a context is
+//! shared by all rows that continue it and no row's bits depend on the other rows; and *portable*, candle
+//! operations on padded tensors, for every other device and dtype. The two are each other's test.
+//!
+//! Left out on purpose: eviction and paging. Both caches are as large as what is being drawn.
+
+mod fused_batch;
+mod fused_context;
+mod key_values;
+mod portable;
+mod tail;
+
+use candle_core::{DType, Tensor, bail};
+
+use crate::decoder::Decoder;
+use crate::error::Result;
+use crate::language_model::LanguageModel;
+
+/// The cache of one growing sequence. Cloning is cheap, and the clone grows apart.
+#[derive(Clone, Debug)]
+pub(crate) enum ContextCache {
+    Fused(fused_context::Context),
+    Portable(portable::Context),
+}
+
+impl ContextCache {
+    /// An empty context, in the form that suits the model's device and dtype.
+    pub(crate) fn new(model: &LanguageModel) -> Self {
+        if model.device().is_cpu() && model.dtype() == DType::F32 {
+            Self::Fused(fused_context::Context::new(model.frozen()))
+        } else {
+            Self::Portable(portable::Context::default())
+        }
+    }
+
+    /// Appends `tokens` (n) and gives their final hidden states (n, D).
+    pub(crate) fn extend(&mut self, decoder: &Decoder, tokens: &[u32]) -> Result<Tensor> {
+        match self {
+            Self::Fused(context) => context.extend(decoder, tokens),
+            Self::Portable(context) => context.extend(decoder, tokens),
+        }
+    }
+}
+
+/// The caches of sequences that are being drawn at the same time.
+#[derive(Debug)]
+pub(crate) enum BatchCache {
+    Fused(fused_batch::Batch),
+    Portable(portable::Batch),
+}
+
+impl BatchCache {
+    /// No rows, in the form of `context`.
+    pub(crate) fn like(context: &ContextCache) -> Self {
+        match context {
+            ContextCache::Fused(_) => Self::Fused(fused_batch::Batch::default()),
+            ContextCache::Portable(_) => Self::Portable(portable::Batch::default()),
+        }
+    }
+
+    /// Adds a row at the end for each context.
+    pub(crate) fn push(&mut self, contexts: &[&ContextCache]) -> Result<()> {
+        match self {
+            Self::Fused(batch) => {
+                for context in contexts {
+                    let ContextCache::Fused(context) = context else { return mixed() };
+                    batch.push(context);
+                }
+                Ok(())
+            }
+            Self::Portable(batch) => {
+                let contexts = contexts.iter().map(|context| match context {
+                    ContextCache::Portable(context) => Ok(context),
+                    ContextCache::Fused(_) => mixed(),
+                });
+                batch.push(&contexts.collect::<Result<Vec<_>>>()?)
+            }
+        }
+    }
+
+    /// Keeps the rows for which `keep` holds, in their order.
+    pub(crate) fn retain(&mut self, keep: &[bool]) -> Result<()> {
+        match self {
+            Self::Fused(batch) => {
+                batch.retain(keep);
+                Ok(())
+            }
+            Self::Portable(batch) => batch.retain(keep),
+        }
+    }
+
+    /// Appends one token to each row, in order, and gives their final hidden states (rows, D).
+    pub(crate) fn step(&mut self, decoder: &Decoder, tokens: &[u32]) -> Result<Tensor> {
+        match self {
+            Self::Fused(batch) => batch.step(decoder, tokens),
+            Self::Portable(batch) => batch.step(decoder, tokens),
+        }
+    }
+}
+
+/// Prefixes that were made with models on different devices cannot meet in a batch.
+fn mixed<T>() -> Result<T> {
+    let refuse =
+        || -> candle_core::Result<T> { bail!("prefixes of models on different devices in one batch") };
+    Ok(refuse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_tensors_close, random_model, random_tokens, whole};
+
+    fn both(model: &LanguageModel) -> [ContextCache; 2] {
+        [
+            ContextCache::Fused(fused_context::Context::new(model.frozen())),
+            ContextCache::Portable(portable::Context::default()),
+        ]
+    }
+
+    #[test]
+    fn a_context_in_pieces_gives_the_hidden_states_of_the_whole() {
+        let model = random_model(3);
+        let decoder = model.frozen();
+        let tokens = random_tokens(1, 150);
+        let expected = whole(&model, &tokens);
+        for mut context in both(&model) {
+            let mut start = 0;
+            for length in [1, 70, 2, 64, 13] {
+                let hidden = context.extend(decoder, &tokens[start..start + length]).unwrap();
+                assert_tensors_close(&hidden, &expected.narrow(0, start, length).unwrap(), 2e-5);
+                start += length;
+            }
+            assert_eq!(start, tokens.len());
+        }
+    }
+
+    #[test]
+    fn a_clone_grows_apart() {
+        let model = random_model(3);
+        for mut context in both(&model) {
+            context.extend(model.frozen(), &[1, 2, 3]).unwrap();
+            context.clone().extend(model.frozen(), &random_tokens(5, 100)).unwrap();
+            let hidden = context.extend(model.frozen(), &[4]).unwrap();
+            assert_tensors_close(&hidden, &whole(&model, &[1, 2, 3, 4]).narrow(0, 3, 1).unwrap(), 2e-5);
+        }
+    }
+
+    #[test]
+    fn rows_of_different_lengths_step_together_leave_and_enter() {
+        let model = random_model(4);
+        let decoder = model.frozen();
+        let sequences: Vec<Vec<u32>> = (0..4).map(|i| random_tokens(10 + i, 60)).collect();
+        let prompt_lens = [3, 17, 1, 40];
+        for kind in 0..2 {
+            let context = |i: usize| {
+                let mut context = both(&model)[kind].clone();
+                context.extend(decoder, &sequences[i][..prompt_lens[i]]).unwrap();
+                context
+            };
+            let mut batch = BatchCache::like(&both(&model)[kind]);
+            batch.push(&[&context(0), &context(1), &context(2)]).unwrap();
+            // Rows by sequence, and how many tokens each has been given.
+            let mut rows = vec![0, 1, 2];
+            let mut given = prompt_lens;
+            for step in 0..15 {
+                let tokens: Vec<u32> = rows.iter().map(|&i| sequences[i][given[i]]).collect();
+                let hidden = batch.step(decoder, &tokens).unwrap();
+                for (row, &i) in rows.iter().enumerate() {
+                    given[i] += 1;
+                    let expected =
+                        whole(&model, &sequences[i][..given[i]]).narrow(0, given[i] - 1, 1).unwrap();
+                    assert_tensors_close(&hidden.narrow(0, row, 1).unwrap(), &expected, 2e-5);
+                }
+                match step {
+                    4 => {
+                        batch.retain(&[true, false, true]).unwrap();
+                        batch.push(&[&context(3)]).unwrap();
+                        rows = vec![0, 2, 3];
+                    }
+                    9 => {
+                        batch.retain(&[false, true, false]).unwrap();
+                        rows = vec![2];
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_fused_cache_gives_a_row_the_same_bits_alone_and_in_company() {
+        let model = random_model(5);
+        let decoder = model.frozen();
+        let bits = |companions: usize| {
+            let mut batch = fused_batch::Batch::default();
+            for row in 0..=companions {
+                let mut context = fused_context::Context::new(decoder);
+                context.extend(decoder, &random_tokens(row as u64, 5 + row)).unwrap();
+                batch.push(&context);
+            }
+            let mut hidden = Vec::new();
+            for step in 0..40 {
+                let tokens = random_tokens(step, companions + 1);
+                let first = batch.step(decoder, &tokens).unwrap().narrow(0, 0, 1).unwrap();
+                hidden.extend(first.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+            }
+            hidden
+        };
+        let alone = bits(0);
+        assert!(alone == bits(1) && alone == bits(6));
+    }
+}

@@ -1,0 +1,132 @@
+//! Attention of one query over the few keys that nobody shares: the innermost loops of sampling.
+//!
+//! In: slices of one row and one head. Out: weights, and values summed by them. The loops are plain and
+//! vectorise; they are compiled three times and the machine's widest vectors are chosen at run time. The
+//! three give the same bits, because Rust contracts no products and sums, and because no sum is split by the
+//! vectors' width.
+//!
+//! Left out on purpose: processors other than x86-64, which take the plain version.
+
+use crate::ops::kernels;
+
+/// Columns of the values that are summed at once, in registers.
+const VALUE_LANES: usize = 32;
+
+/// Compiles a function for several instruction sets and calls the best that the machine has.
+macro_rules! widest_vectors {
+    ($(#[$meta:meta])* $visibility:vis fn $name:ident($($argument:ident: $kind:ty),* $(,)?) $body:block) => {
+        $(#[$meta])*
+        $visibility fn $name($($argument: $kind),*) {
+            #[inline(always)]
+            fn plain($($argument: $kind),*) $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f")]
+                fn avx512($($argument: $kind),*) {
+                    plain($($argument),*)
+                }
+
+                #[target_feature(enable = "avx2")]
+                fn avx2($($argument: $kind),*) {
+                    plain($($argument),*)
+                }
+
+                if is_x86_feature_detected!("avx512f") {
+                    // SAFETY: the line above saw that the machine has AVX-512F, all that `avx512` asks for.
+                    return unsafe { avx512($($argument),*) };
+                }
+                if is_x86_feature_detected!("avx2") {
+                    // SAFETY: the line above saw that the machine has AVX2, all that `avx2` asks for.
+                    return unsafe { avx2($($argument),*) };
+                }
+            }
+            plain($($argument),*)
+        }
+    };
+}
+
+widest_vectors! {
+    /// Completes a row of attention weights. `scores` holds the scores of the first `n_context` positions;
+    /// those of the others are `scale` · query · key, for keys (head_dim, capacity). All of them then become
+    /// weights.
+    pub(super) fn finish_weights(scores: &mut [f32], n_context: usize, query: &[f32], scale: f32, keys: &[f32]) {
+        add_scores(&mut scores[n_context..], query, scale, keys);
+        kernels::softmax_in_place(scores);
+    }
+}
+
+widest_vectors! {
+    /// `out` += Σₜ `weights`ₜ · valueₜ, for values (capacity, head_dim).
+    pub(super) fn add_values(out: &mut [f32], weights: &[f32], values: &[f32]) {
+        let head_dim = out.len();
+        for (block, out) in out.chunks_mut(VALUE_LANES).enumerate() {
+            let start = block * VALUE_LANES;
+            if let Ok(out) = <&mut [f32; VALUE_LANES]>::try_from(&mut *out) {
+                let mut sums = *out;
+                for (weight, value) in weights.iter().zip(values.chunks_exact(head_dim)) {
+                    for (sum, entry) in sums.iter_mut().zip(&value[start..start + VALUE_LANES]) {
+                        *sum += weight * entry;
+                    }
+                }
+                *out = sums;
+            } else {
+                for (weight, value) in weights.iter().zip(values.chunks_exact(head_dim)) {
+                    kernels::axpy(*weight, &value[start..start + out.len()], out);
+                }
+            }
+        }
+    }
+}
+
+/// `scores`ₜ += `scale` · query · keyₜ, for keys (head_dim, capacity) and an even head_dim.
+#[inline(always)]
+fn add_scores(scores: &mut [f32], query: &[f32], scale: f32, keys: &[f32]) {
+    let (n, capacity) = (scores.len(), keys.len() / query.len());
+    if n == 0 {
+        return;
+    }
+    // Two entries of the query at a time: half the loads and stores of `scores`.
+    for (pair, keys) in query.chunks_exact(2).zip(keys.chunks_exact(2 * capacity)) {
+        let (first, second) = (scale * pair[0], scale * pair[1]);
+        let (first_keys, second_keys) = (&keys[..n], &keys[capacity..][..n]);
+        for t in 0..n {
+            scores[t] += first * first_keys[t] + second * second_keys[t];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gradcheck::values;
+
+    #[test]
+    fn attention_by_hand() {
+        // head_dim 2, capacity 3, two positions in use after one in the context.
+        let keys = [1.0, 0.0, 9.0, 0.0, 2.0, 9.0];
+        let mut weights = [0.5f32.ln(), 0.0, 0.0];
+        // Scores: ln 1/2 as given; query · (1, 0) = ln 1/4; query · (0, 2) = ln 1/4.
+        let query = [0.25f32.ln(), 0.5 * 0.25f32.ln()];
+        finish_weights(&mut weights, 1, &query, 1.0, &keys);
+        for (weight, expected) in weights.iter().zip([0.5, 0.25, 0.25]) {
+            assert!((weight - expected).abs() < 1e-6, "{weights:?}");
+        }
+        let mut out = [10.0, 20.0];
+        add_values(&mut out, &weights[1..], &[1.0, 2.0, 3.0, 4.0, 9.0, 9.0]);
+        assert!((out[0] - 11.0).abs() < 1e-5 && (out[1] - 21.5).abs() < 1e-5, "{out:?}");
+    }
+
+    #[test]
+    fn every_width_of_a_head_is_summed() {
+        for head_dim in [2, 32, 40, 64, 128] {
+            let (weights, entries) = (values(7, 1), values(8 * head_dim, 2));
+            let mut out = vec![0.0; head_dim];
+            add_values(&mut out, &weights, &entries);
+            for (column, actual) in out.iter().enumerate() {
+                let expected: f32 = (0..7).map(|t| weights[t] * entries[t * head_dim + column]).sum();
+                assert!((actual - expected).abs() < 1e-5, "{head_dim}, column {column}");
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Prompts as the checkpoint was trained to see them: its chat template, rendered with minijinja.
+//!
+//! In: messages. Out: the text to tokenize. The template is `chat_template.jinja`, or the `chat_template`
+//! field of `tokenizer_config.json`; a checkpoint without either gets [`ChatTemplate::plain`]. Some reasoning
+//! models' templates already open `<think>`; [`opens_reasoning`] says so, because the response then begins
+//! inside the reasoning.
+//!
+//! Left out on purpose: tools, documents and images, which such templates also take. They render as absent.
+
+use std::path::{Path, PathBuf};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, ErrorKind, context};
+use serde_json::{Map, Value};
+
+use crate::config::read_object;
+use crate::error::{ModelError, Result};
+
+/// The tag that opens a response's reasoning.
+pub const REASONING_START: &str = "<think>";
+
+/// One turn of a conversation.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// `system`, `user` or `assistant`.
+    pub role: &'static str,
+    /// What is said.
+    pub content: String,
+}
+
+impl Message {
+    /// A turn of the person who asks.
+    pub fn user(content: impl Into<String>) -> Self {
+        Self { role: "user", content: content.into() }
+    }
+
+    /// Instructions that precede the conversation.
+    pub fn system(content: impl Into<String>) -> Self {
+        Self { role: "system", content: content.into() }
+    }
+}
+
+/// Turns messages into a prompt.
+#[derive(Clone, Debug)]
+pub struct ChatTemplate {
+    /// The Jinja source, or none for the plain form.
+    source: Option<String>,
+    /// Where the source stands; for messages.
+    path: PathBuf,
+    bos_token: String,
+    eos_token: String,
+}
+
+impl ChatTemplate {
+    /// Reads the template of a checkpoint folder; the plain one if it has none.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join("tokenizer_config.json");
+        let fields = if path.is_file() { read_object(&path)? } else { Map::new() };
+        let mut template = Self {
+            source: named_template(fields.get("chat_template")),
+            path,
+            bos_token: token_text(fields.get("bos_token")),
+            eos_token: token_text(fields.get("eos_token")),
+        };
+        let file = folder.join("chat_template.jinja");
+        if file.is_file() {
+            template.source = Some(std::fs::read_to_string(&file).map_err(ModelError::io(&file))?);
+            template.path = file;
+        }
+        Ok(template)
+    }
+
+    /// The template with this Jinja source.
+    pub fn from_source(source: impl Into<String>) -> Self {
+        Self { source: Some(source.into()), ..Self::plain() }
+    }
+
+    /// The messages' texts with a blank line after each: for base models, which know no turns.
+    pub fn plain() -> Self {
+        Self { source: None, path: PathBuf::new(), bos_token: String::new(), eos_token: String::new() }
+    }
+
+    /// Whether the checkpoint brought a template of its own.
+    pub fn is_plain(&self) -> bool {
+        self.source.is_none()
+    }
+
+    /// The text of `messages`; with `add_generation_prompt`, it ends where the assistant's answer begins.
+    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
+        let Some(source) = &self.source else {
+            return Ok(messages.iter().map(|message| format!("{}\n\n", message.content)).collect());
+        };
+        render(source, messages, add_generation_prompt, &self.bos_token, &self.eos_token)
+            .map_err(|source| ModelError::ChatTemplate { path: self.path.clone(), source })
+    }
+}
+
+/// Whether a rendered prompt ends inside the reasoning, so that the response has no opening tag of its own.
+pub fn opens_reasoning(prompt: &str) -> bool {
+    prompt.trim_end().ends_with(REASONING_START)
+}
+
+fn render(
+    source: &str,
+    messages: &[Message],
+    add_generation_prompt: bool,
+    bos_token: &str,
+    eos_token: &str,
+) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    // The settings of transformers' own environment.
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.add_function("raise_exception", |message: String| -> Result<String, minijinja::Error> {
+        Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+    });
+    let turn = |message: &Message| context! { role => message.role, content => message.content.as_str() };
+    let messages: Vec<minijinja::Value> = messages.iter().map(turn).collect();
+    environment.template_from_str(source)?.render(context! {
+        messages, add_generation_prompt, bos_token, eos_token
+    })
+}
+
+/// The template itself, or of several named ones the default.
+fn named_template(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(source) => Some(source.clone()),
+        Value::Array(named) => {
+            let of = |name: &str| {
+                named.iter().find(|entry| entry.get("name").and_then(Value::as_str) == Some(name))
+            };
+            let entry = of("default").or(named.first())?;
+            Some(entry.get("template")?.as_str()?.to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// A special token is written as its text or as an object that holds it.
+fn token_text(value: Option<&Value>) -> String {
+    let text = value.and_then(|value| value.as_str().or_else(|| value.get("content")?.as_str()));
+    text.unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The shape of the R1 distills' template: Python methods, a namespace, whitespace control, an opened
+    /// `<think>`.
+    const R1_LIKE: &str = "{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}\
+        {% set ns = namespace(system='') %}{%- for message in messages %}{%- if message['role'] == 'system' %}\
+        {% set ns.system = message['content'] %}{%- endif %}{%- endfor %}{{bos_token}}{{ns.system}}\
+        {%- for message in messages %}{%- if message['role'] == 'user' %}{{'<|User|>' + message['content'].strip()}}\
+        {%- endif %}{%- if message['role'] == 'assistant' %}{{'<|Assistant|>' + message['content'].split('</think>')[-1] + eos_token}}\
+        {%- endif %}{%- endfor %}{% if add_generation_prompt %}{{'<|Assistant|><think>\\n'}}{% endif %}";
+
+    #[test]
+    fn renders_what_python_would() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = serde_json::json!({"chat_template": R1_LIKE, "bos_token": {"content": "<s>"}, "eos_token": "</s>"});
+        std::fs::write(folder.path().join("tokenizer_config.json"), config.to_string()).unwrap();
+        let template = ChatTemplate::read(folder.path()).unwrap();
+        let mut messages = vec![Message::system("Be brief."), Message::user("  1 + 1? ")];
+        let prompt = template.render(&messages, true).unwrap();
+        assert_eq!(prompt, "<s>Be brief.<|User|>1 + 1?<|Assistant|><think>\n");
+        assert!(opens_reasoning(&prompt));
+        messages.push(Message { role: "assistant", content: "<think>hm</think>2".into() });
+        let text = template.render(&messages, false).unwrap();
+        assert_eq!(text, "<s>Be brief.<|User|>1 + 1?<|Assistant|>2</s>");
+        assert!(!opens_reasoning(&text));
+    }
+
+    #[test]
+    fn the_jinja_file_wins_and_named_templates_have_a_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = serde_json::json!({"chat_template": [
+            {"name": "tool_use", "template": "tools"}, {"name": "default", "template": "default"}]});
+        std::fs::write(folder.path().join("tokenizer_config.json"), named.to_string()).unwrap();
+        assert_eq!(ChatTemplate::read(folder.path()).unwrap().render(&[], true).unwrap(), "default");
+        std::fs::write(folder.path().join("chat_template.jinja"), "file").unwrap();
+        assert_eq!(ChatTemplate::read(folder.path()).unwrap().render(&[], true).unwrap(), "file");
+    }
+
+    #[test]
+    fn without_a_template_the_texts_follow_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let template = ChatTemplate::read(folder.path()).unwrap();
+        assert!(template.is_plain());
+        assert_eq!(template.render(&[Message::system("a"), Message::user("b")], true).unwrap(), "a\n\nb\n\n");
+    }
+
+    #[test]
+    fn a_template_that_raises_or_does_not_parse_is_an_error() {
+        for source in ["{{ raise_exception('roles must alternate') }}", "{% if %}"] {
+            let error = ChatTemplate::from_source(source).render(&[Message::user("x")], true).unwrap_err();
+            assert!(matches!(error, ModelError::ChatTemplate { .. }), "{error}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Gradients with activation checkpointing: memory for one layer's activations instead of all of them.
+//!
+//! The forward pass keeps each layer's input x and nothing else. The backward pass goes from the last layer
+//! to the first: it computes the layer again from x and, given the gradient g of its output, differentiates
+//! `Σ layer(x) · g`, whose gradient in x and in the layer's parameters is the chain rule's. About 40 % more
+//! time; the gradients are the same bits, except where a parameter is used twice (the tied embedding), whose
+//! two parts are added in the other order.
+//!
+//! Source: Chen et al., "Training deep nets with sublinear memory cost", 2016. Left out on purpose: keeping
+//! every k-th layer only. One layer's input is already small beside its activations.
+
+use std::collections::HashMap;
+
+use candle_core::backprop::GradStore;
+use candle_core::{Tensor, TensorId, Var};
+
+use crate::error::{ModelError, Result};
+use crate::language_model::LanguageModel;
+use crate::log_prob::{Packed, token_log_probs};
+use crate::ops;
+use crate::optim::collect_gradients;
+
+/// A loss and its gradients, one for each of [`LanguageModel::parameters`], in that order.
+#[derive(Debug)]
+pub struct Gradients {
+    /// The loss, a scalar without a graph.
+    pub loss: Tensor,
+    /// Shaped as the parameters.
+    pub of_parameters: Vec<Tensor>,
+}
+
+/// Gradients of `loss(token_log_probs)`, all activations kept. `loss` maps (N,) nats to a scalar.
+///
+/// # Errors
+/// [`ModelError::MissingGradient`] if the loss does not reach a parameter.
+pub fn gradients(
+    model: &LanguageModel,
+    packed: &Packed,
+    loss: impl FnOnce(&Tensor) -> Result<Tensor>,
+) -> Result<Gradients> {
+    let loss = loss(&token_log_probs(model.trainable(), packed)?)?;
+    let of_parameters = collect_gradients(&loss.backward()?, model.parameters())?;
+    Ok(Gradients { loss: loss.detach(), of_parameters })
+}
+
+/// [`gradients`] with the inputs of the layers kept and nothing else.
+pub fn checkpointed_gradients(
+    model: &LanguageModel,
+    packed: &Packed,
+    loss: impl FnOnce(&Tensor) -> Result<Tensor>,
+) -> Result<Gradients> {
+    let (trainable, frozen) = (model.trainable(), model.frozen());
+    let mut inputs = vec![frozen.embed(packed.ids.clone())?];
+    let mut x = inputs[0].clone();
+    for layer in frozen.layers() {
+        x = frozen.layer(layer, &x, &packed.segments)?;
+        inputs.push(x.clone());
+    }
+    drop(x);
+
+    let mut sums = Sums::default();
+    // The head, from the last layer's output.
+    let last = next_input(&mut inputs)?;
+    let hidden = trainable.final_norm(&last)?;
+    let loss = loss(&ops::target_log_probs(&hidden, trainable.lm_head(), packed.targets.clone())?)?;
+    let gradients = loss.backward()?;
+    sums.add(model, &gradients)?;
+    let mut output_gradient = gradient_of_input(&gradients, &last)?;
+    drop((gradients, hidden, last));
+
+    for layer in trainable.layers().iter().rev() {
+        let input = next_input(&mut inputs)?;
+        let output = trainable.layer(layer, &input, &packed.segments)?;
+        let gradients = (output * &output_gradient)?.sum_all()?.backward()?;
+        sums.add(model, &gradients)?;
+        output_gradient = gradient_of_input(&gradients, &input)?;
+    }
+    let embedded = trainable.embed(packed.ids.clone())?;
+    sums.add(model, &(embedded * output_gradient)?.sum_all()?.backward()?)?;
+    Ok(Gradients { loss: loss.detach(), of_parameters: sums.in_order(model)? })
+}
+
+/// Takes the last kept input as a variable, so that it receives a gradient.
+fn next_input(inputs: &mut Vec<Tensor>) -> Result<Var> {
+    let input = inputs.pop().ok_or(ModelError::Empty { what: "the list of layers" })?;
+    Ok(Var::from_tensor(&input)?)
+}
+
+fn gradient_of_input(gradients: &GradStore, input: &Var) -> Result<Tensor> {
+    let missing = || ModelError::MissingGradient { parameter: "a layer's input".into() };
+    gradients.get(input.as_tensor()).map(Tensor::detach).ok_or_else(missing)
+}
+
+/// Gradients by parameter, summed over several backward passes.
+#[derive(Default)]
+struct Sums(HashMap<TensorId, Tensor>);
+
+impl Sums {
+    fn add(&mut self, model: &LanguageModel, gradients: &GradStore) -> Result<()> {
+        for (_, parameter) in model.parameters() {
+            if let Some(gradient) = gradients.get(parameter.as_tensor()) {
+                let sum = match self.0.remove(&parameter.id()) {
+                    Some(sum) => (sum + gradient)?,
+                    None => gradient.clone(),
+                };
+                self.0.insert(parameter.id(), sum.detach());
+            }
+        }
+        Ok(())
+    }
+
+    fn in_order(mut self, model: &LanguageModel) -> Result<Vec<Tensor>> {
+        let of = |(name, parameter): &(String, Var)| {
+            self.0
+                .remove(&parameter.id())
+                .ok_or_else(|| ModelError::MissingGradient { parameter: name.clone() })
+        };
+        model.parameters().iter().map(of).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ModelConfig;
+    use crate::log_prob::Sequence;
+    use crate::testing::{assert_tensors_close, random_model_of, random_tokens};
+    use candle_core::DType;
+
+    fn model(tied: bool) -> LanguageModel {
+        let config = ModelConfig { tie_word_embeddings: tied, ..ModelConfig::tiny(40, 32, 48, 3, (4, 2)) };
+        random_model_of(config, 11, DType::F32)
+    }
+
+    fn packed() -> Packed {
+        let sequences: Vec<_> =
+            (0..3).map(|i| Sequence { tokens: random_tokens(i, 20), prompt_len: 5 }).collect();
+        Packed::new(&sequences).unwrap()
+    }
+
+    #[test]
+    fn both_ways_give_the_same_gradients_for_every_parameter() {
+        for tied in [true, false] {
+            let (model, packed) = (model(tied), packed());
+            let loss = |log_probs: &Tensor| Ok(log_probs.sqr()?.sum_all()?);
+            let plain = gradients(&model, &packed, loss).unwrap();
+            let checkpointed = checkpointed_gradients(&model, &packed, loss).unwrap();
+            assert_tensors_close(&checkpointed.loss, &plain.loss, 0.0);
+            for ((name, _), (a, b)) in
+                model.parameters().iter().zip(checkpointed.of_parameters.iter().zip(&plain.of_parameters))
+            {
+                let tolerance = if tied && name.contains("embed_tokens") { 1e-5 } else { 0.0 };
+                assert_tensors_close(a, b, tolerance);
+            }
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_the_loss_does_not_reach_is_named() {
+        let model = model(true);
+        let error = gradients(&model, &packed(), |log_probs| Ok(log_probs.detach().sum_all()?)).unwrap_err();
+        assert!(matches!(error, ModelError::MissingGradient { .. }), "{error}");
+    }
+}

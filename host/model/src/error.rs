@@ -1,0 +1,321 @@
+//! What can go wrong in this crate: one variant per cause, and a [`ModelError::hint`] that says what to do.
+//!
+//! Messages are lower case, without a full stop, and name the file, tensor, field or index at fault. Causes
+//! are matched by variant; nobody needs to search a message's text.
+//!
+//! Left out on purpose: context such as "while sampling problem 12". The caller knows it and adds it.
+
+use std::path::PathBuf;
+
+/// The result of everything fallible in this crate.
+pub type Result<T, E = ModelError> = std::result::Result<T, E>;
+
+/// Why an operation on a model, a checkpoint or a tokenizer failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// A file could not be read or written.
+    #[error("cannot access {path}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A file is not the JSON that was expected.
+    #[error("{path} is not valid JSON for this purpose")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// `config.json` names an architecture that this crate does not implement.
+    #[error("unknown architecture {found:?}; known are {}", known.join(", "))]
+    UnknownArchitecture {
+        /// What `config.json` says.
+        found: String,
+        /// What this crate implements.
+        known: &'static [&'static str],
+    },
+    /// A field of `config.json` is missing or holds a value that this decoder does not implement.
+    #[error("config.json: {field}: {reason}")]
+    Config {
+        /// The field's name in the file.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A checkpoint folder holds no safetensors file.
+    #[error("no model.safetensors or model.safetensors.index.json in {folder}")]
+    NoWeights {
+        /// The checkpoint folder.
+        folder: PathBuf,
+    },
+    /// A tensor that the configuration asks for is in none of the checkpoint's files.
+    #[error("tensor {tensor} is missing from {file}")]
+    TensorMissing {
+        /// The tensor's name in the checkpoint.
+        tensor: String,
+        /// Where it was looked for.
+        file: PathBuf,
+    },
+    /// A tensor's shape is not the one that the configuration asks for.
+    #[error("tensor {tensor} in {file} has shape {actual:?}, expected {expected:?}")]
+    TensorShape {
+        /// The tensor's name in the checkpoint.
+        tensor: String,
+        /// The file that holds it.
+        file: PathBuf,
+        /// The shape that the configuration asks for.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        actual: Vec<usize>,
+    },
+    /// A tensor is stored in a number format that cannot be converted.
+    #[error("tensor {tensor} in {file} is stored as {dtype}; only f32, f16 and bf16 can be read")]
+    TensorDtype {
+        /// The tensor's name in the checkpoint.
+        tensor: String,
+        /// The file that holds it.
+        file: PathBuf,
+        /// The format in the file.
+        dtype: String,
+    },
+    /// A safetensors file is shorter than its header promises.
+    #[error("{file} is truncated: {actual} bytes, its header asks for {expected}")]
+    Truncated {
+        /// The file.
+        file: PathBuf,
+        /// Its length in bytes according to its header.
+        expected: u64,
+        /// Its length in bytes.
+        actual: u64,
+    },
+    /// A safetensors file has no readable header.
+    #[error("{file} is not a safetensors file: {reason}")]
+    Safetensors {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tokenizer file could not be used.
+    #[error("tokenizer {path}: {reason}")]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A text could not be turned into tokens.
+    #[error("cannot encode a text of {bytes} bytes: {reason}")]
+    Encode {
+        /// The text's length in bytes.
+        bytes: usize,
+        /// What the tokenizer said.
+        reason: String,
+    },
+    /// A token id that the vocabulary does not have.
+    #[error("token {token} is not in the vocabulary of {vocab_size}")]
+    UnknownToken {
+        /// The token's id.
+        token: u32,
+        /// How many ids there are.
+        vocab_size: usize,
+    },
+    /// A chat template could not be parsed or rendered.
+    #[error("chat template of {path} failed")]
+    ChatTemplate {
+        /// The file that holds the template.
+        path: PathBuf,
+        /// Where and why.
+        source: minijinja::Error,
+    },
+    /// A context of no tokens, after which nothing can be predicted.
+    #[error("{what} is empty; a model needs at least one token")]
+    Empty {
+        /// What was empty.
+        what: &'static str,
+    },
+    /// More positions than the model has.
+    #[error("{needed} positions are needed, the model has {limit} (max_position_embeddings)")]
+    ContextTooLong {
+        /// Positions that the call may use.
+        needed: usize,
+        /// Positions that the model has.
+        limit: usize,
+    },
+    /// A sampling setting outside its range.
+    #[error("sampling: {field} is {value}, must be {allowed}")]
+    Sampling {
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+        /// The range.
+        allowed: &'static str,
+    },
+    /// A watcher asked for lockstep and a request has more draws than fit into one batch.
+    #[error("request {request} has {draws} draws, which cannot run in lockstep in {max_batch_rows} rows")]
+    LockstepTooWide {
+        /// Index of the request.
+        request: usize,
+        /// How many draws it has.
+        draws: usize,
+        /// How many rows a batch has.
+        max_batch_rows: usize,
+    },
+    /// A sequence with nothing to score.
+    #[error(
+        "sequence {index} has {tokens} tokens and a prompt of {prompt_len}; it needs both a prompt and a response"
+    )]
+    BadSequence {
+        /// Index of the sequence.
+        index: usize,
+        /// How many tokens it has.
+        tokens: usize,
+        /// How many of them are its prompt.
+        prompt_len: usize,
+    },
+    /// Logits that hold no number, so that nothing can be drawn from them.
+    #[error("the logits hold {value} at token {token}")]
+    NotANumber {
+        /// The value.
+        value: f32,
+        /// Where it stands.
+        token: usize,
+    },
+    /// A parameter that the loss did not reach.
+    #[error("parameter {parameter} received no gradient")]
+    MissingGradient {
+        /// The parameter's name in the checkpoint.
+        parameter: String,
+    },
+    /// Another number of gradients than of parameters, or than the shard before had.
+    #[error("{actual} gradients were given, {expected} are needed")]
+    GradientCount {
+        /// How many there should be.
+        expected: usize,
+        /// How many there are.
+        actual: usize,
+    },
+    /// A gradient that holds NaN or infinity.
+    #[error("the gradient of {parameter} is not finite")]
+    NonFiniteGradient {
+        /// The parameter's name in the checkpoint.
+        parameter: String,
+    },
+    /// A setting of the optimiser outside its range.
+    #[error("optimizer: {field} is {value}, must be {allowed}")]
+    Optimizer {
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+        /// The range.
+        allowed: &'static str,
+    },
+    /// A saved optimiser state that does not fit the parameters.
+    #[error("optimizer state: tensor {tensor} {reason}")]
+    OptimizerState {
+        /// The tensor's name in the state.
+        tensor: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system gave no more threads.
+    #[error("cannot start worker threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// A worker panicked, which is a fault of this program.
+    #[error("a worker panicked on item {item}: {message}")]
+    WorkerPanicked {
+        /// Index of the item.
+        item: usize,
+        /// What the panic said.
+        message: String,
+    },
+    /// A tensor operation failed: shapes, number formats, devices or memory.
+    #[error("tensor operation failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+impl ModelError {
+    /// What the reader can do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Io { .. } => "check that the folder exists, is complete and may be read and written",
+            Self::Json { .. } => "the file may be half downloaded; fetch the checkpoint again",
+            Self::UnknownArchitecture { .. } => {
+                "use a checkpoint of the Qwen2 family, such as a Qwen2.5 model or a DeepSeek-R1-Distill-Qwen"
+            }
+            Self::Config { .. } => {
+                "this decoder implements plain Qwen2; use a checkpoint without that feature"
+            }
+            Self::NoWeights { .. } => {
+                "checkpoints in PyTorch's .bin format must be converted to safetensors first"
+            }
+            Self::TensorMissing { .. } | Self::TensorShape { .. } => {
+                "config.json and the weights do not belong together, or a shard is missing"
+            }
+            Self::TensorDtype { .. } => "quantised checkpoints cannot be trained; use the original weights",
+            Self::Truncated { .. } | Self::Safetensors { .. } => "download or copy the file again",
+            Self::Tokenizer { .. } => "a tokenizer.json with a byte-level decoder is needed, as Qwen2 has",
+            Self::UnknownToken { .. } => "the tokens were made with another tokenizer than this model's",
+            Self::ChatTemplate { .. } => "the template may use something that only Python's jinja2 has",
+            Self::ContextTooLong { .. } => "lower max_new_tokens or shorten the prompt",
+            Self::LockstepTooWide { .. } => "raise max_batch_rows to at least the number of draws",
+            Self::NotANumber { .. } => {
+                "the weights have diverged; lower the learning rate and go back to a checkpoint"
+            }
+            Self::MissingGradient { .. } => {
+                "an operation without a backward pass is in the way of this parameter"
+            }
+            Self::NonFiniteGradient { .. } => "lower the learning rate and go back to a checkpoint",
+            Self::OptimizerState { .. } => {
+                "the state was saved for another model; resume with its own checkpoint"
+            }
+            Self::Threads(_) => "use fewer workers, or raise the limit on processes",
+            Self::WorkerPanicked { .. } => "this is a bug; report it with the message",
+            Self::GradientCount { .. } | Self::Optimizer { .. } => return None,
+            Self::Encode { .. }
+            | Self::Empty { .. }
+            | Self::Sampling { .. }
+            | Self::BadSequence { .. }
+            | Self::Tensor(_) => {
+                return None;
+            }
+        })
+    }
+
+    /// For `map_err`: an input or output error on `path`.
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+
+    /// For `map_err`: a JSON error in `path`.
+    pub(crate) fn json(path: impl Into<PathBuf>) -> impl FnOnce(serde_json::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Json { path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_say_what_and_where_and_hints_say_what_to_do() {
+        let error = ModelError::TensorShape {
+            tensor: "model.norm.weight".into(),
+            file: "model.safetensors".into(),
+            expected: vec![128],
+            actual: vec![64],
+        };
+        assert_eq!(
+            error.to_string(),
+            "tensor model.norm.weight in model.safetensors has shape [64], expected [128]"
+        );
+        assert!(error.hint().is_some_and(|hint| hint.contains("do not belong together")));
+    }
+}

@@ -1,0 +1,186 @@
+//! A decoder with its configuration and its named parameters: what is loaded, trained and saved.
+//!
+//! In: a checkpoint folder, a seed, or tensors. Out: two views of the same storage.
+//! [`LanguageModel::trainable`] leads back to the parameters, for losses; [`LanguageModel::frozen`] records
+//! no graph, for sampling and scoring.
+//!
+//! Left out on purpose: the optimiser's state, which has a life of its own, and the tokenizer.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor, Var};
+
+use crate::config::ModelConfig;
+use crate::decoder::Decoder;
+use crate::error::{ModelError, Result};
+use crate::ops::{RotaryTable, Segments};
+use crate::rng::SplitMix64;
+use crate::weights::{self, SaveOptions};
+
+/// A decoder with its configuration and its named, trainable parameters.
+#[derive(Debug)]
+pub struct LanguageModel {
+    config: ModelConfig,
+    parameters: Vec<(String, Var)>,
+    trainable: Decoder,
+    frozen: Decoder,
+}
+
+impl LanguageModel {
+    /// Reads a checkpoint folder.
+    pub fn load(folder: &Path, dtype: DType, device: &Device) -> Result<Self> {
+        let config = ModelConfig::read(folder)?;
+        let tensors = weights::load(folder, &config, dtype, device)?;
+        Self::from_tensors(config, tensors)
+    }
+
+    /// A model whose weights are drawn from `seed`, in f32 and then converted: the same on every device.
+    ///
+    /// Normal with standard deviation max(0.02, sqrt(2 / 5D)), as small transformers want it; the projections
+    /// that write to the residual stream are smaller by sqrt(2 · layers) (GPT-2); norms are 1, biases 0.
+    pub fn random(config: ModelConfig, seed: u64, dtype: DType, device: &Device) -> Result<Self> {
+        let std = (2.0 / (5.0 * config.hidden_size as f64)).sqrt().max(0.02);
+        let residual_std = std / (2.0 * config.num_hidden_layers as f64).sqrt();
+        let mut tensors = Vec::new();
+        for (index, (name, shape)) in config.tensors().into_iter().enumerate() {
+            let n: usize = shape.iter().product();
+            // A stream of its own for each tensor: a wider layer leaves the other tensors as they were.
+            let mut rng = SplitMix64::new(SplitMix64::skipping(seed, index as u64).next_u64());
+            let mut normals = |std: f64| (0..n).map(|_| (std * rng.normal()) as f32).collect::<Vec<f32>>();
+            let values = match name.as_str() {
+                _ if name.ends_with("norm.weight") => vec![1.0; n],
+                _ if name.ends_with(".bias") => vec![0.0; n],
+                _ if name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight") => {
+                    normals(residual_std)
+                }
+                _ => normals(std),
+            };
+            let tensor = Tensor::from_vec(values, shape, &Device::Cpu)?;
+            tensors.push((name, tensor.to_device(device)?.to_dtype(dtype)?));
+        }
+        Self::from_tensors(config, tensors)
+    }
+
+    /// A model of these tensors, which must be those of [`ModelConfig::tensors`], in that order.
+    pub fn from_tensors(config: ModelConfig, tensors: Vec<(String, Tensor)>) -> Result<Self> {
+        let mut parameters = Vec::with_capacity(tensors.len());
+        for (name, tensor) in tensors {
+            parameters.push((name, Var::from_tensor(&tensor)?));
+        }
+        let rotary = Arc::new(RotaryTable::new(config.head_dim, config.rope_theta)?);
+        let find = |name: &str| {
+            parameters
+                .iter()
+                .find(|(other, _)| other == name)
+                .map(|(_, parameter)| parameter.as_tensor().clone())
+                .ok_or_else(|| ModelError::TensorMissing {
+                    tensor: name.to_owned(),
+                    file: "the tensors that were given".into(),
+                })
+        };
+        let trainable = Decoder::new(&config, rotary.clone(), find)?;
+        // Detached tensors share the parameters' storage: they follow every update and record no graph.
+        let frozen = Decoder::new(&config, rotary, |name| Ok(find(name)?.detach()))?;
+        Ok(Self { config, parameters, trainable, frozen })
+    }
+
+    /// A copy with storage of its own, such as the reference model of a preference loss.
+    pub fn duplicate(&self) -> Result<Self> {
+        let copies: Result<_> = self
+            .parameters
+            .iter()
+            .map(|(name, parameter)| Ok((name.clone(), parameter.as_tensor().detach().copy()?)))
+            .collect();
+        Self::from_tensors(self.config.clone(), copies?)
+    }
+
+    /// Writes weights and `config.json` into a folder that exists.
+    pub fn save(&self, folder: &Path, options: &SaveOptions) -> Result<()> {
+        let tensors = self.parameters.iter().map(|(name, parameter)| (name.as_str(), parameter.as_tensor()));
+        weights::save(folder, &self.config, tensors, options)
+    }
+
+    /// Shape and constants.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// The parameters by their names in the checkpoint, in the order of the forward pass.
+    pub fn parameters(&self) -> &[(String, Var)] {
+        &self.parameters
+    }
+
+    /// The decoder whose results lead back to the parameters.
+    pub fn trainable(&self) -> &Decoder {
+        &self.trainable
+    }
+
+    /// The same decoder, same storage, without a graph: for sampling and scoring.
+    pub fn frozen(&self) -> &Decoder {
+        &self.frozen
+    }
+
+    /// [`Decoder::hidden`] of the trainable decoder.
+    pub fn hidden(&self, ids: Arc<[u32]>, segments: &Segments) -> Result<Tensor> {
+        self.trainable.hidden(ids, segments)
+    }
+
+    /// Where the parameters are.
+    pub fn device(&self) -> &Device {
+        self.frozen.device()
+    }
+
+    /// The parameters' number format.
+    pub fn dtype(&self) -> DType {
+        self.frozen.dtype()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_tensors_close, logits, random_model};
+
+    #[test]
+    fn the_frozen_decoder_follows_updates_and_a_duplicate_does_not() {
+        let model = random_model(7);
+        let copy = model.duplicate().unwrap();
+        let before = logits(&model, &[1, 2, 3]);
+        assert_tensors_close(&logits(&copy, &[1, 2, 3]), &before, 0.0);
+        for (_, parameter) in model.parameters() {
+            parameter.set(&(parameter.as_tensor().detach() * 1.5).unwrap()).unwrap();
+        }
+        let moved = (logits(&model, &[1, 2, 3]) - &before).unwrap().abs().unwrap().max_all().unwrap();
+        assert!(moved.to_scalar::<f32>().unwrap() > 1e-3);
+        assert_tensors_close(&logits(&copy, &[1, 2, 3]), &before, 0.0);
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_weights_again() {
+        let weights = |seed| {
+            let model = LanguageModel::random(
+                ModelConfig::tiny(40, 32, 48, 2, (4, 2)),
+                seed,
+                DType::F32,
+                &Device::Cpu,
+            )
+            .unwrap();
+            model.parameters()[2].1.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        };
+        assert_eq!(weights(1), weights(1));
+        assert_ne!(weights(1), weights(2));
+    }
+
+    #[test]
+    fn a_checkpoint_goes_round_and_tokens_are_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = random_model(8);
+        model.save(folder.path(), &SaveOptions::default()).unwrap();
+        let loaded = LanguageModel::load(folder.path(), DType::F32, &Device::Cpu).unwrap();
+        assert_eq!(loaded.config().eos_token_ids, [0]);
+        assert_tensors_close(&logits(&loaded, &[1, 2, 3]), &logits(&model, &[1, 2, 3]), 0.0);
+        let error = model.hidden([1, 40].as_slice().into(), &Segments::from_lengths([2])).unwrap_err();
+        assert!(matches!(error, ModelError::UnknownToken { token: 40, vocab_size: 40 }), "{error}");
+    }
+}

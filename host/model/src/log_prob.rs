@@ -1,0 +1,205 @@
+//! Log-probabilities of responses: what DPO-L and SFT are made of. TokenSqueeze, section 3.3.
+//!
+//! `log π(y|x) = Σ_t log π(y_t | x, y_<t)`, natural logarithm, over the tokens of the response. In:
+//! [`Sequence`]s. Out: a tensor (n_sequences,) on candle's graph, or plain f64 numbers for a model that is
+//! not being trained. Sequences are packed one after another, so no token is padding, and [`pack_by_tokens`]
+//! cuts many of them into batches of bounded size.
+//!
+//! Left out on purpose: division by length. Which length a response has is a plugin's business.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use candle_core::{DType, Tensor};
+
+use crate::decoder::Decoder;
+use crate::error::{ModelError, Result};
+use crate::language_model::LanguageModel;
+use crate::ops::{self, Segments};
+
+/// A prompt and its response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// The prompt's tokens and then the response's.
+    pub tokens: Vec<u32>,
+    /// How many of them are the prompt's.
+    pub prompt_len: usize,
+}
+
+impl Sequence {
+    /// A response after its prompt.
+    pub fn new(prompt: &[u32], response: &[u32]) -> Self {
+        Self { tokens: [prompt, response].concat(), prompt_len: prompt.len() }
+    }
+
+    /// Number of tokens in the response.
+    pub fn response_len(&self) -> usize {
+        self.tokens.len().saturating_sub(self.prompt_len)
+    }
+}
+
+/// Sequences laid one after another, N tokens in all.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    /// The tokens, (N,).
+    pub ids: Arc<[u32]>,
+    /// The token after each position, (N,); none in prompts and at each sequence's end.
+    pub targets: Arc<[Option<u32>]>,
+    /// Which rows each sequence has.
+    pub segments: Segments,
+    /// Which sequence each row belongs to, (N,).
+    pub owners: Arc<[u32]>,
+    /// How many sequences there are.
+    pub n_sequences: usize,
+}
+
+impl Packed {
+    /// Packs sequences in their order.
+    ///
+    /// # Errors
+    /// [`ModelError::BadSequence`] for one without a prompt or without a response.
+    pub fn new(sequences: &[Sequence]) -> Result<Self> {
+        let n_tokens = sequences.iter().map(|sequence| sequence.tokens.len()).sum();
+        let mut ids = Vec::with_capacity(n_tokens);
+        let mut targets = Vec::with_capacity(n_tokens);
+        let mut owners = Vec::with_capacity(n_tokens);
+        for (index, Sequence { tokens, prompt_len }) in sequences.iter().enumerate() {
+            if *prompt_len == 0 || *prompt_len >= tokens.len() {
+                return Err(ModelError::BadSequence { index, tokens: tokens.len(), prompt_len: *prompt_len });
+            }
+            ids.extend_from_slice(tokens);
+            targets.resize(ids.len() - tokens.len() + prompt_len - 1, None);
+            targets.extend(tokens[*prompt_len..].iter().copied().map(Some));
+            targets.push(None);
+            owners.resize(ids.len(), index as u32);
+        }
+        Ok(Self {
+            ids: ids.into(),
+            targets: targets.into(),
+            segments: Segments::from_lengths(sequences.iter().map(|sequence| sequence.tokens.len())),
+            owners: owners.into(),
+            n_sequences: sequences.len(),
+        })
+    }
+
+    /// Sums a value per row, (N,), over each sequence: (n_sequences,).
+    pub fn sum_by_sequence(&self, values: &Tensor) -> Result<Tensor> {
+        let owners = Tensor::from_slice(&self.owners, self.owners.len(), values.device())?;
+        let zeros = Tensor::zeros(self.n_sequences, values.dtype(), values.device())?;
+        Ok(zeros.index_add(&owners, values, 0)?)
+    }
+}
+
+/// Cuts `sequences` into runs of at most `max_tokens` tokens each; a longer sequence gets a run of its own.
+pub fn pack_by_tokens(sequences: &[Sequence], max_tokens: usize) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let (mut start, mut tokens) = (0, 0);
+    for (index, sequence) in sequences.iter().enumerate() {
+        if index > start && tokens + sequence.tokens.len() > max_tokens {
+            runs.push(start..index);
+            (start, tokens) = (index, 0);
+        }
+        tokens += sequence.tokens.len();
+    }
+    if start < sequences.len() {
+        runs.push(start..sequences.len());
+    }
+    runs
+}
+
+/// Log-probability of each row's target, (N,), in nats; 0 where there is none.
+pub fn token_log_probs(decoder: &Decoder, packed: &Packed) -> Result<Tensor> {
+    let hidden = decoder.hidden(packed.ids.clone(), &packed.segments)?;
+    Ok(ops::target_log_probs(&hidden, decoder.lm_head(), packed.targets.clone())?)
+}
+
+/// `log π(response | prompt)` of each sequence, (n_sequences,), in nats, with gradients to the model's
+/// parameters.
+pub fn sequence_log_probs(model: &LanguageModel, sequences: &[Sequence]) -> Result<Tensor> {
+    let packed = Packed::new(sequences)?;
+    packed.sum_by_sequence(&token_log_probs(model.trainable(), &packed)?)
+}
+
+/// The same without gradients, summed in f64, in batches of at most `max_tokens` tokens.
+pub fn score_sequences(model: &LanguageModel, sequences: &[Sequence], max_tokens: usize) -> Result<Vec<f64>> {
+    let mut scores = vec![0.0; sequences.len()];
+    for run in pack_by_tokens(sequences, max_tokens) {
+        let packed = Packed::new(&sequences[run.clone()]).map_err(|error| offset_index(error, run.start))?;
+        let log_probs = token_log_probs(model.frozen(), &packed)?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+        for (owner, log_prob) in packed.owners.iter().zip(log_probs) {
+            scores[run.start + *owner as usize] += f64::from(log_prob);
+        }
+    }
+    Ok(scores)
+}
+
+/// Turns an index within a batch into one within all sequences.
+fn offset_index(error: ModelError, start: usize) -> ModelError {
+    match error {
+        ModelError::BadSequence { index, tokens, prompt_len } => {
+            ModelError::BadSequence { index: index + start, tokens, prompt_len }
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::testing::{assert_close, random_model, random_tokens, whole};
+
+    fn sequences() -> Vec<Sequence> {
+        (0..5)
+            .map(|i| Sequence { tokens: random_tokens(i, 6 + 3 * i as usize), prompt_len: 2 + i as usize })
+            .collect()
+    }
+
+    #[test]
+    fn packing_by_hand() {
+        let packed = Packed::new(&[Sequence::new(&[1, 2], &[3, 4]), Sequence::new(&[5], &[6])]).unwrap();
+        assert_eq!(&*packed.ids, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(&*packed.targets, [None, Some(3), Some(4), None, Some(6), None]);
+        assert_eq!(&*packed.owners, [0, 0, 0, 0, 1, 1]);
+        let values = Tensor::new(&[0f32, 1.0, 2.0, 0.0, 10.0, 0.0], &Device::Cpu).unwrap();
+        assert_eq!(packed.sum_by_sequence(&values).unwrap().to_vec1::<f32>().unwrap(), [3.0, 10.0]);
+    }
+
+    #[test]
+    fn sequences_without_a_prompt_or_a_response_are_refused() {
+        let model = random_model(1);
+        let mut all = sequences();
+        all.push(Sequence::new(&[1, 2], &[]));
+        let error = score_sequences(&model, &all, 8).unwrap_err();
+        assert!(matches!(error, ModelError::BadSequence { index: 5, tokens: 2, prompt_len: 2 }), "{error}");
+        assert!(Packed::new(&[Sequence::new(&[], &[1])]).is_err());
+    }
+
+    #[test]
+    fn runs_cover_everything_within_the_budget() {
+        let runs = pack_by_tokens(&sequences(), 20); // lengths 6, 9, 12, 15, 18
+        assert_eq!(runs, [0..2, 2..3, 3..4, 4..5]);
+        assert_eq!(pack_by_tokens(&sequences(), 1).len(), 5);
+        assert!(pack_by_tokens(&[], 10).is_empty());
+    }
+
+    #[test]
+    fn agrees_with_the_logits_and_with_itself_in_any_batch() {
+        let model = random_model(2);
+        let together = sequence_log_probs(&model, &sequences()).unwrap().to_vec1::<f32>().unwrap();
+        let scored = score_sequences(&model, &sequences(), 16).unwrap();
+        for (index, sequence) in sequences().iter().enumerate() {
+            let logits =
+                model.frozen().logits(&whole(&model, &sequence.tokens)).unwrap().to_vec2::<f32>().unwrap();
+            let mut expected = 0.0;
+            for t in sequence.prompt_len..sequence.tokens.len() {
+                let row: Vec<f64> = logits[t - 1].iter().map(|&logit| f64::from(logit)).collect();
+                let log_sum_exp = row.iter().map(|logit| logit.exp()).sum::<f64>().ln();
+                expected += row[sequence.tokens[t] as usize] - log_sum_exp;
+            }
+            assert_close(f64::from(together[index]), expected, 1e-5);
+            assert_close(scored[index], expected, 1e-5);
+        }
+    }
+}

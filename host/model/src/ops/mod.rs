@@ -1,0 +1,101 @@
+//! The differentiable operations that the decoder is made of.
+//!
+//! Each operation lives in a file of its own and exists twice: *fused*, for f32 on the CPU, with a backward pass written
+//! by hand; and *portable*, for every other device and dtype, made of candle operations that have a gradient. The two are
+//! each other's test. A public function looks at its inputs and picks one; its caller never has to.
+//!
+//! In: tensors whose rows are the tokens of several sequences, one after another and without padding ([`Segments`] says
+//! which rows belong together). Out: tensors of the same kind, on candle's graph if an input is.
+//!
+//! Two promises hold on the CPU. The bits of a row do not depend on the other rows of its batch ([`matmul`] says how). No
+//! sum depends on the number of threads: partial sums have fixed bounds and are added in a fixed order.
+//!
+//! Left out on purpose: candle's own `softmax_last_dim`, `rms_norm` and `rope`. They have no backward pass and say
+//! nothing of it, so that gradients stop there silently.
+
+mod attention;
+mod attention_portable;
+mod embed;
+pub(crate) mod kernels;
+mod linear;
+pub(crate) mod matmul;
+mod rms_norm;
+mod rotary;
+mod segments;
+mod swiglu;
+mod target_log_probs;
+mod target_log_probs_portable;
+
+use std::ops::{Deref, Range};
+
+use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
+
+pub use attention::{Heads, causal_attention};
+pub use embed::embed;
+pub use linear::linear;
+pub use rms_norm::rms_norm;
+pub use rotary::RotaryTable;
+pub(crate) use rotary::{Angles, Turn};
+pub use segments::Segments;
+pub use swiglu::swiglu;
+pub use target_log_probs::target_log_probs;
+
+/// The portable twins, for comparison and measurement. The functions of [`ops`](self) choose by themselves.
+pub mod portable {
+    pub use super::attention::portable as causal_attention;
+    pub use super::embed::portable as embed;
+    pub use super::linear::portable as linear;
+    pub use super::rms_norm::portable as rms_norm;
+    pub use super::swiglu::portable as swiglu;
+    pub use super::target_log_probs::portable as target_log_probs;
+}
+
+/// Whether the fused operations can take these tensors.
+fn all_cpu_f32(tensors: &[&Tensor]) -> bool {
+    tensors.iter().all(|tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32)
+}
+
+/// The numbers of a contiguous f32 storage on the CPU.
+///
+/// # Errors
+/// Names `op` if the storage is anything else; the public functions see to it that it is not.
+fn f32_slice<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(data), Some((start, end))) => Ok(&data[start..end]),
+        _ => bail!("{op}: the fused operation takes contiguous f32 tensors on the CPU"),
+    }
+}
+
+/// Read access to the numbers of a tensor, for as long as this value lives.
+pub(crate) struct Contents<'a> {
+    /// The lock's guard; candle does not export its type.
+    storage: Box<dyn Deref<Target = Storage> + 'a>,
+    range: Range<usize>,
+}
+
+impl<'a> Contents<'a> {
+    /// Opens a contiguous f32 tensor on the CPU.
+    ///
+    /// # Errors
+    /// Fails for any other tensor.
+    pub(crate) fn of(tensor: &'a Tensor) -> Result<Self> {
+        let (storage, layout) = tensor.storage_and_layout();
+        let range = match (&*storage, layout.contiguous_offsets()) {
+            (Storage::Cpu(CpuStorage::F32(_)), Some((start, end))) => start..end,
+            _ => bail!("only a contiguous f32 tensor on the CPU can be read in place"),
+        };
+        Ok(Self { storage: Box::new(storage), range })
+    }
+}
+
+impl Deref for Contents<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match &**self.storage {
+            Storage::Cpu(CpuStorage::F32(data)) => &data[self.range.clone()],
+            // `of` refuses every other storage, and the guard keeps this one in place.
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Work on several shards of a batch at once, with results that do not depend on how many workers there are.
+//!
+//! In: items, and a function from an item to a result. Out: the results in the items' order. A worker is a rayon pool of one
+//! thread, so that every operation inside it stays on that thread: on models of this size, splitting a batch beats
+//! splitting each small operation, and does not collapse on a busy machine.
+//!
+//! Gradients are then summed in the items' order ([`sum_gradients`]). Bytes are the same for one worker and for many as
+//! long as the items are the same: cut a batch by a setting, never by the number of workers.
+//!
+//! candle itself adds and multiplies larger tensors on a pool of its own, which all threads of a process share, wait for in
+//! turn, and wait for by spinning. Workers then hold each other up, on a busy machine by a factor of three. The variable
+//! [`CANDLE_THREADS_VARIABLE`], set to 1 before the first tensor is made, keeps each of those operations on its caller's
+//! thread. Only a program's `main` can set it safely, while there is one thread.
+//!
+//! Left out on purpose: a queue that lives longer than one call. Each call hands out its items and waits for them.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use candle_core::Tensor;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::{ModelError, Result};
+
+/// The environment variable from which candle takes the size of its own pool, once, at its first use. A program that uses
+/// [`Workers`] sets it to 1 as the first thing in `main`.
+pub const CANDLE_THREADS_VARIABLE: &str = "CANDLE_NUM_THREADS";
+
+/// A fixed number of one-thread pools.
+#[derive(Debug)]
+pub struct Workers {
+    pools: Vec<ThreadPool>,
+}
+
+impl Workers {
+    /// `n_workers` workers, at least one.
+    ///
+    /// # Errors
+    /// [`ModelError::Threads`] if the system gives no more threads.
+    pub fn new(n_workers: usize) -> Result<Self> {
+        let pool = |worker: usize| {
+            let name = move |_| format!("worker-{worker}");
+            ThreadPoolBuilder::new().num_threads(1).thread_name(name).build()
+        };
+        let pools = (0..n_workers.max(1)).map(pool).collect::<Result<_, _>>()?;
+        Ok(Self { pools })
+    }
+
+    /// How many workers there are.
+    pub fn count(&self) -> usize {
+        self.pools.len()
+    }
+
+    /// `f` of every item; results in the items' order.
+    ///
+    /// # Errors
+    /// The error of the first item, in order, that failed; [`ModelError::WorkerPanicked`] if it panicked.
+    pub fn map_ordered<I, O, E>(
+        &self,
+        items: Vec<I>,
+        f: impl Fn(I) -> Result<O, E> + Sync,
+    ) -> Result<Vec<O>, E>
+    where
+        I: Send,
+        O: Send,
+        E: Send + From<ModelError>,
+    {
+        let mut outputs = Vec::with_capacity(items.len());
+        self.for_each_ordered(items, f, |output| {
+            outputs.push(output);
+            Ok(())
+        })?;
+        Ok(outputs)
+    }
+
+    /// `f` of every item on the workers, and `sink` of every result on the calling thread, in the items' order and as soon as
+    /// the order allows, so that results need not all be held at once. After an error no further item is begun.
+    ///
+    /// # Errors
+    /// The error of the first item, in order, that failed, or of `sink`; [`ModelError::WorkerPanicked`] for a panic.
+    pub fn for_each_ordered<I, O, E>(
+        &self,
+        items: Vec<I>,
+        f: impl Fn(I) -> Result<O, E> + Sync,
+        mut sink: impl FnMut(O) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        I: Send,
+        O: Send,
+        E: Send + From<ModelError>,
+    {
+        let n_items = items.len();
+        let items: Vec<Mutex<Option<I>>> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
+        let (next, is_stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (sender, receiver) = mpsc::channel::<(usize, Result<O, E>)>();
+        // Takes items until there are none left; lower indices are always taken first.
+        let work = |sender: mpsc::Sender<(usize, Result<O, E>)>| {
+            while !is_stopped.load(Ordering::Relaxed) {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(slot) = items.get(index) else { return };
+                let Some(item) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+                let result = catch_unwind(AssertUnwindSafe(|| f(item))).unwrap_or_else(|panic| {
+                    Err(ModelError::WorkerPanicked { item: index, message: panic_message(&*panic) }.into())
+                });
+                if result.is_err() {
+                    is_stopped.store(true, Ordering::Relaxed);
+                }
+                if sender.send((index, result)).is_err() {
+                    return;
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for pool in self.pools.iter().take(n_items) {
+                let (sender, work) = (sender.clone(), &work);
+                scope.spawn(move || pool.install(|| work(sender)));
+            }
+            // The workers hold the other senders; the loop below ends when the last of them is done.
+            drop(sender);
+            let mut waiting: Vec<Option<Result<O, E>>> = (0..n_items).map(|_| None).collect();
+            let mut n_delivered = 0;
+            let mut outcome = Ok(());
+            for (index, result) in receiver {
+                waiting[index] = Some(result);
+                while outcome.is_ok()
+                    && let Some(result) = waiting.get_mut(n_delivered).and_then(Option::take)
+                {
+                    n_delivered += 1;
+                    outcome = result.and_then(&mut sink);
+                    if outcome.is_err() {
+                        is_stopped.store(true, Ordering::Relaxed);
+                    }
+                }
+            }
+            outcome
+        })
+    }
+}
+
+/// What a panic said, if it said anything.
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}
+
+/// The sum of several shards' gradients, parameter by parameter, added from the first shard to the last.
+///
+/// # Errors
+/// [`ModelError::GradientCount`] if the shards do not have the same number of gradients; [`ModelError::Empty`] without a
+/// shard.
+pub fn sum_gradients(shards: impl IntoIterator<Item = Vec<Tensor>>) -> Result<Vec<Tensor>> {
+    let mut sum = GradientSum::default();
+    shards.into_iter().try_for_each(|shard| sum.add(shard))?;
+    sum.finish()
+}
+
+/// A running sum of gradients, for [`Workers::for_each_ordered`].
+#[derive(Debug, Default)]
+pub struct GradientSum(Option<Vec<Tensor>>);
+
+impl GradientSum {
+    /// Adds a shard's gradients.
+    ///
+    /// # Errors
+    /// [`ModelError::GradientCount`] if there are not as many as in the shard before.
+    pub fn add(&mut self, shard: Vec<Tensor>) -> Result<()> {
+        let Some(sum) = &mut self.0 else {
+            self.0 = Some(shard);
+            return Ok(());
+        };
+        if sum.len() != shard.len() {
+            return Err(ModelError::GradientCount { expected: sum.len(), actual: shard.len() });
+        }
+        for (sum, grad) in sum.iter_mut().zip(&shard) {
+            *sum = (&*sum + grad)?;
+        }
+        Ok(())
+    }
+
+    /// The sum.
+    ///
+    /// # Errors
+    /// [`ModelError::Empty`] if nothing was added.
+    pub fn finish(self) -> Result<Vec<Tensor>> {
+        self.0.ok_or(ModelError::Empty { what: "the sum of gradients" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gradcheck::tensor;
+    use crate::ops::{linear, swiglu};
+    use candle_core::Var;
+    use std::time::Duration;
+
+    #[test]
+    fn results_come_in_order_whoever_is_first() {
+        for n_workers in [1, 2, 5] {
+            let workers = Workers::new(n_workers).unwrap();
+            let slow_start = |i: u64| -> Result<u64> {
+                thread::sleep(Duration::from_millis(6 - i.min(6)));
+                Ok(i * i)
+            };
+            assert_eq!(
+                workers.map_ordered((0..9).collect(), slow_start).unwrap(),
+                [0, 1, 4, 9, 16, 25, 36, 49, 64]
+            );
+            assert_eq!(workers.map_ordered(Vec::new(), slow_start).unwrap(), [0_u64; 0]);
+        }
+    }
+
+    #[test]
+    fn a_worker_has_one_thread() {
+        let threads = |()| -> Result<usize> { Ok(rayon::current_num_threads()) };
+        assert_eq!(Workers::new(2).unwrap().map_ordered(vec![(); 4], threads).unwrap(), [1; 4]);
+        assert_eq!(Workers::new(0).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_the_workers_live_on() {
+        let workers = Workers::new(2).unwrap();
+        let fails = |i: usize| -> Result<usize> {
+            assert!(i != 3, "item {i} is bad");
+            Ok(i)
+        };
+        let error = workers.map_ordered((0..6).collect(), fails).unwrap_err();
+        assert!(
+            matches!(&error, ModelError::WorkerPanicked { item: 3, message } if message == "item 3 is bad"),
+            "{error}"
+        );
+        assert_eq!(workers.map_ordered(vec![7], fails).unwrap(), [7]);
+    }
+
+    #[test]
+    fn the_first_error_in_order_wins_and_the_sink_saw_what_came_before() {
+        let workers = Workers::new(3).unwrap();
+        let mut seen = Vec::new();
+        let fails = |i: usize| if i < 4 { Ok(i) } else { Err(ModelError::Empty { what: "item" }) };
+        let result = workers.for_each_ordered((0..20).collect(), fails, |i| {
+            seen.push(i);
+            Ok(())
+        });
+        assert!(matches!(result, Err(ModelError::Empty { .. })));
+        assert_eq!(seen, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn gradients_have_the_same_bytes_for_any_number_of_workers() {
+        let weight = Var::from_tensor(&tensor(&[96, 64], 1)).unwrap();
+        let gradients = |n_workers: usize| {
+            let shard = |seed: u64| -> Result<Vec<Tensor>> {
+                let out = linear(&tensor(&[33, 64], seed), &weight, None)?;
+                let grads = swiglu(&out, &out)?.sum_all()?.backward()?;
+                Ok(vec![grads.get(&weight).unwrap().clone()])
+            };
+            let shards = Workers::new(n_workers).unwrap().map_ordered((10..17).collect(), shard).unwrap();
+            sum_gradients(shards).unwrap().remove(0).to_vec2::<f32>().unwrap()
+        };
+        let one = gradients(1);
+        assert!(one == gradients(2) && one == gradients(4));
+    }
+
+    #[test]
+    fn sums_of_unlike_shards_are_refused() {
+        let shards = [vec![tensor(&[2], 1)], vec![]];
+        assert!(matches!(sum_gradients(shards), Err(ModelError::GradientCount { expected: 1, actual: 0 })));
+        assert!(matches!(sum_gradients([]), Err(ModelError::Empty { .. })));
+    }
+}

@@ -1,0 +1,66 @@
+//! Test support: small random models, tokens, and comparisons.
+//!
+//! In: seeds. Out: models whose every parameter matters, and panics that say by how much two numbers differ.
+//! Left out on purpose: anything that a test of another crate could use.
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::config::ModelConfig;
+use crate::language_model::LanguageModel;
+use crate::ops::Segments;
+use crate::rng::SplitMix64;
+
+/// Four query heads on two key-value heads, three layers, 40 tokens; biases and norms are random too, so that
+/// a mistake in one of them shows.
+pub(crate) fn random_model(seed: u64) -> LanguageModel {
+    random_model_of(
+        ModelConfig { eos_token_ids: vec![0], ..ModelConfig::tiny(40, 32, 48, 3, (4, 2)) },
+        seed,
+        DType::F32,
+    )
+}
+
+pub(crate) fn random_model_of(config: ModelConfig, seed: u64, dtype: DType) -> LanguageModel {
+    let model = LanguageModel::random(config, seed, dtype, &Device::Cpu).unwrap();
+    let mut rng = SplitMix64::new(seed ^ 0xABCD);
+    for (name, parameter) in model.parameters() {
+        if parameter.rank() == 1 {
+            let center = if name.ends_with("norm.weight") { 1.0 } else { 0.0 };
+            let values: Vec<f64> = (0..parameter.elem_count()).map(|_| center + 0.3 * rng.normal()).collect();
+            let tensor = Tensor::from_vec(values, parameter.shape(), &Device::Cpu).unwrap();
+            parameter.set(&tensor.to_dtype(dtype).unwrap()).unwrap();
+        }
+    }
+    model
+}
+
+pub(crate) fn random_tokens(seed: u64, n: usize) -> Vec<u32> {
+    let mut rng = SplitMix64::new(seed);
+    (0..n).map(|_| 1 + (rng.next_u64() % 39) as u32).collect()
+}
+
+/// Final hidden states of one sequence, without a cache.
+pub(crate) fn whole(model: &LanguageModel, tokens: &[u32]) -> Tensor {
+    model.frozen().hidden(tokens.into(), &Segments::from_lengths([tokens.len()])).unwrap()
+}
+
+pub(crate) fn assert_close(actual: f64, expected: f64, tolerance: f64) {
+    let difference = (actual - expected).abs();
+    assert!(
+        difference <= tolerance * expected.abs().max(1.0),
+        "{actual} is not {expected}: off by {difference:e}"
+    );
+}
+
+pub(crate) fn assert_tensors_close(actual: &Tensor, expected: &Tensor, tolerance: f64) {
+    assert_eq!(actual.dims(), expected.dims());
+    let numbers =
+        |t: &Tensor| t.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
+    for (a, b) in numbers(actual).into_iter().zip(numbers(expected)) {
+        assert_close(a, b, tolerance);
+    }
+}
+
+pub(crate) fn logits(model: &LanguageModel, tokens: &[u32]) -> Tensor {
+    model.frozen().logits(&whole(model, tokens)).unwrap()
+}

@@ -1,0 +1,146 @@
+//! Writing a checkpoint folder; see [`super`].
+//!
+//! In: tensors and the configuration. Out: safetensors files, an index if there are several, and
+//! `config.json` last. Left out on purpose: making the folder, and deciding which checkpoints to keep.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use serde_json::{Value, json};
+
+use super::{INDEX, SINGLE};
+use crate::config::ModelConfig;
+use crate::error::{ModelError, Result};
+
+/// Files beside the weights that make a checkpoint usable, copied by [`copy_companions`].
+const COMPANIONS: &[&str] = &[
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "generation_config.json",
+];
+
+/// How [`save`] writes.
+#[derive(Clone, Copy, Debug)]
+pub struct SaveOptions {
+    /// The number format in the file. `None` keeps the tensors' own.
+    pub dtype: Option<DType>,
+    /// No file holds more bytes of tensors than this, unless a single tensor does.
+    pub max_shard_bytes: usize,
+}
+
+impl Default for SaveOptions {
+    /// The tensors' own dtype; 5 GB a shard, as `transformers` does.
+    fn default() -> Self {
+        Self { dtype: None, max_shard_bytes: 5_000_000_000 }
+    }
+}
+
+/// Writes the weights and `config.json` of a checkpoint into `folder`, which must exist.
+///
+/// Weights that another call left in the folder are removed first if they are laid out differently.
+pub fn save<'a>(
+    folder: &Path,
+    config: &ModelConfig,
+    tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
+    options: &SaveOptions,
+) -> Result<()> {
+    let mut shards: Vec<Vec<(&str, Tensor)>> = vec![Vec::new()];
+    let (mut shard_bytes, mut total_bytes) = (0, 0);
+    let mut index_of = BTreeMap::new();
+    for (name, tensor) in tensors {
+        let tensor = to_file_dtype(tensor, options.dtype)?;
+        let bytes = tensor.elem_count() * tensor.dtype().size_in_bytes();
+        total_bytes += bytes;
+        if shard_bytes > 0 && shard_bytes + bytes > options.max_shard_bytes {
+            shards.push(Vec::new());
+            shard_bytes = 0;
+        }
+        shard_bytes += bytes;
+        index_of.insert(name, shards.len() - 1);
+        if let Some(shard) = shards.last_mut() {
+            shard.push((name, tensor));
+        }
+    }
+    let n_shards = shards.len();
+    let file_name = |shard: usize| match n_shards {
+        1 => SINGLE.to_owned(),
+        _ => format!("model-{:05}-of-{n_shards:05}.safetensors", shard + 1),
+    };
+    let stale = if n_shards == 1 { INDEX } else { SINGLE };
+    match std::fs::remove_file(folder.join(stale)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(ModelError::io(folder.join(stale))(error));
+        }
+        _ => {}
+    }
+    for (shard, tensors) in shards.into_iter().enumerate() {
+        let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+        write_then_rename(&folder.join(file_name(shard)), |partial| {
+            safetensors::serialize_to_file(tensors, Some(metadata), partial).map_err(|error| {
+                ModelError::Safetensors { file: partial.to_owned(), reason: error.to_string() }
+            })
+        })?;
+    }
+    if n_shards > 1 {
+        let weight_map: BTreeMap<_, _> =
+            index_of.into_iter().map(|(name, shard)| (name, file_name(shard))).collect();
+        let index = json!({"metadata": {"total_size": total_bytes}, "weight_map": weight_map});
+        write_json(&folder.join(INDEX), &index)?;
+    }
+    let mut fields = config.to_json();
+    if let (Some(dtype), Value::Object(fields)) = (options.dtype, &mut fields) {
+        let name = match dtype {
+            DType::BF16 => "bfloat16",
+            DType::F16 => "float16",
+            _ => "float32",
+        };
+        let spelling = if fields.contains_key("dtype") { "dtype" } else { "torch_dtype" };
+        fields.insert(spelling.to_owned(), json!(name));
+    }
+    write_json(&folder.join("config.json"), &fields)
+}
+
+/// Copies the tokenizer's and generation's files, those that exist, from one checkpoint folder to another.
+pub fn copy_companions(from: &Path, to: &Path) -> Result<()> {
+    for name in COMPANIONS {
+        let source = from.join(name);
+        if source.is_file() {
+            write_then_rename(&to.join(name), |partial| {
+                std::fs::copy(&source, partial).map(drop).map_err(ModelError::io(&source))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn write_json(path: &Path, value: &Value) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value).map_err(ModelError::json(path))?;
+    text.push('\n');
+    write_then_rename(path, |partial| std::fs::write(partial, text).map_err(ModelError::io(partial)))
+}
+
+fn write_then_rename(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    write(&partial)?;
+    File::open(&partial).and_then(|file| file.sync_all()).map_err(ModelError::io(&partial))?;
+    std::fs::rename(&partial, path).map_err(ModelError::io(path))
+}
+
+/// The tensor as it goes into a file: detached (what is being saved is not being trained), f32 unless it is a
+/// half format.
+fn to_file_dtype(tensor: &Tensor, dtype: Option<DType>) -> Result<Tensor> {
+    let dtype = match dtype.unwrap_or(tensor.dtype()) {
+        half @ (DType::BF16 | DType::F16) => half,
+        _ => DType::F32,
+    };
+    Ok(tensor.detach().to_dtype(dtype)?.to_device(&Device::Cpu)?)
+}
