@@ -1,0 +1,112 @@
+//! The embedded default: what `ts-host` brings along so that it runs from any folder, with nothing given.
+//!
+//! A problem set that is generated ([`problem`], [`solution`]), the checkpoint that was pretrained on it, the
+//! plugins built from `plugins/`, and the recipes. Only bytes and text: reading them is left out on purpose.
+
+pub mod columns;
+pub mod problem;
+pub mod rng;
+pub mod solution;
+pub mod wording;
+
+use problem::{LEVELS, Problem, Split, problem_set};
+
+/// The checkpoint: the files of a Hugging Face folder.
+pub const CHECKPOINT: &[(&str, &[u8])] = &[
+    ("config.json", include_bytes!("../checkpoint/config.json")),
+    ("model.safetensors", include_bytes!("../checkpoint/model.safetensors")),
+    ("tokenizer.json", include_bytes!("../checkpoint/tokenizer.json")),
+    ("tokenizer_config.json", include_bytes!("../checkpoint/tokenizer_config.json")),
+];
+
+/// The plugins: name and component.
+pub const PLUGINS: &[(&str, &[u8])] = &[
+    ("math_grader", include_bytes!("../../../plugins/math_grader.wasm")),
+    ("exact_grader", include_bytes!("../../../plugins/exact_grader.wasm")),
+    ("paragraph_splitter", include_bytes!("../../../plugins/paragraph_splitter.wasm")),
+    ("sentence_splitter", include_bytes!("../../../plugins/sentence_splitter.wasm")),
+    ("q_dyn", include_bytes!("../../../plugins/q_dyn.wasm")),
+    ("q_fix", include_bytes!("../../../plugins/q_fix.wasm")),
+    ("shortest", include_bytes!("../../../plugins/shortest.wasm")),
+    ("q_dyn_extra", include_bytes!("../../../plugins/q_dyn_extra.wasm")),
+    ("kimi_dpo", include_bytes!("../../../plugins/kimi_dpo.wasm")),
+    ("tokens", include_bytes!("../../../plugins/tokens.wasm")),
+    ("characters", include_bytes!("../../../plugins/characters.wasm")),
+];
+
+/// The recipes: name and text.
+pub const RECIPES: &[(&str, &str)] = &[
+    ("default", include_str!("../../../recipes/default.toml")),
+    ("deepseek-r1-distill-qwen-1.5b", include_str!("../../../recipes/deepseek-r1-distill-qwen-1.5b.toml")),
+    ("deepseek-r1-distill-qwen-7b", include_str!("../../../recipes/deepseek-r1-distill-qwen-7b.toml")),
+    ("ablation/shortest", include_str!("../../../recipes/ablation/shortest.toml")),
+    ("ablation/q-fix", include_str!("../../../recipes/ablation/q-fix.toml")),
+    ("ablation/q-dyn-extra", include_str!("../../../recipes/ablation/q-dyn-extra.toml")),
+    ("ablation/kimi-dpo", include_str!("../../../recipes/ablation/kimi-dpo.toml")),
+    ("ablation/no-refine", include_str!("../../../recipes/ablation/no-refine.toml")),
+    ("ablation/dpo", include_str!("../../../recipes/ablation/dpo.toml")),
+    ("ablation/sft", include_str!("../../../recipes/ablation/sft.toml")),
+    ("ablation/dpo-sft", include_str!("../../../recipes/ablation/dpo-sft.toml")),
+    ("ablation/margin-as-derived", include_str!("../../../recipes/ablation/margin-as-derived.toml")),
+];
+
+/// Training problems of each level.
+const TRAIN_PER_LEVEL: usize = 32;
+/// Held-out problems of each level.
+const HELDOUT_PER_LEVEL: usize = 32;
+/// Seeds of the two sets.
+const SET_SEEDS: [u64; 2] = [101, 202];
+
+/// The training problems as JSON lines: id, prompt, reference, difficulty.
+pub fn train_problems() -> String {
+    lines("train", &problem_set(SET_SEEDS[0], Split::Training, TRAIN_PER_LEVEL))
+}
+
+/// The held-out problems as JSON lines: id, prompt, reference, difficulty. Pretraining has seen none of them.
+pub fn heldout_problems() -> String {
+    lines("heldout", &problem_set(SET_SEEDS[1], Split::HeldOut, HELDOUT_PER_LEVEL))
+}
+
+/// Problems as JSON lines, one of each level after the other, so that the first few are a fair sample of all. A
+/// problem's text needs no escape in JSON: it is letters, digits and `. , ?`.
+fn lines(split: &str, problems: &[Problem]) -> String {
+    let per_level = problems.len() / LEVELS.len();
+    let interleaved = (0..per_level).flat_map(|i| (0..LEVELS.len()).map(move |level| level * per_level + i));
+    let mut lines = String::new();
+    for (index, problem) in interleaved.filter_map(|i| problems.get(i)).enumerate() {
+        let Problem { level, text, .. } = problem;
+        let answer = problem.answer();
+        lines.push_str(&format!(
+            "{{\"id\":\"{split}-{index:03}\",\"prompt\":\"{text}\",\"reference\":\"{answer}\",\"difficulty\":{level}}}\n"
+        ));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn training_and_heldout_problems_are_disjoint() {
+        let keys = |seed, split, n| -> HashSet<String> {
+            problem_set(seed, split, n).iter().map(Problem::key).collect()
+        };
+        let train = keys(SET_SEEDS[0], Split::Training, TRAIN_PER_LEVEL);
+        let heldout = keys(SET_SEEDS[1], Split::HeldOut, HELDOUT_PER_LEVEL);
+        assert!(train.is_disjoint(&heldout));
+        assert!(heldout.iter().all(|key| problem::is_held_out(key)));
+        assert!(!train.iter().any(|key| problem::is_held_out(key)));
+    }
+
+    #[test]
+    fn a_line_is_one_json_object() {
+        let first = train_problems().lines().next().unwrap().to_owned();
+        assert!(
+            first.starts_with("{\"id\":\"train-000\",\"prompt\":\"") && first.ends_with("\"difficulty\":1}")
+        );
+        assert!(!first.contains('\\'));
+    }
+}
