@@ -1,0 +1,159 @@
+//! Why a run stopped. Each variant says what and where; [`Error::hint`] says what to do.
+
+use std::path::PathBuf;
+
+use crate::recipe::RecipeError;
+
+/// Why a run stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The recipe is wrong.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// A plugin cannot be used.
+    #[error("plugin for `{key}`")]
+    Plugin {
+        /// The recipe's key.
+        key: String,
+        /// Why.
+        source: ts_plugin::LoadError,
+    },
+    /// The WebAssembly engine cannot be used.
+    #[error(transparent)]
+    PluginHost(ts_plugin::LoadError),
+    /// A plugin is not the one that the recipe pins.
+    #[error("plugin {source_name} has sha256 {found}, and {key}.sha256 allows only {pinned}")]
+    PluginHash {
+        /// The recipe's key.
+        key: String,
+        /// Which plugin.
+        source_name: String,
+        /// The one it has.
+        found: String,
+        /// The one allowed.
+        pinned: String,
+    },
+    /// A call of a plugin failed where nothing can go on without it.
+    #[error(transparent)]
+    Call(#[from] ts_plugin::CallError),
+    /// The grader failed too often.
+    #[error(
+        "the grader failed on {failed} of {total} responses, more than the share {allowed}; the first: {first}"
+    )]
+    TooManyGraderFailures {
+        /// Responses without a grade.
+        failed: usize,
+        /// Responses graded so far.
+        total: usize,
+        /// The share that is allowed.
+        allowed: f64,
+        /// What the first failure said.
+        first: String,
+    },
+    /// The run's folder.
+    #[error(transparent)]
+    Run(#[from] ts_run::Error),
+    /// The model.
+    #[error(transparent)]
+    Model(#[from] ts_model::ModelError),
+    /// The metrics.
+    #[error(transparent)]
+    Metrics(#[from] ts_core::Error),
+    /// A stage needs another that has not been run to its end.
+    #[error("stage `{stage}` needs `{needs}`, which is not done in {}", folder.display())]
+    MissingStage {
+        /// The stage that cannot start.
+        stage: &'static str,
+        /// The one it needs.
+        needs: &'static str,
+        /// The run's folder.
+        folder: PathBuf,
+    },
+    /// Artefacts do not fit together.
+    #[error("{file}: {message}")]
+    Inconsistent {
+        /// Which artefact.
+        file: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Nothing to train on.
+    #[error("no example to train on: {reason}")]
+    NoExamples {
+        /// Why there is none.
+        reason: String,
+    },
+    /// The loss is not a number any more.
+    #[error("step {step}: the loss or its gradient is not finite")]
+    Diverged {
+        /// Which step.
+        step: usize,
+    },
+    /// A training and a held-out problem are the same.
+    #[error("held-out problem `{heldout}` is also training problem `{train}`: their prompts are equal")]
+    Leak {
+        /// Its identifier among the held-out problems.
+        heldout: String,
+        /// Its identifier among the training problems.
+        train: String,
+    },
+    /// A thread could not start, or panicked.
+    #[error("worker: {message}")]
+    Worker {
+        /// What it said.
+        message: String,
+    },
+    /// This build cannot use the device.
+    #[error("device `{device}`: {message}")]
+    Device {
+        /// Which device.
+        device: String,
+        /// Why not.
+        message: String,
+    },
+    /// A file outside the run's folder.
+    #[error("{}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Model(error.into())
+    }
+}
+
+impl Error {
+    /// What to do about it, where there is something to say.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Recipe(RecipeError::Unknown { .. }) => Some("`ts-host recipe` lists the shipped recipes".into()),
+            Self::Recipe(_) => Some("`ts-host recipe default` prints every key with its meaning".into()),
+            Self::Plugin { source, .. } | Self::PluginHost(source) => source.hint(),
+            Self::PluginHash { .. } => Some("use the pinned component, or change the pin if you trust this one".into()),
+            Self::Call(error) => error.kind.hint().map(str::to_owned),
+            Self::TooManyGraderFailures { .. } => Some(
+                "grades.jsonl has a note for each; raise plugins.limits or plugins.limits.max_failed_share if that is right"
+                    .into(),
+            ),
+            Self::Run(error) => Some(error.hint().to_owned()),
+            Self::Model(error) => error.hint().map(str::to_owned),
+            Self::Metrics(error) => Some(error.hint()),
+            Self::MissingStage { needs, .. } => Some(format!("run `ts-host {needs} --out FOLDER` first, or `ts-host run`")),
+            Self::NoExamples { .. } => Some(
+                "there must be problems on which some responses are correct: try more samples, other problems, or a \
+                 stronger model"
+                    .into(),
+            ),
+            Self::Diverged { .. } => Some("lower train.learning_rate, or train.max_grad_norm".into()),
+            Self::Leak { .. } => Some("remove it from one of the two files".into()),
+            Self::Device { .. } => Some("build with --features cuda, or set model.device to \"cpu\"".into()),
+            Self::Inconsistent { .. } => Some("the folder holds artefacts of different runs: start in a new one".into()),
+            Self::Worker { .. } | Self::File { .. } => None,
+        }
+    }
+}

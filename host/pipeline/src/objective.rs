@@ -1,0 +1,286 @@
+//! The loss of one batch of examples and its gradient. TokenSqueeze, section 3.3.
+//!
+//! `L = eta * DPO-L + (1 - eta) * SFT`. DPO-L is the weighted mean over the batch's pairs; SFT is the weighted mean, over
+//! its responses to imitate, of the negative log-likelihood a token. A batch is worked through in
+//! micro-batches whose gradients add up to that of the batch, because each term is divided by the whole
+//! batch's weight. The optimiser and the order of batches are left out on purpose: `stages::train` has them.
+
+use candle_core::{DType, Tensor};
+use ts_core::objective::length_margin;
+use ts_model::LanguageModel;
+use ts_model::checkpointed::{Gradients, checkpointed_gradients, gradients};
+use ts_model::log_prob::{Packed, Sequence};
+use ts_model::objective::{Preferences, sft};
+
+use crate::Error;
+use crate::recipe::TrainSection;
+
+/// One example, ready to train on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Example {
+    /// Prompt and preferred response.
+    pub(crate) chosen: Sequence,
+    /// What it is preferred to; none for an example that is only imitated.
+    pub(crate) rejected: Option<Rejected>,
+    /// Its weight in the preference term; 0 without `rejected`.
+    pub(crate) pair_weight: f64,
+    /// Its weight in the SFT term.
+    pub(crate) sft_weight: f64,
+}
+
+/// The other half of a pair.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rejected {
+    /// Prompt and rejected response.
+    pub(crate) sequence: Sequence,
+    /// Lengths of the chosen and of this response, as the length function measures them.
+    pub(crate) lengths: [f64; 2],
+    /// log pi_ref of the chosen and of this response, in nats.
+    pub(crate) reference_logp: [f64; 2],
+}
+
+impl Example {
+    /// Tokens that a forward pass sees.
+    pub(crate) fn n_tokens(&self) -> usize {
+        self.chosen.tokens.len() + self.rejected.as_ref().map_or(0, |r| r.sequence.tokens.len())
+    }
+}
+
+/// Sums over examples of what a step logs; divided by the batch's weights they are its means.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Sums {
+    pub(crate) dpo_loss: f64,
+    pub(crate) sft_loss: f64,
+    pub(crate) reward_margin: f64,
+    pub(crate) n_margin_positive: f64,
+    pub(crate) n_pairs: f64,
+    pub(crate) pair_weight: f64,
+    pub(crate) sft_weight: f64,
+}
+
+impl Sums {
+    /// The weights of a batch, before any loss is known.
+    pub(crate) fn weights(batch: &[&Example]) -> Self {
+        let mut sums = Self::default();
+        for example in batch {
+            sums.pair_weight += example.pair_weight;
+            sums.sft_weight += example.sft_weight;
+        }
+        sums
+    }
+
+    /// Adds the losses of a micro-batch; weights stay, they are the batch's.
+    pub(crate) fn add_losses(&mut self, other: &Self) {
+        self.dpo_loss += other.dpo_loss;
+        self.sft_loss += other.sft_loss;
+        self.reward_margin += other.reward_margin;
+        self.n_margin_positive += other.n_margin_positive;
+        self.n_pairs += other.n_pairs;
+    }
+}
+
+/// Cuts a batch into micro-batches of at most `max_tokens` tokens, or one example if that is longer.
+pub(crate) fn micro_batches<'a>(batch: &[&'a Example], max_tokens: usize) -> Vec<Vec<&'a Example>> {
+    let mut micro_batches: Vec<Vec<&Example>> = Vec::new();
+    let mut tokens = 0;
+    for &example in batch {
+        if micro_batches.is_empty() || tokens + example.n_tokens() > max_tokens {
+            micro_batches.push(Vec::new());
+            tokens = 0;
+        }
+        tokens += example.n_tokens();
+        if let Some(last) = micro_batches.last_mut() {
+            last.push(example);
+        }
+    }
+    micro_batches
+}
+
+/// The part of the batch's loss that comes from `examples`, given the log-probability of each chosen response and
+/// then of each rejected one, shape `(chosen + rejected,)`. `batch` has the whole batch's weights.
+///
+/// Gives the scalar loss, on candle's graph, and the sums to log.
+pub(crate) fn loss(
+    logp: &Tensor,
+    examples: &[&Example],
+    train: &TrainSection,
+    batch: &Sums,
+) -> ts_model::Result<(Tensor, Sums)> {
+    let device = logp.device();
+    let column = |values: Vec<f32>| Tensor::new(values, device);
+    let logp = logp.to_dtype(DType::F32)?;
+    let n_chosen = examples.len();
+    let chosen = logp.narrow(0, 0, n_chosen)?;
+    let mut sums = Sums::default();
+
+    let n_tokens = column(examples.iter().map(|e| e.chosen.response_len() as f32).collect())?;
+    let sft_share = |e: &&Example| (e.sft_weight / batch.sft_weight.max(f64::MIN_POSITIVE)) as f32;
+    let sft_shares = column(examples.iter().map(sft_share).collect())?;
+    let nll = sft(&chosen, &n_tokens)?;
+    let mut total = ((&nll * &sft_shares)?.sum_all()? * (1.0 - train.dpo_weight))?;
+    let nll = nll.to_vec1::<f32>()?;
+    sums.sft_loss = nll.iter().zip(examples).map(|(&x, e)| f64::from(x) * e.sft_weight).sum();
+
+    let pairs: Vec<(usize, &Example, &Rejected)> =
+        examples.iter().enumerate().filter_map(|(i, e)| Some((i, *e, e.rejected.as_ref()?))).collect();
+    if !pairs.is_empty() {
+        let margin = |r: &Rejected| {
+            length_margin(train.lambda, r.lengths[0], r.lengths[1], train.length_margin) as f32
+        };
+        let index: Vec<u32> = pairs.iter().map(|(i, ..)| *i as u32).collect();
+        let ref_chosen = column(pairs.iter().map(|(.., r)| r.reference_logp[0] as f32).collect())?;
+        let ref_rejected = column(pairs.iter().map(|(.., r)| r.reference_logp[1] as f32).collect())?;
+        let margins = column(pairs.iter().map(|(.., r)| margin(r)).collect())?;
+        let share = |e: &Example| (e.pair_weight / batch.pair_weight.max(f64::MIN_POSITIVE)) as f32;
+        let shares = column(pairs.iter().map(|(_, e, _)| share(e)).collect())?;
+        let preferences = Preferences {
+            chosen_logp: &chosen.index_select(&Tensor::new(index, device)?, 0)?,
+            rejected_logp: &logp.narrow(0, n_chosen, pairs.len())?,
+            reference_chosen_logp: &ref_chosen,
+            reference_rejected_logp: &ref_rejected,
+            length_margin: &margins,
+        };
+        let losses = preferences.dpo_l(train.beta)?;
+        let rewards = preferences.reward_margin(train.beta)?.to_vec1::<f32>()?;
+        total = (total + ((&losses * &shares)?.sum_all()? * train.dpo_weight)?)?;
+        let losses = losses.to_vec1::<f32>()?;
+        for ((&loss, &reward), (_, example, _)) in losses.iter().zip(&rewards).zip(&pairs) {
+            sums.dpo_loss += f64::from(loss) * example.pair_weight;
+            sums.reward_margin += f64::from(reward) * example.pair_weight;
+            sums.n_margin_positive += f64::from(u8::from(reward > 0.0));
+            sums.n_pairs += 1.0;
+        }
+    }
+    Ok((total, sums))
+}
+
+/// Log-probabilities of the examples' responses, in the order that [`loss`] wants.
+pub(crate) fn sequences(examples: &[&Example]) -> Vec<Sequence> {
+    let chosen = examples.iter().map(|e| e.chosen.clone());
+    let rejected = examples.iter().filter_map(|e| Some(e.rejected.as_ref()?.sequence.clone()));
+    chosen.chain(rejected).collect()
+}
+
+/// Loss sums and the gradient of every parameter, in the model's order, for one micro-batch.
+pub(crate) fn micro_batch_gradients(
+    model: &LanguageModel,
+    examples: &[&Example],
+    train: &TrainSection,
+    batch: &Sums,
+) -> Result<(Sums, Vec<Tensor>), Error> {
+    let packed = Packed::new(&sequences(examples))?;
+    let mut sums = Sums::default();
+    let loss = |token_logp: &Tensor| {
+        let (loss, micro_batch) = loss(&packed.sum_by_sequence(token_logp)?, examples, train, batch)?;
+        sums = micro_batch;
+        Ok(loss)
+    };
+    let Gradients { of_parameters, .. } = match train.activation_checkpointing {
+        true => checkpointed_gradients(model, &packed, loss)?,
+        false => gradients(model, &packed, loss)?,
+    };
+    Ok((sums, of_parameters))
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+    use ts_core::objective::{LengthMargin, composite, dpo_l};
+
+    use super::*;
+    use crate::recipe::{Schedule, SftExamples};
+
+    fn train() -> TrainSection {
+        TrainSection {
+            dpo_weight: 0.25,
+            beta: 0.1,
+            lambda: 1.0,
+            length_margin: LengthMargin::AsPrinted,
+            learning_rate: 1e-4,
+            schedule: Schedule::Constant,
+            warmup_share: 0.0,
+            sft_examples: SftExamples::Pairs,
+            epochs: 1.0,
+            batch_size: 4,
+            micro_batch_tokens: 1,
+            max_context_tokens: 100,
+            max_grad_norm: 1.0,
+            adam_beta1: 0.9,
+            adam_beta2: 0.999,
+            adam_eps: 1e-8,
+            weight_decay: 0.0,
+            activation_checkpointing: false,
+            checkpoint_every: 1,
+        }
+    }
+
+    fn pair(lengths: [f64; 2], reference_logp: [f64; 2], n_chosen: usize) -> Example {
+        let rejected = Rejected { sequence: Sequence::new(&[1], &[2, 3]), lengths, reference_logp };
+        let chosen = Sequence::new(&[1], &vec![2; n_chosen]);
+        Example { chosen, rejected: Some(rejected), pair_weight: 1.0, sft_weight: 1.0 }
+    }
+
+    fn imitated(n_chosen: usize) -> Example {
+        Example {
+            chosen: Sequence::new(&[1], &vec![2; n_chosen]),
+            rejected: None,
+            pair_weight: 0.0,
+            sft_weight: 1.0,
+        }
+    }
+
+    /// Two pairs and one response to imitate, against the scalar laws: the mean over two of DPO-L, over three of SFT.
+    #[test]
+    fn a_batch_by_the_scalar_laws() {
+        let examples = [pair([4.0, 8.0], [-5.0, -9.0], 4), imitated(2), pair([5.0, 5.0], [-7.0, -3.0], 5)];
+        let examples: Vec<&Example> = examples.iter().collect();
+        let (chosen, rejected) = ([-4.0, -1.0, -6.0], [-10.0, -2.0]);
+        let logp = Tensor::new(&[-4.0f32, -1.0, -6.0, -10.0, -2.0], &Device::Cpu).unwrap();
+        let train = train();
+        let (total, sums) = loss(&logp, &examples, &train, &Sums::weights(&examples)).unwrap();
+
+        let dpo_losses = [
+            dpo_l(0.1, chosen[0], rejected[0], -5.0, -9.0, 2f64.ln()),
+            dpo_l(0.1, chosen[2], rejected[1], -7.0, -3.0, 0.0),
+        ];
+        let sft_losses = [1.0, 0.5, 1.2];
+        let expected =
+            composite(0.25, dpo_losses.iter().sum::<f64>() / 2.0, sft_losses.iter().sum::<f64>() / 3.0);
+        let total = f64::from(total.to_scalar::<f32>().unwrap());
+        assert!((total - expected).abs() < 1e-6, "{total} {expected}");
+        assert!((sums.dpo_loss - dpo_losses.iter().sum::<f64>()).abs() < 1e-6);
+        assert!((sums.sft_loss - 2.7).abs() < 1e-6);
+        // beta * ((-4 + 5) - (-10 + 9)) = 0.2; beta * ((-6 + 7) - (-2 + 3)) = 0.
+        assert!((sums.reward_margin - 0.2).abs() < 1e-6);
+        assert_eq!((sums.n_margin_positive, sums.n_pairs), (1.0, 2.0));
+    }
+
+    /// The losses of micro-batches add up to the batch's, whatever the cut.
+    #[test]
+    fn micro_batches_add_up() {
+        let examples = [pair([4.0, 8.0], [-5.0, -9.0], 4), imitated(2), pair([5.0, 5.0], [-7.0, -3.0], 5)];
+        let examples: Vec<&Example> = examples.iter().collect();
+        let (train, weights) = (train(), Sums::weights(&examples));
+        let logp_of = |example: &Example| {
+            let mut logp = vec![-0.5 * example.chosen.response_len() as f32];
+            logp.extend(example.rejected.as_ref().map(|_| -3.0f32));
+            Tensor::new(logp, &Device::Cpu).unwrap()
+        };
+        let scalar = |t: Tensor| f64::from(t.to_scalar::<f32>().unwrap());
+        let parts: f64 =
+            examples.iter().map(|e| scalar(loss(&logp_of(e), &[*e], &train, &weights).unwrap().0)).sum();
+        let logp = Tensor::new(&[-2.0f32, -1.0, -2.5, -3.0, -3.0], &Device::Cpu).unwrap();
+        let whole = scalar(loss(&logp, &examples, &train, &weights).unwrap().0);
+        assert!((parts - whole).abs() < 1e-6, "{parts} {whole}");
+    }
+
+    #[test]
+    fn micro_batches_keep_order_and_budget() {
+        let examples = [imitated(2), imitated(3), imitated(9), imitated(1)];
+        let examples: Vec<&Example> = examples.iter().collect();
+        let sizes: Vec<usize> = micro_batches(&examples, 7).iter().map(Vec::len).collect();
+        assert_eq!(sizes, [2, 1, 1]); // 3 + 4 tokens; 10, too many and alone; 2
+        assert_eq!(micro_batches(&examples, 7).concat(), examples);
+        assert!(micro_batches(&[], 7).is_empty());
+    }
+}

@@ -1,0 +1,24 @@
+//! What a stage tells of its progress. The pipeline never prints: the command line draws bars from this,
+//! tests listen to it.
+
+/// Listens to the progress of a run. Calls come from one thread at a time, in order.
+pub trait Progress: Sync {
+    /// A stage begins: `done` of `total` units are there already, from an earlier start.
+    fn start(&self, stage: &str, unit: &'static str, done: u64, total: u64);
+    /// `units` more are done; `tokens` is how many tokens were sampled, scored or trained on for them.
+    fn advance(&self, units: u64, tokens: u64);
+    /// The stage is done; `summary` is one line on what came of it.
+    fn finish(&self, summary: &str);
+    /// Something worth knowing that stops nothing.
+    fn warn(&self, message: &str);
+}
+
+/// Listens to nothing.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn start(&self, _: &str, _: &'static str, _: u64, _: u64) {}
+    fn advance(&self, _: u64, _: u64) {}
+    fn finish(&self, _: &str) {}
+    fn warn(&self, _: &str) {}
+}

@@ -1,0 +1,259 @@
+//! From what was typed to a [`Recipe`]: a file, the files that it extends, and the flags over it.
+//!
+//! `extends = "NAME"` at the top of a file takes another recipe's values first: a shipped one by its name, or
+//! a file beside this one. Tables merge key by key, except `settings` tables, which are replaced as one,
+//! because they belong to one plugin. A key that no recipe has is an error.
+
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::Recipe;
+
+/// What can be wrong with a recipe.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    /// Neither a shipped recipe nor a file.
+    #[error("no recipe `{name}`: there is no such file, and the shipped recipes are {}", shipped.join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        shipped: Vec<String>,
+    },
+    /// The file cannot be read.
+    #[error("cannot read recipe {}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML, or not a recipe.
+    #[error("recipe {name}: {message}")]
+    Parse {
+        /// Which recipe.
+        name: String,
+        /// Line, key and reason.
+        message: String,
+    },
+    /// A recipe extends itself.
+    #[error("recipe {name} extends itself: {}", chain.join(" -> "))]
+    Cycle {
+        /// Which recipe.
+        name: String,
+        /// The way round.
+        chain: Vec<String>,
+    },
+    /// A flag that is not `key.key=value`, or names no table.
+    #[error("--set {text}: {message}")]
+    Override {
+        /// The flag's value.
+        text: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Values out of their range.
+    #[error("recipe out of range: {}", values.join("; "))]
+    OutOfRange {
+        /// A sentence each.
+        values: Vec<String>,
+    },
+}
+
+/// One value that a flag puts over the recipe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Override {
+    path: Vec<String>,
+    value: Value,
+}
+
+impl Override {
+    /// A value at a dotted path, such as `train.beta`.
+    pub fn new(path: &str, value: impl Into<Value>) -> Self {
+        Self { path: path.split('.').map(str::to_owned).collect(), value: value.into() }
+    }
+
+    /// Reads `key.key=value`; the value is TOML, or else a text as it stands.
+    pub fn parse(text: &str) -> Result<Self, RecipeError> {
+        let wrong = |message: &str| RecipeError::Override { text: text.into(), message: message.into() };
+        let (path, value) =
+            text.split_once('=').ok_or_else(|| wrong("must be KEY=VALUE, such as train.beta=0.2"))?;
+        let (path, value) = (path.trim(), value.trim());
+        if path.is_empty() || path.split('.').any(str::is_empty) {
+            return Err(wrong("the key must be words joined by dots, such as train.beta"));
+        }
+        let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
+        Ok(Self::new(path, parsed.unwrap_or_else(|| Value::String(value.to_owned()))))
+    }
+
+    fn apply(self, table: &mut Table) -> Result<(), RecipeError> {
+        let text = self.path.join(".");
+        let Some((last, parents)) = self.path.split_last() else { return Ok(()) };
+        let mut at = table;
+        for key in parents {
+            let next = at.entry(key).or_insert_with(|| Value::Table(Table::new()));
+            at = next.as_table_mut().ok_or_else(|| RecipeError::Override {
+                text: text.clone(),
+                message: format!("`{key}` is a value, not a table"),
+            })?;
+        }
+        // A whole number where the recipe has a fraction is that fraction.
+        let value = match (at.get(last), self.value) {
+            (Some(Value::Float(_)), Value::Integer(n)) => Value::Float(n as f64),
+            (_, value) => value,
+        };
+        at.insert(last.clone(), value);
+        Ok(())
+    }
+}
+
+/// Finds recipes by name.
+pub struct Loader<'a> {
+    /// The shipped recipes: name and text.
+    pub shipped: &'a [(&'a str, &'a str)],
+}
+
+impl Loader<'_> {
+    /// Loads a recipe by the name of a shipped one or the path of a file, puts `overrides` over it, in order,
+    /// and validates it.
+    pub fn load(&self, name: &str, overrides: Vec<Override>) -> Result<Recipe, RecipeError> {
+        let mut table = self.table(name, None, &mut Vec::new())?;
+        for value in overrides {
+            value.apply(&mut table)?;
+        }
+        // Through text: an error then shows the line at fault.
+        let text = toml::to_string(&table).map_err(|e| parse_error(name, &e))?;
+        let recipe: Recipe = toml::from_str(&text).map_err(|e| parse_error(name, &e))?;
+        recipe.validate()?;
+        Ok(recipe)
+    }
+
+    /// A recipe that is complete in itself, such as the one that a run folder keeps.
+    pub fn parse(name: &str, text: &str) -> Result<Recipe, RecipeError> {
+        let recipe: Recipe = toml::from_str(text).map_err(|e| parse_error(name, &e))?;
+        recipe.validate()?;
+        Ok(recipe)
+    }
+
+    fn table(
+        &self,
+        name: &str,
+        beside: Option<&Path>,
+        chain: &mut Vec<String>,
+    ) -> Result<Table, RecipeError> {
+        if chain.iter().any(|seen| seen == name) {
+            chain.push(name.to_owned());
+            return Err(RecipeError::Cycle { name: name.to_owned(), chain: chain.clone() });
+        }
+        chain.push(name.to_owned());
+        let (text, folder) = self.text(name, beside)?;
+        let mut table: Table = text.parse().map_err(|e: toml::de::Error| parse_error(name, &e))?;
+        let Some(base) = table.remove("extends") else { return Ok(table) };
+        let Value::String(base) = base else {
+            return Err(RecipeError::Parse {
+                name: name.to_owned(),
+                message: "`extends` must be the name of a recipe".into(),
+            });
+        };
+        let mut merged = self.table(&base, folder.as_deref(), chain)?;
+        merge(&mut merged, table);
+        Ok(merged)
+    }
+
+    fn text(&self, name: &str, beside: Option<&Path>) -> Result<(String, Option<PathBuf>), RecipeError> {
+        if let Some((_, text)) = self.shipped.iter().find(|(shipped, _)| *shipped == name) {
+            return Ok(((*text).to_owned(), None));
+        }
+        let path = beside.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok((text, Some(path.parent().map_or_else(PathBuf::new, Path::to_owned)))),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Err(RecipeError::Unknown {
+                name: name.to_owned(),
+                shipped: self.shipped.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            }),
+            Err(source) => Err(RecipeError::Read { path, source }),
+        }
+    }
+}
+
+fn parse_error(name: &str, error: &dyn std::fmt::Display) -> RecipeError {
+    RecipeError::Parse { name: name.to_owned(), message: error.to_string().trim_end().to_owned() }
+}
+
+/// Puts `over` over `base`, key by key.
+fn merge(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) if key != "settings" => merge(below, above),
+            (Some(Value::Float(_)), Value::Integer(n)) => {
+                base.insert(key, Value::Float(n as f64));
+            }
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEFAULT: &str = include_str!("../../../../recipes/default.toml");
+    const SHIPPED: &[(&str, &str)] = &[
+        ("default", DEFAULT),
+        ("longer", "extends = \"default\"\n[sample]\nn_samples = 64\n"),
+        ("loop", "extends = \"loop\"\n"),
+        (
+            "policy",
+            "extends = \"default\"\n[plugins.selection_policy]\nsource = \"q_fix\"\nsettings = { quantile = 0.5 }\n",
+        ),
+    ];
+    const LOADER: Loader<'_> = Loader { shipped: SHIPPED };
+
+    #[test]
+    fn a_recipe_takes_the_values_it_does_not_name_from_the_one_it_extends() {
+        let base = LOADER.load("default", vec![]).unwrap();
+        let longer = LOADER.load("longer", vec![]).unwrap();
+        assert_eq!(longer.sample.n_samples, 64);
+        assert_eq!(longer.train, base.train);
+    }
+
+    #[test]
+    fn a_plugins_settings_are_replaced_as_one() {
+        let recipe = LOADER.load("policy", vec![]).unwrap();
+        let keys: Vec<_> = recipe.plugins.selection_policy.settings.keys().collect();
+        assert_eq!(keys, ["quantile"]);
+    }
+
+    #[test]
+    fn flags_override() {
+        let set = |text: &str| Override::parse(text).unwrap();
+        let flags = vec![set("train.beta=1"), set("run.name = other"), set("model.device=cuda:0")];
+        let recipe = LOADER.load("default", flags).unwrap();
+        assert_eq!((recipe.train.beta, recipe.run.name.as_str()), (1.0, "other"));
+        assert_eq!(recipe.model.device, "cuda:0");
+    }
+
+    #[test]
+    fn unknown_keys_and_values_out_of_range_are_errors_that_name_them() {
+        let fail = |text: &str| {
+            LOADER.load("default", vec![Override::parse(text).unwrap()]).unwrap_err().to_string()
+        };
+        assert!(fail("train.betta=1").contains("betta"));
+        assert!(fail("train.beta=-1").contains("train.beta must be above 0, not -1"));
+        assert!(fail("train.beta=nan").contains("train.beta"));
+        assert!(fail("sample.top_p=1.5").contains("sample.top_p"));
+        assert!(fail("train.schedule=square").contains("square"));
+        assert!(LOADER.load("loop", vec![]).unwrap_err().to_string().contains("loop -> loop"));
+        assert!(LOADER.load("nowhere", vec![]).unwrap_err().to_string().contains("default, longer"));
+        assert!(Override::parse("beta").is_err());
+    }
+
+    #[test]
+    fn what_a_run_folder_keeps_reads_back_equal() {
+        let recipe = LOADER.load("default", vec![]).unwrap();
+        assert_eq!(Loader::parse("kept", &recipe.to_toml()).unwrap(), recipe);
+    }
+}

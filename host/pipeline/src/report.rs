@@ -1,0 +1,385 @@
+//! What a run came to: the metrics before and after with their intervals, and what each stage did.
+//!
+//! In: an evaluation's records before and after, and the stages' summaries. Out: [`Report`], which is
+//! `report.json`, and [`Report::to_markdown`], which is `report.md` and what the command line shows. Numbers are
+//! section 4.1.2's; the same code makes both columns. Judging them is left out on purpose: the reader sees
+//! the interval of the difference.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+use ts_core::bootstrap::{Interval, bootstrap_differences, bootstrap_intervals};
+use ts_core::metrics::{Metric, Scored, Summary, summarise, summarise_by_difficulty};
+use ts_core::outcome::Outcome;
+use ts_core::{auc, seed};
+use ts_run::records::EvalRecord;
+
+use crate::Error;
+use crate::recipe::EvalSection;
+
+/// Points of the accuracy–budget curve, evenly spaced up to the budget.
+const CURVE_POINTS: usize = 16;
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The run's name.
+    pub name: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// The budget that the areas are divided by, in tokens.
+    pub budget_tokens: usize,
+    /// Independent runs over the held-out problems.
+    pub n_runs: u32,
+    /// Temperature of the evaluation.
+    pub temperature: f64,
+    /// The model before.
+    pub baseline: Side,
+    /// The model after.
+    pub result: Side,
+    /// Result − baseline on the same problems, 95 % intervals.
+    pub differences: BTreeMap<Metric, Interval>,
+    /// What the stages did; absent if their artefacts are.
+    pub stages: StageNumbers,
+}
+
+/// One model's evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Side {
+    /// The metrics.
+    pub summary: Summary,
+    /// Their 95 % intervals: bootstrap over problems.
+    pub intervals: BTreeMap<Metric, Interval>,
+    /// The metrics by difficulty.
+    pub by_difficulty: Vec<(Option<u32>, Summary)>,
+    /// Accuracy at each budget: tokens, share.
+    pub curve: Vec<(u32, f64)>,
+    /// Responses without a grade, because the grader failed or the reference is bad. Not in any number above.
+    pub n_ungraded: usize,
+    /// Share of the responses that were cut off at the token limit.
+    pub cut_off: f64,
+}
+
+/// What the stages before training did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StageNumbers {
+    /// Responses sampled.
+    pub n_samples: usize,
+    /// Share of them graded correct.
+    pub sample_accuracy: f64,
+    /// Responses on which the grader failed.
+    pub n_grader_failed: usize,
+    /// Problems with at least one positive.
+    pub n_problems_selected: usize,
+    /// Positives.
+    pub n_positives: usize,
+    /// Preference pairs.
+    pub n_pairs: usize,
+    /// Tokens of the positives before and after stage 2.
+    pub refined_tokens: Option<(u64, u64)>,
+    /// Positives that the verifier refused after stage 2, and that were dropped.
+    pub n_refined_dropped: usize,
+    /// Examples trained on.
+    pub n_examples: usize,
+    /// Optimiser steps.
+    pub n_train_steps: usize,
+    /// Seconds in each stage, all starts together.
+    pub seconds: Vec<(String, f64)>,
+}
+
+impl Side {
+    /// Makes one side from its records, in the problems' order.
+    pub fn of(
+        records: &[EvalRecord],
+        eval: &EvalSection,
+        run_seed: u64,
+    ) -> Result<(Self, Vec<Scored>), Error> {
+        let mut index = BTreeMap::new();
+        for record in records {
+            let next = index.len();
+            index.entry(record.problem.as_str()).or_insert(next);
+        }
+        let graded = |r: &&EvalRecord| !matches!(r.outcome, Outcome::GraderFailed | Outcome::BadReference);
+        let scored: Vec<Scored> = records
+            .iter()
+            .filter(graded)
+            .map(|r| Scored {
+                problem: index[r.problem.as_str()],
+                run: r.run,
+                difficulty: r.difficulty,
+                correct: r.outcome.is_correct(),
+                tokens: r.tokens,
+                n_steps: r.n_steps,
+                step_tokens: r.step_tokens,
+            })
+            .collect();
+        let budget = eval.budget_tokens as u32;
+        let points: Vec<u32> =
+            (1..=CURVE_POINTS).map(|i| (eval.budget_tokens * i / CURVE_POINTS) as u32).collect();
+        let accuracies = auc::accuracy_curve(&scored, &points)?;
+        let n_cut_off = records.iter().filter(|r| !r.finished).count();
+        let resamples = eval.bootstrap_resamples as usize;
+        let side = Self {
+            summary: summarise(&scored, budget)?,
+            intervals: bootstrap_intervals(&scored, budget, resamples, bootstrap_seed(run_seed))?,
+            by_difficulty: summarise_by_difficulty(&scored, budget)?,
+            curve: points.into_iter().zip(accuracies).collect(),
+            n_ungraded: records.len() - scored.len(),
+            cut_off: n_cut_off as f64 / records.len().max(1) as f64,
+        };
+        Ok((side, scored))
+    }
+}
+
+/// Result − baseline, problem by problem.
+pub(crate) fn differences(
+    baseline: &[Scored],
+    result: &[Scored],
+    eval: &EvalSection,
+    run_seed: u64,
+) -> Result<BTreeMap<Metric, Interval>, Error> {
+    let resamples = eval.bootstrap_resamples as usize;
+    let budget = eval.budget_tokens as u32;
+    Ok(bootstrap_differences(baseline, result, budget, resamples, bootstrap_seed(run_seed))?)
+}
+
+fn bootstrap_seed(run_seed: u64) -> u64 {
+    seed::derive_seed(run_seed, "bootstrap", "", 0)
+}
+
+impl Report {
+    /// The report as Markdown: the table of the paper, accuracy by difficulty, accuracy at budgets, and the stages.
+    pub fn to_markdown(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write_markdown(&mut out);
+        out
+    }
+
+    fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
+        let Self { name, seed, budget_tokens, n_runs, temperature, .. } = self;
+        let n_problems = self.baseline.summary.n_problems;
+        writeln!(out, "# {name}, seed {seed}\n")?;
+        writeln!(
+            out,
+            "{n_problems} held-out problems, {n_runs} runs at temperature {temperature}, budget {budget_tokens} tokens. \
+             In brackets: 95 % intervals, bootstrap over problems.\n"
+        )?;
+        let mut table = Table::new(&["", "baseline", "after", "difference"]);
+        for (metric, label) in ROWS {
+            let cell = |intervals: &BTreeMap<Metric, Interval>| {
+                intervals.get(metric).map_or_else(|| "none".into(), |i| show_interval(*metric, i, false))
+            };
+            let mut difference = self
+                .differences
+                .get(metric)
+                .map_or_else(|| "none".into(), |i| show_interval(*metric, i, true));
+            let values = (metric.of(&self.baseline.summary), metric.of(&self.result.summary));
+            if let (Metric::LenCorrect | Metric::LenAll, (Some(before), Some(after))) = (metric, values)
+                && before > 0.0
+            {
+                let _ = write!(difference, ", {:+.1} %", 100.0 * (after / before - 1.0));
+            }
+            table.row([
+                label.to_string(),
+                cell(&self.baseline.intervals),
+                cell(&self.result.intervals),
+                difference,
+            ]);
+        }
+        writeln!(out, "{table}")?;
+
+        let mut table = Table::new(&["difficulty", "Acc before", "Acc after", "Len-A before", "Len-A after"]);
+        for (difficulty, before) in &self.baseline.by_difficulty {
+            let after = self.result.by_difficulty.iter().find(|(d, _)| d == difficulty).map(|(_, s)| s);
+            let show = |metric: Metric, s: Option<&Summary>| {
+                s.and_then(|s| metric.of(s)).map_or_else(|| "none".into(), |x| show(metric, x, false))
+            };
+            table.row([
+                difficulty.map_or_else(|| "not given".into(), |d| d.to_string()),
+                show(Metric::Accuracy, Some(before)),
+                show(Metric::Accuracy, after),
+                show(Metric::LenAll, Some(before)),
+                show(Metric::LenAll, after),
+            ]);
+        }
+        writeln!(out, "{table}")?;
+
+        let mut table = Table::new(&["budget, tokens", "Acc before", "Acc after"]);
+        let curves = self.baseline.curve.iter().zip(&self.result.curve);
+        for ((budget, before), (_, after)) in
+            curves.filter(|((b, _), _)| *b as usize * 8 % self.budget_tokens == 0)
+        {
+            let percent = |x: f64| show(Metric::Accuracy, x, false);
+            table.row([budget.to_string(), percent(*before), percent(*after)]);
+        }
+        writeln!(out, "{table}")?;
+        self.write_stages(out)
+    }
+
+    fn write_stages(&self, out: &mut String) -> std::fmt::Result {
+        let s = &self.stages;
+        let percent = |x: f64| format!("{:.1} %", 100.0 * x);
+        writeln!(
+            out,
+            "- sampled {} responses, {} correct; the grader failed on {}",
+            s.n_samples,
+            percent(s.sample_accuracy),
+            s.n_grader_failed
+        )?;
+        writeln!(
+            out,
+            "- selected {} positives of {} problems, {} pairs",
+            s.n_positives, s.n_problems_selected, s.n_pairs
+        )?;
+        if let Some((before, after)) = s.refined_tokens {
+            let share = percent(after as f64 / before.max(1) as f64);
+            write!(out, "- refined them from {before} to {after} tokens ({share}); ")?;
+            writeln!(out, "{} were no longer correct and were dropped", s.n_refined_dropped)?;
+        }
+        writeln!(out, "- trained on {} examples in {} steps", s.n_examples, s.n_train_steps)?;
+        let ungraded = self.baseline.n_ungraded + self.result.n_ungraded;
+        if ungraded > 0 {
+            writeln!(out, "- {ungraded} held-out responses have no grade and count nowhere")?;
+        }
+        let cut_off = (percent(self.baseline.cut_off), percent(self.result.cut_off));
+        writeln!(out, "- cut off at the token limit: {} before, {} after", cut_off.0, cut_off.1)?;
+        if !s.seconds.is_empty() {
+            let seconds: Vec<_> = s.seconds.iter().map(|(stage, t)| format!("{stage} {t:.0}")).collect();
+            writeln!(out, "- seconds: {}", seconds.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+const ROWS: &[(Metric, &str)] = &[
+    (Metric::Accuracy, "Acc, %"),
+    (Metric::LenCorrect, "Len-T, tokens"),
+    (Metric::LenAll, "Len-A, tokens"),
+    (Metric::Auc, "AUC, %"),
+    (Metric::NSteps, "steps"),
+    (Metric::StepTokens, "tokens a step"),
+];
+
+/// A value in its metric's unit: shares as per cent.
+pub(crate) fn show(metric: Metric, value: f64, signed: bool) -> String {
+    let value = match metric {
+        Metric::Accuracy | Metric::Auc => 100.0 * value,
+        _ => value,
+    };
+    if signed { format!("{value:+.1}") } else { format!("{value:.1}") }
+}
+
+/// `estimate [low, high]`.
+pub(crate) fn show_interval(metric: Metric, interval: &Interval, signed: bool) -> String {
+    let show = |x| show(metric, x, signed);
+    format!("{} [{}, {}]", show(interval.estimate), show(interval.low), show(interval.high))
+}
+
+/// A Markdown table with columns wide enough to read as it stands.
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(crate) fn new(header: &[&str]) -> Self {
+        Self { rows: vec![header.iter().map(|&cell| cell.to_owned()).collect()] }
+    }
+
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let width = |column: usize| {
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.rows[0].len()).map(width).collect();
+        for (i, row) in self.rows.iter().enumerate() {
+            write!(f, "|")?;
+            for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+                let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
+                // Names to the left, numbers to the right.
+                if column == 0 { write!(f, " {cell}{pad} |")? } else { write!(f, " {pad}{cell} |")? }
+            }
+            writeln!(f)?;
+            if i == 0 {
+                write!(f, "|")?;
+                for (column, &width) in widths.iter().enumerate() {
+                    let line = "-".repeat(width + 1);
+                    if column == 0 { write!(f, "{line}-|")? } else { write!(f, "{line}:|")? }
+                }
+                writeln!(f)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn eval() -> EvalSection {
+        EvalSection {
+            n_runs: 2,
+            temperature: 0.6,
+            top_p: 1.0,
+            max_new_tokens: 100,
+            budget_tokens: 100,
+            bootstrap_resamples: 200,
+            max_batch_rows: 8,
+        }
+    }
+
+    fn record(problem: &str, run: u32, outcome: Outcome, tokens: u32) -> EvalRecord {
+        EvalRecord {
+            problem: problem.into(),
+            run,
+            seed: 0,
+            difficulty: Some(1),
+            outcome,
+            tokens,
+            n_steps: 2,
+            step_tokens: 10,
+            finished: tokens < 100,
+            text: String::new(),
+        }
+    }
+
+    /// Four responses, one of them ungraded: accuracy 2/3, lengths (40 + 60) / 2 and (40 + 60 + 100) / 3.
+    #[test]
+    fn a_side_by_hand() {
+        let records = [
+            record("a", 0, Outcome::Correct, 40),
+            record("a", 1, Outcome::Correct, 60),
+            record("b", 0, Outcome::Incorrect, 100),
+            record("b", 1, Outcome::GraderFailed, 7),
+        ];
+        let (side, scored) = Side::of(&records, &eval(), 1).unwrap();
+        assert_eq!(scored.len(), 3);
+        assert_eq!(side.n_ungraded, 1);
+        assert!((side.summary.accuracy - 2.0 / 3.0).abs() < 1e-12);
+        assert_eq!(side.summary.len_correct, Some(50.0));
+        assert!((side.summary.len_all - 200.0 / 3.0).abs() < 1e-12);
+        assert!((side.summary.auc - 2.0 / 3.0 * 0.5).abs() < 1e-12);
+        assert_eq!(side.cut_off, 0.25);
+        let at_50 = side.curve.iter().find(|(budget, _)| *budget == 50).unwrap();
+        assert!((at_50.1 - 1.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn tables_line_up() {
+        let mut table = Table::new(&["", "n"]);
+        table.row(["long name".into(), "7".into()]);
+        assert_eq!(table.to_string(), "|           | n |\n|-----------|--:|\n| long name | 7 |\n");
+    }
+}

@@ -1,0 +1,317 @@
+//! Stage 2 for one step: sample rewrites, keep the shortest that leaves what follows as it was. TokenSqueeze, section 3.2.
+//!
+//! In: the context, the step as sampled, and the original's text after it. Out: the rewrite that takes its place, if any.
+//! The choice is `ts_core::refinement`'s: the shortest rewrite below the threshold, the one drawn first among equals.
+//!
+//! All rewrites grow in lockstep, one token a round. By the step splitter's law a rewrite that is complete after round
+//! t has t - 1 or t tokens, so after round t every rewrite of up to t - 1 tokens is known. They are scored at once, and
+//! the first that passes ends everything: no later one can be shorter. So neither the longer rewrites' divergences nor
+//! their remaining tokens are ever computed, and the choice is what sampling and scoring all of them would give.
+//! Going from step to step is left out on purpose: `stages::refine` does.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use ts_core::refinement::{Choice, choose_early, choose_scoring_all, reduce_kl};
+use ts_model::generate::{Prompt, Request, Sampling, Watch, Watcher, generate};
+use ts_model::window_kl::WindowKl;
+use ts_model::{LanguageModel, Prefix, TextTokenizer};
+use ts_plugin::StepSplitter;
+
+use crate::Error;
+use crate::recipe::RefineSection;
+use crate::steps::tokens_to;
+
+/// What the steps of one response share.
+pub(crate) struct Rewriter<'a> {
+    pub(crate) model: &'a LanguageModel,
+    pub(crate) tokenizer: &'a TextTokenizer,
+    pub(crate) splitter: &'a StepSplitter,
+    pub(crate) reasoning_end: &'a str,
+    pub(crate) refine: &'a RefineSection,
+    /// The problem's identifier.
+    pub(crate) problem: &'a str,
+}
+
+/// What became of one step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Rewritten {
+    /// The rewrite to use and its divergence in nats; none keeps the original.
+    pub(crate) chosen: Option<(Vec<u32>, f64)>,
+    /// Complete rewrites shorter than the original, as far as they were drawn.
+    pub(crate) n_candidates: u32,
+    /// Divergences computed. Equal rewrites share one.
+    pub(crate) n_scored: u32,
+    /// Tokens sampled for it.
+    pub(crate) n_tokens: u64,
+}
+
+impl Rewriter<'_> {
+    /// Rewrites one step, drawing from each seed once. `window` is the original's text after the step; `is_last` says that
+    /// the end of the reasoning follows it.
+    pub(crate) fn rewrite(
+        &self,
+        prefix: &Prefix,
+        original: &[u32],
+        window: &[u32],
+        is_last: bool,
+        seeds: Vec<u64>,
+    ) -> Result<Rewritten, Error> {
+        if original.len() < 2 || window.is_empty() {
+            return Ok(Rewritten::default());
+        }
+        let divergence = Divergence {
+            window: WindowKl::new(self.model, prefix, original, window)?,
+            refine: self.refine,
+            known: HashMap::new(),
+        };
+        let sampling = Sampling {
+            temperature: self.refine.temperature,
+            top_p: 1.0,
+            // The token after a step shows that it is complete; a rewrite as long as the original cannot be chosen.
+            max_new_tokens: original.len(),
+            max_batch_rows: seeds.len(),
+        };
+        let mut search = Search { rewriter: self, original, is_last, divergence, state: State::default() };
+        let request = Request { prompt: Prompt::Prefix(prefix.clone()), seeds };
+        let draws = generate(self.model, &[request], &sampling, &mut search)?;
+        let n_tokens = draws.iter().flatten().map(|draw| draw.tokens.len() as u64).sum();
+        search.finish(n_tokens)
+    }
+}
+
+/// The divergence of each rewrite, computed once.
+struct Divergence<'a> {
+    window: WindowKl<'a>,
+    refine: &'a RefineSection,
+    known: HashMap<Vec<u32>, Option<f64>>,
+}
+
+impl Divergence<'_> {
+    fn of(&mut self, rewrite: &[u32]) -> Result<Option<f64>, Error> {
+        if let Some(known) = self.known.get(rewrite) {
+            return Ok(*known);
+        }
+        let kl_nats = reduce_kl(self.refine.kl_reduction, &self.window.score(rewrite)?);
+        self.known.insert(rewrite.to_vec(), kl_nats);
+        Ok(kl_nats)
+    }
+}
+
+/// Watches the rewrites grow.
+struct Search<'a> {
+    rewriter: &'a Rewriter<'a>,
+    original: &'a [u32],
+    is_last: bool,
+    divergence: Divergence<'a>,
+    state: State,
+}
+
+#[derive(Default)]
+struct State {
+    /// Complete rewrites that were not judged yet, with their draws.
+    pending: Vec<(usize, Vec<u32>)>,
+    n_candidates: u32,
+    chosen: Option<(Vec<u32>, f64)>,
+    round: usize,
+    error: Option<Error>,
+}
+
+/// What a growing text is.
+#[derive(Debug, PartialEq, Eq)]
+enum Growth {
+    /// Not a whole step yet.
+    Open,
+    /// A step of so many tokens, and something after it.
+    Complete(usize),
+    /// It ends the reasoning where the original goes on, or goes on where the original ends.
+    Unfit,
+}
+
+impl Search<'_> {
+    fn growth(&self, tokens: &[u32]) -> Result<Growth, Error> {
+        let Rewriter { tokenizer, splitter, reasoning_end, problem, .. } = self.rewriter;
+        let (text, ends) = tokenizer.token_ends(tokens)?;
+        let end_of_reasoning = text.find(reasoning_end);
+        let spans = splitter.split(problem, &text[..end_of_reasoning.unwrap_or(text.len())])?;
+        let step_end = match (spans.as_slice(), end_of_reasoning.is_some(), self.is_last) {
+            ([] | [_], false, _) => return Ok(Growth::Open),
+            ([step], true, true) | ([step, _, ..], false, false) => step.end,
+            _ => return Ok(Growth::Unfit),
+        };
+        Ok(match tokens_to(&ends, step_end) {
+            0 => Growth::Unfit,
+            n => Growth::Complete(n),
+        })
+    }
+
+    /// Judges the pending rewrites of at most `longest` tokens, the shortest first.
+    fn judge(&mut self, longest: usize) -> Result<(), Error> {
+        let pending = std::mem::take(&mut self.state.pending);
+        let (mut ready, rest): (Vec<_>, Vec<_>) = pending.into_iter().partition(|(_, r)| r.len() <= longest);
+        self.state.pending = rest;
+        ready.sort_by_key(|(draw, _)| *draw);
+        let lengths: Vec<u32> = ready.iter().map(|(_, rewrite)| rewrite.len() as u32).collect();
+        let original = self.original.len() as u32;
+        let divergence = &mut self.divergence;
+        let (max_kl_nats, early_stop) = (divergence.refine.max_kl_nats, divergence.refine.early_stop);
+        let kl_nats = |index: usize| divergence.of(&ready[index].1);
+        let Choice { chosen, .. } = match early_stop {
+            true => choose_early(original, &lengths, max_kl_nats, kl_nats)?,
+            false => choose_scoring_all(original, &lengths, max_kl_nats, kl_nats)?,
+        };
+        self.state.chosen = chosen.map(|chosen| (ready.swap_remove(chosen.index).1, chosen.kl_nats));
+        Ok(())
+    }
+
+    fn finish(mut self, n_tokens: u64) -> Result<Rewritten, Error> {
+        if let Some(error) = self.state.error {
+            return Err(error);
+        }
+        if self.state.chosen.is_none() {
+            self.judge(self.original.len())?;
+        }
+        Ok(Rewritten {
+            chosen: self.state.chosen,
+            n_candidates: self.state.n_candidates,
+            n_scored: self.divergence.known.len() as u32,
+            n_tokens,
+        })
+    }
+}
+
+impl Watcher for Search<'_> {
+    fn lockstep(&self) -> bool {
+        true
+    }
+
+    fn after_token(&mut self, _request: usize, draw: usize, tokens: &[u32]) -> Watch {
+        self.state.round = tokens.len();
+        match self.growth(tokens) {
+            Ok(Growth::Open) => Watch::Continue,
+            Ok(Growth::Unfit) => Watch::StopDraw,
+            Ok(Growth::Complete(n_tokens)) => {
+                if n_tokens < self.original.len() {
+                    self.state.n_candidates += 1;
+                    self.state.pending.push((draw, tokens[..n_tokens].to_vec()));
+                }
+                Watch::StopDraw
+            }
+            Err(error) => {
+                self.state.error = Some(error);
+                Watch::StopRequest
+            }
+        }
+    }
+
+    fn after_round(&mut self, _request: usize) -> ControlFlow<()> {
+        if self.state.error.is_some() {
+            return ControlFlow::Break(());
+        }
+        if !self.divergence.refine.early_stop {
+            return ControlFlow::Continue(());
+        }
+        if let Err(error) = self.judge(self.state.round.saturating_sub(1)) {
+            self.state.error = Some(error);
+        }
+        match self.state.chosen.is_some() || self.state.error.is_some() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use ts_core::seed::derive_seed;
+    use ts_model::generate::Unwatched;
+    use ts_plugin::{HostOptions, PluginHost};
+
+    use super::*;
+    use crate::recipe::{EMBEDDED, Loader};
+    use crate::setup::load_plugin;
+    use crate::steps::Steps;
+
+    struct Fixture {
+        _folder: tempfile::TempDir,
+        model: LanguageModel,
+        tokenizer: TextTokenizer,
+        splitter: StepSplitter,
+        refine: RefineSection,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            for (name, bytes) in ts_embedded::CHECKPOINT {
+                std::fs::write(folder.path().join(name), bytes).unwrap();
+            }
+            let host = PluginHost::new(HostOptions::default()).unwrap();
+            let splitter = load_plugin(&host, "paragraph_splitter").unwrap();
+            let loader = Loader { shipped: ts_embedded::RECIPES };
+            Self {
+                model: LanguageModel::load(folder.path(), DType::F32, &Device::Cpu).unwrap(),
+                tokenizer: TextTokenizer::read(folder.path()).unwrap(),
+                splitter: splitter.step_splitter(&serde_json::Map::new()).unwrap(),
+                refine: loader.load("default", vec![]).unwrap().refine,
+                _folder: folder,
+            }
+        }
+
+        fn sample(&self, problem: &str, seed: u64) -> (Vec<u32>, Vec<u32>) {
+            let prompt = self.tokenizer.encode(&format!("<|user|>{problem}<|assistant|><think>\n")).unwrap();
+            let sampling = Sampling { temperature: 0.9, top_p: 1.0, max_new_tokens: 640, max_batch_rows: 1 };
+            let request = Request { prompt: Prompt::Tokens(prompt.clone()), seeds: vec![seed] };
+            let mut draws = generate(&self.model, &[request], &sampling, &mut Unwatched).unwrap();
+            (prompt, draws.remove(0).remove(0).tokens)
+        }
+
+        /// Rewrites every step of one response, early or scoring all; in the original's context, so that both see the same.
+        fn rewrite_all(&self, prompt: &[u32], response: &[u32], early_stop: bool) -> Vec<Rewritten> {
+            let refine = RefineSection { early_stop, n_rewrites: 24, ..self.refine.clone() };
+            let rewriter = Rewriter {
+                model: &self.model,
+                tokenizer: &self.tokenizer,
+                splitter: &self.splitter,
+                reasoning_end: "</think>",
+                refine: &refine,
+                problem: EMBEDDED,
+            };
+            let steps = Steps::of(response, &self.tokenizer, &self.splitter, "</think>", EMBEDDED).unwrap();
+            let mut prefix = Prefix::new(&self.model, prompt).unwrap();
+            let mut all = Vec::new();
+            for (index, range) in steps.steps.iter().enumerate() {
+                let step = &response[range.clone()];
+                let seeds = (0..24).map(|draw| derive_seed(5, "refine", &index.to_string(), draw)).collect();
+                let is_last = index + 1 == steps.steps.len();
+                all.push(rewriter.rewrite(&prefix, step, &response[range.end..], is_last, seeds).unwrap());
+                prefix.extend(&self.model, step).unwrap();
+            }
+            all
+        }
+    }
+
+    #[test]
+    fn stopping_early_chooses_what_scoring_all_rewrites_chooses() {
+        let fixture = Fixture::new();
+        let (mut n_chosen, mut early_tokens, mut all_tokens, mut early_scored, mut all_scored) =
+            (0, 0, 0, 0, 0);
+        for (seed, problem) in ts_embedded::train_problems().lines().step_by(40).enumerate() {
+            let problem: serde_json::Value = serde_json::from_str(problem).unwrap();
+            let (prompt, response) = fixture.sample(problem["prompt"].as_str().unwrap(), seed as u64);
+            let early = fixture.rewrite_all(&prompt, &response, true);
+            let all = fixture.rewrite_all(&prompt, &response, false);
+            for (early, all) in early.iter().zip(&all) {
+                assert_eq!(early.chosen, all.chosen);
+                n_chosen += usize::from(early.chosen.is_some());
+                early_tokens += early.n_tokens;
+                all_tokens += all.n_tokens;
+                early_scored += early.n_scored;
+                all_scored += all.n_scored;
+            }
+        }
+        assert!(n_chosen > 10, "{n_chosen} steps were rewritten: too few to mean anything");
+        assert!(early_tokens < all_tokens && early_scored < all_scored);
+    }
+}

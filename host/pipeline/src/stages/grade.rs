@@ -1,0 +1,195 @@
+//! Stage 1, second part: grade every response with the verifier plugin. TokenSqueeze, section 3.1.
+//!
+//! In: `samples.jsonl`. Out: `grades.jsonl`, a line a response, in the same order. A call that fails becomes the
+//! outcome "the grader failed" with a note; it is never "incorrect", and too many of them stop the run. What the
+//! text means is left out on purpose: the plugin knows.
+
+use std::collections::BTreeMap;
+
+use ts_core::Outcome;
+use ts_plugin::{Problem, Verdict, Verifier};
+use ts_run::Artefact;
+use ts_run::records::{GradeRecord, ProblemRecord, SampleRecord};
+
+use super::{Done, Stage};
+use crate::{Error, Run};
+
+/// Responses graded by one thread before their records are written.
+const CHUNK: usize = 64;
+
+pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
+    let samples: Vec<SampleRecord> = run.read(Stage::Grade, Stage::Sample)?;
+    let problems: BTreeMap<&str, &ProblemRecord> = run.train.iter().map(|p| (p.id.as_str(), p)).collect();
+    let (mut journal, done) = run.folder.journal::<GradeRecord>(Artefact::Grades)?;
+    let mut tally = Tally::new(run.recipe.plugins.limits.max_failed_share);
+    for record in &done {
+        tally.add(record);
+    }
+    run.progress.start(Stage::Grade.name(), "responses", done.len() as u64, samples.len() as u64);
+
+    let chunks: Vec<&[SampleRecord]> = samples.get(done.len()..).unwrap_or_default().chunks(CHUNK).collect();
+    let grade_chunk = |chunk: &[SampleRecord]| {
+        let grade_one = |sample: &SampleRecord| {
+            let problem =
+                problems.get(sample.problem.as_str()).ok_or_else(|| unknown_problem(&sample.problem))?;
+            let grade = grade(&run.plugins.verifier, problem, &sample.text);
+            Ok(grade.into_record(&sample.problem, sample.draw))
+        };
+        chunk.iter().map(grade_one).collect::<Result<Vec<_>, Error>>()
+    };
+    run.workers().for_each_ordered(chunks, grade_chunk, |records| {
+        for record in &records {
+            journal.append(record)?;
+            tally.add(record);
+        }
+        tally.check()?;
+        run.progress.advance(records.len() as u64, 0);
+        Ok(())
+    })?;
+    tally.check_at_end()?;
+    journal.sync()?;
+    let Tally { total, failed, .. } = tally;
+    let summary =
+        format!("{total} graded, {:.1} % correct, the grader failed on {failed}", tally.percent_correct());
+    Ok(Done { records: journal.n_records(), summary })
+}
+
+/// A grade, or why there is none.
+pub(crate) struct Graded {
+    pub(crate) outcome: Outcome,
+    pub(crate) score: f64,
+    pub(crate) answer: Option<[u32; 2]>,
+    pub(crate) note: String,
+    pub(crate) fuel: Option<u64>,
+}
+
+impl Graded {
+    fn into_record(self, problem: &str, draw: u32) -> GradeRecord {
+        let Self { outcome, score, answer, note, fuel } = self;
+        GradeRecord { problem: problem.to_owned(), draw, outcome, score, answer, note, fuel }
+    }
+}
+
+/// Grades one response; every failure of the grader is an outcome.
+pub(crate) fn grade(verifier: &Verifier, problem: &ProblemRecord, response: &str) -> Graded {
+    match verifier.grade(&plugin_problem(problem), response) {
+        Ok(call) => {
+            let grade = call.value;
+            let (outcome, reason) = match grade.verdict {
+                Verdict::Correct => (Outcome::Correct, None),
+                Verdict::Incorrect => (Outcome::Incorrect, None),
+                Verdict::NoAnswer => (Outcome::NoAnswer, None),
+                Verdict::BadReference(reason) => (Outcome::BadReference, Some(reason)),
+            };
+            Graded {
+                outcome,
+                score: grade.score,
+                answer: grade.answer.map(|span| [span.start as u32, span.end as u32]),
+                note: reason.unwrap_or(grade.note),
+                fuel: Some(call.fuel),
+            }
+        }
+        Err(error) => Graded {
+            outcome: Outcome::GraderFailed,
+            score: 0.0,
+            answer: None,
+            note: error.to_string(),
+            fuel: error.fuel,
+        },
+    }
+}
+
+/// A problem as a plugin sees it.
+fn plugin_problem(problem: &ProblemRecord) -> Problem {
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Problem {
+        id: problem.id.clone(),
+        prompt: problem.prompt.clone(),
+        reference: problem.reference.clone(),
+        metadata: problem.metadata.iter().map(|(key, value)| (key.clone(), text(value))).collect(),
+    }
+}
+
+fn unknown_problem(id: &str) -> Error {
+    Error::Inconsistent {
+        file: "samples.jsonl",
+        message: format!("problem `{id}` is not in the problem set"),
+    }
+}
+
+/// Counts outcomes and stops a run whose grader fails too often.
+pub(crate) struct Tally {
+    allowed: f64,
+    pub(crate) total: usize,
+    pub(crate) failed: usize,
+    correct: usize,
+    first_failure: String,
+}
+
+/// The share is judged only once so many responses are graded: the first failure is not 100 % of a run.
+const JUDGE_FROM: usize = 200;
+
+impl Tally {
+    pub(crate) fn new(allowed: f64) -> Self {
+        Self { allowed, total: 0, failed: 0, correct: 0, first_failure: String::new() }
+    }
+
+    fn add(&mut self, record: &GradeRecord) {
+        self.count(record.outcome, &record.note);
+    }
+
+    pub(crate) fn count(&mut self, outcome: Outcome, note: &str) {
+        self.total += 1;
+        self.correct += usize::from(outcome.is_correct());
+        if outcome == Outcome::GraderFailed {
+            if self.failed == 0 {
+                note.clone_into(&mut self.first_failure);
+            }
+            self.failed += 1;
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.total >= JUDGE_FROM { self.check_at_end() } else { Ok(()) }
+    }
+
+    pub(crate) fn check_at_end(&self) -> Result<(), Error> {
+        if self.failed as f64 <= self.allowed * self.total as f64 {
+            return Ok(());
+        }
+        Err(Error::TooManyGraderFailures {
+            failed: self.failed,
+            total: self.total,
+            allowed: self.allowed,
+            first: self.first_failure.clone(),
+        })
+    }
+
+    pub(crate) fn percent_correct(&self) -> f64 {
+        100.0 * self.correct as f64 / self.total.max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_grader_stops_the_run_only_past_the_allowed_share() {
+        let mut tally = Tally::new(0.02);
+        tally.count(Outcome::GraderFailed, "out of fuel");
+        for _ in 1..JUDGE_FROM {
+            tally.check().unwrap();
+            tally.count(Outcome::Incorrect, "");
+        }
+        tally.check_at_end().unwrap();
+        for _ in 0..4 {
+            tally.count(Outcome::GraderFailed, "later");
+        }
+        let error = tally.check().unwrap_err().to_string();
+        assert!(error.contains("5 of 204") && error.contains("out of fuel"), "{error}");
+    }
+}
