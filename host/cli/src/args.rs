@@ -1,0 +1,167 @@
+//! What was typed. Nothing here is checked against the world: `commands` turns it into work.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Makes a reasoning language model think shorter without thinking worse (TokenSqueeze), with graders that
+/// are sandboxed plugins.
+///
+/// Without a command it does the main job: `run`.
+#[derive(Parser, Debug)]
+#[command(name = "ts-host", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// The main job's flags.
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Every stage, in order: sample, grade, select, refine, pair, train, eval, report
+    Run(RunArgs),
+    /// Stage 1: sample responses to the training problems
+    Sample(RunArgs),
+    /// Stage 1: grade them with the verifier
+    Grade(RunArgs),
+    /// Stage 1: select positives and pairs with the policy
+    Select(RunArgs),
+    /// Stage 2: rewrite the positives' steps under the KL constraint
+    Refine(RunArgs),
+    /// Stage 3: make training examples
+    Pair(RunArgs),
+    /// Stage 3: train with DPO-L + SFT
+    Train(RunArgs),
+    /// Measure the model before and after on the held-out problems
+    Eval(RunArgs),
+    /// Print a run's table again, and write report.json and report.md
+    Report {
+        /// The run's folder
+        folder: PathBuf,
+    },
+    /// Validate a recipe and its plugins; run nothing
+    Check(RunArgs),
+    /// List the shipped recipes, or print one with its comments
+    Recipe {
+        /// Its name
+        name: Option<String>,
+    },
+    /// Run the ablations of the method over shared samples, several seeds each, and write a document
+    Ablate(AblateArgs),
+    /// Train the embedded model from scratch
+    Pretrain(PretrainArgs),
+    /// Work on a plugin
+    Plugin {
+        /// What to do with it
+        #[command(subcommand)]
+        command: PluginCommand,
+    },
+}
+
+/// The recipe, the flags over it, and the run's folder.
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct RunArgs {
+    /// Plugin to use for the role (or roles) that it has: a .wasm file or the name of an embedded plugin; may
+    /// be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plugin: Vec<String>,
+    /// Recipe: the name of a shipped one or a TOML file [default: default]
+    #[arg(long, value_name = "RECIPE")]
+    pub(crate) recipe: Option<String>,
+    /// The run's folder; a run that was interrupted goes on in it [default: runs/NAME-seedSEED]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Seed of the run
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Model: a Hugging Face folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: Option<String>,
+    /// Problems to train on: JSONL with id, prompt, reference
+    #[arg(long, value_name = "FILE")]
+    pub(crate) train_problems: Option<String>,
+    /// Problems to measure on: JSONL with id, prompt, reference
+    #[arg(long, value_name = "FILE")]
+    pub(crate) heldout_problems: Option<String>,
+    /// Threads; 0 is one a core
+    #[arg(long)]
+    pub(crate) workers: Option<usize>,
+    /// Any value of the recipe, such as train.beta=0.2; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// Flags of `ablate`.
+#[derive(Args, Debug)]
+pub(crate) struct AblateArgs {
+    /// Seeds, separated by commas
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3])]
+    pub(crate) seeds: Vec<u64>,
+    /// Rows to run: recipes, separated by commas [default: every shipped ablation]
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) rows: Vec<String>,
+    /// Folder for the runs
+    #[arg(long, value_name = "FOLDER", default_value = "runs/ablation")]
+    pub(crate) out: PathBuf,
+    /// The document to write
+    #[arg(long, value_name = "FILE", default_value = "docs/ablations.md")]
+    pub(crate) document: PathBuf,
+    /// Any value of every recipe, such as eval.n_runs=2; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// Flags of `pretrain`.
+#[derive(Args, Debug)]
+pub(crate) struct PretrainArgs {
+    /// Folder for the checkpoint
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Training tokens, in millions
+    #[arg(long, default_value_t = 14.0)]
+    pub(crate) million_tokens: f64,
+    /// Seed of the initial weights and of the data
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Threads; 0 is one a core. Changes no result
+    #[arg(long, default_value_t = 0)]
+    pub(crate) workers: usize,
+}
+
+/// What to do with a plugin.
+#[derive(Subcommand, Debug)]
+pub(crate) enum PluginCommand {
+    /// Say what a plugin is: roles, version, settings, hash
+    Inspect {
+        /// A .wasm file or the name of an embedded plugin
+        file: String,
+    },
+    /// Grade cases whose verdict is known, and compare
+    Test(PluginTestArgs),
+}
+
+/// Flags of `plugin test`.
+#[derive(Args, Debug)]
+pub(crate) struct PluginTestArgs {
+    /// A .wasm file or the name of an embedded plugin
+    pub(crate) file: String,
+    /// Files of cases, JSONL
+    #[arg(long, required = true, num_args = 1.., value_name = "CASES")]
+    pub(crate) cases: Vec<PathBuf>,
+    /// Write a line a case: id, verdict (true, false or null), ms, fuel
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// A setting of the plugin, KEY=VALUE; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) setting: Vec<String>,
+    /// Threads; 0 is one a core
+    #[arg(long, default_value_t = 0)]
+    pub(crate) workers: usize,
+    /// Disagreements to print
+    #[arg(long, default_value_t = 10)]
+    pub(crate) show: usize,
+}

@@ -1,0 +1,291 @@
+//! From what was typed to work: one function a command.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value};
+use ts_embedded::RECIPES;
+use ts_pipeline::progress::Progress;
+use ts_pipeline::recipe::{Loader, Override};
+use ts_pipeline::setup::{check, open_plugin};
+use ts_pipeline::summary::{kept_recipe, report};
+use ts_pipeline::{Error, Recipe, Run, Stage, ablation, pretrain, run_stage};
+use ts_plugin::{Description, LogLevel, LogSink, Plugin, SettingValue};
+
+use crate::args::{AblateArgs, Cli, Command, PluginCommand, PluginTestArgs, PretrainArgs, RunArgs};
+use crate::progress::Terminal;
+
+/// Does what was asked for.
+pub(crate) fn dispatch(cli: Cli) -> Result<()> {
+    match cli.command.unwrap_or(Command::Run(cli.run)) {
+        Command::Run(args) => run(&args),
+        Command::Sample(args) => stages(&args, &[Stage::Sample]),
+        Command::Grade(args) => stages(&args, &[Stage::Grade]),
+        Command::Select(args) => stages(&args, &[Stage::Select]),
+        Command::Refine(args) => stages(&args, &[Stage::Refine]),
+        Command::Pair(args) => stages(&args, &[Stage::Pair]),
+        Command::Train(args) => stages(&args, &[Stage::Train]),
+        Command::Eval(args) => stages(&args, &[Stage::EvalBaseline, Stage::EvalResult]),
+        Command::Report { folder } => print_report(&folder),
+        Command::Check(args) => check_recipe(&args),
+        Command::Recipe { name } => print_recipes(name.as_deref()),
+        Command::Ablate(args) => ablate(&args),
+        Command::Pretrain(args) => pretrain(&args),
+        Command::Plugin { command: PluginCommand::Inspect { file } } => inspect(&file),
+        Command::Plugin { command: PluginCommand::Test(args) } => test(&args),
+    }
+}
+
+/// What to do about an error, if one of its causes says so.
+pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        let pipeline = cause.downcast_ref::<Error>().and_then(Error::hint);
+        pipeline.or_else(|| cause.downcast_ref::<ts_harness::Error>().map(|error| error.hint().to_owned()))
+    })
+}
+
+fn run(args: &RunArgs) -> Result<()> {
+    stages(args, &Stage::ALL)?;
+    print_report(&run_folder(args)?)
+}
+
+fn stages(args: &RunArgs, stages: &[Stage]) -> Result<()> {
+    let (recipe, folder) = (recipe(args)?, run_folder(args)?);
+    let progress = Arc::new(Terminal::default());
+    let mut run = Run::open(recipe, &folder, now(), &*progress, Some(log_to(&progress)))?;
+    let verb = if run.folder.resumed() { "going on in" } else { "running in" };
+    eprintln!("{verb} {}", folder.display());
+    for &stage in stages {
+        run_stage(&mut run, stage).with_context(|| format!("stage {}", stage.name()))?;
+    }
+    Ok(())
+}
+
+/// Plugins' messages become warnings; those for their authors are left out.
+fn log_to(progress: &Arc<Terminal>) -> LogSink {
+    let progress = Arc::clone(progress);
+    Arc::new(move |plugin, level, message| {
+        if matches!(level, LogLevel::Warn | LogLevel::Error) {
+            progress.warn(&format!("plugin {plugin}: {message}"));
+        }
+    })
+}
+
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+fn loader() -> Loader<'static> {
+    Loader { shipped: RECIPES }
+}
+
+/// The recipe that the flags mean: the one that the folder keeps if only the folder is given.
+fn recipe(args: &RunArgs) -> Result<Recipe> {
+    if let Some(folder) = &args.out
+        && folder.join("recipe.toml").is_file()
+        && !has_recipe_flags(args)
+    {
+        return Ok(kept_recipe(folder)?);
+    }
+    let name = args.recipe.as_deref().unwrap_or("default");
+    let mut overrides = Vec::new();
+    let mut set = |path: &str, value: Option<toml::Value>| {
+        overrides.extend(value.map(|value| Override::new(path, value)));
+    };
+    set("run.seed", args.seed.map(|seed| i64::try_from(seed).map_or(i64::MAX, |s| s).into()));
+    set("run.workers", args.workers.map(|n| (n as i64).into()));
+    set("model.source", args.model.clone().map(Into::into));
+    set("problems.train", args.train_problems.clone().map(Into::into));
+    set("problems.heldout", args.heldout_problems.clone().map(Into::into));
+    if !args.plugin.is_empty() {
+        overrides.extend(plugin_overrides(name, &args.plugin)?);
+    }
+    for text in &args.set {
+        overrides.push(Override::parse(text).map_err(Error::from)?);
+    }
+    Ok(loader().load(name, overrides).map_err(Error::from)?)
+}
+
+fn has_recipe_flags(args: &RunArgs) -> bool {
+    let RunArgs { plugin, recipe, out: _, seed, model, train_problems, heldout_problems, workers, set } =
+        args;
+    !plugin.is_empty()
+        || recipe.is_some()
+        || seed.is_some()
+        || model.is_some()
+        || train_problems.is_some()
+        || heldout_problems.is_some()
+        || workers.is_some()
+        || !set.is_empty()
+}
+
+/// Puts each plugin into the roles that it has. Settings of the recipe are kept if they are for a plugin of that name.
+fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
+    let recipe = loader().load(recipe, vec![]).map_err(Error::from)?;
+    let mut overrides = Vec::new();
+    for file in files {
+        let plugin = open_plugin(&recipe, file)?;
+        for role in plugin.roles() {
+            let (key, section) = match role {
+                ts_plugin::Role::Verifier => ("verifier", &recipe.plugins.verifier),
+                ts_plugin::Role::StepSplitter => ("step_splitter", &recipe.plugins.step_splitter),
+                ts_plugin::Role::SelectionPolicy => ("selection_policy", &recipe.plugins.selection_policy),
+                ts_plugin::Role::LengthFunction => ("length_function", &recipe.plugins.length_function),
+            };
+            overrides.push(Override::new(&format!("plugins.{key}.source"), file.clone()));
+            let in_recipe = Path::new(&section.source).file_stem().and_then(|stem| stem.to_str());
+            if in_recipe != Some(&plugin.identity().name) {
+                overrides.push(Override::new(&format!("plugins.{key}.settings"), toml::Table::new()));
+            }
+        }
+    }
+    Ok(overrides)
+}
+
+fn run_folder(args: &RunArgs) -> Result<PathBuf> {
+    match &args.out {
+        Some(folder) => Ok(folder.clone()),
+        None => {
+            let recipe = recipe(args)?;
+            Ok(PathBuf::from("runs").join(format!("{}-seed{}", recipe.run.name, recipe.run.seed)))
+        }
+    }
+}
+
+fn print_report(folder: &Path) -> Result<()> {
+    let report = report(folder)?;
+    println!("{}", report.to_markdown());
+    println!("{}", folder.display());
+    Ok(())
+}
+
+fn check_recipe(args: &RunArgs) -> Result<()> {
+    for line in check(&recipe(args)?)? {
+        println!("{line}");
+    }
+    println!("ready to run");
+    Ok(())
+}
+
+fn print_recipes(name: Option<&str>) -> Result<()> {
+    let Some(name) = name else {
+        RECIPES.iter().for_each(|(name, _)| println!("{name}"));
+        return Ok(());
+    };
+    match RECIPES.iter().find(|(shipped, _)| *shipped == name) {
+        Some((_, text)) => print!("{text}"),
+        None => bail!("no shipped recipe `{name}`; `ts-host recipe` lists them"),
+    }
+    Ok(())
+}
+
+fn ablate(args: &AblateArgs) -> Result<()> {
+    let rows: Vec<String> = match args.rows.is_empty() {
+        true => {
+            let shipped = RECIPES.iter().map(|(name, _)| (*name).to_owned());
+            shipped.filter(|name| name == "default" || name.starts_with("ablation/")).collect()
+        }
+        false => args.rows.clone(),
+    };
+    let load = |name: &String| -> Result<Recipe> {
+        let overrides = args.set.iter().map(|text| Override::parse(text).map_err(Error::from));
+        Ok(loader().load(name, overrides.collect::<Result<_, _>>()?).map_err(Error::from)?)
+    };
+    let recipes = rows.iter().map(load).collect::<Result<Vec<_>>>()?;
+    let table = ablation::ablate(&recipes, &args.seeds, &args.out, &now(), &Terminal::default())?;
+    let table = table.to_markdown();
+    println!("{table}");
+    let seeds: Vec<String> = args.seeds.iter().map(u64::to_string).collect();
+    ablation::write_document(&args.document, &table, &seeds.join(","))?;
+    println!("{}", args.document.display());
+    Ok(())
+}
+
+fn pretrain(args: &PretrainArgs) -> Result<()> {
+    let settings = pretrain::Pretraining {
+        seed: args.seed,
+        n_tokens: (args.million_tokens * 1e6) as u64,
+        n_workers: match args.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        },
+    };
+    pretrain::pretrain(&settings, &args.out, &Terminal::default())?;
+    println!("{}", args.out.display());
+    Ok(())
+}
+
+fn inspect(file: &str) -> Result<()> {
+    let plugin = plugin(file)?;
+    let (identity, Description { summary, settings, .. }) = (plugin.identity(), plugin.description());
+    let roles: Vec<String> = plugin.roles().iter().map(ToString::to_string).collect();
+    println!("{} {}: {summary}", identity.name, identity.version);
+    println!("roles: {}", roles.join(", "));
+    println!("contract: ts-host:plugin@{}", ts_plugin::WIT_VERSION);
+    println!("{} bytes, sha256 {}", identity.bytes, identity.sha256);
+    for setting in settings {
+        let default = match &setting.default {
+            SettingValue::Boolean(value) => value.to_string(),
+            SettingValue::Integer(value) => value.to_string(),
+            SettingValue::Number(value) => value.to_string(),
+            SettingValue::Text(value) => format!("\"{value}\""),
+        };
+        println!("setting {} = {default}: {}", setting.name, setting.doc);
+    }
+    Ok(())
+}
+
+fn plugin(file: &str) -> Result<Plugin> {
+    let recipe = loader().load("default", vec![]).map_err(Error::from)?;
+    Ok(open_plugin(&recipe, file)?)
+}
+
+fn test(args: &PluginTestArgs) -> Result<()> {
+    let mut settings = Map::new();
+    for text in &args.setting {
+        let (key, value) =
+            text.split_once('=').with_context(|| format!("--setting {text}: must be KEY=VALUE"))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        settings.insert(key.trim().to_owned(), value);
+    }
+    let verifier = plugin(&args.file)?
+        .verifier(&settings)
+        .map_err(|source| Error::Plugin { key: args.file.clone(), source })?;
+    let cases = ts_harness::read_cases(&args.cases)?;
+    let threads = match args.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n,
+    };
+    let run = ts_harness::run(&verifier, &cases, threads);
+    if let Some(path) = &args.out {
+        ts_harness::write_results(path, &cases, &run)?;
+    }
+    let report = ts_harness::Report::of(&cases, &run);
+    println!(
+        "{} cases, {} with an expected verdict: {:.2} % agree",
+        report.cases,
+        report.counted,
+        100.0 * report.agreement()
+    );
+    for (what, ids) in [
+        ("false negatives", &report.false_negatives),
+        ("false positives", &report.false_positives),
+        ("over their limits", &report.broken_limits),
+    ] {
+        println!("{what}: {}", ids.len());
+        ids.iter().take(args.show).for_each(|id| println!("  {id}"));
+        if ids.len() > args.show {
+            println!("  and {} more (--show, --out)", ids.len() - args.show);
+        }
+    }
+    for (reason, n) in &report.nulls {
+        println!("no verdict, {reason}: {n}");
+    }
+    println!(
+        "{:.2} s on {threads} threads, {:.0} cases a second a core",
+        report.seconds, report.cases_per_second_per_core
+    );
+    Ok(())
+}

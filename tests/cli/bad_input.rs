@@ -1,0 +1,127 @@
+//! What users get wrong, and what they are told: what, where, what to do.
+
+use crate::{Host, read, repository, small};
+
+/// Checks that an error says all of these things.
+fn says(stderr: &str, things: &[&str]) {
+    assert!(stderr.starts_with("error: ") || stderr.contains("\nerror: "), "{stderr}");
+    for thing in things {
+        assert!(stderr.contains(thing), "`{thing}` is not in: {stderr}");
+    }
+}
+
+#[test]
+fn plugins() {
+    let host = Host::new();
+    std::fs::write(host.path("text.wasm"), "not a component").unwrap();
+    std::fs::write(host.path("module.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    let whole = read(repository("plugins/math_grader.wasm"));
+    std::fs::write(host.path("torn.wasm"), &whole[..whole.len() / 2]).unwrap();
+    let check = |set: &str| host.fail(&["check", "--set", set]);
+    says(&host.fail(&["--plugin", "nowhere.wasm"]), &["nowhere.wasm", "hint: "]);
+    says(&check("plugins.verifier.source=nowhere.wasm"), &["plugins.verifier", "no plugin at", "hint: "]);
+    says(
+        &check("plugins.verifier.source=text.wasm"),
+        &["plugins.verifier", "text.wasm", "not a WebAssembly component"],
+    );
+    says(&check("plugins.verifier.source=module.wasm"), &["module.wasm", "core WebAssembly module"]);
+    says(&check("plugins.verifier.source=torn.wasm"), &["torn.wasm"]);
+    says(
+        &check("plugins.verifier.source=tokens"),
+        &["plugins.verifier", "tokens", "verifier", "length-function"],
+    );
+    says(&check("plugins.verifier.sha256=00"), &["plugins.verifier", "00", "hint: "]);
+    says(&check("plugins.selection_policy.settings.depth=1"), &["depth", "depth_alpha"]);
+    says(&check("plugins.selection_policy.settings.depth_alpha=\"deep\""), &["depth_alpha"]);
+}
+
+#[test]
+fn recipes() {
+    let host = Host::new();
+    let check = |set: &str| host.fail(&["check", "--set", set]);
+    says(&check("train.beta=-1"), &["train.beta must be above 0, not -1"]);
+    says(&check("train.betta=1"), &["betta", "hint: "]);
+    says(&check("train"), &["--set train", "KEY=VALUE"]);
+    says(&host.fail(&["check", "--recipe", "nowhere"]), &["nowhere", "default"]);
+    std::fs::write(host.path("torn.toml"), "extends = \"default\"\n[train\nbeta = 1\n").unwrap();
+    says(&host.fail(&["check", "--recipe", "torn.toml"]), &["torn.toml", "line 2"]);
+    std::fs::write(host.path("half.toml"), "[run]\nname = \"half\"\n").unwrap();
+    says(&host.fail(&["check", "--recipe", "half.toml"]), &["half.toml", "missing field"]);
+}
+
+#[test]
+fn problems() {
+    let host = Host::new();
+    let good = "{\"id\":\"a\",\"prompt\":\"1+1\",\"reference\":\"2\"}\n";
+    let write = |name: &str, text: &str| std::fs::write(host.path(name), text).unwrap();
+    write("torn.jsonl", &format!("{good}{{\"id\":\"b\",\"prompt\":\n"));
+    write("lacks.jsonl", &format!("{good}{{\"id\":\"b\",\"prompt\":\"2+2\"}}\n"));
+    write("twice.jsonl", &format!("{good}{good}"));
+    write("empty.jsonl", "\n");
+    write("good.jsonl", good);
+    let check = |file: &str| host.fail(&["check", "--train-problems", file]);
+    says(&check("torn.jsonl"), &["torn.jsonl", "2"]);
+    says(&check("lacks.jsonl"), &["lacks.jsonl", "2", "reference"]);
+    says(&check("twice.jsonl"), &["twice.jsonl", "`a`"]);
+    says(&check("empty.jsonl"), &["empty.jsonl"]);
+    says(&check("nowhere.jsonl"), &["nowhere.jsonl"]);
+    says(
+        &host.fail(&["check", "--train-problems", "good.jsonl", "--heldout-problems", "good.jsonl"]),
+        &["`a`", "hint: "],
+    );
+}
+
+#[test]
+fn checkpoints() {
+    let host = Host::new();
+    says(&host.fail(&["check", "--model", "nowhere"]), &["nowhere"]);
+    host.run(&["check"]);
+    let copy = |name: &str| {
+        let folder = host.path(name);
+        std::fs::create_dir(&folder).unwrap();
+        for file in std::fs::read_dir(repository("host/embedded/checkpoint")).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+        }
+        folder
+    };
+    let folder = copy("torn");
+    let weights = read(folder.join("model.safetensors"));
+    std::fs::write(folder.join("model.safetensors"), &weights[..weights.len() / 2]).unwrap();
+    says(
+        &host.fail(&small(&["sample", "--out", "a", "--model", "torn"])),
+        &["stage sample", "model.safetensors", "hint: "],
+    );
+    let folder = copy("other");
+    let config = String::from_utf8(read(folder.join("config.json"))).unwrap();
+    std::fs::write(
+        folder.join("config.json"),
+        config.replace("Qwen2ForCausalLM", "MambaForCausalLM").replace("\"qwen2\"", "\"mamba\""),
+    )
+    .unwrap();
+    says(&host.fail(&["check", "--model", "other"]), &["amba", "Qwen2"]);
+}
+
+#[test]
+fn folders() {
+    let host = Host::new();
+    host.run(&small(&["sample", "--out", "run"]));
+    // Another recipe in the same folder would mix two runs.
+    says(
+        &host.fail(&small(&["sample", "--out", "run", "--set", "sample.temperature=0.5"])),
+        &["run", "recipe", "hint: "],
+    );
+    says(&host.fail(&["train", "--out", "run"]), &["train", "pair", "hint: "]);
+    std::fs::write(host.path("file"), "").unwrap();
+    says(&host.fail(&small(&["sample", "--out", "file"])), &["file"]);
+    std::fs::create_dir(host.path("other")).unwrap();
+    std::fs::write(host.path("other/thesis.tex"), "").unwrap();
+    says(&host.fail(&small(&["sample", "--out", "other"])), &["other"]);
+    says(&host.fail(&["report", "nowhere"]), &["nowhere"]);
+}
+
+#[test]
+fn a_device_that_is_not_there() {
+    let host = Host::new();
+    says(&host.fail(&["check", "--set", "model.device=cuda:0"]), &["cuda:0", "hint: "]);
+}

@@ -1,0 +1,88 @@
+//! The command line as its users meet it: the real binary, the embedded model, small settings.
+
+mod bad_input;
+mod plugins;
+mod resume;
+mod runs;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Settings under which the whole main job takes seconds.
+const SMALL: &[&str] = &[
+    "--set",
+    "problems.max_train=12",
+    "--set",
+    "problems.max_heldout=6",
+    "--set",
+    "sample.n_samples=8",
+    "--set",
+    "refine.n_rewrites=8",
+    "--set",
+    "train.batch_size=2",
+    "--set",
+    "train.epochs=6",
+    "--set",
+    "train.checkpoint_every=2",
+    "--set",
+    "eval.n_runs=2",
+    "--set",
+    "eval.bootstrap_resamples=100",
+];
+
+/// The binary under test, in a folder of its own.
+struct Host {
+    folder: tempfile::TempDir,
+}
+
+impl Host {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ts-host"));
+        command.args(args).current_dir(self.folder.path()).env("XDG_CACHE_HOME", self.path("cache"));
+        command
+    }
+
+    fn output(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Standard output of a command that must succeed.
+    fn run(&self, args: &[&str]) -> String {
+        let output = self.output(args);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?} failed: {stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Standard error of a command that must fail, and not by a panic.
+    fn fail(&self, args: &[&str]) -> String {
+        let output = self.output(args);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {stderr}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        stderr
+    }
+}
+
+/// `args` and then [`SMALL`].
+fn small<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    [args, SMALL].concat()
+}
+
+fn read(path: impl AsRef<Path>) -> Vec<u8> {
+    let path = path.as_ref();
+    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A file of this repository.
+fn repository(name: &str) -> String {
+    format!("{}/../../{name}", env!("CARGO_MANIFEST_DIR"))
+}

@@ -1,0 +1,88 @@
+//! A run that is killed in the middle of any stage goes on, and ends with the same bytes.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::{Host, read, small};
+
+/// Stage, the file it writes, and how many of its records to wait for before the kill.
+const STAGES: &[(&str, &str, usize)] = &[
+    ("sample", "samples.jsonl", 9),
+    ("grade", "grades.jsonl", 3),
+    ("select", "selection.jsonl", 2),
+    ("refine", "refined.jsonl", 1),
+    ("pair", "examples.jsonl", 1),
+    ("train", "reference.jsonl", 1),
+    ("train", "train.jsonl", 3),
+    ("eval", "eval-baseline.jsonl", 1),
+    ("eval", "eval-result.jsonl", 1),
+];
+
+#[test]
+fn killed_in_each_stage_and_resumed_a_run_ends_with_the_same_bytes() {
+    let host = Host::new();
+    host.run(&small(&["run", "--out", "whole"]));
+    let mut first = true;
+    for &(stage, file, n_records) in STAGES {
+        let args = match first {
+            true => small(&[stage, "--out", "killed"]),
+            false => vec![stage, "--out", "killed"],
+        };
+        first = false;
+        kill_after(&host, &args, file, n_records);
+        host.run(&[stage, "--out", "killed"]);
+        assert!(
+            read(host.path("whole").join(file)) == read(host.path("killed").join(file)),
+            "{stage}: {file}"
+        );
+    }
+    let weights = "model/model.safetensors";
+    assert!(read(host.path("whole").join(weights)) == read(host.path("killed").join(weights)));
+    assert!(!host.path("killed/checkpoints").exists());
+    assert_eq!(host.run(&["report", "killed"]).lines().nth(4), host.run(&["report", "whole"]).lines().nth(4));
+}
+
+/// Starts a command and kills it as soon as its file has so many records; it may be done before that.
+fn kill_after(host: &Host, args: &[&str], file: &str, n_records: usize) {
+    let mut child = host.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    let path = host.path("killed").join(file);
+    while child.try_wait().unwrap().is_none() && started.elapsed() < Duration::from_secs(120) {
+        let n_lines = std::fs::read(&path).map_or(0, |bytes| bytes.iter().filter(|&&b| b == b'\n').count());
+        if n_lines >= n_records {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_torn_last_line_is_computed_again() {
+    let host = Host::new();
+    host.run(&small(&["sample", "--out", "run"]));
+    host.run(&["grade", "--out", "run"]);
+    let whole = read(host.path("run/grades.jsonl"));
+
+    // The stage is not done, and its last line lacks its end: what a loss of power leaves.
+    std::fs::write(host.path("run/grades.jsonl"), &whole[..whole.len() - 20]).unwrap();
+    let manifest = host.path("run/manifest.json");
+    let mut json: serde_json::Value = serde_json::from_slice(&read(&manifest)).unwrap();
+    json["stages"].as_object_mut().unwrap().remove("grade");
+    std::fs::write(&manifest, json.to_string()).unwrap();
+
+    host.run(&["grade", "--out", "run"]);
+    assert!(read(host.path("run/grades.jsonl")) == whole);
+}
+
+#[test]
+fn an_artefact_that_was_changed_afterwards_is_refused() {
+    let host = Host::new();
+    host.run(&small(&["sample", "--out", "run"]));
+    let path = host.path("run/samples.jsonl");
+    let mut bytes = read(&path);
+    bytes.extend_from_within(..bytes.iter().position(|&b| b == b'\n').unwrap() + 1);
+    std::fs::write(&path, bytes).unwrap();
+    assert!(host.fail(&["grade", "--out", "run"]).contains("samples.jsonl"));
+}
