@@ -102,10 +102,17 @@ fn recipe(args: &RunArgs) -> Result<Recipe> {
     if !args.plugin.is_empty() {
         overrides.extend(plugin_overrides(name, &args.plugin)?);
     }
-    for text in &args.set {
+    overrides.extend(parse_overrides(&args.set)?);
+    Ok(loader().load(name, overrides).map_err(Error::from)?)
+}
+
+/// The values of `--set`.
+fn parse_overrides(set: &[String]) -> Result<Vec<Override>> {
+    let mut overrides = Vec::with_capacity(set.len());
+    for text in set {
         overrides.push(Override::parse(text).map_err(Error::from)?);
     }
-    Ok(loader().load(name, overrides).map_err(Error::from)?)
+    Ok(overrides)
 }
 
 fn has_recipe_flags(args: &RunArgs) -> bool {
@@ -189,9 +196,9 @@ fn ablate(args: &AblateArgs) -> Result<()> {
         }
         false => args.rows.clone(),
     };
+    let overrides = parse_overrides(&args.set)?;
     let load = |name: &String| -> Result<Recipe> {
-        let overrides = args.set.iter().map(|text| Override::parse(text).map_err(Error::from));
-        Ok(loader().load(name, overrides.collect::<Result<_, _>>()?).map_err(Error::from)?)
+        Ok(loader().load(name, overrides.clone()).map_err(Error::from)?)
     };
     let recipes = rows.iter().map(load).collect::<Result<Vec<_>>>()?;
     let table = ablation::ablate(&recipes, &args.seeds, &args.out, &now(), &Terminal::default())?;

@@ -10,6 +10,7 @@ use crate::problem::Operation;
 /// written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
+    /// What is done in it.
     pub operation: Operation,
     /// 0 for the ones, 1 for the tens …
     pub place: usize,

@@ -21,10 +21,14 @@ pub const MAX_TOTAL: u32 = 9_999;
 /// One chain in this many is held out.
 const HELD_OUT_ONE_IN: u64 = 16;
 
+/// What is done to the running total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
+    /// The operand is added.
     Add,
+    /// The operand is taken away.
     Subtract,
+    /// The operand multiplies.
     Multiply,
 }
 
@@ -39,6 +43,7 @@ impl Operation {
         (result <= MAX_TOTAL).then_some(result)
     }
 
+    /// As in a formula.
     pub fn symbol(self) -> char {
         match self {
             Self::Add => '+',
@@ -81,15 +86,20 @@ pub const LEVELS: [Level; 6] = [
 /// One operation of a chain and its right-hand side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Link {
+    /// What is done.
     pub operation: Operation,
+    /// With what.
     pub operand: u32,
 }
 
+/// A chain and its wording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// 1 to 6.
     pub level: usize,
+    /// The first number.
     pub start: u32,
+    /// The operations, first to last.
     pub links: Vec<Link>,
     /// What the asker says, without any chat template.
     pub text: String,
@@ -117,6 +127,7 @@ impl Problem {
         totals
     }
 
+    /// The last total.
     pub fn answer(&self) -> u32 {
         self.totals()[self.links.len()]
     }
@@ -130,7 +141,9 @@ impl Problem {
 /// The two halves of the problem space; pretraining has seen one of them only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
+    /// What pretraining draws from, and the training problems.
     Training,
+    /// What only the evaluation sees.
     HeldOut,
 }
 

@@ -14,6 +14,7 @@ pub struct SplitMix64 {
 }
 
 impl SplitMix64 {
+    /// The stream of a seed.
     pub fn new(seed: u64) -> Self {
         Self { state: seed }
     }
@@ -25,6 +26,7 @@ impl SplitMix64 {
         Self::new(state)
     }
 
+    /// The next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut word = self.state;

@@ -53,17 +53,28 @@ const IN_THE_HEAD_HARD: f64 = 1.5;
 /// A caution is rarer than the other needless steps, as there are more places for it.
 const CAUTION_SHARE: f64 = 0.3;
 
+/// What a step is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepKind {
+    /// Says that it begins.
     Opening,
+    /// Says how it will go.
     Plan,
+    /// Names the operation that comes.
     Heading,
+    /// Works one column.
     Column,
+    /// Warns of a carry.
     Caution,
+    /// States an operation's result.
     Total,
+    /// Does a whole operation at once.
     InTheHead,
+    /// Works an operation backwards.
     Check,
+    /// Says how far it is.
     Progress,
+    /// Says that it is done.
     Closing,
 }
 
@@ -77,7 +88,9 @@ impl StepKind {
 /// One reasoning step, without the blank line that ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
+    /// What it is there for.
     pub kind: StepKind,
+    /// Its words.
     pub text: String,
 }
 

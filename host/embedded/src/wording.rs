@@ -16,8 +16,11 @@ use crate::rng::SplitMix64;
 /// How many words a step spends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
+    /// Whole sentences.
     Wordy,
+    /// Short sentences.
     Medium,
+    /// Hardly more than the numbers.
     Terse,
 }
 

@@ -159,28 +159,20 @@ impl Ablation {
         }
         for row in &self.rows {
             let n: usize = row.reports.iter().map(|r| r.stages.n_positives).sum();
-            let refined: Option<(u64, u64)> = row.reports.iter().map(|r| r.stages.refined_tokens).sum_pairs();
-            let positives = match refined {
-                Some((before, after)) => {
-                    let mean = |tokens: u64| tokens as f64 / n.max(1) as f64;
-                    format!("{:.0} to {:.0}", mean(before), mean(after))
-                }
-                None => "as sampled".to_owned(),
-            };
+            let refined: Option<Vec<(u64, u64)>> =
+                row.reports.iter().map(|r| r.stages.refined_tokens).collect();
+            let positives = refined.map_or_else(
+                || "as sampled".to_owned(),
+                |tokens| {
+                    let mean = |side: fn(&(u64, u64)) -> u64| {
+                        tokens.iter().map(side).sum::<u64>() as f64 / n.max(1) as f64
+                    };
+                    format!("{:.0} to {:.0}", mean(|t| t.0), mean(|t| t.1))
+                },
+            );
             line(&row.name, row, |report| &report.result.summary, positives);
         }
         table.to_string()
-    }
-}
-
-/// Sums pairs, none if one is missing.
-trait SumPairs {
-    fn sum_pairs(self) -> Option<(u64, u64)>;
-}
-
-impl<I: Iterator<Item = Option<(u64, u64)>>> SumPairs for I {
-    fn sum_pairs(self) -> Option<(u64, u64)> {
-        self.fold(Some((0, 0)), |sum, pair| Some((sum?.0 + pair?.0, sum?.1 + pair?.1)))
     }
 }
 

@@ -24,18 +24,24 @@ pub(crate) struct Response {
     pub(crate) finished: bool,
 }
 
-/// Draws `n_draws` responses to each problem and hands them to `sink`, with `process` applied by the thread that drew
-/// them.
+/// What to draw.
+pub(crate) struct Draws<'a> {
+    /// Names the seeds.
+    pub(crate) stage: Stage,
+    pub(crate) problems: &'a [ProblemRecord],
+    pub(crate) per_problem: u32,
+    pub(crate) sampling: Sampling,
+}
+
+/// Draws responses to each problem and hands them to `sink`, with `process` applied by the thread that drew them.
 pub(crate) fn draw_responses<T: Send>(
     run: &Run<'_>,
     model: &LanguageModel,
-    stage: Stage,
-    problems: &[ProblemRecord],
-    n_draws: u32,
-    sampling: Sampling,
+    draws: &Draws<'_>,
     process: impl Fn(&ProblemRecord, Response) -> Result<T, Error> + Sync,
     mut sink: impl FnMut(Vec<T>) -> Result<(), Error>,
 ) -> Result<(), Error> {
+    let Draws { stage, problems, per_problem: n_draws, sampling } = *draws;
     // Two batches' worth: rows that finish early make room for others, and an interruption loses little.
     let problems_at_once = (2 * sampling.max_batch_rows).div_ceil(n_draws as usize).max(1);
     let chunks: Vec<&[ProblemRecord]> = problems.chunks(problems_at_once).collect();
@@ -60,9 +66,8 @@ pub(crate) fn draw_responses<T: Send>(
         }
         Ok(processed)
     };
-    run.model_workers().for_each_ordered(chunks, draw_chunk, |processed| {
-        processed.into_iter().try_for_each(|responses| sink(responses))
-    })
+    run.model_workers()
+        .for_each_ordered(chunks, draw_chunk, |processed| processed.into_iter().try_for_each(&mut sink))
 }
 
 /// Appends the records of `group` that a journal does not have yet; `done` counts down those it has.

@@ -209,7 +209,7 @@ impl Report {
         let mut table = Table::new(&["budget, tokens", "Acc before", "Acc after"]);
         let curves = self.baseline.curve.iter().zip(&self.result.curve);
         for ((budget, before), (_, after)) in
-            curves.filter(|((b, _), _)| *b as usize * 8 % self.budget_tokens == 0)
+            curves.filter(|((b, _), _)| (*b as usize * 8).is_multiple_of(self.budget_tokens))
         {
             let percent = |x: f64| show(Metric::Accuracy, x, false);
             table.row([budget.to_string(), percent(*before), percent(*after)]);

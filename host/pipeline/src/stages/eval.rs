@@ -9,7 +9,7 @@ use ts_run::records::EvalRecord;
 
 use super::grade::{Tally, grade};
 use super::{Done, Stage};
-use crate::draws::{append_rest, draw_responses};
+use crate::draws::{Draws, append_rest, draw_responses};
 use crate::{Error, Run};
 
 pub(super) fn run_baseline(run: &Run<'_>) -> Result<Done, Error> {
@@ -54,10 +54,7 @@ fn evaluate(
         draw_responses(
             run,
             &model,
-            seeds_of,
-            rest,
-            settings.n_runs,
-            sampling,
+            &Draws { stage: seeds_of, problems: rest, per_problem: settings.n_runs, sampling },
             |problem, response| {
                 let graded = grade(&run.plugins.verifier, problem, &response.text);
                 let steps = run.steps_of(&problem.id, &response.tokens)?;

@@ -7,7 +7,7 @@ use ts_run::Artefact;
 use ts_run::records::SampleRecord;
 
 use super::{Done, Stage};
-use crate::draws::{append_rest, draw_responses};
+use crate::draws::{Draws, append_rest, draw_responses};
 use crate::{Error, Run};
 
 pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
@@ -32,10 +32,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         draw_responses(
             run,
             &model,
-            Stage::Sample,
-            rest,
-            settings.n_samples,
-            sampling,
+            &Draws { stage: Stage::Sample, problems: rest, per_problem: settings.n_samples, sampling },
             |problem, response| {
                 Ok(SampleRecord {
                     problem: problem.id.clone(),
