@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod plugins;
+mod readme;
 mod resume;
 mod runs;
 

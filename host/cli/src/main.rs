@@ -15,6 +15,9 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Workers share no pool inside candle: see `ts_model::shards`.
+    // SAFETY: nothing else runs yet, so no other thread reads the environment.
+    unsafe { std::env::set_var(ts_model::shards::CANDLE_THREADS_VARIABLE, "1") };
     match commands::dispatch(args::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -51,9 +51,9 @@ pub const RECIPES: &[(&str, &str)] = &[
 ];
 
 /// Training problems of each level.
-const TRAIN_PER_LEVEL: usize = 32;
+const TRAIN_PER_LEVEL: usize = 28;
 /// Held-out problems of each level.
-const HELDOUT_PER_LEVEL: usize = 32;
+const HELDOUT_PER_LEVEL: usize = 28;
 /// Seeds of the two sets.
 const SET_SEEDS: [u64; 2] = [101, 202];
 

@@ -1,4 +1,4 @@
-//! The problems of the embedded default: a chain of operations on a running total, in six levels.
+//! The problems of the embedded default: a chain of operations on a running total, in seven levels.
 //!
 //! "Start with 347, add 285, subtract 58, multiply by 3." A chain is read from left to right, so it needs
 //! no rule of precedence. Its level fixes how many operations it has, how many digits its numbers have, and
@@ -72,15 +72,16 @@ pub struct Level {
     pub multiplier: Option<(u32, u32)>,
 }
 
-/// The levels 1 to 6, easiest first. A multiplier of two digits makes a column hard without making it
+/// The levels 1 to 7, easiest first. A multiplier of two digits makes a column hard without making it
 /// longer: "8 times 17 plus the carried 13" is no fact that a small model has by heart.
-pub const LEVELS: [Level; 6] = [
+pub const LEVELS: [Level; 7] = [
     Level { operations: 1, digits: 2, multiplier: None },
     Level { operations: 1, digits: 3, multiplier: None },
     Level { operations: 2, digits: 2, multiplier: Some((2, 9)) },
     Level { operations: 2, digits: 3, multiplier: None },
     Level { operations: 2, digits: 2, multiplier: Some((12, 19)) },
     Level { operations: 3, digits: 3, multiplier: Some((12, 29)) },
+    Level { operations: 2, digits: 2, multiplier: Some((30, 59)) },
 ];
 
 /// One operation of a chain and its right-hand side.
@@ -95,7 +96,7 @@ pub struct Link {
 /// A chain and its wording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// 1 to 6.
+    /// 1 to 7.
     pub level: usize,
     /// The first number.
     pub start: u32,
@@ -106,7 +107,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A chain of the given level (1 to 6) from the given split.
+    /// A chain of the given level (1 to 7) from the given split.
     pub fn draw(level: usize, split: Split, rng: &mut SplitMix64) -> Self {
         loop {
             let (start, links) = draw_chain(&LEVELS[level - 1], rng);

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde::Serialize;
 use ts_plugin::{Call, CallError, Grade, Problem, Verdict, Verifier};
 
 use crate::case::Case;
@@ -59,6 +59,16 @@ pub struct Run {
     pub threads: usize,
 }
 
+/// One line of the results.
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    verdict: Option<bool>,
+    /// Milliseconds, to the microsecond.
+    ms: f64,
+    fuel: Option<u64>,
+}
+
 /// Grades every case, on `threads` threads (0 counts as 1).
 pub fn run(verifier: &Verifier, cases: &[Case], threads: usize) -> Run {
     run_with(cases, threads, |problem, response| verifier.grade(problem, response))
@@ -74,13 +84,13 @@ pub fn write_results(path: &Path, cases: &[Case], run: &Run) -> Result<()> {
     let failed = |source| Error::Write { path: path.to_path_buf(), source };
     let mut file = BufWriter::new(File::create(path).map_err(failed)?);
     for (case, result) in cases.iter().zip(&run.results) {
-        let ms = (result.elapsed.as_secs_f64() * 1e6).round() / 1e3;
-        let line = json!({
-            "id": case.id,
-            "verdict": result.answer.verdict(),
-            "ms": ms,
-            "fuel": result.fuel,
-        });
+        let line = Line {
+            id: &case.id,
+            verdict: result.answer.verdict(),
+            ms: (result.elapsed.as_secs_f64() * 1e6).round() / 1e3,
+            fuel: result.fuel,
+        };
+        let line = serde_json::to_string(&line).map_err(|error| failed(error.into()))?;
         writeln!(file, "{line}").map_err(failed)?;
     }
     file.flush().map_err(failed)

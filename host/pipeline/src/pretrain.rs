@@ -63,7 +63,7 @@ const WARMUP_STEPS: usize = 100;
 /// The last learning rate as a share of the peak.
 const FINAL_RATIO: f64 = 0.03;
 /// How often each level is drawn.
-const LEVEL_WEIGHTS: [u32; LEVELS.len()] = [10, 10, 16, 12, 24, 28];
+const LEVEL_WEIGHTS: [u32; LEVELS.len()] = [8, 8, 14, 10, 22, 24, 14];
 /// The manner of the curriculum's brief solutions.
 const BRIEF: Temper = Temper { styles: [10, 25, 65], needless: 6.0 };
 /// Share of brief solutions at first.

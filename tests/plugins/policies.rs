@@ -67,7 +67,7 @@ fn policies() {
     for name in ["kimi_dpo", "q_dyn", "q_dyn_extra", "q_fix", "shortest"] {
         snapshot(&format!("{name}__selections"), &selections(name, json!({})));
     }
-    let table = selections("q_dyn", json!({"depth_alpha": 1.0, "all_correct": 2}));
+    let table = selections("q_dyn", json!({"all_correct": 2, "depth_alpha": 1.0}));
     snapshot("q_dyn__selections_deep", &table);
 }
 

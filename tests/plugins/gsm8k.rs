@@ -2,8 +2,6 @@
 //!
 //! The figure is committed: a change of the grader that moves it must say so here.
 
-use std::path::Path;
-
 use serde_json::Map;
 use ts_harness::{Report, read_cases, run};
 
@@ -11,7 +9,7 @@ use crate::plugin;
 
 #[test]
 fn math_grader_agrees_with_the_published_labels() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/gsm8k_labelled.jsonl");
+    let file = crate::repository().join("tests/data/gsm8k_labelled.jsonl");
     let cases = read_cases(&[file]).unwrap();
     let verifier = plugin("math_grader").verifier(&Map::new()).unwrap();
     let report = Report::of(&cases, &run(&verifier, &cases, 2));

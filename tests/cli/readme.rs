@@ -1,0 +1,46 @@
+//! Every command of the README does what it says: run here, on small settings.
+
+use crate::{Host, SMALL, repository};
+
+#[test]
+fn every_command_of_the_readme_works() {
+    let readme = std::fs::read_to_string(repository("README.md")).unwrap();
+    let host = Host::new();
+    for name in ["plugins", "tests"] {
+        std::os::unix::fs::symlink(repository(name), host.path(name)).unwrap();
+    }
+    std::os::unix::fs::symlink(repository("host/embedded/checkpoint"), host.path("my-model")).unwrap();
+    std::fs::write(host.path("train.jsonl"), ts_embedded::train_problems()).unwrap();
+    std::fs::write(host.path("heldout.jsonl"), ts_embedded::heldout_problems()).unwrap();
+
+    let mut n_run = 0;
+    for command in commands(&readme) {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let args = match words.as_slice() {
+            ["ts-host", args @ ..] | ["cargo", "run", "--release", "--", args @ ..] => args,
+            // The gate runs these.
+            ["cargo", "test" | "xtask", ..] => {
+                let gate = std::fs::read_to_string(repository(".ci/run")).unwrap();
+                assert!(gate.contains(&words[..2].join(" ")), "{command}");
+                continue;
+            }
+            _ => panic!("no test runs `{command}`"),
+        };
+        let begins_a_run = matches!(args, ["run" | "sample" | "ablate", ..]) || args[0].starts_with("--");
+        let mut args = args.to_vec();
+        if args[0] == "ablate" {
+            args = vec!["ablate", "--rows", "default", "--seeds", "1,2"]; // of the shipped rows only one
+        }
+        if begins_a_run {
+            args.extend(SMALL);
+        }
+        host.run(&args);
+        n_run += 1;
+    }
+    assert!(n_run >= 15, "{n_run}");
+}
+
+/// The lines of the blocks of shell commands.
+fn commands(readme: &str) -> impl Iterator<Item = &str> {
+    readme.split("```sh\n").skip(1).flat_map(|block| block.split("```").next().unwrap_or_default().lines())
+}
