@@ -54,8 +54,8 @@ pub const RECIPES: &[(&str, &str)] = &[
 const TRAIN_PER_LEVEL: usize = 28;
 /// Held-out problems of each level.
 const HELDOUT_PER_LEVEL: usize = 28;
-/// Seeds of the two sets.
-const SET_SEEDS: [u64; 2] = [101, 202];
+/// Seeds of the two sets. Settings were tuned on another held-out set, of seed 202.
+const SET_SEEDS: [u64; 2] = [101, 303];
 
 /// The training problems as JSON lines: id, prompt, reference, difficulty.
 pub fn train_problems() -> String {
