@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 use ts_embedded::RECIPES;
 use ts_pipeline::progress::Progress;
-use ts_pipeline::recipe::{Loader, Override};
+use ts_pipeline::recipe::{Loader, Override, n_threads};
 use ts_pipeline::setup::{check, open_plugin};
 use ts_pipeline::summary::{kept_recipe, report};
 use ts_pipeline::{Error, Recipe, Run, Stage, ablation, pretrain, run_stage};
@@ -47,12 +47,17 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
 }
 
 fn run(args: &RunArgs) -> Result<()> {
-    stages(args, &Stage::ALL)?;
-    print_report(&run_folder(args)?)
+    print_report(&run_stages(args, &Stage::ALL)?)
 }
 
 fn stages(args: &RunArgs, stages: &[Stage]) -> Result<()> {
-    let (recipe, folder) = (recipe(args)?, run_folder(args)?);
+    run_stages(args, stages).map(drop)
+}
+
+/// Runs stages, and says in which folder.
+fn run_stages(args: &RunArgs, stages: &[Stage]) -> Result<PathBuf> {
+    let recipe = recipe(args)?;
+    let folder = run_folder(args, &recipe);
     let progress = Arc::new(Terminal::default());
     let mut run = Run::open(recipe, &folder, now(), &*progress, Some(log_to(&progress)))?;
     let verb = if run.folder.resumed() { "going on in" } else { "running in" };
@@ -60,7 +65,7 @@ fn stages(args: &RunArgs, stages: &[Stage]) -> Result<()> {
     for &stage in stages {
         run_stage(&mut run, stage).with_context(|| format!("stage {}", stage.name()))?;
     }
-    Ok(())
+    Ok(folder)
 }
 
 /// Plugins' messages become warnings; those for their authors are left out.
@@ -151,14 +156,10 @@ fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
     Ok(overrides)
 }
 
-fn run_folder(args: &RunArgs) -> Result<PathBuf> {
-    match &args.out {
-        Some(folder) => Ok(folder.clone()),
-        None => {
-            let recipe = recipe(args)?;
-            Ok(PathBuf::from("runs").join(format!("{}-seed{}", recipe.run.name, recipe.run.seed)))
-        }
-    }
+/// Where the run is: `--out`, or a folder named after the recipe.
+fn run_folder(args: &RunArgs, recipe: &Recipe) -> PathBuf {
+    let named = || PathBuf::from("runs").join(format!("{}-seed{}", recipe.run.name, recipe.run.seed));
+    args.out.clone().unwrap_or_else(named)
 }
 
 fn print_report(folder: &Path) -> Result<()> {
@@ -214,10 +215,7 @@ fn pretrain(args: &PretrainArgs) -> Result<()> {
     let settings = pretrain::Pretraining {
         seed: args.seed,
         n_tokens: (args.million_tokens * 1e6) as u64,
-        n_workers: match args.workers {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            n => n,
-        },
+        n_workers: n_threads(args.workers),
     };
     pretrain::pretrain(&settings, &args.out, &Terminal::default())?;
     println!("{}", args.out.display());
@@ -261,10 +259,7 @@ fn test(args: &PluginTestArgs) -> Result<()> {
         .verifier(&settings)
         .map_err(|source| Error::Plugin { key: args.file.clone(), source })?;
     let cases = ts_harness::read_cases(&args.cases)?;
-    let threads = match args.workers {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        n => n,
-    };
+    let threads = n_threads(args.workers);
     let run = ts_harness::run(&verifier, &cases, threads);
     if let Some(path) = &args.out {
         ts_harness::write_results(path, &cases, &run)?;

@@ -58,10 +58,15 @@ pub struct RunSection {
 impl RunSection {
     /// The number of threads to use.
     pub fn n_workers(&self) -> usize {
-        match self.workers {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            n => n,
-        }
+        n_threads(self.workers)
+    }
+}
+
+/// The number of threads that a setting means: 0 is one a core.
+pub fn n_threads(setting: usize) -> usize {
+    match setting {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n,
     }
 }
 
