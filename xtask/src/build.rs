@@ -20,10 +20,8 @@ pub(crate) fn build(
     names: &[String],
     toolchain: &Toolchain,
 ) -> Result<BTreeMap<String, Vec<u8>>> {
-    let flags = [
-        format!("--remap-path-prefix={}=/ts-host", root.display()),
-        format!("--remap-path-prefix={}=/cargo", cargo_home()?.display()),
-    ];
+    let mut flags = vec![remap(root, "/ts-host")];
+    flags.extend(remap_dependencies()?);
     let target = root.join("target/guest").join(&toolchain.identity.std);
     let mut command = toolchain.cargo(&flags)?;
     command
@@ -46,8 +44,26 @@ pub(crate) fn build(
         .collect()
 }
 
+/// The compiler flag that writes `name` where a path begins with `folder`.
+pub(crate) fn remap(folder: &Path, name: &str) -> String {
+    format!("--remap-path-prefix={}={name}", folder.display())
+}
+
+/// Flags that take the user's cargo folder, and the registry's name in it, out of the paths of dependencies: a panic
+/// names its source file, and a component must not depend on where that was fetched from.
+pub(crate) fn remap_dependencies() -> Result<Vec<String>> {
+    let home = cargo_home()?;
+    let mut flags = vec![remap(&home, "/cargo")];
+    let sources = home.join("registry/src");
+    // This program has dependencies of its own, so the folder is there unless they are vendored.
+    for registry in std::fs::read_dir(&sources).into_iter().flatten() {
+        flags.push(remap(&registry?.path(), "/registry")); // of several that fit, the last counts
+    }
+    Ok(flags)
+}
+
 /// Where cargo keeps the sources of dependencies.
-pub(crate) fn cargo_home() -> Result<PathBuf> {
+fn cargo_home() -> Result<PathBuf> {
     match std::env::var_os("CARGO_HOME") {
         Some(folder) if !folder.is_empty() => Ok(PathBuf::from(folder)),
         _ => Ok(PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?).join(".cargo")),

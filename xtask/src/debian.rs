@@ -12,11 +12,15 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::build::{remap, remap_dependencies};
 use crate::process;
 use crate::toolchain::{TARGET, cargo, prepended};
 
 /// Libraries that the compiler needs beside LLVM. Those that the system has are harmless twice.
 const LIBRARIES: [&str; 6] = ["libz3-4", "libedit2", "libbsd0", "libmd0", "libxml2", "libicu72"];
+
+/// Names the way in which the standard library is built here; another one is another library, in another folder.
+const BUILD: u32 = 2;
 
 /// A compiler unpacked under the user's cache folder.
 pub(crate) struct Debian {
@@ -31,7 +35,7 @@ pub(crate) fn prepare() -> Result<Option<Debian>> {
     let Some(version) = candidate("rustc-web") else {
         return Ok(None);
     };
-    let prefix = cache_folder()?.join(format!("rustc-web-{version}"));
+    let prefix = cache_folder()?.join(format!("rustc-web-{version}-{BUILD}"));
     let usr = prefix.join("usr");
     let debian = Debian { rustc: usr.join("bin/rustc"), libraries: usr.join("lib/x86_64-linux-gnu") };
     // Written last: it says that the rest is complete.
@@ -107,12 +111,9 @@ fn build_std(debian: &Debian, prefix: &Path) -> Result<()> {
          [profile.release]\npanic = \"abort\"\ndebug = false\n",
     )?;
     // Guests are linked with LTO, so the library must carry its bitcode.
-    let flags = [
-        "-Cembed-bitcode=yes".to_owned(),
-        format!("--remap-path-prefix={}=/std", real_source.display()),
-        format!("--remap-path-prefix={}=/std", source.display()),
-        format!("--remap-path-prefix={}=/cargo", crate::build::cargo_home()?.display()),
-    ];
+    let mut flags =
+        vec!["-Cembed-bitcode=yes".to_owned(), remap(&real_source, "/std"), remap(&source, "/std")];
+    flags.extend(remap_dependencies()?);
     process::run(
         Command::new(cargo())
             .current_dir(&folder)

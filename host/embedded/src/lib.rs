@@ -48,6 +48,9 @@ pub const RECIPES: &[(&str, &str)] = &[
     ("ablation/sft", include_str!("../../../recipes/ablation/sft.toml")),
     ("ablation/dpo-sft", include_str!("../../../recipes/ablation/dpo-sft.toml")),
     ("ablation/margin-as-derived", include_str!("../../../recipes/ablation/margin-as-derived.toml")),
+    ("ablation/careless", include_str!("../../../recipes/ablation/careless.toml")),
+    ("ablation/lr-5x", include_str!("../../../recipes/ablation/lr-5x.toml")),
+    ("ablation/careless-lr-5x", include_str!("../../../recipes/ablation/careless-lr-5x.toml")),
 ];
 
 /// Training problems of each level.
