@@ -4,6 +4,7 @@ mod bad_input;
 mod plugins;
 mod readme;
 mod resume;
+mod reuse;
 mod runs;
 
 use std::path::{Path, PathBuf};

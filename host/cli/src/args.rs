@@ -69,12 +69,16 @@ pub(crate) struct RunArgs {
     /// be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) plugin: Vec<String>,
-    /// Recipe: the name of a shipped one or a TOML file [default: default]
+    /// Recipe: the name of a shipped one or a TOML file [default: that of --from, or `default`]
     #[arg(long, value_name = "RECIPE")]
     pub(crate) recipe: Option<String>,
     /// The run's folder; a run that was interrupted goes on in it [default: runs/NAME-seedSEED]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
+    /// Another run's folder: its recipe is the one to start from, and its finished stages are taken over where the work
+    /// is the same
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) from: Option<PathBuf>,
     /// Seed of the run
     #[arg(long)]
     pub(crate) seed: Option<u64>,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use ts_embedded::RECIPES;
 use ts_pipeline::progress::Progress;
 use ts_pipeline::recipe::{Loader, Override, n_threads};
+use ts_pipeline::reuse::Donor;
 use ts_pipeline::setup::{check, open_plugin};
 use ts_pipeline::summary::{kept_recipe, report};
 use ts_pipeline::{Error, Recipe, Run, Stage, ablation, pretrain, run_stage};
@@ -26,7 +27,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Select(args) => stages(&args, &[Stage::Select]),
         Command::Refine(args) => stages(&args, &[Stage::Refine]),
         Command::Pair(args) => stages(&args, &[Stage::Pair]),
-        Command::Train(args) => stages(&args, &[Stage::Train]),
+        Command::Train(args) => stages(&args, &[Stage::Reference, Stage::Train]),
         Command::Eval(args) => stages(&args, &[Stage::EvalBaseline, Stage::EvalResult]),
         Command::Report { folder } => print_report(&folder),
         Command::Check(args) => check_recipe(&args),
@@ -62,10 +63,28 @@ fn run_stages(args: &RunArgs, stages: &[Stage]) -> Result<PathBuf> {
     let mut run = Run::open(recipe, &folder, now(), &*progress, Some(log_to(&progress)))?;
     let verb = if run.folder.resumed() { "going on in" } else { "running in" };
     eprintln!("{verb} {}", folder.display());
+    if let Some(donor) = &args.from {
+        take_over(&mut run, donor)?;
+    }
     for &stage in stages {
         run_stage(&mut run, stage).with_context(|| format!("stage {}", stage.name()))?;
     }
     Ok(folder)
+}
+
+/// Takes finished stages over from another run, and says which.
+fn take_over(run: &mut Run<'_>, folder: &Path) -> Result<()> {
+    let taken = run.take_from(&Donor::open(folder)?)?;
+    let from = folder.display();
+    match taken.is_empty() {
+        true => {
+            eprintln!("took nothing from {from}: no stage that it finished is the same work and missing here")
+        }
+        false => {
+            eprintln!("took {} from {from}", taken.iter().map(|s| s.name()).collect::<Vec<_>>().join(", "))
+        }
+    }
+    Ok(())
 }
 
 /// Plugins' messages become warnings; those for their authors are left out.
@@ -94,7 +113,8 @@ fn recipe(args: &RunArgs) -> Result<Recipe> {
     {
         return Ok(kept_recipe(folder)?);
     }
-    let name = args.recipe.as_deref().unwrap_or("default");
+    let donors = args.from.as_ref().map(|folder| folder.join("recipe.toml").display().to_string());
+    let name = args.recipe.as_deref().or(donors.as_deref()).unwrap_or("default");
     let mut overrides = Vec::new();
     let mut set = |path: &str, value: Option<toml::Value>| {
         overrides.extend(value.map(|value| Override::new(path, value)));
@@ -121,8 +141,18 @@ fn parse_overrides(set: &[String]) -> Result<Vec<Override>> {
 }
 
 fn has_recipe_flags(args: &RunArgs) -> bool {
-    let RunArgs { plugin, recipe, out: _, seed, model, train_problems, heldout_problems, workers, set } =
-        args;
+    let RunArgs {
+        plugin,
+        recipe,
+        out: _,
+        from: _,
+        seed,
+        model,
+        train_problems,
+        heldout_problems,
+        workers,
+        set,
+    } = args;
     !plugin.is_empty()
         || recipe.is_some()
         || seed.is_some()

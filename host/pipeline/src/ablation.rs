@@ -1,36 +1,41 @@
 //! Several recipes on the same samples, several seeds each: the ablation tables of section 4.3.
 //!
-//! In: the recipes and the seeds. Out: a run's folder for each (recipe, seed), and [`Ablation`], the means over seeds with
-//! their intervals. The recipes of one seed share what they have in common: a stage whose recipe sections, plugins and
-//! inputs are the same is copied from the first run that did it, so that rows differ by what they vary and nothing
-//! else. Judging the table is left out on purpose.
+//! In: the recipes and the seeds. Out: a run's folder for each (recipe, seed), and [`Ablation`]. The recipes of one seed share
+//! what they have in common ([`crate::reuse`]) and train for as many steps as the first of them, so that rows differ by
+//! what they vary and nothing else. Judging the table is left out on purpose.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use ts_core::bootstrap::{Interval, mean_interval};
-use ts_core::metrics::{Metric, Summary};
-use ts_run::atomic;
+use ts_core::metrics::{Metric, Scored, Summary};
+use ts_run::records::EvalRecord;
+use ts_run::{Artefact, atomic, read_journal};
 
 use crate::Error;
 use crate::progress::Progress;
-use crate::recipe::Recipe;
-use crate::report::{Report, Table, show};
+use crate::recipe::{EvalSection, Recipe};
+use crate::report::{Report, Side, Table, differences, show, show_interval};
+use crate::reuse::Donor;
 use crate::setup::Run;
 use crate::stages::{Stage, run_stage};
 use crate::summary::report;
 
 /// One row: a recipe over all seeds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Row {
     /// The recipe's name.
     pub name: String,
     /// One report a seed.
     pub reports: Vec<Report>,
+    /// After training − the model before, on the same problems, all seeds together: 95 %, bootstrap over problems.
+    pub over_baseline: BTreeMap<Metric, Interval>,
+    /// After training − the first row after training, likewise.
+    pub over_first: BTreeMap<Metric, Interval>,
 }
 
 /// The table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Ablation {
     /// The rows, in the order in which they were asked for.
     pub rows: Vec<Row>,
@@ -47,132 +52,122 @@ pub fn ablate(
     created: &str,
     progress: &dyn Progress,
 ) -> Result<Ablation, Error> {
-    let mut rows: Vec<Row> =
-        recipes.iter().map(|r| Row { name: r.run.name.clone(), reports: Vec::new() }).collect();
+    let mut reports: Vec<Vec<Report>> = vec![Vec::new(); recipes.len()];
+    let path_of = |recipe: &Recipe, seed: u64| folder.join(format!("{}-seed{seed}", recipe.run.name));
     for &seed in seeds {
-        let mut finished: Vec<(Recipe, PathBuf)> = Vec::new();
-        for (recipe, row) in recipes.iter().zip(&mut rows) {
+        let mut finished: Vec<Donor> = Vec::new();
+        for (row, recipe) in recipes.iter().enumerate() {
             let mut recipe = recipe.clone();
             recipe.run.seed = seed;
-            let path = folder.join(format!("{}-seed{seed}", recipe.run.name));
-            let mut run = Run::open(recipe.clone(), &path, created.to_owned(), progress, None)?;
+            if let Some(first) = reports[0].get(reports[row].len()) {
+                recipe.train.steps = first.stages.n_train_steps;
+            }
+            let path = path_of(&recipe, seed);
+            let mut run = Run::open(recipe, &path, created.to_owned(), progress, None)?;
+            for donor in &finished {
+                run.take_from(donor)?;
+            }
             for stage in Stage::ALL {
-                share(&mut run, stage, &finished)?;
                 run_stage(&mut run, stage)?;
             }
             drop(run);
-            row.reports.push(report(&path)?);
-            finished.push((recipe, path));
+            reports[row].push(report(&path)?);
+            finished.push(Donor::open(&path)?);
         }
+    }
+
+    let responses = |artefact: Artefact, recipe: &Recipe| -> Result<Vec<Scored>, Error> {
+        let mut all = Vec::new();
+        for &seed in seeds {
+            let records: Vec<EvalRecord> = read_journal(&artefact.path_in(&path_of(recipe, seed)))?;
+            all.extend(Side::of(&records, &recipe.eval, seed)?.1);
+        }
+        Ok(all)
+    };
+    let mut rows = Vec::with_capacity(recipes.len());
+    let mut first: Option<Vec<Scored>> = None;
+    for (recipe, reports) in recipes.iter().zip(reports) {
+        let eval: &EvalSection = &recipe.eval;
+        let before = responses(Artefact::EvalBaseline, recipe)?;
+        let after = responses(Artefact::EvalResult, recipe)?;
+        let first = first.get_or_insert_with(|| after.clone());
+        rows.push(Row {
+            name: recipe.run.name.clone(),
+            reports,
+            over_baseline: differences(&before, &after, eval, seeds[0])?,
+            over_first: differences(first, &after, eval, seeds[0])?,
+        });
     }
     Ok(Ablation { rows })
 }
 
-/// Takes a stage's artefact from a run that did the same work.
-fn share(run: &mut Run<'_>, stage: Stage, finished: &[(Recipe, PathBuf)]) -> Result<(), Error> {
-    if run.folder.is_done(stage.name()) || matches!(stage, Stage::Train | Stage::EvalResult) {
-        return Ok(());
-    }
-    let Some((_, path)) = finished.iter().find(|(other, _)| same_work(stage, other, &run.recipe)) else {
-        return Ok(());
-    };
-    let artefact = stage.artefact();
-    let from = artefact.path_in(path);
-    let bytes = std::fs::read(&from).map_err(|source| Error::File { path: from, source })?;
-    atomic::write_file(&run.folder.path_of(artefact), &bytes)?;
-    let records = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
-    Ok(run.folder.mark_done(stage.name(), artefact, records, 0.0)?)
-}
-
-/// Whether two recipes with the same seed give the same artefact.
-fn same_work(stage: Stage, a: &Recipe, b: &Recipe) -> bool {
-    let base = (&a.model, &a.problems, &a.prompt) == (&b.model, &b.problems, &b.prompt);
-    let grading = a.plugins.verifier == b.plugins.verifier && a.plugins.limits == b.plugins.limits;
-    let splitting = a.plugins.step_splitter == b.plugins.step_splitter;
-    base && match stage {
-        Stage::EvalBaseline => grading && splitting && a.eval == b.eval,
-        Stage::Sample => a.sample == b.sample,
-        Stage::Grade => same_work(Stage::Sample, a, b) && grading,
-        Stage::Select => {
-            same_work(Stage::Grade, a, b)
-                && splitting
-                && a.select == b.select
-                && a.plugins.selection_policy == b.plugins.selection_policy
-                && a.plugins.length_function == b.plugins.length_function
-        }
-        Stage::Refine => same_work(Stage::Select, a, b) && a.refine == b.refine,
-        Stage::Pair => same_work(Stage::Refine, a, b),
-        Stage::Train | Stage::EvalResult => false,
-    }
-}
-
 impl Row {
-    /// The interval over seeds of a metric after training; none with one seed or where it is not defined.
-    fn over_seeds(&self, metric: Metric, side: impl Fn(&Report) -> &Summary) -> Option<Interval> {
+    /// Mean ± half-width of the interval over seeds; the value alone with one seed, and `none` where it is not defined.
+    fn over_seeds(&self, metric: Metric, side: impl Fn(&Report) -> &Summary) -> String {
         let values: Option<Vec<f64>> = self.reports.iter().map(|report| metric.of(side(report))).collect();
-        let values = values?;
-        match values.as_slice() {
-            [one] => Some(Interval { estimate: *one, low: *one, high: *one }),
-            _ => mean_interval(&values).ok(),
+        let show = |x: f64| show(metric, x, false);
+        match (values.as_deref(), values.as_deref().map(mean_interval)) {
+            (Some(&[one]), _) => show(one),
+            (_, Some(Ok(mean))) => {
+                format!("{} ± {}", show(mean.estimate), show((mean.high - mean.low) / 2.0))
+            }
+            _ => "none".to_owned(),
         }
     }
+
+    /// Mean tokens of a positive before and after stage 2.
+    fn positives(&self) -> String {
+        let n: usize = self.reports.iter().map(|report| report.stages.n_positives).sum();
+        let refined: Option<Vec<(u64, u64)>> =
+            self.reports.iter().map(|report| report.stages.refined_tokens).collect();
+        let Some(refined) = refined else { return "as sampled".to_owned() };
+        let mean =
+            |side: fn(&(u64, u64)) -> u64| refined.iter().map(side).sum::<u64>() as f64 / n.max(1) as f64;
+        format!("{:.0} to {:.0}", mean(|t| t.0), mean(|t| t.1))
+    }
 }
+
+/// The metrics that are shown, with their columns.
+const COLUMNS: [(Metric, &str); 6] = [
+    (Metric::Accuracy, "Acc, %"),
+    (Metric::LenCorrect, "Len-T"),
+    (Metric::LenAll, "Len-A"),
+    (Metric::Auc, "AUC, %"),
+    (Metric::NSteps, "steps"),
+    (Metric::StepTokens, "tokens a step"),
+];
 
 impl Ablation {
-    /// The table as Markdown: means over seeds, ± the half-width of the 95 % t interval.
+    /// Two tables as Markdown: the metrics, means over seeds ± the half-width of the 95 % t interval; and the differences in
+    /// accuracy and area that are paired by problem.
     pub fn to_markdown(&self) -> String {
-        let columns = [
-            Metric::Accuracy,
-            Metric::LenCorrect,
-            Metric::LenAll,
-            Metric::Auc,
-            Metric::NSteps,
-            Metric::StepTokens,
-        ];
-        let mut table = Table::new(&[
-            "",
-            "Acc, %",
-            "Len-T",
-            "Len-A",
-            "AUC, %",
-            "steps",
-            "tokens a step",
-            "positives, tokens",
-        ]);
+        let header =
+            std::iter::once("").chain(COLUMNS.iter().map(|(_, label)| *label)).chain(["positives, tokens"]);
+        let mut metrics = Table::new(&header.collect::<Vec<_>>());
         let mut line = |name: &str, row: &Row, side: fn(&Report) -> &Summary, positives: String| {
-            let cells = columns.iter().map(|&metric| {
-                row.over_seeds(metric, side).map_or_else(
-                    || "none".to_owned(),
-                    |i| {
-                        format!(
-                            "{} ± {}",
-                            show(metric, i.estimate, false),
-                            show(metric, (i.high - i.low) / 2.0, false)
-                        )
-                    },
-                )
-            });
-            table.row(std::iter::once(name.to_owned()).chain(cells).chain(std::iter::once(positives)));
+            let cells = COLUMNS.iter().map(|&(metric, _)| row.over_seeds(metric, side));
+            metrics.row(std::iter::once(name.to_owned()).chain(cells).chain([positives]));
         };
         if let Some(first) = self.rows.first() {
             line("baseline", first, |report| &report.baseline.summary, String::new());
         }
         for row in &self.rows {
-            let n: usize = row.reports.iter().map(|r| r.stages.n_positives).sum();
-            let refined: Option<Vec<(u64, u64)>> =
-                row.reports.iter().map(|r| r.stages.refined_tokens).collect();
-            let positives = refined.map_or_else(
-                || "as sampled".to_owned(),
-                |tokens| {
-                    let mean = |side: fn(&(u64, u64)) -> u64| {
-                        tokens.iter().map(side).sum::<u64>() as f64 / n.max(1) as f64
-                    };
-                    format!("{:.0} to {:.0}", mean(|t| t.0), mean(|t| t.1))
-                },
-            );
-            line(&row.name, row, |report| &report.result.summary, positives);
+            line(&row.name, row, |report| &report.result.summary, row.positives());
         }
-        table.to_string()
+
+        let first = self.rows.first().map_or("first", |row| row.name.as_str());
+        let names = [format!("Acc − {first}"), format!("AUC − {first}")];
+        let mut paired = Table::new(&["", "Acc − baseline", "AUC − baseline", &names[0], &names[1]]);
+        for row in &self.rows {
+            let cell = |differences: &BTreeMap<Metric, Interval>, metric: Metric| {
+                differences.get(&metric).map_or_else(|| "none".to_owned(), |i| show_interval(metric, i, true))
+            };
+            let cells = [&row.over_baseline, &row.over_first].into_iter().flat_map(|differences| {
+                [Metric::Accuracy, Metric::Auc].map(|metric| cell(differences, metric))
+            });
+            paired.row(std::iter::once(row.name.clone()).chain(cells));
+        }
+        format!("{metrics}\n{paired}")
     }
 }
 
@@ -187,7 +182,8 @@ pub fn write_document(path: &Path, table: &str, seeds: &str) -> Result<(), Error
     let file = |source| Error::File { path: path.to_owned(), source };
     let [begin, end] = TABLE;
     let block = format!(
-        "{begin}\n\nSeeds {seeds}; mean ± half-width of the 95 % t interval over seeds.\n\n{table}\n{end}"
+        "{begin}\n\nSeeds {seeds}. First table: mean ± half-width of the 95 % t interval over seeds. Second: differences in points, \
+         all seeds together, paired by problem; in brackets the 95 % interval, bootstrap over problems.\n\n{table}\n{end}"
     );
     let document = match std::fs::read_to_string(path) {
         Ok(text) => match (text.find(begin), text.find(end)) {

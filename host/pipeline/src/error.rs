@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::recipe::RecipeError;
+use crate::stages::Stage;
 
 /// Why a run stopped.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +61,12 @@ pub enum Error {
     #[error(transparent)]
     Metrics(#[from] ts_core::Error),
     /// A stage needs another that has not been run to its end.
-    #[error("stage `{stage}` needs `{needs}`, which is not done in {}", folder.display())]
+    #[error("stage `{stage}` needs `{}`, which is not done in {}", needs.name(), folder.display())]
     MissingStage {
         /// The stage that cannot start.
         stage: &'static str,
         /// The one it needs.
-        needs: &'static str,
+        needs: Stage,
         /// The run's folder.
         folder: PathBuf,
     },
@@ -137,13 +138,21 @@ impl Error {
             Self::PluginHash { .. } => Some("use the pinned component, or change the pin if you trust this one".into()),
             Self::Call(error) => error.kind.hint().map(str::to_owned),
             Self::TooManyGraderFailures { .. } => Some(
-                "grades.jsonl has a note for each; raise plugins.limits or plugins.limits.max_failed_share if that is right"
+                "grades.jsonl has a note for each; with another grader or other plugins.limits start again with `--from` this \
+                 folder and another `--out`: the samples are kept"
                     .into(),
             ),
+            Self::Run(ts_run::Error::NotResumable { path, .. }) => Some(format!(
+                "choose another folder with `--out`; `--from {}` takes over what is the same work",
+                path.display()
+            )),
             Self::Run(error) => Some(error.hint().to_owned()),
             Self::Model(error) => error.hint().map(str::to_owned),
             Self::Metrics(error) => Some(error.hint()),
-            Self::MissingStage { needs, .. } => Some(format!("run `ts-host {needs} --out FOLDER` first, or `ts-host run`")),
+            Self::MissingStage { needs, .. } => Some(format!(
+                "run `ts-host {} --out FOLDER` first, or `ts-host run`",
+                needs.command()
+            )),
             Self::NoExamples { .. } => Some(
                 "there must be problems on which some responses are correct: try more samples, other problems, or a \
                  stronger model"

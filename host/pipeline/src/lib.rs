@@ -6,6 +6,7 @@
 //! | open what it names, and a run's folder | [`setup`] |
 //! | run a stage | [`stages`] |
 //! | make the table | [`summary`], [`report`] |
+//! | take finished stages over from another run | [`reuse`] |
 //! | run many recipes on the same samples | [`ablation`] |
 //! | make the embedded checkpoint | [`pretrain`] |
 //!
@@ -19,11 +20,13 @@ pub mod pretrain;
 pub mod progress;
 pub mod recipe;
 pub mod report;
+pub mod reuse;
 mod rewrite;
 pub mod setup;
 pub mod stages;
 mod steps;
 pub mod summary;
+mod training_set;
 
 pub use error::Error;
 pub use recipe::Recipe;

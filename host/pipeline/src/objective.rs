@@ -201,6 +201,7 @@ mod tests {
             warmup_share: 0.0,
             sft_examples: SftExamples::Pairs,
             epochs: 1.0,
+            steps: 0,
             batch_size: 4,
             micro_batch_tokens: 1,
             max_context_tokens: 100,

@@ -239,7 +239,7 @@ impl<'a> Run<'a> {
     pub(crate) fn require(&self, stage: Stage, needs: Stage) -> Result<(), Error> {
         if !self.folder.is_done(needs.name()) {
             let folder = self.folder.path().to_owned();
-            return Err(Error::MissingStage { stage: stage.name(), needs: needs.name(), folder });
+            return Err(Error::MissingStage { stage: stage.name(), needs, folder });
         }
         Ok(self.folder.verify(needs.name())?)
     }
@@ -257,7 +257,7 @@ impl<'a> Run<'a> {
 
 impl Recipe {
     /// This recipe with the values that change no result at 0: two of them that are equal so may share a folder.
-    fn what_decides_results(&self) -> Self {
+    pub(crate) fn what_decides_results(&self) -> Self {
         let mut recipe = self.clone();
         recipe.run.workers = 0;
         recipe.model.device.clear();

@@ -7,7 +7,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -71,18 +71,63 @@ pub fn write_folder<E: From<Error>>(
     Ok(sync_parent(path)?)
 }
 
+/// Copies a file or a folder, replacing what is at `to`.
+///
+/// # Errors
+///
+/// [`Error::Io`]; what was at `to` before stays.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    if from.is_dir() {
+        return write_folder(to, |partial| copy_entries(from, partial));
+    }
+    let partial = with_suffix(to, ".partial");
+    copy_file(from, &partial)?;
+    let file = File::options().write(true).open(&partial).map_err(Error::io("write", &partial))?;
+    file.sync_all().map_err(Error::io("write", &partial))?;
+    fs::rename(&partial, to).map_err(Error::io("replace", to))?;
+    sync_parent(to)
+}
+
+fn copy_entries(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).map_err(Error::io("read", from))? {
+        let entry = entry.map_err(Error::io("read", from))?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            fs::create_dir(&to).map_err(Error::io("create", &to))?;
+            copy_entries(&from, &to)?;
+        } else {
+            copy_file(&from, &to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Byte by byte and not with `fs::copy`, whose errors do not say which of the two files is at fault, and which copies
+/// permissions too.
+fn copy_file(from: &Path, to: &Path) -> Result<()> {
+    let mut source = File::open(from).map_err(Error::io("read", from))?;
+    let mut target = File::create(to).map_err(Error::io("create", to))?;
+    io::copy(&mut source, &mut target).map_err(Error::io("write", to))?;
+    Ok(())
+}
+
+/// Deletes a folder and all that is in it; one that is not there is fine.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn remove_folder(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("delete", path)(error)),
+        _ => Ok(()),
+    }
+}
+
 /// `NAME` with a suffix, in the same folder.
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
-}
-
-fn remove_folder(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("delete", path)(error)),
-        _ => Ok(()),
-    }
 }
 
 /// Forces every file of a folder to disk, and the names that lead to it.
@@ -150,6 +195,24 @@ mod tests {
         }
         assert_eq!(names(temp.path()), ["model"]);
         assert_eq!(names(&path), ["b"]);
+    }
+
+    #[test]
+    fn a_copy_is_whole_and_replaces() {
+        let temp = tempfile::tempdir().unwrap();
+        let (from, to) = (temp.path().join("from"), temp.path().join("to"));
+        fs::create_dir_all(from.join("deep")).unwrap();
+        fs::write(from.join("a"), "1").unwrap();
+        fs::write(from.join("deep/b"), "2").unwrap();
+        fs::create_dir(&to).unwrap();
+        fs::write(to.join("old"), "0").unwrap();
+        copy(&from, &to).unwrap();
+        assert_eq!(names(&to), ["a", "deep"]);
+        assert_eq!(fs::read_to_string(to.join("deep/b")).unwrap(), "2");
+        copy(&from.join("deep/b"), &to.join("a")).unwrap();
+        assert_eq!(fs::read_to_string(to.join("a")).unwrap(), "2");
+        assert!(copy(&from.join("none"), &to.join("a")).is_err());
+        assert_eq!(fs::read_to_string(to.join("a")).unwrap(), "2");
     }
 
     #[test]

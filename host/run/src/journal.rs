@@ -92,6 +92,23 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         Ok(())
     }
 
+    /// Drops every record after the first `n_records`; keeps all if there are not more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn truncate(&mut self, n_records: u64) -> Result<()> {
+        if n_records >= self.n_records {
+            return Ok(());
+        }
+        let bytes = std::fs::read(&self.path).map_err(Error::io("read", &self.path))?;
+        let kept: usize =
+            bytes.split_inclusive(|&byte| byte == b'\n').take(n_records as usize).map(<[u8]>::len).sum();
+        self.file.set_len(kept as u64).map_err(Error::io("shorten", &self.path))?;
+        (self.whole_bytes, self.n_records, self.is_torn) = (kept as u64, n_records, false);
+        Ok(())
+    }
+
     /// Forces everything appended so far to disk.
     ///
     /// # Errors
@@ -292,6 +309,27 @@ mod tests {
         assert!(read(doubles.path()).eq(written.0));
         let read = |path: &Path| read_journal::<f32>(path).unwrap().into_iter().map(f32::to_bits);
         assert!(read(singles.path()).eq(written.1));
+    }
+
+    #[test]
+    fn records_are_dropped_from_the_end() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("j.jsonl");
+        let bytes = write(&path);
+        let (mut journal, _) = Journal::<Record>::open(&path).unwrap();
+        journal.truncate(7).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+        journal.truncate(1).unwrap();
+        assert_eq!(
+            (read_journal::<Record>(&path).unwrap(), journal.n_records()),
+            (records()[..1].to_vec(), 1)
+        );
+        for record in &records()[1..] {
+            journal.append(record).unwrap();
+        }
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+        journal.truncate(0).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"");
     }
 
     /// A disk with room for some bytes.

@@ -247,6 +247,8 @@ pub struct TrainSection {
     pub sft_examples: SftExamples,
     /// Passes over the examples.
     pub epochs: f64,
+    /// Optimiser steps, instead of `epochs`; 0 is as many as that takes.
+    pub steps: usize,
     /// Examples a step.
     pub batch_size: usize,
     /// Tokens of one forward and backward pass.

@@ -7,6 +7,7 @@
 mod eval;
 pub(crate) mod grade;
 mod pair;
+mod reference;
 mod refine;
 mod sample;
 mod select;
@@ -32,6 +33,8 @@ pub enum Stage {
     Refine,
     /// Make training examples.
     Pair,
+    /// Score the examples under the model before training.
+    Reference,
     /// Train.
     Train,
     /// Measure the model before, on the held-out problems.
@@ -42,13 +45,14 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::EvalBaseline,
         Self::Sample,
         Self::Grade,
         Self::Select,
         Self::Refine,
         Self::Pair,
+        Self::Reference,
         Self::Train,
         Self::EvalResult,
     ];
@@ -61,9 +65,19 @@ impl Stage {
             Self::Select => "select",
             Self::Refine => "refine",
             Self::Pair => "pair",
+            Self::Reference => "reference",
             Self::Train => "train",
             Self::EvalBaseline => "eval-baseline",
             Self::EvalResult => "eval-result",
+        }
+    }
+
+    /// The command that runs it.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::EvalBaseline | Self::EvalResult => "eval",
+            Self::Reference | Self::Train => "train",
+            other => other.name(),
         }
     }
 
@@ -75,6 +89,7 @@ impl Stage {
             Self::Select => Artefact::Selection,
             Self::Refine => Artefact::Refined,
             Self::Pair => Artefact::Examples,
+            Self::Reference => Artefact::Reference,
             Self::Train => Artefact::Train,
             Self::EvalBaseline => Artefact::EvalBaseline,
             Self::EvalResult => Artefact::EvalResult,
@@ -98,6 +113,7 @@ pub fn run_stage(run: &mut Run<'_>, stage: Stage) -> Result<(), Error> {
         Stage::Select => select::run,
         Stage::Refine => refine::run,
         Stage::Pair => pair::run,
+        Stage::Reference => reference::run,
         Stage::Train => train::run,
         Stage::EvalBaseline => eval::run_baseline,
         Stage::EvalResult => eval::run_result,

@@ -1,0 +1,67 @@
+//! Runs that take over what another has done.
+
+use crate::{Host, read, small};
+
+const ALL: &[&str] = &[
+    "eval-baseline.jsonl",
+    "samples.jsonl",
+    "grades.jsonl",
+    "selection.jsonl",
+    "refined.jsonl",
+    "examples.jsonl",
+    "reference.jsonl",
+    "train.jsonl",
+    "eval-result.jsonl",
+];
+
+#[test]
+fn another_setting_costs_only_the_stages_that_depend_on_it() {
+    let host = Host::new();
+    host.run(&small(&["run", "--out", "a"]));
+    let changed = ["--set", "train.beta=0.3"];
+    // The recipe is the other run's, so its small settings need not be said again.
+    let output = host.output(&[&["run", "--from", "a", "--out", "b"], &changed[..]].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let taken = "took eval-baseline, sample, grade, select, refine, pair, reference from a";
+    assert!(output.status.success() && stderr.contains(taken), "{stderr}");
+
+    host.run(&small(&[&["run", "--out", "c"], &changed[..]].concat()));
+    for artefact in ALL.iter().chain(&["model/model.safetensors"]) {
+        assert!(read(host.path("b").join(artefact)) == read(host.path("c").join(artefact)), "{artefact}");
+    }
+    assert!(read(host.path("a/train.jsonl")) != read(host.path("b/train.jsonl")));
+}
+
+#[test]
+fn a_run_with_nothing_changed_takes_everything_over() {
+    let host = Host::new();
+    host.run(&small(&["run", "--out", "a"]));
+    host.run(&["run", "--from", "a", "--out", "b"]);
+    for artefact in ALL.iter().chain(&["model/model.safetensors", "model/tokenizer.json"]) {
+        assert!(read(host.path("a").join(artefact)) == read(host.path("b").join(artefact)), "{artefact}");
+    }
+}
+
+#[test]
+fn a_grader_that_fails_stops_the_run_and_the_samples_are_kept() {
+    let host = Host::new();
+    host.run(&small(&["sample", "--out", "a", "--set", "plugins.limits.fuel=10000"]));
+    let stderr = host.fail(&["grade", "--out", "a"]);
+    for thing in ["grader failed on 96 of 96", "fuel", "hint: ", "--from"] {
+        assert!(stderr.contains(thing), "{stderr}");
+    }
+    // Raising the limit in the same folder would mix two runs; in another, only the grades are new.
+    let raised = ["--set", "plugins.limits.fuel=2000000000"];
+    let stderr = host.fail(&small(&[&["grade", "--out", "a"], &raised[..]].concat()));
+    assert!(stderr.contains("--from a"), "{stderr}");
+    host.run(&[&["grade", "--from", "a", "--out", "b"], &raised[..]].concat());
+    assert!(read(host.path("a/samples.jsonl")) == read(host.path("b/samples.jsonl")));
+    let grades = String::from_utf8(read(host.path("b/grades.jsonl"))).unwrap();
+    assert!(grades.lines().count() == 96 && !grades.contains("grader_failed"), "{grades}");
+}
+
+#[test]
+fn a_folder_that_is_no_run_is_refused() {
+    let host = Host::new();
+    assert!(host.fail(&["run", "--from", "nowhere", "--out", "b"]).contains("nowhere"));
+}
