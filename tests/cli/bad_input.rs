@@ -17,6 +17,7 @@ fn plugins() {
     std::fs::write(host.path("module.wasm"), b"\0asm\x01\0\0\0").unwrap();
     let whole = read(repository("plugins/math_grader.wasm"));
     std::fs::write(host.path("torn.wasm"), &whole[..whole.len() / 2]).unwrap();
+    std::fs::write(host.path("newer.wasm"), in_version(&whole, "0.9.0")).unwrap();
     let check = |set: &str| host.fail(&["check", "--set", set]);
     says(&host.fail(&["--plugin", "nowhere.wasm"]), &["nowhere.wasm", "hint: "]);
     says(&check("plugins.verifier.source=nowhere.wasm"), &["plugins.verifier", "no plugin at", "hint: "]);
@@ -27,12 +28,30 @@ fn plugins() {
     says(&check("plugins.verifier.source=module.wasm"), &["module.wasm", "core WebAssembly module"]);
     says(&check("plugins.verifier.source=torn.wasm"), &["torn.wasm"]);
     says(
+        &check("plugins.verifier.source=newer.wasm"),
+        &["plugins.verifier", "newer.wasm", "in version 0.9.0, this host wants 0.1.0", "hint: "],
+    );
+    says(
         &check("plugins.verifier.source=tokens"),
         &["plugins.verifier", "tokens", "verifier", "length-function"],
     );
     says(&check("plugins.verifier.sha256=00"), &["plugins.verifier", "00", "hint: "]);
     says(&check("plugins.selection_policy.settings.depth=1"), &["depth", "depth_alpha"]);
     says(&check("plugins.selection_policy.settings.depth_alpha=\"deep\""), &["depth_alpha"]);
+}
+
+/// A component as one for another version of the contract would be: the version is written out in its bytes.
+fn in_version(component: &[u8], version: &str) -> Vec<u8> {
+    let (ours, theirs) = (b"@0.1.0", format!("@{version}").into_bytes());
+    assert_eq!(ours.len(), theirs.len(), "the component keeps its layout");
+    let mut component = component.to_vec();
+    let at: Vec<usize> =
+        component.windows(ours.len()).enumerate().filter(|(_, w)| w == ours).map(|(i, _)| i).collect();
+    assert!(!at.is_empty());
+    for start in at {
+        component[start..start + theirs.len()].copy_from_slice(&theirs);
+    }
+    component
 }
 
 #[test]
@@ -111,7 +130,7 @@ fn folders() {
         &host.fail(&small(&["sample", "--out", "run", "--set", "sample.temperature=0.5"])),
         &["run", "recipe", "hint: "],
     );
-    says(&host.fail(&["train", "--out", "run"]), &["train", "pair", "hint: "]);
+    says(&host.fail(&["train", "--out", "run"]), &["reference", "needs `pair`", "hint: run `ts-host pair"]);
     std::fs::write(host.path("file"), "").unwrap();
     says(&host.fail(&small(&["sample", "--out", "file"])), &["file"]);
     std::fs::create_dir(host.path("other")).unwrap();

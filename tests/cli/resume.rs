@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::{Host, read, small};
+use crate::{Host, read, repository, small};
 
 /// Stage, the file it writes, and how many of its records to wait for before the kill.
 const STAGES: &[(&str, &str, usize)] = &[
@@ -74,6 +74,44 @@ fn a_torn_last_line_is_computed_again() {
 
     host.run(&["grade", "--out", "run"]);
     assert!(read(host.path("run/grades.jsonl")) == whole);
+}
+
+/// A disk that fills up in the middle of sampling: a limit on the size of files, which the system enforces.
+#[test]
+#[cfg(unix)]
+fn a_full_disk_loses_nothing() {
+    let host = Host::new();
+    // A folder, so that no checkpoint has to be unpacked under the limit.
+    let model = repository("host/embedded/checkpoint");
+    host.run(&small(&["sample", "--out", "whole", "--model", &model]));
+    let whole = read(host.path("whole/samples.jsonl"));
+    let blocks = whole.len() / 512 / 2;
+    let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    let args = small(&["sample", "--out", "run", "--model", &model]);
+    let sample = host.command(&args);
+    let output = std::process::Command::new("sh")
+        .args(["-c", &limited])
+        .arg(sample.get_program())
+        .args(sample.get_args())
+        .current_dir(host.path(""))
+        .env("XDG_CACHE_HOME", host.path("cache"))
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    for thing in [
+        "error: stage sample: cannot append to run/samples.jsonl, which keeps its ",
+        "hint: start the same command again",
+    ] {
+        assert!(stderr.contains(thing), "{stderr}");
+    }
+    let kept = read(host.path("run/samples.jsonl"));
+    assert!(
+        !kept.is_empty() && kept.len() < whole.len() && whole.starts_with(&kept) && kept.ends_with(b"\n")
+    );
+
+    host.run(&args);
+    assert!(read(host.path("run/samples.jsonl")) == whole);
 }
 
 #[test]

@@ -95,7 +95,12 @@ fn one_worker_and_two_leave_the_same_bytes() {
 fn every_shipped_recipe_is_complete_and_in_range() {
     let host = Host::new();
     let recipes = host.run(&["recipe"]);
-    assert!(recipes.lines().count() >= 12, "{recipes}");
+    let n_files: usize = ["recipes", "recipes/ablation"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(repository(folder)).unwrap())
+        .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "toml"))
+        .count();
+    assert_eq!(recipes.lines().count(), n_files, "{recipes}");
     for name in recipes.lines() {
         assert!(host.run(&["recipe", name]).contains('#'), "{name} has no comment");
         if name.starts_with("deepseek") {

@@ -193,7 +193,7 @@ fn run_folder(args: &RunArgs, recipe: &Recipe) -> PathBuf {
 }
 
 fn print_report(folder: &Path) -> Result<()> {
-    let report = report(folder)?;
+    let report = report(folder).context("report")?;
     println!("{}", report.to_markdown());
     println!("{}", folder.display());
     Ok(())

@@ -61,12 +61,10 @@ pub enum Error {
     #[error(transparent)]
     Metrics(#[from] ts_core::Error),
     /// A stage needs another that has not been run to its end.
-    #[error("stage `{stage}` needs `{}`, which is not done in {}", needs.name(), folder.display())]
+    #[error("needs `{}`, which is not done in {}", stage.name(), folder.display())]
     MissingStage {
-        /// The stage that cannot start.
-        stage: &'static str,
-        /// The one it needs.
-        needs: Stage,
+        /// The one that it needs.
+        stage: Stage,
         /// The run's folder.
         folder: PathBuf,
     },
@@ -149,9 +147,9 @@ impl Error {
             Self::Run(error) => Some(error.hint().to_owned()),
             Self::Model(error) => error.hint().map(str::to_owned),
             Self::Metrics(error) => Some(error.hint()),
-            Self::MissingStage { needs, .. } => Some(format!(
+            Self::MissingStage { stage, .. } => Some(format!(
                 "run `ts-host {} --out FOLDER` first, or `ts-host run`",
-                needs.command()
+                stage.command()
             )),
             Self::NoExamples { .. } => Some(
                 "there must be problems on which some responses are correct: try more samples, other problems, or a \

@@ -235,23 +235,18 @@ impl<'a> Run<'a> {
         )
     }
 
-    /// Checks that a stage that `stage` needs is done, and its artefact as it left it.
-    pub(crate) fn require(&self, stage: Stage, needs: Stage) -> Result<(), Error> {
-        if !self.folder.is_done(needs.name()) {
-            let folder = self.folder.path().to_owned();
-            return Err(Error::MissingStage { stage: stage.name(), needs, folder });
+    /// Checks that a stage is done, and its artefact as it left it.
+    pub(crate) fn require(&self, stage: Stage) -> Result<(), Error> {
+        if !self.folder.is_done(stage.name()) {
+            return Err(Error::MissingStage { stage, folder: self.folder.path().to_owned() });
         }
-        Ok(self.folder.verify(needs.name())?)
+        Ok(self.folder.verify(stage.name())?)
     }
 
-    /// The records of a stage that `stage` needs.
-    pub(crate) fn read<T: serde::de::DeserializeOwned>(
-        &self,
-        stage: Stage,
-        needs: Stage,
-    ) -> Result<Vec<T>, Error> {
-        self.require(stage, needs)?;
-        Ok(read_journal(&self.folder.path_of(needs.artefact()))?)
+    /// The records that a stage left.
+    pub(crate) fn read<T: serde::de::DeserializeOwned>(&self, stage: Stage) -> Result<Vec<T>, Error> {
+        self.require(stage)?;
+        Ok(read_journal(&self.folder.path_of(stage.artefact()))?)
     }
 }
 

@@ -56,7 +56,7 @@ pub fn kept_recipe(folder: &Path) -> Result<Recipe, Error> {
 fn require(manifest: &Manifest, stage: Stage, folder: &Path) -> Result<(), Error> {
     match manifest.stages.get(stage.name()) {
         Some(state) if state.done => Ok(()),
-        _ => Err(Error::MissingStage { stage: "report", needs: stage, folder: folder.to_owned() }),
+        _ => Err(Error::MissingStage { stage, folder: folder.to_owned() }),
     }
 }
 

@@ -76,11 +76,13 @@ impl CallErrorKind {
         match self {
             Self::Refused(_) => None,
             Self::Trapped(_) | Self::BadOutput(_) => Some("this is a fault in the plugin; tell its author"),
-            Self::OutOfFuel => Some("it loops, or it needs more than `fuel_per_call`"),
-            Self::OverTime => {
-                Some("the machine is very busy, or `wall_ms_per_call` is short for this `fuel_per_call`")
+            Self::OutOfFuel => Some("it loops, or it needs more fuel: `plugins.limits.fuel` in a recipe"),
+            Self::OverTime => Some(
+                "the machine is very busy, or `plugins.limits.wall_ms` in the recipe is short for that much `fuel`",
+            ),
+            Self::OutOfMemory => {
+                Some("it leaks, or it needs more memory: `plugins.limits.memory_mib` in a recipe")
             }
-            Self::OutOfMemory => Some("it leaks, or it needs more than `memory_bytes`"),
             Self::OutputTooLarge => {
                 Some("a plugin returns indices and offsets, not text; `return_bytes` is the limit")
             }

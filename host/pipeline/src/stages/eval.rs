@@ -17,7 +17,7 @@ pub(super) fn run_baseline(run: &Run<'_>) -> Result<Done, Error> {
 }
 
 pub(super) fn run_result(run: &Run<'_>) -> Result<Done, Error> {
-    run.require(Stage::EvalResult, Stage::Train)?;
+    run.require(Stage::Train)?;
     evaluate(run, Stage::EvalResult, || run.trained_model())
 }
 

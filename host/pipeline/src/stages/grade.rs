@@ -18,7 +18,7 @@ use crate::{Error, Run};
 const CHUNK: usize = 64;
 
 pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
-    let samples: Vec<SampleRecord> = run.read(Stage::Grade, Stage::Sample)?;
+    let samples: Vec<SampleRecord> = run.read(Stage::Sample)?;
     let problems: BTreeMap<&str, &ProblemRecord> = run.train.iter().map(|p| (p.id.as_str(), p)).collect();
     let (mut journal, done) = run.folder.journal::<GradeRecord>(Artefact::Grades)?;
     let mut tally = Tally::new(run.recipe.plugins.limits.max_failed_share);

@@ -16,9 +16,9 @@ use super::{Done, Stage, by_problem};
 use crate::{Error, Run};
 
 pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
-    let samples: Vec<SampleRecord> = run.read(Stage::Pair, Stage::Sample)?;
-    let selections: Vec<SelectionRecord> = run.read(Stage::Pair, Stage::Select)?;
-    let refined: Vec<RefinedRecord> = run.read(Stage::Pair, Stage::Refine)?;
+    let samples: Vec<SampleRecord> = run.read(Stage::Sample)?;
+    let selections: Vec<SelectionRecord> = run.read(Stage::Select)?;
+    let refined: Vec<RefinedRecord> = run.read(Stage::Refine)?;
     let samples = by_problem(&samples, |sample| sample.problem.as_str());
     let refined: BTreeMap<(&str, u32), &RefinedRecord> =
         refined.iter().map(|r| ((r.problem.as_str(), r.draw), r)).collect();

@@ -15,7 +15,7 @@ use super::{Done, Stage};
 use crate::{Error, Run};
 
 pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
-    let examples: Vec<ExampleRecord> = run.read(Stage::Reference, Stage::Pair)?;
+    let examples: Vec<ExampleRecord> = run.read(Stage::Pair)?;
     let (mut journal, done) = run.folder.journal::<ReferenceRecord>(Artefact::Reference)?;
     run.progress.start(Stage::Reference.name(), "examples", done.len() as u64, examples.len() as u64);
     let rest = examples.get(done.len()..).unwrap_or_default();

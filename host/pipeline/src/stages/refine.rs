@@ -27,8 +27,8 @@ struct Item<'a> {
 }
 
 pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
-    let samples: Vec<SampleRecord> = run.read(Stage::Refine, Stage::Sample)?;
-    let selections: Vec<SelectionRecord> = run.read(Stage::Refine, Stage::Select)?;
+    let samples: Vec<SampleRecord> = run.read(Stage::Sample)?;
+    let selections: Vec<SelectionRecord> = run.read(Stage::Select)?;
     let samples: BTreeMap<(&str, u32), &SampleRecord> =
         samples.iter().map(|sample| ((sample.problem.as_str(), sample.draw), sample)).collect();
     let problems: BTreeMap<&str, &ProblemRecord> = run.train.iter().map(|p| (p.id.as_str(), p)).collect();

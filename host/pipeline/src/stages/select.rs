@@ -19,8 +19,8 @@ use crate::steps::Steps;
 use crate::{Error, Run};
 
 pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
-    let samples: Vec<SampleRecord> = run.read(Stage::Select, Stage::Sample)?;
-    let grades: Vec<GradeRecord> = run.read(Stage::Select, Stage::Grade)?;
+    let samples: Vec<SampleRecord> = run.read(Stage::Sample)?;
+    let grades: Vec<GradeRecord> = run.read(Stage::Grade)?;
     let samples = by_problem(&samples, |sample| sample.problem.as_str());
     let grades = by_problem(&grades, |grade| grade.problem.as_str());
     let (mut journal, done) = run.folder.journal::<SelectionRecord>(Artefact::Selection)?;

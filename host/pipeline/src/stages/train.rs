@@ -24,8 +24,8 @@ use crate::{Error, Run};
 
 pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     let train = &run.recipe.train;
-    let records: Vec<ExampleRecord> = run.read(Stage::Train, Stage::Pair)?;
-    let reference: Vec<ReferenceRecord> = run.read(Stage::Train, Stage::Reference)?;
+    let records: Vec<ExampleRecord> = run.read(Stage::Pair)?;
+    let reference: Vec<ReferenceRecord> = run.read(Stage::Reference)?;
     let TrainingSet { examples, n_too_long } = TrainingSet::new(&records, &reference, train)?;
     drop((records, reference));
     if n_too_long > 0 {
