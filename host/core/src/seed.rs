@@ -48,6 +48,11 @@ impl SplitMix64 {
         Self { state: seed }
     }
 
+    /// The stream of `seed` without its first `skipped` words, in constant time.
+    pub fn skipping(seed: u64, skipped: u64) -> Self {
+        Self { state: seed.wrapping_add(GOLDEN.wrapping_mul(skipped)) }
+    }
+
     /// The next 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GOLDEN);
@@ -150,6 +155,14 @@ mod tests {
         assert!(counts.iter().all(|n| (n - 10_000).abs() < 456), "{counts:?}");
         assert_eq!(rng.below(0), 0);
         assert_eq!(rng.below(1), 0);
+    }
+
+    #[test]
+    fn an_index_addresses_the_same_word_as_the_stream() {
+        let mut rng = SplitMix64::new(42);
+        for t in 0..100 {
+            assert_eq!(rng.next_u64(), SplitMix64::skipping(42, t).next_u64());
+        }
     }
 
     proptest! {

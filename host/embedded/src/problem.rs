@@ -13,7 +13,7 @@
 
 use std::collections::HashSet;
 
-use crate::rng::SplitMix64;
+use crate::rng::Stream;
 
 /// No total in a chain is larger: five columns would only make the hard levels longer.
 pub const MAX_TOTAL: u32 = 9_999;
@@ -108,7 +108,7 @@ pub struct Problem {
 
 impl Problem {
     /// A chain of the given level (1 to 7) from the given split.
-    pub fn draw(level: usize, split: Split, rng: &mut SplitMix64) -> Self {
+    pub fn draw(level: usize, split: Split, rng: &mut Stream) -> Self {
         loop {
             let (start, links) = draw_chain(&LEVELS[level - 1], rng);
             if Split::of(start, &links) == split {
@@ -169,7 +169,7 @@ pub fn is_held_out(key: &str) -> bool {
 pub fn problem_set(seed: u64, split: Split, per_level: usize) -> Vec<Problem> {
     let mut set = Vec::with_capacity(per_level * LEVELS.len());
     for level in 1..=LEVELS.len() {
-        let mut rng = SplitMix64::from_parts(&[seed, level as u64]);
+        let mut rng = Stream::from_parts(&[seed, level as u64]);
         let mut seen = HashSet::new();
         while seen.len() < per_level {
             let problem = Problem::draw(level, split, &mut rng);
@@ -191,7 +191,7 @@ fn key(start: u32, links: &[Link]) -> String {
 }
 
 /// Draws operation by operation, and each again until its total is in range.
-fn draw_chain(level: &Level, rng: &mut SplitMix64) -> (u32, Vec<Link>) {
+fn draw_chain(level: &Level, rng: &mut Stream) -> (u32, Vec<Link>) {
     let (low, high) = (10_u32.pow(level.digits - 1), 10_u32.pow(level.digits) - 1);
     loop {
         let start = rng.between(low, high);
@@ -219,7 +219,7 @@ fn draw_chain(level: &Level, rng: &mut SplitMix64) -> (u32, Vec<Link>) {
     }
 }
 
-fn word(start: u32, links: &[Link], rng: &mut SplitMix64) -> String {
+fn word(start: u32, links: &[Link], rng: &mut Stream) -> String {
     let operations: Vec<String> =
         links.iter().map(|link| format!("{} {}", link.operation.verb(), link.operand)).collect();
     match rng.below(3) {
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn one_chain_in_sixteen_is_held_out() {
-        let mut rng = SplitMix64::new(4);
+        let mut rng = Stream::new(4);
         let held_out = (0..16_000)
             .filter(|i| {
                 let (start, links) = draw_chain(&LEVELS[i % LEVELS.len()], &mut rng);

@@ -20,7 +20,7 @@
 
 use crate::columns::columns;
 use crate::problem::{Link, Operation, Problem};
-use crate::rng::SplitMix64;
+use crate::rng::Stream;
 use crate::wording::{self, Style};
 
 /// How one response spends its tokens.
@@ -38,12 +38,6 @@ pub const TEMPERS: [(u32, Temper); 3] = [
     (26, Temper { styles: [50, 35, 15], needless: 35.0 }),
     (14, Temper { styles: [15, 45, 40], needless: 15.0 }),
 ];
-
-/// The temper that pretraining mixes in at first and no longer at its end: four in five responses until
-/// half of the tokens, none after three quarters. A brief response holds about three times the working per
-/// token, so arithmetic is learned sooner, and the terse style is practised. (Pretraining without it was
-/// not carried through for comparison.)
-pub const PRACTICE: Temper = Temper { styles: [10, 25, 65], needless: 6.0 };
 
 /// Percent chance that an operation is done in the head: sums and differences of two digits, and everything
 /// else.
@@ -95,13 +89,13 @@ pub struct Step {
 }
 
 /// Works a problem out, in the manner of a temper drawn first.
-pub fn solve(problem: &Problem, rng: &mut SplitMix64) -> Vec<Step> {
+pub fn solve(problem: &Problem, rng: &mut Stream) -> Vec<Step> {
     let temper = TEMPERS[rng.weighted(&TEMPERS.map(|(weight, _)| weight))].1;
     solve_with(problem, &temper, rng)
 }
 
 /// Works a problem out in the manner of `temper`.
-pub fn solve_with(problem: &Problem, temper: &Temper, rng: &mut SplitMix64) -> Vec<Step> {
+pub fn solve_with(problem: &Problem, temper: &Temper, rng: &mut Stream) -> Vec<Step> {
     let mut writer = Writer { temper, rng, steps: Vec::new() };
     let totals = problem.totals();
     let last = problem.links.len() - 1;
@@ -132,7 +126,7 @@ pub fn render(steps: &[Step], answer: u32) -> String {
 
 struct Writer<'a> {
     temper: &'a Temper,
-    rng: &'a mut SplitMix64,
+    rng: &'a mut Stream,
     steps: Vec<Step>,
 }
 
@@ -141,14 +135,14 @@ impl Writer<'_> {
         [Style::Wordy, Style::Medium, Style::Terse][self.rng.weighted(&self.temper.styles)]
     }
 
-    fn step(&mut self, kind: StepKind, word: impl FnOnce(Style, &mut SplitMix64) -> String) {
+    fn step(&mut self, kind: StepKind, word: impl FnOnce(Style, &mut Stream) -> String) {
         let style = self.style();
         let text = word(style, self.rng);
         self.steps.push(Step { kind, text });
     }
 
     /// `share` scales the temper's chance of a needless step.
-    fn needless(&mut self, kind: StepKind, share: f64, word: impl FnOnce(Style, &mut SplitMix64) -> String) {
+    fn needless(&mut self, kind: StepKind, share: f64, word: impl FnOnce(Style, &mut Stream) -> String) {
         if self.rng.chance(self.temper.needless * share) {
             self.step(kind, word);
         }
@@ -188,7 +182,7 @@ mod tests {
     /// A seed whose first operation is not done in the head.
     fn worked(problem: &Problem, temper: &Temper) -> Vec<Step> {
         (0..)
-            .map(|seed| solve_with(problem, temper, &mut SplitMix64::new(seed)))
+            .map(|seed| solve_with(problem, temper, &mut Stream::new(seed)))
             .find(|steps| steps.iter().all(|step| step.kind != StepKind::InTheHead))
             .unwrap()
     }
@@ -220,7 +214,7 @@ mod tests {
     fn every_equation_holds() {
         let mut equations = 0;
         for problem in problem_set(1, Split::Training, 100) {
-            for step in solve(&problem, &mut SplitMix64::from_parts(&[1, equations])) {
+            for step in solve(&problem, &mut Stream::from_parts(&[1, equations])) {
                 let plain = [
                     (" plus the carried ", "+"),
                     (" minus the borrowed ", "-"),
@@ -265,7 +259,7 @@ mod tests {
     #[test]
     fn a_rendered_solution_splits_back_into_its_steps() {
         for (seed, problem) in problem_set(2, Split::HeldOut, 30).iter().enumerate() {
-            let steps = solve(problem, &mut SplitMix64::new(seed as u64));
+            let steps = solve(problem, &mut Stream::new(seed as u64));
             let text = render(&steps, problem.answer());
             let (thought, answer) = text.split_once("\n</think>\n\n").unwrap();
             assert_eq!(
@@ -280,7 +274,7 @@ mod tests {
     #[test]
     fn work_in_the_head_is_rare_and_rarer_where_it_is_hard() {
         let share = |problem: &Problem| {
-            let all = (0..20_000).map(|seed| solve(problem, &mut SplitMix64::new(seed)));
+            let all = (0..20_000).map(|seed| solve(problem, &mut Stream::new(seed)));
             all.filter(|steps| steps.iter().any(|step| step.kind == StepKind::InTheHead)).count() as f64
                 / 200.0
         };

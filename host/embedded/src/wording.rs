@@ -11,7 +11,7 @@
 
 use crate::columns::Column;
 use crate::problem::{Link, Operation};
-use crate::rng::SplitMix64;
+use crate::rng::Stream;
 
 /// How many words a step spends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +27,12 @@ pub enum Style {
 const PLACES: [(&str, &str); 4] =
     [("ones", "Ones"), ("tens", "Tens"), ("hundreds", "Hundreds"), ("thousands", "Thousands")];
 
-fn pick(rng: &mut SplitMix64, options: &[&'static str]) -> &'static str {
+fn pick(rng: &mut Stream, options: &[&'static str]) -> &'static str {
     options[rng.below(options.len())]
 }
 
 /// A remark before any work: needless.
-pub fn opening(start: u32, operations: usize, style: Style, rng: &mut SplitMix64) -> String {
+pub fn opening(start: u32, operations: usize, style: Style, rng: &mut Stream) -> String {
     match style {
         Style::Wordy => {
             let hm = pick(
@@ -53,7 +53,7 @@ pub fn opening(start: u32, operations: usize, style: Style, rng: &mut SplitMix64
 }
 
 /// A statement of method: needless.
-pub fn plan(style: Style, rng: &mut SplitMix64) -> String {
+pub fn plan(style: Style, rng: &mut Stream) -> String {
     match style {
         Style::Wordy => {
             let will = pick(
@@ -71,7 +71,7 @@ pub fn plan(style: Style, rng: &mut SplitMix64) -> String {
 }
 
 /// Which operation comes now: names both numbers, which the columns then read.
-pub fn heading(total: u32, link: Link, style: Style, rng: &mut SplitMix64) -> String {
+pub fn heading(total: u32, link: Link, style: Style, rng: &mut Stream) -> String {
     let operand = link.operand;
     match style {
         Style::Wordy => {
@@ -103,7 +103,7 @@ pub fn heading(total: u32, link: Link, style: Style, rng: &mut SplitMix64) -> St
 }
 
 /// One column of digits.
-pub fn column(column: &Column, style: Style, rng: &mut SplitMix64) -> String {
+pub fn column(column: &Column, style: Style, rng: &mut Stream) -> String {
     let (place, place_first) = PLACES[column.place];
     let &Column { operation, bottom, carry_in, value, carry_out, .. } = column;
     let borrows = operation == Operation::Subtract && carry_out == 1;
@@ -147,7 +147,7 @@ pub fn column(column: &Column, style: Style, rng: &mut SplitMix64) -> String {
 }
 
 /// A remark after a column that carried or borrowed: needless.
-pub fn caution(style: Style, rng: &mut SplitMix64) -> String {
+pub fn caution(style: Style, rng: &mut Stream) -> String {
     match style {
         Style::Wordy => pick(
             rng,
@@ -163,7 +163,7 @@ pub fn caution(style: Style, rng: &mut SplitMix64) -> String {
 }
 
 /// The columns' digits, put together.
-pub fn total(total: u32, style: Style, rng: &mut SplitMix64) -> String {
+pub fn total(total: u32, style: Style, rng: &mut Stream) -> String {
     match style {
         Style::Wordy => {
             let so = pick(
@@ -186,7 +186,7 @@ pub fn in_the_head(before: u32, link: Link, after: u32) -> String {
 }
 
 /// The operation undone, to see that it leads back: needless where the columns were right.
-pub fn check(before: u32, link: Link, after: u32, style: Style, rng: &mut SplitMix64) -> String {
+pub fn check(before: u32, link: Link, after: u32, style: Style, rng: &mut Stream) -> String {
     let operand = link.operand;
     let (word, symbol) = match link.operation {
         Operation::Add => ("minus", '-'),
@@ -214,7 +214,7 @@ pub fn check(before: u32, link: Link, after: u32, style: Style, rng: &mut SplitM
 }
 
 /// Where the chain stands: needless.
-pub fn progress(total: u32, left: usize, style: Style, rng: &mut SplitMix64) -> String {
+pub fn progress(total: u32, left: usize, style: Style, rng: &mut Stream) -> String {
     match style {
         Style::Wordy => {
             let so = pick(
@@ -229,7 +229,7 @@ pub fn progress(total: u32, left: usize, style: Style, rng: &mut SplitMix64) -> 
 }
 
 /// The answer in words: needless, as the box follows.
-pub fn closing(answer: u32, style: Style, rng: &mut SplitMix64) -> String {
+pub fn closing(answer: u32, style: Style, rng: &mut Stream) -> String {
     match style {
         Style::Wordy => {
             let done = pick(
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn a_column_in_three_styles() {
         let tens = columns(Operation::Add, 347, 285)[1];
-        let rng = &mut SplitMix64::new(0);
+        let rng = &mut Stream::new(0);
         assert_eq!(column(&tens, Style::Terse, rng), "Tens: 4+8+1=13.");
         assert_eq!(column(&tens, Style::Medium, rng), "In the tens, 4 + 8 + 1 = 13, write 3, carry 1.");
         assert!(
@@ -273,14 +273,14 @@ mod tests {
     #[test]
     fn a_borrowing_column_shows_its_ten() {
         let tens = columns(Operation::Subtract, 312, 298)[1];
-        let rng = &mut SplitMix64::new(0);
+        let rng = &mut Stream::new(0);
         assert_eq!(column(&tens, Style::Terse, rng), "Tens: 11-9-1=1.");
         assert_eq!(column(&tens, Style::Medium, rng), "In the tens, 11 - 9 - 1 = 1, write 1, borrow.");
     }
 
     #[test]
     fn every_style_of_a_column_holds_the_working() {
-        let rng = &mut SplitMix64::new(1);
+        let rng = &mut Stream::new(1);
         for (operation, total, operand) in
             [(Operation::Add, 999, 888), (Operation::Subtract, 1_234, 987), (Operation::Multiply, 789, 6)]
         {
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn every_style_of_a_heading_a_total_and_a_check_names_the_same_numbers() {
-        let rng = &mut SplitMix64::new(2);
+        let rng = &mut Stream::new(2);
         for operation in [Operation::Add, Operation::Subtract, Operation::Multiply] {
             let link = Link { operation, operand: 7 };
             for style in STYLES {
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_shorter_style_is_shorter_text() {
-        let rng = &mut SplitMix64::new(3);
+        let rng = &mut Stream::new(3);
         let link = Link { operation: Operation::Add, operand: 85 };
         let ones = columns(Operation::Add, 47, 85)[0];
         let mut lengths = |style| {

@@ -10,12 +10,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var};
+use ts_core::seed::SplitMix64;
 
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::error::{ModelError, Result};
 use crate::ops::{RotaryTable, Segments};
-use crate::rng::SplitMix64;
+use crate::rng::normal;
 use crate::weights::{self, SaveOptions};
 
 /// A decoder with its configuration and its named, trainable parameters.
@@ -47,7 +48,8 @@ impl LanguageModel {
             let n: usize = shape.iter().product();
             // A stream of its own for each tensor: a wider layer leaves the other tensors as they were.
             let mut rng = SplitMix64::new(SplitMix64::skipping(seed, index as u64).next_u64());
-            let mut normals = |std: f64| (0..n).map(|_| (std * rng.normal()) as f32).collect::<Vec<f32>>();
+            let mut normals =
+                |std: f64| (0..n).map(|_| (std * normal(&mut rng)) as f32).collect::<Vec<f32>>();
             let values = match name.as_str() {
                 _ if name.ends_with("norm.weight") => vec![1.0; n],
                 _ if name.ends_with(".bias") => vec![0.0; n],

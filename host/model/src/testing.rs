@@ -4,11 +4,12 @@
 //! Left out on purpose: anything that a test of another crate could use.
 
 use candle_core::{DType, Device, Tensor};
+use ts_core::seed::SplitMix64;
 
 use crate::config::ModelConfig;
 use crate::language_model::LanguageModel;
 use crate::ops::Segments;
-use crate::rng::SplitMix64;
+use crate::rng::normal;
 
 /// Four query heads on two key-value heads, three layers, 40 tokens; biases and norms are random too, so that
 /// a mistake in one of them shows.
@@ -26,7 +27,8 @@ pub(crate) fn random_model_of(config: ModelConfig, seed: u64, dtype: DType) -> L
     for (name, parameter) in model.parameters() {
         if parameter.rank() == 1 {
             let center = if name.ends_with("norm.weight") { 1.0 } else { 0.0 };
-            let values: Vec<f64> = (0..parameter.elem_count()).map(|_| center + 0.3 * rng.normal()).collect();
+            let values: Vec<f64> =
+                (0..parameter.elem_count()).map(|_| center + 0.3 * normal(&mut rng)).collect();
             let tensor = Tensor::from_vec(values, parameter.shape(), &Device::Cpu).unwrap();
             parameter.set(&tensor.to_dtype(dtype).unwrap()).unwrap();
         }

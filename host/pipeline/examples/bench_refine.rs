@@ -49,6 +49,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (before, after) =
         (early.sum(|r| u64::from(r.tokens_before)), early.sum(|r| u64::from(r.tokens_after)));
     println!("{} positives, {before} to {after} tokens, both ways the same", early.refined.len());
+    let n_steps = early.steps(|_| 1);
+    println!(
+        "{n_steps} steps, 64 rewrites each: {} in all; equal ones are scored once, longer ones never",
+        64 * n_steps
+    );
     println!("{:>22} {:>12} {:>14} {:>9}", "", "scoring all", "stopping early", "ratio");
     line(
         "divergences computed",

@@ -1,12 +1,15 @@
 //! Drawing responses to problems, for sampling and for evaluation: the same code for both.
 //!
-//! In: problems, how often to draw for each, the sampling settings, and a model. Out: each problem's responses, handed over
-//! problem by problem, in order. A draw's seed derives from (run seed, stage, problem, draw), so neither batches nor
-//! workers nor an earlier interruption change a response. What is done with responses is left out on purpose.
+//! In: problems, how often to draw for each, the sampling settings, and a model. Out: a record a response, appended to a
+//! journal problem by problem, in order. A draw's seed derives from (run seed, stage, problem, draw), so neither batches nor
+//! workers nor an earlier interruption change a response. What a record holds is left out on purpose.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use ts_core::seed::derive_seed;
 use ts_model::LanguageModel;
 use ts_model::generate::{Draw, Finish, Prompt, Request, Sampling, Unwatched, generate};
+use ts_run::Journal;
 use ts_run::records::ProblemRecord;
 
 use crate::stages::Stage;
@@ -27,60 +30,70 @@ pub(crate) struct Response {
 /// What to draw.
 pub(crate) struct Draws<'a> {
     /// Names the seeds.
-    pub(crate) stage: Stage,
+    pub(crate) seeds_of: Stage,
     pub(crate) problems: &'a [ProblemRecord],
     pub(crate) per_problem: u32,
     pub(crate) sampling: Sampling,
 }
 
-/// Draws responses to each problem and hands them to `sink`, with `process` applied by the thread that drew them.
-pub(crate) fn draw_responses<T: Send>(
-    run: &Run<'_>,
-    model: &LanguageModel,
-    draws: &Draws<'_>,
-    process: impl Fn(&ProblemRecord, Response) -> Result<T, Error> + Sync,
-    mut sink: impl FnMut(Vec<T>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let Draws { stage, problems, per_problem: n_draws, sampling } = *draws;
-    // Two batches' worth: rows that finish early make room for others, and an interruption loses little.
-    let problems_at_once = (2 * sampling.max_batch_rows).div_ceil(n_draws as usize).max(1);
-    let chunks: Vec<&[ProblemRecord]> = problems.chunks(problems_at_once).collect();
-    let draw_chunk = |chunk: &[ProblemRecord]| {
-        let mut requests = Vec::with_capacity(chunk.len());
-        for problem in chunk {
-            let prompt = Prompt::Tokens(run.prompt_tokens(problem)?);
-            let seed = |draw| derive_seed(run.recipe.run.seed, stage.name(), &problem.id, u64::from(draw));
-            requests.push(Request { prompt, seeds: (0..n_draws).map(seed).collect() });
+impl Draws<'_> {
+    /// Draws every response that the journal does not have yet, and appends its record. `load` gives the model, if one is
+    /// needed. `process` makes the record, and anything else to be told of it, on the thread that drew the response;
+    /// `appended` hears of each new record, in order.
+    pub(crate) fn append_to<T: Serialize + DeserializeOwned + Send, N: Send>(
+        &self,
+        run: &Run<'_>,
+        journal: &mut Journal<T>,
+        load: impl FnOnce() -> Result<LanguageModel, Error>,
+        process: impl Fn(&ProblemRecord, Response) -> Result<(T, N), Error> + Sync,
+        mut appended: impl FnMut(&T, N) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let per_problem = self.per_problem as usize;
+        let n_done = journal.n_records() as usize;
+        // A problem that was interrupted is drawn again as a whole; what the journal has of it is passed over.
+        let rest = self.problems.get(n_done / per_problem..).unwrap_or_default();
+        let mut passed_over = n_done % per_problem;
+        if rest.is_empty() {
+            return Ok(());
         }
-        let draws = generate(model, &requests, &sampling, &mut Unwatched)?;
-        let mut processed = Vec::with_capacity(chunk.len());
-        for ((problem, request), draws) in chunk.iter().zip(&requests).zip(draws) {
-            let responses =
-                draws.into_iter().zip(&request.seeds).enumerate().map(|(index, (draw, &seed))| {
-                    let Draw { tokens, finish } = draw;
-                    let text = run.tokenizer.decode_plain(&tokens)?;
-                    let finished = finish == Finish::EndOfText;
-                    process(problem, Response { draw: index as u32, seed, tokens, text, finished })
-                });
-            processed.push(responses.collect::<Result<Vec<T>, Error>>()?);
-        }
-        Ok(processed)
-    };
-    run.model_workers()
-        .for_each_ordered(chunks, draw_chunk, |processed| processed.into_iter().try_for_each(&mut sink))
-}
-
-/// Appends the records of `group` that a journal does not have yet; `done` counts down those it has.
-pub(crate) fn append_rest<T: serde::Serialize + serde::de::DeserializeOwned>(
-    journal: &mut ts_run::Journal<T>,
-    done: &mut usize,
-    group: &[T],
-) -> Result<(), Error> {
-    for record in group {
-        match done.checked_sub(1) {
-            Some(fewer) => *done = fewer,
-            None => journal.append(record)?,
-        }
+        let model = load()?;
+        // Two batches' worth: rows that finish early make room for others, and an interruption loses little.
+        let problems_at_once = (2 * self.sampling.max_batch_rows).div_ceil(per_problem).max(1);
+        let chunks: Vec<&[ProblemRecord]> = rest.chunks(problems_at_once).collect();
+        let draw = |chunk: &[ProblemRecord]| self.draw(run, &model, chunk, &process);
+        run.model_workers().for_each_ordered(chunks, draw, |records| {
+            for (record, note) in records.into_iter().skip(std::mem::take(&mut passed_over)) {
+                journal.append(&record)?;
+                appended(&record, note)?;
+            }
+            Ok(())
+        })
     }
-    Ok(())
+
+    /// The records of a few problems' responses, problem by problem.
+    fn draw<T>(
+        &self,
+        run: &Run<'_>,
+        model: &LanguageModel,
+        problems: &[ProblemRecord],
+        process: impl Fn(&ProblemRecord, Response) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let mut requests = Vec::with_capacity(problems.len());
+        for problem in problems {
+            let prompt = Prompt::Tokens(run.prompt_tokens(problem)?);
+            let stage = self.seeds_of.name();
+            let seed = |draw| derive_seed(run.recipe.run.seed, stage, &problem.id, u64::from(draw));
+            requests.push(Request { prompt, seeds: (0..self.per_problem).map(seed).collect() });
+        }
+        let draws = generate(model, &requests, &self.sampling, &mut Unwatched)?;
+        let mut records = Vec::with_capacity(problems.len() * self.per_problem as usize);
+        for ((problem, request), draws) in problems.iter().zip(&requests).zip(draws) {
+            for ((draw, &seed), Draw { tokens, finish }) in (0..).zip(&request.seeds).zip(draws) {
+                let text = run.tokenizer.decode_plain(&tokens)?;
+                let finished = finish == Finish::EndOfText;
+                records.push(process(problem, Response { draw, seed, tokens, text, finished })?);
+            }
+        }
+        Ok(records)
+    }
 }

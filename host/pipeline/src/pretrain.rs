@@ -10,7 +10,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device};
 use ts_embedded::problem::{LEVELS, Problem, Split, problem_set};
-use ts_embedded::rng::SplitMix64;
+use ts_embedded::rng::Stream;
 use ts_embedded::solution::{Temper, render, solve, solve_with};
 use ts_model::bpe::{Marker, train_byte_level_bpe};
 use ts_model::checkpointed::{Gradients, gradients};
@@ -115,7 +115,7 @@ pub fn pretrain(settings: &Pretraining, folder: &Path, progress: &dyn Progress) 
 fn documents() -> impl Iterator<Item = String> + Send {
     let problems = problem_set(99, Split::Training, TOKENIZER_PROBLEMS);
     problems.into_iter().enumerate().flat_map(|(index, problem)| {
-        let steps = solve(&problem, &mut SplitMix64::from_parts(&[99, index as u64]));
+        let steps = solve(&problem, &mut Stream::from_parts(&[99, index as u64]));
         [problem.text.clone(), render(&steps, problem.answer())]
     })
 }
@@ -179,7 +179,7 @@ fn train(
     for step in 0..n_steps {
         let done = step as f64 / n_steps as f64;
         let draw = |micro: u64| {
-            let mut rng = SplitMix64::from_parts(&[settings.seed, step as u64, micro]);
+            let mut rng = Stream::from_parts(&[settings.seed, step as u64, micro]);
             micro_batch(tokenizer, done, &mut rng)
         };
         let batches = (0..MICRO_BATCHES).map(draw).collect::<Result<Vec<_>, Error>>()?;
@@ -209,7 +209,7 @@ fn train(
 
 /// Problems and solutions up to [`MICRO_BATCH_TOKENS`], packed, and the number of tokens to predict. `done` is the share
 /// of the training that is behind.
-fn micro_batch(tokenizer: &TextTokenizer, done: f64, rng: &mut SplitMix64) -> Result<(Packed, usize), Error> {
+fn micro_batch(tokenizer: &TextTokenizer, done: f64, rng: &mut Stream) -> Result<(Packed, usize), Error> {
     let brief_share = BRIEF_SHARE * ((BRIEF_GONE - done) / (BRIEF_GONE - BRIEF_UNTIL)).clamp(0.0, 1.0);
     let mut sequences = Vec::new();
     let (mut n_tokens, mut n_targets) = (0, 0);

@@ -5,11 +5,11 @@
 
 use ts_model::LanguageModel;
 use ts_model::generate::Sampling;
-use ts_run::records::EvalRecord;
+use ts_run::records::{EvalRecord, ProblemRecord};
 
 use super::grade::{Tally, grade};
 use super::{Done, Stage};
-use crate::draws::{Draws, append_rest, draw_responses};
+use crate::draws::{Draws, Response};
 use crate::{Error, Run};
 
 pub(super) fn run_baseline(run: &Run<'_>) -> Result<Done, Error> {
@@ -27,10 +27,21 @@ fn evaluate(
     load: impl FnOnce() -> Result<LanguageModel, Error>,
 ) -> Result<Done, Error> {
     let settings = &run.recipe.eval;
-    let per_problem = settings.n_runs as usize;
+    let draws = Draws {
+        // The same seeds before and after: a problem's draws differ by the model alone.
+        seeds_of: Stage::EvalBaseline,
+        problems: &run.heldout,
+        per_problem: settings.n_runs,
+        sampling: Sampling {
+            temperature: settings.temperature,
+            top_p: settings.top_p,
+            max_new_tokens: settings.max_new_tokens,
+            max_batch_rows: settings.max_batch_rows,
+        },
+    };
     let (mut journal, done) = run.folder.journal::<EvalRecord>(stage.artefact())?;
-    let total = run.heldout.len() * per_problem;
-    run.progress.start(stage.name(), "responses", done.len() as u64, total as u64);
+    let total = run.heldout.len() as u64 * u64::from(settings.n_runs);
+    run.progress.start(stage.name(), "responses", done.len() as u64, total);
     let mut tally = Tally::new(run.recipe.plugins.limits.max_failed_share);
     let mut n_tokens: u64 = 0;
     for record in &done {
@@ -38,54 +49,29 @@ fn evaluate(
         n_tokens += u64::from(record.tokens);
     }
 
-    let whole_problems = (done.len() / per_problem).min(run.heldout.len());
-    let mut partial = done.len() % per_problem;
-    let rest = &run.heldout[whole_problems..];
-    if !rest.is_empty() {
-        let model = load()?;
-        let sampling = Sampling {
-            temperature: settings.temperature,
-            top_p: settings.top_p,
-            max_new_tokens: settings.max_new_tokens,
-            max_batch_rows: settings.max_batch_rows,
+    let graded = |problem: &ProblemRecord, response: Response| {
+        let grade = grade(&run.plugins.verifier, problem, &response.text);
+        let steps = run.steps_of(&problem.id, &response.tokens)?;
+        let record = EvalRecord {
+            problem: problem.id.clone(),
+            run: response.draw,
+            seed: response.seed,
+            difficulty: problem.difficulty,
+            outcome: grade.outcome,
+            tokens: response.tokens.len() as u32,
+            n_steps: steps.steps.len() as u32,
+            step_tokens: steps.reasoning_tokens() as u32,
+            finished: response.finished,
+            text: response.text,
         };
-        // The same seeds before and after: a problem's draws differ by the model alone.
-        let seeds_of = Stage::EvalBaseline;
-        draw_responses(
-            run,
-            &model,
-            &Draws { stage: seeds_of, problems: rest, per_problem: settings.n_runs, sampling },
-            |problem, response| {
-                let graded = grade(&run.plugins.verifier, problem, &response.text);
-                let steps = run.steps_of(&problem.id, &response.tokens)?;
-                let record = EvalRecord {
-                    problem: problem.id.clone(),
-                    run: response.draw,
-                    seed: response.seed,
-                    difficulty: problem.difficulty,
-                    outcome: graded.outcome,
-                    tokens: response.tokens.len() as u32,
-                    n_steps: steps.steps.len() as u32,
-                    step_tokens: steps.reasoning_tokens() as u32,
-                    finished: response.finished,
-                    text: response.text,
-                };
-                Ok((record, graded.note))
-            },
-            |group| {
-                let (records, notes): (Vec<EvalRecord>, Vec<String>) = group.into_iter().unzip();
-                let tokens = records.iter().map(|record| u64::from(record.tokens)).sum();
-                let counted_before = partial.min(records.len());
-                append_rest(&mut journal, &mut partial, &records)?;
-                for (record, note) in records.iter().zip(&notes).skip(counted_before) {
-                    tally.count(record.outcome, note);
-                    n_tokens += u64::from(record.tokens);
-                }
-                run.progress.advance(records.len() as u64, tokens);
-                tally.check()
-            },
-        )?;
-    }
+        Ok((record, grade.note))
+    };
+    draws.append_to(run, &mut journal, load, graded, |record, note| {
+        tally.count(record.outcome, &note);
+        n_tokens += u64::from(record.tokens);
+        run.progress.advance(1, u64::from(record.tokens));
+        tally.check()
+    })?;
     tally.check_at_end()?;
     journal.sync()?;
     let mean = n_tokens as f64 / total.max(1) as f64;

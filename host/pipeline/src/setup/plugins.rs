@@ -1,0 +1,133 @@
+//! Opening plugins: by the recipe for a run, or one alone to look at it.
+//!
+//! In: a recipe's `[plugins]`. Out: [`Plugins`], each role loaded, pinned if the recipe says so, configured, and on record
+//! for the manifest. Calling them is left out on purpose: the stages do.
+
+use std::path::PathBuf;
+
+use ts_plugin::{
+    HostOptions, Isolation, LengthFunction, Limits, LogSink, Plugin, PluginHost, PluginSource,
+    SelectionPolicy, StepSplitter, Verifier,
+};
+use ts_run::manifest::PluginOrigin;
+
+use crate::Error;
+use crate::recipe::{PluginSection, Recipe};
+
+/// The four roles, ready to call, and where they came from.
+pub struct Plugins {
+    /// Grades.
+    pub verifier: Verifier,
+    /// Splits reasoning into steps.
+    pub step_splitter: StepSplitter,
+    /// Chooses positives and pairs.
+    pub selection_policy: SelectionPolicy,
+    /// Measures length.
+    pub length_function: LengthFunction,
+    /// What the manifest says of them, in the recipe's order.
+    pub origins: Vec<PluginOrigin>,
+}
+
+/// Loads one plugin outside of any run, to look at it or to test it. `limits` are the default recipe's.
+///
+/// # Errors
+/// [`Error::Plugin`], under the name that was given.
+pub fn open_plugin(recipe: &Recipe, source: &str) -> Result<Plugin, Error> {
+    let host = plugin_host(recipe, None)?;
+    load_plugin(&host, source).map_err(|error| Error::Plugin { key: source.to_owned(), source: error })
+}
+
+/// Opens the four roles that a recipe names.
+pub(super) fn open_plugins(recipe: &Recipe, log: Option<LogSink>) -> Result<Plugins, Error> {
+    let section = &recipe.plugins;
+    let host = plugin_host(recipe, log)?;
+    let mut origins = Vec::new();
+    let verifier = open_role(&host, &section.verifier, "verifier", &mut origins, Plugin::verifier)?;
+    let step_splitter =
+        open_role(&host, &section.step_splitter, "step_splitter", &mut origins, Plugin::step_splitter)?;
+    let selection_policy = open_role(
+        &host,
+        &section.selection_policy,
+        "selection_policy",
+        &mut origins,
+        Plugin::selection_policy,
+    )?;
+    let length_function =
+        open_role(&host, &section.length_function, "length_function", &mut origins, Plugin::length_function)?;
+    Ok(Plugins { verifier, step_splitter, selection_policy, length_function, origins })
+}
+
+/// A plugin's own settings.
+type Settings = serde_json::Map<String, serde_json::Value>;
+
+/// Loads the plugin of one role, checks its pin, and configures it.
+fn open_role<R>(
+    host: &PluginHost,
+    section: &PluginSection,
+    role: &str,
+    origins: &mut Vec<PluginOrigin>,
+    open: impl FnOnce(&Plugin, &Settings) -> Result<R, ts_plugin::LoadError>,
+) -> Result<R, Error> {
+    let key = format!("plugins.{role}");
+    let failed = |source| Error::Plugin { key: key.clone(), source };
+    let plugin = load_plugin(host, &section.source).map_err(failed)?;
+    let identity = plugin.identity();
+    if !section.sha256.is_empty() && !section.sha256.eq_ignore_ascii_case(&identity.sha256) {
+        return Err(Error::PluginHash {
+            key,
+            source_name: section.source.clone(),
+            found: identity.sha256.clone(),
+            pinned: section.sha256.clone(),
+        });
+    }
+    origins.push(PluginOrigin {
+        role: role.to_owned(),
+        name: identity.name.clone(),
+        version: identity.version.clone(),
+        sha256: identity.sha256.clone(),
+        origin: identity.origin.clone(),
+    });
+    let settings = section.settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    open(&plugin, &settings).map_err(failed)
+}
+
+/// The engine that a recipe's plugins run in.
+///
+/// # Errors
+/// The engine or its cache cannot be set up.
+fn plugin_host(recipe: &Recipe, log: Option<LogSink>) -> Result<PluginHost, Error> {
+    let limits = &recipe.plugins.limits;
+    let options = HostOptions {
+        cache_dir: compiled_code_folder(),
+        limits: Limits {
+            fuel_per_call: limits.fuel,
+            wall_ms_per_call: limits.wall_ms,
+            memory_bytes: (limits.memory_mib as usize) << 20,
+            ..Limits::default()
+        },
+        isolation: Isolation::PerCall,
+        log,
+        max_parallel: recipe.run.n_workers(),
+    };
+    PluginHost::new(options).map_err(Error::PluginHost)
+}
+
+/// Where compiled plugins are kept between runs: the user's cache folder, if there is one.
+pub fn compiled_code_folder() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    Some(cache.join("ts-host").join("compiled"))
+}
+
+/// Loads an embedded plugin by its name, or a component file.
+///
+/// # Errors
+/// Those of [`PluginHost::load`].
+pub fn load_plugin(host: &PluginHost, source: &str) -> Result<Plugin, ts_plugin::LoadError> {
+    let embedded = ts_embedded::PLUGINS.iter().find(|(name, _)| *name == source);
+    host.load(match embedded {
+        Some((name, bytes)) => PluginSource::Embedded { name: (*name).to_owned(), bytes: (*bytes).into() },
+        None => PluginSource::File(PathBuf::from(source)),
+    })
+}
