@@ -91,6 +91,44 @@ fn one_worker_and_two_leave_the_same_bytes() {
     }
 }
 
+/// The contract lets a policy shorten a response to its first steps: Sky-T1's data, as a plugin.
+#[test]
+fn a_policy_may_cut_a_response_where_it_first_had_the_answer() {
+    let host = Host::new();
+    // Of two responses even the shorter one often goes on after it has the answer.
+    let settings = [
+        "problems.max_train=28",
+        "problems.max_heldout=6",
+        "sample.n_samples=2",
+        "select.first_correct_steps=true",
+        "refine.enabled=false",
+    ];
+    let mut args = vec!["sample", "--out", "run", "--plugin", "sky_t1"];
+    args.extend(settings.iter().flat_map(|setting| ["--set", setting]));
+    host.run(&args);
+    for stage in ["grade", "select", "refine", "pair"] {
+        host.run(&[stage, "--out", "run"]);
+    }
+    let records = |name: &str| -> Vec<serde_json::Value> {
+        let text = String::from_utf8(read(host.path("run").join(name))).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let positives: Vec<_> =
+        records("selection.jsonl").iter().flat_map(|r| r["positives"].as_array().unwrap().clone()).collect();
+    let refined = records("refined.jsonl");
+    assert!(positives.len() > 4 && positives.len() == refined.len());
+    let mut n_cut = 0;
+    for (positive, refined) in positives.iter().zip(&refined) {
+        let keep = positive["keep_steps"].as_u64().expect("a correct response has a first correct solution");
+        assert_eq!(refined["steps"].as_array().unwrap().len() as u64, keep);
+        // What follows the reasoning stays, so the answer is still there.
+        assert_eq!(refined["outcome"], "correct");
+        assert!(refined["text"].as_str().unwrap().contains("</think>"));
+        n_cut += usize::from(refined["tokens_after"].as_u64() < refined["tokens_before"].as_u64());
+    }
+    assert!(n_cut > 2, "{n_cut} of {} were cut", refined.len());
+}
+
 #[test]
 fn every_shipped_recipe_is_complete_and_in_range() {
     let host = Host::new();

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use ts_plugin::{HostOptions, Isolation, Plugin, PluginHost, PluginSource};
 
 /// The plugins that ship.
-const PLUGINS: [&str; 11] = [
+const PLUGINS: [&str; 12] = [
     "characters",
     "exact_grader",
     "kimi_dpo",
@@ -27,6 +27,7 @@ const PLUGINS: [&str; 11] = [
     "q_fix",
     "sentence_splitter",
     "shortest",
+    "sky_t1",
     "tokens",
 ];
 

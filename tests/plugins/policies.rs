@@ -64,7 +64,7 @@ fn selections(name: &str, given: Value) -> String {
 
 #[test]
 fn policies() {
-    for name in ["kimi_dpo", "q_dyn", "q_dyn_extra", "q_fix", "shortest"] {
+    for name in ["kimi_dpo", "q_dyn", "q_dyn_extra", "q_fix", "shortest", "sky_t1"] {
         snapshot(&format!("{name}__selections"), &selections(name, json!({})));
     }
     let table = selections("q_dyn", json!({"all_correct": 2, "depth_alpha": 1.0}));
@@ -79,6 +79,7 @@ fn a_setting_out_of_range_is_refused() {
         ("q_dyn", json!({"all_correct": -1})),
         ("q_dyn_extra", json!({"factor": 0.5})),
         ("q_fix", json!({"quantile": 1.5})),
+        ("sky_t1", json!({"extra_steps": -1})),
     ] {
         let error = plugin(name).selection_policy(&settings(given.clone())).unwrap_err();
         let setting = given.as_object().unwrap().keys().next().unwrap();

@@ -30,6 +30,7 @@ pub const PLUGINS: &[(&str, &[u8])] = &[
     ("shortest", include_bytes!("../../../plugins/shortest.wasm")),
     ("q_dyn_extra", include_bytes!("../../../plugins/q_dyn_extra.wasm")),
     ("kimi_dpo", include_bytes!("../../../plugins/kimi_dpo.wasm")),
+    ("sky_t1", include_bytes!("../../../plugins/sky_t1.wasm")),
     ("tokens", include_bytes!("../../../plugins/tokens.wasm")),
     ("characters", include_bytes!("../../../plugins/characters.wasm")),
 ];

@@ -46,6 +46,12 @@ impl Responses {
         correct
     }
 
+    /// The shortest wrong response; of equal lengths the one drawn first.
+    pub fn shortest_wrong(&self) -> Option<usize> {
+        let wrong = (0..self.0.len()).filter(|&index| self.0[index].outcome.is_wrong());
+        wrong.min_by(|&a, &b| self.0[a].length.total_cmp(&self.0[b].length))
+    }
+
     /// The first ⌈quantile · n_correct⌉ correct responses, shortest first.
     pub fn within_quantile(&self, quantile: f64) -> Vec<usize> {
         self.shortest_correct(n_positives(quantile, GroupCounts::of(&self.0).n_correct))
