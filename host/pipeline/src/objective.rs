@@ -107,31 +107,32 @@ pub(crate) fn loss(
     batch: &Sums,
 ) -> ts_model::Result<(Tensor, Sums)> {
     let device = logp.device();
-    let column = |values: Vec<f32>| Tensor::new(values, device);
-    let logp = logp.to_dtype(DType::F32)?;
+    // Half precision is too little for a sum over a response; f64 is for tests.
+    let dtype = if logp.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
+    let column = |values: Vec<f64>| Tensor::new(values, device)?.to_dtype(dtype);
+    let numbers = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.to_vec1::<f64>();
+    let logp = logp.to_dtype(dtype)?;
     let n_chosen = examples.len();
     let chosen = logp.narrow(0, 0, n_chosen)?;
     let mut sums = Sums::default();
 
-    let n_tokens = column(examples.iter().map(|e| e.chosen.response_len() as f32).collect())?;
-    let sft_share = |e: &&Example| (e.sft_weight / batch.sft_weight.max(f64::MIN_POSITIVE)) as f32;
+    let n_tokens = column(examples.iter().map(|e| e.chosen.response_len() as f64).collect())?;
+    let sft_share = |e: &&Example| e.sft_weight / batch.sft_weight.max(f64::MIN_POSITIVE);
     let sft_shares = column(examples.iter().map(sft_share).collect())?;
     let nll = sft(&chosen, &n_tokens)?;
     let mut total = ((&nll * &sft_shares)?.sum_all()? * (1.0 - train.dpo_weight))?;
-    let nll = nll.to_vec1::<f32>()?;
-    sums.sft_loss = nll.iter().zip(examples).map(|(&x, e)| f64::from(x) * e.sft_weight).sum();
+    sums.sft_loss = numbers(&nll)?.iter().zip(examples).map(|(nll, e)| nll * e.sft_weight).sum();
 
     let pairs: Vec<(usize, &Example, &Rejected)> =
         examples.iter().enumerate().filter_map(|(i, e)| Some((i, *e, e.rejected.as_ref()?))).collect();
     if !pairs.is_empty() {
-        let margin = |r: &Rejected| {
-            length_margin(train.lambda, r.lengths[0], r.lengths[1], train.length_margin) as f32
-        };
+        let margin =
+            |r: &Rejected| length_margin(train.lambda, r.lengths[0], r.lengths[1], train.length_margin);
         let index: Vec<u32> = pairs.iter().map(|(i, ..)| *i as u32).collect();
-        let ref_chosen = column(pairs.iter().map(|(.., r)| r.reference_logp[0] as f32).collect())?;
-        let ref_rejected = column(pairs.iter().map(|(.., r)| r.reference_logp[1] as f32).collect())?;
+        let ref_chosen = column(pairs.iter().map(|(.., r)| r.reference_logp[0]).collect())?;
+        let ref_rejected = column(pairs.iter().map(|(.., r)| r.reference_logp[1]).collect())?;
         let margins = column(pairs.iter().map(|(.., r)| margin(r)).collect())?;
-        let share = |e: &Example| (e.pair_weight / batch.pair_weight.max(f64::MIN_POSITIVE)) as f32;
+        let share = |e: &Example| e.pair_weight / batch.pair_weight.max(f64::MIN_POSITIVE);
         let shares = column(pairs.iter().map(|(_, e, _)| share(e)).collect())?;
         let preferences = Preferences {
             chosen_logp: &chosen.index_select(&Tensor::new(index, device)?, 0)?,
@@ -141,13 +142,12 @@ pub(crate) fn loss(
             length_margin: &margins,
         };
         let losses = preferences.dpo_l(train.beta)?;
-        let rewards = preferences.reward_margin(train.beta)?.to_vec1::<f32>()?;
+        let rewards = numbers(&preferences.reward_margin(train.beta)?)?;
         total = (total + ((&losses * &shares)?.sum_all()? * train.dpo_weight)?)?;
-        let losses = losses.to_vec1::<f32>()?;
-        for ((&loss, &reward), (_, example, _)) in losses.iter().zip(&rewards).zip(&pairs) {
-            sums.dpo_loss += f64::from(loss) * example.pair_weight;
-            sums.reward_margin += f64::from(reward) * example.pair_weight;
-            sums.n_margin_positive += f64::from(u8::from(reward > 0.0));
+        for ((loss, reward), (_, example, _)) in numbers(&losses)?.iter().zip(&rewards).zip(&pairs) {
+            sums.dpo_loss += loss * example.pair_weight;
+            sums.reward_margin += reward * example.pair_weight;
+            sums.n_margin_positive += f64::from(u8::from(*reward > 0.0));
             sums.n_pairs += 1.0;
         }
     }
@@ -186,6 +186,7 @@ pub(crate) fn micro_batch_gradients(
 mod tests {
     use candle_core::Device;
     use ts_core::objective::{LengthMargin, composite, dpo_l};
+    use ts_model::ModelConfig;
 
     use super::*;
     use crate::recipe::{Schedule, SftExamples};
@@ -273,6 +274,62 @@ mod tests {
         let logp = Tensor::new(&[-2.0f32, -1.0, -2.5, -3.0, -3.0], &Device::Cpu).unwrap();
         let whole = scalar(loss(&logp, &examples, &train, &weights).unwrap().0);
         assert!((parts - whole).abs() < 1e-6, "{parts} {whole}");
+    }
+
+    /// The gradient of the whole: decoder, log-probabilities, DPO-L with both signs, SFT and their sum, with and without
+    /// activation checkpointing, against finite differences in every tensor.
+    #[test]
+    fn gradients_are_finite_differences_through_the_decoder_and_both_losses() {
+        let config = ModelConfig { tie_word_embeddings: false, ..ModelConfig::tiny(40, 16, 24, 2, (4, 2)) };
+        let model = LanguageModel::random(config, 3, DType::F64, &Device::Cpu).unwrap();
+        let tokens = |n: u32, seed: u32| (0..n).map(|i| (seed + 7 * i) % 40).collect::<Vec<u32>>();
+        let pair = |seed: u32, lengths: [f64; 2]| Example {
+            chosen: Sequence::new(&tokens(3, seed), &tokens(5, seed + 1)),
+            rejected: Some(Rejected {
+                sequence: Sequence::new(&tokens(3, seed), &tokens(8, seed + 2)),
+                lengths,
+                reference_logp: [-18.0, -30.0],
+            }),
+            pair_weight: 1.0 + f64::from(seed),
+            sft_weight: 1.0,
+        };
+        let examples = [pair(1, [5.0, 8.0]), imitated(4), pair(2, [5.0, 20.0])];
+        let examples: Vec<&Example> = examples.iter().collect();
+        let weights = Sums::weights(&examples);
+        for (dpo_weight, length_margin, activation_checkpointing) in [
+            (1.0, LengthMargin::AsPrinted, false),
+            (1.0, LengthMargin::AsDerived, true),
+            (0.0, LengthMargin::AsPrinted, false),
+            (0.5, LengthMargin::AsPrinted, true),
+        ] {
+            let train = TrainSection { dpo_weight, length_margin, activation_checkpointing, ..train() };
+            let total = || {
+                let (sums, _) = micro_batch_gradients(&model, &examples, &train, &weights).unwrap();
+                composite(dpo_weight, sums.dpo_loss / weights.pair_weight, sums.sft_loss / weights.sft_weight)
+            };
+            let (_, gradients) = micro_batch_gradients(&model, &examples, &train, &weights).unwrap();
+            for ((name, parameter), gradient) in model.parameters().iter().zip(&gradients) {
+                let gradient = gradient.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+                let before = parameter.as_tensor().detach().copy().unwrap();
+                let flat = before.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+                let place =
+                    (0..flat.len()).max_by(|&i, &j| gradient[i].abs().total_cmp(&gradient[j].abs())).unwrap();
+                let moved = |step: f64| {
+                    let mut values = flat.clone();
+                    values[place] += step;
+                    parameter.set(&Tensor::from_vec(values, before.shape(), &Device::Cpu).unwrap()).unwrap();
+                    total()
+                };
+                let difference = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+                parameter.set(&before).unwrap();
+                let exact = gradient[place];
+                assert!(exact.abs() > 1e-8, "{name} has no gradient to speak of");
+                assert!(
+                    (difference - exact).abs() < 1e-7 + 1e-5 * exact.abs(),
+                    "{name}: {difference} vs {exact}"
+                );
+            }
+        }
     }
 
     #[test]
