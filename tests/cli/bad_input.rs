@@ -61,6 +61,14 @@ fn recipes() {
     says(&check("train.beta=-1"), &["train.beta must be above 0, not -1"]);
     says(&check("train.betta=1"), &["betta", "hint: "]);
     says(&check("train"), &["--set train", "KEY=VALUE"]);
+    says(
+        &check("sample.max_new_tokens=1010"),
+        &["problem `train-000`", "sample.max_new_tokens = 1010", "1024", "hint: lower"],
+    );
+    says(
+        &check("eval.max_new_tokens=1010"),
+        &["problem `heldout-000`", "eval.max_new_tokens", "hint: lower"],
+    );
     says(&host.fail(&["check", "--recipe", "nowhere"]), &["nowhere", "default"]);
     std::fs::write(host.path("torn.toml"), "extends = \"default\"\n[train\nbeta = 1\n").unwrap();
     says(&host.fail(&["check", "--recipe", "torn.toml"]), &["torn.toml", "line 2"]);

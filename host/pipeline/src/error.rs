@@ -96,6 +96,23 @@ pub enum Error {
         /// Its identifier among the training problems.
         train: String,
     },
+    /// A response to a problem could outgrow the model.
+    #[error(
+        "problem `{problem}` has a prompt of {prompt_tokens} tokens, which with {key} = {max_new_tokens} is more than the \
+         model's {limit} positions (max_position_embeddings)"
+    )]
+    NoRoom {
+        /// The problem's identifier.
+        problem: String,
+        /// Tokens of its prompt.
+        prompt_tokens: usize,
+        /// The recipe's key for the longest response.
+        key: &'static str,
+        /// Its value.
+        max_new_tokens: usize,
+        /// Positions that the model has.
+        limit: usize,
+    },
     /// A thread could not start, or panicked.
     #[error("worker: {message}")]
     Worker {
@@ -158,6 +175,7 @@ impl Error {
             ),
             Self::Diverged { .. } => Some("lower train.learning_rate, or train.max_grad_norm".into()),
             Self::Leak { .. } => Some("remove it from one of the two files".into()),
+            Self::NoRoom { key, .. } => Some(format!("lower {key}, or leave the problem out")),
             Self::Device { .. } => Some("build with --features cuda, or set model.device to \"cpu\"".into()),
             Self::Inconsistent { .. } => Some("the folder holds artefacts of different runs: start in a new one".into()),
             Self::Worker { .. } | Self::File { .. } => None,

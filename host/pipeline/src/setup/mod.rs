@@ -7,12 +7,12 @@
 mod checkpoint;
 mod plugins;
 mod problems;
+mod prompts;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{DType, Device};
-use ts_model::chat::{ChatTemplate, Message};
 use ts_model::shards::Workers;
 use ts_model::{LanguageModel, ModelConfig, TextTokenizer};
 use ts_plugin::LogSink;
@@ -25,6 +25,7 @@ use self::checkpoint::{Checkpoint, open_checkpoint, open_device};
 use self::plugins::open_plugins;
 pub use self::plugins::{Plugins, compiled_code_folder, load_plugin, open_plugin};
 use self::problems::{forbid_leaks, open_problems, problem_lines};
+use self::prompts::Prompts;
 use crate::Error;
 use crate::progress::Progress;
 use crate::recipe::{Dtype, Recipe};
@@ -49,7 +50,7 @@ pub struct Run<'a> {
     pub progress: &'a dyn Progress,
     /// The checkpoint's folder; temporary for the embedded one.
     checkpoint: Checkpoint,
-    chat: ChatTemplate,
+    prompts: Prompts,
     device: Device,
     workers: Workers,
     accelerator: Option<Workers>,
@@ -62,7 +63,9 @@ struct Opened {
     heldout: Vec<ProblemRecord>,
     tokenizer: TextTokenizer,
     checkpoint: Checkpoint,
-    chat: ChatTemplate,
+    prompts: Prompts,
+    /// Tokens of the shortest and of the longest prompt.
+    prompt_tokens: (usize, usize),
     device: Device,
 }
 
@@ -84,6 +87,11 @@ pub fn check(recipe: &Recipe) -> Result<Vec<String>, Error> {
             opened.heldout.len()
         ),
     ];
+    if let Some(problem) = opened.train.first() {
+        let (shortest, longest) = opened.prompt_tokens;
+        let first = opened.prompts.text(problem)?;
+        lines.push(format!("prompts of {shortest} to {longest} tokens; the first is {first:?}"));
+    }
     for plugin in &opened.plugins.origins {
         let PluginOrigin { role, name, version, sha256, origin } = plugin;
         lines.push(format!("{role}: {name} {version} from {origin}, sha256 {sha256}"));
@@ -105,7 +113,8 @@ impl<'a> Run<'a> {
         progress: &'a dyn Progress,
         log: Option<LogSink>,
     ) -> Result<Self, Error> {
-        let Opened { plugins, train, heldout, tokenizer, checkpoint, chat, device } = open(&recipe, log)?;
+        let Opened { plugins, train, heldout, tokenizer, checkpoint, prompts, device, .. } =
+            open(&recipe, log)?;
         let sets =
             [("train", &recipe.problems.train, &train), ("heldout", &recipe.problems.heldout, &heldout)];
         let manifest = Manifest {
@@ -148,7 +157,7 @@ impl<'a> Run<'a> {
             tokenizer,
             progress,
             checkpoint,
-            chat,
+            prompts,
             device,
             workers,
             accelerator,
@@ -196,15 +205,7 @@ impl<'a> Run<'a> {
 
     /// The tokens that the model sees of a problem, the chat template around it.
     pub(crate) fn prompt_tokens(&self, problem: &ProblemRecord) -> Result<Vec<u32>, Error> {
-        let prompt = &self.recipe.prompt;
-        let mut messages = Vec::new();
-        if !prompt.system.is_empty() {
-            messages.push(Message::system(prompt.system.clone()));
-        }
-        let instruction =
-            if prompt.instruction.is_empty() { String::new() } else { format!("\n{}", prompt.instruction) };
-        messages.push(Message::user(format!("{}{instruction}", problem.prompt)));
-        Ok(self.tokenizer.encode(&self.chat.render(&messages, true)?)?)
+        self.prompts.tokens(&self.tokenizer, problem)
     }
 
     /// A response cut into reasoning steps and the rest.
@@ -254,8 +255,13 @@ fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
         open_problems(&recipe.problems.heldout, ts_embedded::heldout_problems, recipe.problems.max_heldout)?;
     forbid_leaks(&train, &heldout)?;
     let checkpoint = open_checkpoint(&recipe.model.source)?;
-    ModelConfig::read(&checkpoint.path)?;
+    let limit = ModelConfig::read(&checkpoint.path)?.max_position_embeddings;
     let tokenizer = TextTokenizer::read(&checkpoint.path)?;
-    let chat = ChatTemplate::read(&checkpoint.path)?;
-    Ok(Opened { plugins, train, heldout, tokenizer, checkpoint, chat, device })
+    let prompts = Prompts::read(&checkpoint.path, &recipe.prompt)?;
+    let sampled = ("sample.max_new_tokens", recipe.sample.max_new_tokens);
+    let measured = ("eval.max_new_tokens", recipe.eval.max_new_tokens);
+    let of_train = prompts.check_room(&tokenizer, &train, sampled, limit)?;
+    let of_heldout = prompts.check_room(&tokenizer, &heldout, measured, limit)?;
+    let prompt_tokens = (of_train.0.min(of_heldout.0), of_train.1.max(of_heldout.1));
+    Ok(Opened { plugins, train, heldout, tokenizer, checkpoint, prompts, prompt_tokens, device })
 }
