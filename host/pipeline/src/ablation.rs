@@ -15,11 +15,12 @@ use ts_run::{Artefact, atomic, read_journal};
 use crate::Error;
 use crate::progress::Progress;
 use crate::recipe::{EvalSection, Recipe};
-use crate::report::{Report, Side, Table, differences, show, show_interval};
+use crate::report::{Report, Side, differences, show, show_interval};
 use crate::reuse::Donor;
 use crate::setup::Run;
 use crate::stages::{Stage, run_stage};
 use crate::summary::report;
+use crate::table::Table;
 
 /// One row: a recipe over all seeds.
 #[derive(Clone, Debug)]

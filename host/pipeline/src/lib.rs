@@ -26,6 +26,7 @@ pub mod setup;
 pub mod stages;
 mod steps;
 pub mod summary;
+mod table;
 mod training_set;
 
 pub use error::Error;

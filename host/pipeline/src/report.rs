@@ -17,6 +17,7 @@ use ts_run::records::EvalRecord;
 
 use crate::Error;
 use crate::recipe::EvalSection;
+use crate::table::Table;
 
 /// Points of the accuracy–budget curve, evenly spaced up to the budget.
 const CURVE_POINTS: usize = 16;
@@ -277,53 +278,6 @@ pub(crate) fn show_interval(metric: Metric, interval: &Interval, signed: bool) -
     format!("{} [{}, {}]", show(interval.estimate), show(interval.low), show(interval.high))
 }
 
-/// A Markdown table with columns wide enough to read as it stands.
-pub(crate) struct Table {
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    pub(crate) fn new(header: &[&str]) -> Self {
-        Self { rows: vec![header.iter().map(|&cell| cell.to_owned()).collect()] }
-    }
-
-    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
-    }
-}
-
-impl std::fmt::Display for Table {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let width = |column: usize| {
-            self.rows
-                .iter()
-                .filter_map(|row| row.get(column))
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..self.rows[0].len()).map(width).collect();
-        for (i, row) in self.rows.iter().enumerate() {
-            write!(f, "|")?;
-            for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-                let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
-                // Names to the left, numbers to the right.
-                if column == 0 { write!(f, " {cell}{pad} |")? } else { write!(f, " {pad}{cell} |")? }
-            }
-            writeln!(f)?;
-            if i == 0 {
-                write!(f, "|")?;
-                for (column, &width) in widths.iter().enumerate() {
-                    let line = "-".repeat(width + 1);
-                    if column == 0 { write!(f, "{line}-|")? } else { write!(f, "{line}:|")? }
-                }
-                writeln!(f)?;
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,12 +328,5 @@ mod tests {
         assert_eq!(side.cut_off, 0.25);
         let at_50 = side.curve.iter().find(|(budget, _)| *budget == 50).unwrap();
         assert!((at_50.1 - 1.0 / 3.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn tables_line_up() {
-        let mut table = Table::new(&["", "n"]);
-        table.row(["long name".into(), "7".into()]);
-        assert_eq!(table.to_string(), "|           | n |\n|-----------|--:|\n| long name | 7 |\n");
     }
 }

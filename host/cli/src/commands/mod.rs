@@ -1,11 +1,12 @@
 //! From what was typed to work: one function a command.
 
+mod plugin;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Map, Value};
 use ts_embedded::RECIPES;
 use ts_pipeline::progress::Progress;
 use ts_pipeline::recipe::{Loader, Override, n_threads};
@@ -13,9 +14,9 @@ use ts_pipeline::reuse::Donor;
 use ts_pipeline::setup::{check, open_plugin};
 use ts_pipeline::summary::{kept_recipe, report};
 use ts_pipeline::{Error, Recipe, Run, Stage, ablation, pretrain, run_stage};
-use ts_plugin::{Description, LogLevel, LogSink, Plugin, SettingValue};
+use ts_plugin::{LogLevel, LogSink};
 
-use crate::args::{AblateArgs, Cli, Command, PluginCommand, PluginTestArgs, PretrainArgs, RunArgs};
+use crate::args::{AblateArgs, Cli, Command, PluginCommand, PretrainArgs, RunArgs};
 use crate::progress::Terminal;
 
 /// Does what was asked for.
@@ -34,8 +35,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Recipe { name } => print_recipes(name.as_deref()),
         Command::Ablate(args) => ablate(&args),
         Command::Pretrain(args) => pretrain(&args),
-        Command::Plugin { command: PluginCommand::Inspect { file } } => inspect(&file),
-        Command::Plugin { command: PluginCommand::Test(args) } => test(&args),
+        Command::Plugin { command: PluginCommand::Inspect { file } } => plugin::inspect(&file),
+        Command::Plugin { command: PluginCommand::Test(args) } => plugin::test(&args),
     }
 }
 
@@ -249,75 +250,5 @@ fn pretrain(args: &PretrainArgs) -> Result<()> {
     };
     pretrain::pretrain(&settings, &args.out, &Terminal::default())?;
     println!("{}", args.out.display());
-    Ok(())
-}
-
-fn inspect(file: &str) -> Result<()> {
-    let plugin = plugin(file)?;
-    let (identity, Description { summary, settings, .. }) = (plugin.identity(), plugin.description());
-    let roles: Vec<String> = plugin.roles().iter().map(ToString::to_string).collect();
-    println!("{} {}: {summary}", identity.name, identity.version);
-    println!("roles: {}", roles.join(", "));
-    println!("contract: ts-host:plugin@{}", ts_plugin::WIT_VERSION);
-    println!("{} bytes, sha256 {}", identity.bytes, identity.sha256);
-    for setting in settings {
-        let default = match &setting.default {
-            SettingValue::Boolean(value) => value.to_string(),
-            SettingValue::Integer(value) => value.to_string(),
-            SettingValue::Number(value) => value.to_string(),
-            SettingValue::Text(value) => format!("\"{value}\""),
-        };
-        println!("setting {} = {default}: {}", setting.name, setting.doc);
-    }
-    Ok(())
-}
-
-fn plugin(file: &str) -> Result<Plugin> {
-    let recipe = loader().load("default", vec![]).map_err(Error::from)?;
-    Ok(open_plugin(&recipe, file)?)
-}
-
-fn test(args: &PluginTestArgs) -> Result<()> {
-    let mut settings = Map::new();
-    for text in &args.setting {
-        let (key, value) =
-            text.split_once('=').with_context(|| format!("--setting {text}: must be KEY=VALUE"))?;
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-        settings.insert(key.trim().to_owned(), value);
-    }
-    let verifier = plugin(&args.file)?
-        .verifier(&settings)
-        .map_err(|source| Error::Plugin { key: args.file.clone(), source })?;
-    let cases = ts_harness::read_cases(&args.cases)?;
-    let threads = n_threads(args.workers);
-    let run = ts_harness::run(&verifier, &cases, threads);
-    if let Some(path) = &args.out {
-        ts_harness::write_results(path, &cases, &run)?;
-    }
-    let report = ts_harness::Report::of(&cases, &run);
-    println!(
-        "{} cases, {} with an expected verdict: {:.2} % agree",
-        report.cases,
-        report.counted,
-        100.0 * report.agreement()
-    );
-    for (what, ids) in [
-        ("false negatives", &report.false_negatives),
-        ("false positives", &report.false_positives),
-        ("over their limits", &report.broken_limits),
-    ] {
-        println!("{what}: {}", ids.len());
-        ids.iter().take(args.show).for_each(|id| println!("  {id}"));
-        if ids.len() > args.show {
-            println!("  and {} more (--show, --out)", ids.len() - args.show);
-        }
-    }
-    for (reason, n) in &report.nulls {
-        println!("no verdict, {reason}: {n}");
-    }
-    println!(
-        "{:.2} s on {threads} threads, {:.0} cases a second a core",
-        report.seconds, report.cases_per_second_per_core
-    );
     Ok(())
 }

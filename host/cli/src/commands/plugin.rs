@@ -1,0 +1,83 @@
+//! The commands for people who write plugins.
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value};
+use ts_pipeline::Error;
+use ts_pipeline::recipe::n_threads;
+use ts_pipeline::setup::open_plugin;
+use ts_plugin::{Description, Plugin, SettingValue};
+
+use super::loader;
+use crate::args::PluginTestArgs;
+
+/// Says what a plugin is.
+pub(super) fn inspect(file: &str) -> Result<()> {
+    let plugin = plugin(file)?;
+    let (identity, Description { summary, settings, .. }) = (plugin.identity(), plugin.description());
+    let roles: Vec<String> = plugin.roles().iter().map(ToString::to_string).collect();
+    println!("{} {}: {summary}", identity.name, identity.version);
+    println!("roles: {}", roles.join(", "));
+    println!("contract: ts-host:plugin@{}", ts_plugin::WIT_VERSION);
+    println!("{} bytes, sha256 {}", identity.bytes, identity.sha256);
+    for setting in settings {
+        let default = match &setting.default {
+            SettingValue::Boolean(value) => value.to_string(),
+            SettingValue::Integer(value) => value.to_string(),
+            SettingValue::Number(value) => value.to_string(),
+            SettingValue::Text(value) => format!("\"{value}\""),
+        };
+        println!("setting {} = {default}: {}", setting.name, setting.doc);
+    }
+    Ok(())
+}
+
+fn plugin(file: &str) -> Result<Plugin> {
+    let recipe = loader().load("default", vec![]).map_err(Error::from)?;
+    Ok(open_plugin(&recipe, file)?)
+}
+
+/// Grades labelled cases and compares.
+pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
+    let mut settings = Map::new();
+    for text in &args.setting {
+        let (key, value) =
+            text.split_once('=').with_context(|| format!("--setting {text}: must be KEY=VALUE"))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        settings.insert(key.trim().to_owned(), value);
+    }
+    let verifier = plugin(&args.file)?
+        .verifier(&settings)
+        .map_err(|source| Error::Plugin { key: args.file.clone(), source })?;
+    let cases = ts_harness::read_cases(&args.cases)?;
+    let threads = n_threads(args.workers);
+    let run = ts_harness::run(&verifier, &cases, threads);
+    if let Some(path) = &args.out {
+        ts_harness::write_results(path, &cases, &run)?;
+    }
+    let report = ts_harness::Report::of(&cases, &run);
+    println!(
+        "{} cases, {} with an expected verdict: {:.2} % agree",
+        report.cases,
+        report.counted,
+        100.0 * report.agreement()
+    );
+    for (what, ids) in [
+        ("false negatives", &report.false_negatives),
+        ("false positives", &report.false_positives),
+        ("over their limits", &report.broken_limits),
+    ] {
+        println!("{what}: {}", ids.len());
+        ids.iter().take(args.show).for_each(|id| println!("  {id}"));
+        if ids.len() > args.show {
+            println!("  and {} more (--show, --out)", ids.len() - args.show);
+        }
+    }
+    for (reason, n) in &report.nulls {
+        println!("no verdict, {reason}: {n}");
+    }
+    println!(
+        "{:.2} s on {threads} threads, {:.0} cases a second a core",
+        report.seconds, report.cases_per_second_per_core
+    );
+    Ok(())
+}
