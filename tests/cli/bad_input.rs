@@ -148,6 +148,39 @@ fn folders() {
 }
 
 #[test]
+fn numbers_and_rows_that_make_no_sense() {
+    let host = Host::new();
+    let usage = |args: &[&str]| {
+        let output = host.output(args);
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(usage(&["check", "--seed", "-1"]).contains("-1 is not in 0.."));
+    assert!(usage(&["check", "--seed", "18446744073709551615"]).contains("--seed"));
+    says(&host.fail(&["ablate", "--seeds", "1,1"]), &["1 stands twice among the seeds", "hint: "]);
+    says(&host.fail(&["ablate", "--rows", "default,default"]), &["default stands twice among the rows"]);
+    std::fs::create_dir(host.path("full")).unwrap();
+    std::fs::write(host.path("full/thesis.tex"), "").unwrap();
+    let pretrain = |tokens: &str| host.fail(&["pretrain", "--out", "full", "--million-tokens", tokens]);
+    says(&pretrain("0.001"), &["full is not empty", "hint: "]);
+    says(&pretrain("-1"), &["--million-tokens must be above 0, not -1"]);
+}
+
+/// `ts-host … | head` reads what it wants and goes.
+#[test]
+#[cfg(unix)]
+fn a_reader_that_goes_is_no_panic() {
+    let host = Host::new();
+    let script = "{ \"$0\" recipe default; echo \"rc $?\" >&2; } | true";
+    let output = std::process::Command::new("sh")
+        .args(["-c", script])
+        .arg(host.command(&[]).get_program())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "rc 0\n");
+}
+
+#[test]
 fn a_device_that_is_not_there() {
     let host = Host::new();
     says(&host.fail(&["check", "--set", "model.device=cuda:0"]), &["cuda:0", "hint: "]);

@@ -80,8 +80,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) from: Option<PathBuf>,
     /// Seed of the run
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
+    pub(crate) seed: Option<i64>,
     /// Model: a Hugging Face folder
     #[arg(long, value_name = "FOLDER")]
     pub(crate) model: Option<String>,
@@ -126,7 +126,7 @@ pub(crate) struct PretrainArgs {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
     /// Training tokens, in millions
-    #[arg(long, default_value_t = 14.0)]
+    #[arg(long, default_value_t = 13.0, allow_negative_numbers = true)]
     pub(crate) million_tokens: f64,
     /// Seed of the initial weights and of the data
     #[arg(long, default_value_t = 7)]

@@ -5,6 +5,7 @@
 mod args;
 mod commands;
 mod progress;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -20,10 +21,11 @@ fn main() -> ExitCode {
     unsafe { std::env::set_var(ts_model::shards::CANDLE_THREADS_VARIABLE, "1") };
     match commands::dispatch(args::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if terminal::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            terminal::note(format_args!("error: {error:#}"));
             if let Some(hint) = commands::hint(&error) {
-                eprintln!("hint: {hint}");
+                terminal::note(format_args!("hint: {hint}"));
             }
             ExitCode::FAILURE
         }

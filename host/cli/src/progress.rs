@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ts_pipeline::progress::Progress;
 
+use crate::terminal::note;
+
 /// Time between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
@@ -75,7 +77,7 @@ impl Progress for Terminal {
         stage.bar.set_message(stage.rate());
         if !std::io::stderr().is_terminal() && stage.last_line.elapsed() >= LINE_EVERY {
             stage.last_line = Instant::now();
-            eprintln!("{}", stage.line());
+            note(stage.line());
         }
     }
 
@@ -83,14 +85,14 @@ impl Progress for Terminal {
         if let Some(stage) = self.stage().take() {
             stage.bar.finish_and_clear();
             let seconds = stage.started.elapsed().as_secs_f64();
-            eprintln!("{:>16}  {summary} ({seconds:.0} s)", stage.name);
+            note(format_args!("{:>16}  {summary} ({seconds:.0} s)", stage.name));
         }
     }
 
     fn warn(&self, message: &str) {
         match self.stage().as_ref() {
-            Some(stage) => stage.bar.suspend(|| eprintln!("warning: {message}")),
-            None => eprintln!("warning: {message}"),
+            Some(stage) => stage.bar.suspend(|| note(format_args!("warning: {message}"))),
+            None => note(format_args!("warning: {message}")),
         }
     }
 }

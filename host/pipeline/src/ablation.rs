@@ -4,7 +4,7 @@
 //! what they have in common ([`crate::reuse`]) and train for as many steps as the first of them, so that rows differ by
 //! what they vary and nothing else. Judging the table is left out on purpose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ts_core::bootstrap::{Interval, mean_interval};
@@ -45,7 +45,7 @@ pub struct Ablation {
 /// Runs every recipe with every seed, in folders `NAME-seedSEED` of `folder`; runs that are done are only read.
 ///
 /// # Errors
-/// The first run that fails; what is done until then stays.
+/// [`Error::Twice`] for a row or a seed that stands twice; the first run that fails, and what is done until then stays.
 pub fn ablate(
     recipes: &[Recipe],
     seeds: &[u64],
@@ -53,6 +53,8 @@ pub fn ablate(
     created: &str,
     progress: &dyn Progress,
 ) -> Result<Ablation, Error> {
+    forbid_repetition(recipes.iter().map(|recipe| recipe.run.name.clone()), "rows")?;
+    forbid_repetition(seeds.iter().map(u64::to_string), "seeds")?;
     let mut reports: Vec<Vec<Report>> = vec![Vec::new(); recipes.len()];
     let path_of = |recipe: &Recipe, seed: u64| folder.join(format!("{}-seed{seed}", recipe.run.name));
     for &seed in seeds {
@@ -100,6 +102,16 @@ pub fn ablate(
         });
     }
     Ok(Ablation { rows })
+}
+
+fn forbid_repetition(names: impl Iterator<Item = String>, among: &'static str) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    for what in names {
+        if !seen.insert(what.clone()) {
+            return Err(Error::Twice { what, among });
+        }
+    }
+    Ok(())
 }
 
 impl Row {

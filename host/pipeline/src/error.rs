@@ -96,6 +96,20 @@ pub enum Error {
         /// Its identifier among the training problems.
         train: String,
     },
+    /// A folder that should be new or empty.
+    #[error("{} is not empty", folder.display())]
+    NotEmpty {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Two runs that would share a folder.
+    #[error("{what} stands twice among the {among}")]
+    Twice {
+        /// The row's name, or the seed.
+        what: String,
+        /// `rows` or `seeds`.
+        among: &'static str,
+    },
     /// A response to a problem could outgrow the model.
     #[error(
         "problem `{problem}` has a prompt of {prompt_tokens} tokens, which with {key} = {max_new_tokens} is more than the \
@@ -175,6 +189,8 @@ impl Error {
             ),
             Self::Diverged { .. } => Some("lower train.learning_rate, or train.max_grad_norm".into()),
             Self::Leak { .. } => Some("remove it from one of the two files".into()),
+            Self::NotEmpty { .. } => Some("choose a new or an empty folder".into()),
+            Self::Twice { .. } => Some("a row is known by its recipe's run.name, and each has one run a seed".into()),
             Self::NoRoom { key, .. } => Some(format!("lower {key}, or leave the problem out")),
             Self::Device { .. } => Some("build with --features cuda, or set model.device to \"cpu\"".into()),
             Self::Inconsistent { .. } => Some("the folder holds artefacts of different runs: start in a new one".into()),

@@ -85,13 +85,16 @@ const MARKERS: [Marker<'_>; 5] = [
 /// Trains the model and writes its folder, which must not exist yet or be empty.
 ///
 /// # Errors
-/// The folder cannot be written; the loss is not finite.
+/// [`Error::NotEmpty`]; the folder cannot be written; the loss is not finite.
 pub fn pretrain(settings: &Pretraining, folder: &Path, progress: &dyn Progress) -> Result<(), Error> {
     let file = |path: &Path| {
         let path = path.to_owned();
         move |source| Error::File { path, source }
     };
     std::fs::create_dir_all(folder).map_err(file(folder))?;
+    if std::fs::read_dir(folder).map_err(file(folder))?.next().is_some() {
+        return Err(Error::NotEmpty { folder: folder.to_owned() });
+    }
     let json = train_byte_level_bpe(documents(), VOCABULARY, &MARKERS)?;
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);

@@ -18,6 +18,7 @@ use ts_plugin::{LogLevel, LogSink};
 
 use crate::args::{AblateArgs, Cli, Command, PluginCommand, PretrainArgs, RunArgs};
 use crate::progress::Terminal;
+use crate::terminal::{note, say};
 
 /// Does what was asked for.
 pub(crate) fn dispatch(cli: Cli) -> Result<()> {
@@ -63,7 +64,7 @@ fn run_stages(args: &RunArgs, stages: &[Stage]) -> Result<PathBuf> {
     let progress = Arc::new(Terminal::default());
     let mut run = Run::open(recipe, &folder, now(), &*progress, Some(log_to(&progress)))?;
     let verb = if run.folder.resumed() { "going on in" } else { "running in" };
-    eprintln!("{verb} {}", folder.display());
+    note(format_args!("{verb} {}", folder.display()));
     if let Some(donor) = &args.from {
         take_over(&mut run, donor)?;
     }
@@ -76,15 +77,12 @@ fn run_stages(args: &RunArgs, stages: &[Stage]) -> Result<PathBuf> {
 /// Takes finished stages over from another run, and says which.
 fn take_over(run: &mut Run<'_>, folder: &Path) -> Result<()> {
     let taken = run.take_from(&Donor::open(folder)?)?;
-    let from = folder.display();
-    match taken.is_empty() {
-        true => {
-            eprintln!("took nothing from {from}: no stage that it finished is the same work and missing here")
-        }
-        false => {
-            eprintln!("took {} from {from}", taken.iter().map(|s| s.name()).collect::<Vec<_>>().join(", "))
-        }
-    }
+    let names: Vec<&str> = taken.iter().map(|stage| stage.name()).collect();
+    let what = match names.is_empty() {
+        true => "nothing (no stage that it finished is the same work and missing here)".to_owned(),
+        false => names.join(", "),
+    };
+    note(format_args!("took {what} from {}", folder.display()));
     Ok(())
 }
 
@@ -120,7 +118,7 @@ fn recipe(args: &RunArgs) -> Result<Recipe> {
     let mut set = |path: &str, value: Option<toml::Value>| {
         overrides.extend(value.map(|value| Override::new(path, value)));
     };
-    set("run.seed", args.seed.map(|seed| i64::try_from(seed).map_or(i64::MAX, |s| s).into()));
+    set("run.seed", args.seed.map(Into::into));
     set("run.workers", args.workers.map(|n| (n as i64).into()));
     set("model.source", args.model.clone().map(Into::into));
     set("problems.train", args.train_problems.clone().map(Into::into));
@@ -195,29 +193,25 @@ fn run_folder(args: &RunArgs, recipe: &Recipe) -> PathBuf {
 
 fn print_report(folder: &Path) -> Result<()> {
     let report = report(folder).context("report")?;
-    println!("{}", report.to_markdown());
-    println!("{}", folder.display());
-    Ok(())
+    say(report.to_markdown())?;
+    say(folder.display())
 }
 
 fn check_recipe(args: &RunArgs) -> Result<()> {
     for line in check(&recipe(args)?)? {
-        println!("{line}");
+        say(line)?;
     }
-    println!("ready to run");
-    Ok(())
+    say("ready to run")
 }
 
 fn print_recipes(name: Option<&str>) -> Result<()> {
     let Some(name) = name else {
-        RECIPES.iter().for_each(|(name, _)| println!("{name}"));
-        return Ok(());
+        return RECIPES.iter().try_for_each(|(name, _)| say(name));
     };
     match RECIPES.iter().find(|(shipped, _)| *shipped == name) {
-        Some((_, text)) => print!("{text}"),
+        Some((_, text)) => say(text.trim_end()),
         None => bail!("no shipped recipe `{name}`; `ts-host recipe` lists them"),
     }
-    Ok(())
 }
 
 fn ablate(args: &AblateArgs) -> Result<()> {
@@ -235,20 +229,22 @@ fn ablate(args: &AblateArgs) -> Result<()> {
     let recipes = rows.iter().map(load).collect::<Result<Vec<_>>>()?;
     let table = ablation::ablate(&recipes, &args.seeds, &args.out, &now(), &Terminal::default())?;
     let table = table.to_markdown();
-    println!("{table}");
+    say(&table)?;
     let seeds: Vec<String> = args.seeds.iter().map(u64::to_string).collect();
     ablation::write_document(&args.document, &table, &seeds.join(","))?;
-    println!("{}", args.document.display());
-    Ok(())
+    say(args.document.display())
 }
 
 fn pretrain(args: &PretrainArgs) -> Result<()> {
+    let million_tokens = args.million_tokens;
+    if !(million_tokens > 0.0 && million_tokens.is_finite()) {
+        bail!("--million-tokens must be above 0, not {million_tokens}");
+    }
     let settings = pretrain::Pretraining {
         seed: args.seed,
-        n_tokens: (args.million_tokens * 1e6) as u64,
+        n_tokens: (million_tokens * 1e6) as u64,
         n_workers: n_threads(args.workers),
     };
     pretrain::pretrain(&settings, &args.out, &Terminal::default())?;
-    println!("{}", args.out.display());
-    Ok(())
+    say(args.out.display())
 }

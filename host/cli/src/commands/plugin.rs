@@ -9,16 +9,17 @@ use ts_plugin::{Description, Plugin, SettingValue};
 
 use super::loader;
 use crate::args::PluginTestArgs;
+use crate::terminal::say;
 
 /// Says what a plugin is.
 pub(super) fn inspect(file: &str) -> Result<()> {
     let plugin = plugin(file)?;
     let (identity, Description { summary, settings, .. }) = (plugin.identity(), plugin.description());
     let roles: Vec<String> = plugin.roles().iter().map(ToString::to_string).collect();
-    println!("{} {}: {summary}", identity.name, identity.version);
-    println!("roles: {}", roles.join(", "));
-    println!("contract: ts-host:plugin@{}", ts_plugin::WIT_VERSION);
-    println!("{} bytes, sha256 {}", identity.bytes, identity.sha256);
+    say(format_args!("{} {}: {summary}", identity.name, identity.version))?;
+    say(format_args!("roles: {}", roles.join(", ")))?;
+    say(format_args!("contract: ts-host:plugin@{}", ts_plugin::WIT_VERSION))?;
+    say(format_args!("{} bytes, sha256 {}", identity.bytes, identity.sha256))?;
     for setting in settings {
         let default = match &setting.default {
             SettingValue::Boolean(value) => value.to_string(),
@@ -26,7 +27,7 @@ pub(super) fn inspect(file: &str) -> Result<()> {
             SettingValue::Number(value) => value.to_string(),
             SettingValue::Text(value) => format!("\"{value}\""),
         };
-        println!("setting {} = {default}: {}", setting.name, setting.doc);
+        say(format_args!("setting {} = {default}: {}", setting.name, setting.doc))?;
     }
     Ok(())
 }
@@ -55,29 +56,29 @@ pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
         ts_harness::write_results(path, &cases, &run)?;
     }
     let report = ts_harness::Report::of(&cases, &run);
-    println!(
+    say(format_args!(
         "{} cases, {} with an expected verdict: {:.2} % agree",
         report.cases,
         report.counted,
         100.0 * report.agreement()
-    );
+    ))?;
     for (what, ids) in [
         ("false negatives", &report.false_negatives),
         ("false positives", &report.false_positives),
         ("over their limits", &report.broken_limits),
     ] {
-        println!("{what}: {}", ids.len());
-        ids.iter().take(args.show).for_each(|id| println!("  {id}"));
+        say(format_args!("{what}: {}", ids.len()))?;
+        ids.iter().take(args.show).try_for_each(|id| say(format_args!("  {id}")))?;
         if ids.len() > args.show {
-            println!("  and {} more (--show, --out)", ids.len() - args.show);
+            say(format_args!("  and {} more (--show, --out)", ids.len() - args.show))?;
         }
     }
     for (reason, n) in &report.nulls {
-        println!("no verdict, {reason}: {n}");
+        say(format_args!("no verdict, {reason}: {n}"))?;
     }
-    println!(
+    say(format_args!(
         "{:.2} s on {threads} threads, {:.0} cases a second a core",
         report.seconds, report.cases_per_second_per_core
-    );
+    ))?;
     Ok(())
 }
