@@ -1,6 +1,7 @@
 //! The command line as its users meet it: the real binary, the embedded model, small settings.
 
 mod bad_input;
+mod main_job;
 mod plugins;
 mod readme;
 mod resume;
@@ -30,6 +31,20 @@ const SMALL: &[&str] = &[
     "eval.n_runs=2",
     "--set",
     "eval.bootstrap_resamples=100",
+];
+
+/// What a finished run leaves, and two runs of the same work leave alike.
+const ARTEFACTS: &[&str] = &[
+    "samples.jsonl",
+    "grades.jsonl",
+    "selection.jsonl",
+    "refined.jsonl",
+    "examples.jsonl",
+    "reference.jsonl",
+    "train.jsonl",
+    "model/model.safetensors",
+    "eval-baseline.jsonl",
+    "eval-result.jsonl",
 ];
 
 /// The binary under test, in a folder of its own.

@@ -1,18 +1,6 @@
 //! Runs that take over what another has done.
 
-use crate::{Host, read, small};
-
-const ALL: &[&str] = &[
-    "eval-baseline.jsonl",
-    "samples.jsonl",
-    "grades.jsonl",
-    "selection.jsonl",
-    "refined.jsonl",
-    "examples.jsonl",
-    "reference.jsonl",
-    "train.jsonl",
-    "eval-result.jsonl",
-];
+use crate::{ARTEFACTS, Host, read, small};
 
 #[test]
 fn another_setting_costs_only_the_stages_that_depend_on_it() {
@@ -26,7 +14,7 @@ fn another_setting_costs_only_the_stages_that_depend_on_it() {
     assert!(output.status.success() && stderr.contains(taken), "{stderr}");
 
     host.run(&small(&[&["run", "--out", "c"], &changed[..]].concat()));
-    for artefact in ALL.iter().chain(&["model/model.safetensors"]) {
+    for artefact in ARTEFACTS.iter() {
         assert!(read(host.path("b").join(artefact)) == read(host.path("c").join(artefact)), "{artefact}");
     }
     assert!(read(host.path("a/train.jsonl")) != read(host.path("b/train.jsonl")));
@@ -37,7 +25,7 @@ fn a_run_with_nothing_changed_takes_everything_over() {
     let host = Host::new();
     host.run(&small(&["run", "--out", "a"]));
     host.run(&["run", "--from", "a", "--out", "b"]);
-    for artefact in ALL.iter().chain(&["model/model.safetensors", "model/tokenizer.json"]) {
+    for artefact in ARTEFACTS.iter().chain(&["model/tokenizer.json"]) {
         assert!(read(host.path("a").join(artefact)) == read(host.path("b").join(artefact)), "{artefact}");
     }
 }

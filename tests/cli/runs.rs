@@ -1,6 +1,6 @@
 //! Whole runs.
 
-use crate::{Host, read, repository, small};
+use crate::{ARTEFACTS, Host, read, repository, small};
 
 #[test]
 fn the_main_job_leaves_a_table_and_a_checkpoint_and_goes_on_where_it_was() {
@@ -48,18 +48,7 @@ fn stages_one_by_one_leave_what_all_at_once_leaves() {
     for stage in ["grade", "select", "refine", "pair", "train", "eval"] {
         host.run(&[stage, "--out", "parts"]);
     }
-    for artefact in [
-        "samples.jsonl",
-        "grades.jsonl",
-        "selection.jsonl",
-        "refined.jsonl",
-        "examples.jsonl",
-        "reference.jsonl",
-        "train.jsonl",
-        "model/model.safetensors",
-        "eval-baseline.jsonl",
-        "eval-result.jsonl",
-    ] {
+    for artefact in ARTEFACTS {
         assert!(
             read(host.path("whole").join(artefact)) == read(host.path("parts").join(artefact)),
             "{artefact}"

@@ -11,7 +11,9 @@
 //! on nothing after that, so what is split stays split, and an end shows with the first character that
 //! follows.
 
-use ts_plugin_sdk::{Description, Plugin, Settings, Span, StepSplitter, description, export_step_splitter};
+use ts_plugin_sdk::{
+    Description, Plugin, Settings, Span, StepSplitter, description, export_step_splitter, tile,
+};
 
 /// Splits at blank lines.
 struct ParagraphSplitter;
@@ -29,15 +31,7 @@ impl Plugin for ParagraphSplitter {
 
 impl StepSplitter for ParagraphSplitter {
     fn split(&self, text: &str) -> Result<Vec<Span>, String> {
-        let mut spans = Vec::new();
-        let mut start = 0;
-        for end in boundaries(text).chain([text.len()]) {
-            if start < end {
-                spans.push(Span { start: start as u32, end: end as u32 });
-                start = end;
-            }
-        }
-        Ok(spans)
+        Ok(tile(text, boundaries(text)))
     }
 }
 

@@ -27,6 +27,7 @@ mod export;
 mod log;
 mod plugin;
 mod settings;
+mod tile;
 
 pub use bindings::plugin::exports::ts_host::plugin::plugin::Description;
 pub use bindings::plugin::ts_host::plugin::types::{Setting, SettingSpec, Span, Value, ValueKind};
@@ -37,6 +38,7 @@ pub use log::{Level, log};
 pub use plugin::Slot;
 pub use plugin::{LengthFunction, Plugin, SelectionPolicy, StepSplitter, Verifier, description};
 pub use settings::{Settings, setting};
+pub use tile::tile;
 
 /// The verifier's types.
 pub mod verifier {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use ts_core::objective::LengthMargin;
 use ts_core::pairing::PairScope;
 use ts_core::refinement::KlReduction;
+use ts_model::generate::Sampling;
 
 pub use load::{Loader, Override, RecipeError};
 
@@ -181,6 +182,14 @@ pub struct SampleSection {
     pub max_batch_rows: usize,
 }
 
+impl SampleSection {
+    /// How the model draws.
+    pub(crate) fn sampling(&self) -> Sampling {
+        let Self { temperature, top_p, max_new_tokens, max_batch_rows, n_samples: _ } = *self;
+        Sampling { temperature, top_p, max_new_tokens, max_batch_rows }
+    }
+}
+
 /// `[select]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -312,6 +321,14 @@ pub struct EvalSection {
     pub bootstrap_resamples: u32,
     /// Rows.
     pub max_batch_rows: usize,
+}
+
+impl EvalSection {
+    /// How the model draws.
+    pub(crate) fn sampling(&self) -> Sampling {
+        let Self { temperature, top_p, max_new_tokens, max_batch_rows, .. } = *self;
+        Sampling { temperature, top_p, max_new_tokens, max_batch_rows }
+    }
 }
 
 impl Recipe {

@@ -4,7 +4,6 @@
 //! use the same code and the same seeds. Turning records into metrics is left out on purpose: `report` does.
 
 use ts_model::LanguageModel;
-use ts_model::generate::Sampling;
 use ts_run::records::{EvalRecord, ProblemRecord};
 
 use super::grade::{Tally, grade};
@@ -32,12 +31,7 @@ fn evaluate(
         seeds_of: Stage::EvalBaseline,
         problems: &run.heldout,
         per_problem: settings.n_runs,
-        sampling: Sampling {
-            temperature: settings.temperature,
-            top_p: settings.top_p,
-            max_new_tokens: settings.max_new_tokens,
-            max_batch_rows: settings.max_batch_rows,
-        },
+        sampling: settings.sampling(),
     };
     let (mut journal, done) = run.folder.journal::<EvalRecord>(stage.artefact())?;
     let total = run.heldout.len() as u64 * u64::from(settings.n_runs);

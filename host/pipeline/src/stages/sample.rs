@@ -2,7 +2,6 @@
 //!
 //! In: the training problems. Out: `samples.jsonl`, `n_samples` lines a problem. Grading them is left out on purpose.
 
-use ts_model::generate::Sampling;
 use ts_run::Artefact;
 use ts_run::records::{ProblemRecord, SampleRecord};
 
@@ -16,12 +15,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         seeds_of: Stage::Sample,
         problems: &run.train,
         per_problem: settings.n_samples,
-        sampling: Sampling {
-            temperature: settings.temperature,
-            top_p: settings.top_p,
-            max_new_tokens: settings.max_new_tokens,
-            max_batch_rows: settings.max_batch_rows,
-        },
+        sampling: settings.sampling(),
     };
     let (mut journal, done) = run.folder.journal::<SampleRecord>(Artefact::Samples)?;
     let total = run.train.len() as u64 * u64::from(settings.n_samples);
