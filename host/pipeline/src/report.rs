@@ -81,7 +81,7 @@ pub struct StageNumbers {
     pub refined_tokens: Option<(u64, u64)>,
     /// Positives that the verifier refused after stage 2, and that were dropped.
     pub n_refined_dropped: usize,
-    /// Examples trained on.
+    /// Examples made of them; a recipe that switches off a term of the loss trains on some of them only.
     pub n_examples: usize,
     /// Optimiser steps.
     pub n_train_steps: usize,
@@ -239,7 +239,7 @@ impl Report {
             write!(out, "- refined them from {before} to {after} tokens ({share}); ")?;
             writeln!(out, "{} were no longer correct and were dropped", s.n_refined_dropped)?;
         }
-        writeln!(out, "- trained on {} examples in {} steps", s.n_examples, s.n_train_steps)?;
+        writeln!(out, "- made {} examples and trained for {} steps", s.n_examples, s.n_train_steps)?;
         let ungraded = self.baseline.n_ungraded + self.result.n_ungraded;
         if ungraded > 0 {
             writeln!(out, "- {ungraded} held-out responses have no grade and count nowhere")?;
