@@ -35,7 +35,7 @@ fn a_grader_that_fails_stops_the_run_and_the_samples_are_kept() {
     let host = Host::new();
     host.run(&small(&["sample", "--out", "a", "--set", "plugins.limits.fuel=10000"]));
     let stderr = host.fail(&["grade", "--out", "a"]);
-    for thing in ["grader failed on 96 of 96", "fuel", "hint: ", "--from"] {
+    for thing in ["no grade for 96 of 96", "grader failed on 96", "fuel", "hint: ", "--from"] {
         assert!(stderr.contains(thing), "{stderr}");
     }
     // Raising the limit in the same folder would mix two runs; in another, only the grades are new.
@@ -46,6 +46,37 @@ fn a_grader_that_fails_stops_the_run_and_the_samples_are_kept() {
     assert!(read(host.path("a/samples.jsonl")) == read(host.path("b/samples.jsonl")));
     let grades = String::from_utf8(read(host.path("b/grades.jsonl"))).unwrap();
     assert!(grades.lines().count() == 96 && !grades.contains("grader_failed"), "{grades}");
+}
+
+#[test]
+fn a_grader_that_does_not_decide_stops_the_run_and_calls_nothing_wrong() {
+    let host = Host::new();
+    // No answer is this number, and to say how far off one is, the grader would need arithmetic on 10,000 digits.
+    let embedded = ts_embedded::train_problems();
+    let problems = embedded.lines().map(|line| {
+        let mut problem: serde_json::Value = serde_json::from_str(line).unwrap();
+        problem["reference"] = "1e9999".into();
+        format!("{problem}\n")
+    });
+    std::fs::write(host.path("far.jsonl"), problems.collect::<String>()).unwrap();
+    let grader = [
+        "--plugin",
+        "text_grader",
+        "--set",
+        "plugins.verifier.settings={ mode = \"numeric\", relative_tolerance = 0.01 }",
+    ];
+    let sample = [&["sample", "--out", "a", "--train-problems", "far.jsonl"], &grader[..]].concat();
+    host.run(&small(&sample));
+    let stderr = host.fail(&["grade", "--out", "a"]);
+    for thing in ["no grade for ", " of 96", "did not decide ", "too long to compute", "hint: "] {
+        assert!(stderr.contains(thing), "{stderr}");
+    }
+    host.run(&["grade", "--from", "a", "--out", "b", "--set", "plugins.limits.max_failed_share=1"]);
+    let grades = String::from_utf8(read(host.path("b/grades.jsonl"))).unwrap();
+    assert!(grades.contains("\"undecided\"") && !grades.contains("\"incorrect\""), "{grades}");
+    host.run(&["select", "--out", "b"]);
+    let selection = String::from_utf8(read(host.path("b/selection.jsonl"))).unwrap();
+    assert!(selection.lines().all(|line| line.ends_with("\"positives\":[],\"pairs\":[]}")), "{selection}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What became of one response when it was graded. Section 3.1.
 //!
-//! A verifier tells four outcomes apart; the host adds the fifth, for a verifier that failed. The paper knows
+//! A verifier tells five outcomes apart; the host adds the sixth, for a verifier that failed. The paper knows
 //! only correct and incorrect, and so has no name for "nobody can say".
 //! Left out on purpose: the score and the note, which explain an outcome but never change it.
 
@@ -18,14 +18,23 @@ pub enum Outcome {
     NoAnswer,
     /// The reference could not be understood; nothing can be said of the response.
     BadReference,
+    /// The grader could neither prove the answer right nor tell it from the reference; nothing can be said of
+    /// the response.
+    Undecided,
     /// The grader refused, trapped or exceeded a limit; nothing can be said of the response.
     GraderFailed,
 }
 
 impl Outcome {
     /// Every outcome, in the order in which reports list them.
-    pub const ALL: [Self; 5] =
-        [Self::Correct, Self::Incorrect, Self::NoAnswer, Self::BadReference, Self::GraderFailed];
+    pub const ALL: [Self; 6] = [
+        Self::Correct,
+        Self::Incorrect,
+        Self::NoAnswer,
+        Self::BadReference,
+        Self::Undecided,
+        Self::GraderFailed,
+    ];
 
     /// Whether the response may become a positive.
     pub fn is_correct(self) -> bool {
@@ -52,6 +61,7 @@ impl Outcome {
             Self::Incorrect => "incorrect",
             Self::NoAnswer => "no_answer",
             Self::BadReference => "bad_reference",
+            Self::Undecided => "undecided",
             Self::GraderFailed => "grader_failed",
         }
     }
@@ -68,10 +78,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_grader_makes_nothing_wrong() {
-        assert!(!Outcome::GraderFailed.is_wrong());
-        assert!(!Outcome::GraderFailed.is_gradable());
-        assert!(!Outcome::BadReference.is_wrong());
+    fn where_nothing_can_be_said_nothing_is_wrong() {
+        for outcome in [Outcome::GraderFailed, Outcome::BadReference, Outcome::Undecided] {
+            assert!(!outcome.is_wrong() && !outcome.is_correct() && !outcome.is_gradable(), "{outcome}");
+        }
     }
 
     #[test]

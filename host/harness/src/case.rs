@@ -41,6 +41,8 @@ pub enum Expected {
     NoAnswer,
     /// The reference cannot be understood.
     BadReference,
+    /// Answer and reference can be neither told apart nor proved equal.
+    Undecided,
     /// Anything will do.
     Anything,
 }
@@ -54,6 +56,7 @@ impl Expected {
             Self::Incorrect => matches!(verdict, Verdict::Incorrect),
             Self::NoAnswer => matches!(verdict, Verdict::NoAnswer),
             Self::BadReference => matches!(verdict, Verdict::BadReference(_)),
+            Self::Undecided => matches!(verdict, Verdict::Undecided(_)),
             Self::Anything => true,
         }
     }
@@ -68,6 +71,7 @@ impl Expected {
                 "incorrect" => Ok(Self::Incorrect),
                 "no_answer" | "no-answer" => Ok(Self::NoAnswer),
                 "bad_reference" | "bad-reference" => Ok(Self::BadReference),
+                "undecided" => Ok(Self::Undecided),
                 other => Err(format!("`{other}` is no verdict")),
             },
             other => Err(format!("`expected` is {other}, not true, false, null or a verdict")),

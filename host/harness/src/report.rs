@@ -1,8 +1,8 @@
 //! Where a verifier agrees with the labels, and how fast it is.
 //!
 //! Agreement counts the fair cases that expect something. A case agrees if its verdict is the expected one and
-//! came within the time that the case sets. A response without an answer counts as not correct; a bad reference
-//! and a failed call count as no verdict, and so never agree with a label of true or false.
+//! came within the time that the case sets. A response without an answer counts as not correct; a bad reference,
+//! an undecided case and a failed call count as no verdict, and so never agree with a label of true or false.
 //!
 //! In: cases and a run. Out: numbers and identifiers. Left out on purpose: text for a terminal.
 
@@ -27,8 +27,8 @@ pub struct Report {
     pub false_negatives: Vec<String>,
     /// Counted cases that should not be correct and were graded correct, by identifier.
     pub false_positives: Vec<String>,
-    /// Of all cases, those without a verdict: how many for each reason (`bad_reference`, or how the call
-    /// failed).
+    /// Of all cases, those without a verdict: how many for each reason (`bad_reference`, `undecided`, or how
+    /// the call failed).
     pub nulls: BTreeMap<String, usize>,
     /// Cases that missed what they demand (`must`): too late, or no verdict where one is demanded.
     pub broken_limits: Vec<String>,
@@ -72,7 +72,8 @@ impl Report {
         let reason = match &result.answer {
             Answer::Failed(reason) => Some(*reason),
             Answer::Graded(Verdict::BadReference(_)) => Some("bad_reference"),
-            Answer::Graded(_) => None,
+            Answer::Graded(Verdict::Undecided(_)) => Some("undecided"),
+            Answer::Graded(Verdict::Correct | Verdict::Incorrect | Verdict::NoAnswer) => None,
         };
         if let Some(reason) = reason {
             *self.nulls.entry(reason.to_owned()).or_default() += 1;
@@ -131,6 +132,16 @@ mod tests {
             report.nulls,
             BTreeMap::from([("bad_reference".to_owned(), 1), ("out_of_fuel".to_owned(), 2)])
         );
+    }
+
+    #[test]
+    fn an_undecided_case_agrees_with_no_label_but_its_own() {
+        let expected = ["true", "false", "\"undecided\"", "\"bad_reference\"", "null"];
+        let cases = cases(&expected.map(|expected| ("undecided", expected)));
+        let report = Report::of(&cases, &obedient(&cases, 1));
+        assert_eq!((report.counted, report.agreed), (4, 1));
+        assert_eq!((report.false_negatives, report.false_positives), (vec!["c:1".to_owned()], vec![]));
+        assert_eq!(report.nulls, BTreeMap::from([("undecided".to_owned(), 5)]));
     }
 
     #[test]

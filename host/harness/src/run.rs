@@ -32,7 +32,7 @@ impl Answer {
         match self {
             Self::Graded(Verdict::Correct) => Some(true),
             Self::Graded(Verdict::Incorrect | Verdict::NoAnswer) => Some(false),
-            Self::Graded(Verdict::BadReference(_)) | Self::Failed(_) => None,
+            Self::Graded(Verdict::BadReference(_) | Verdict::Undecided(_)) | Self::Failed(_) => None,
         }
     }
 }
@@ -75,7 +75,7 @@ pub fn run(verifier: &Verifier, cases: &[Case], threads: usize) -> Run {
 }
 
 /// Writes one line a case: `{"id", "verdict": true|false|null, "ms", "fuel"}`. `verdict` is null if the
-/// reference is bad or the verifier failed; `fuel` is null if it is not known.
+/// reference is bad, the verifier did not decide, or it failed; `fuel` is null if it is not known.
 ///
 /// # Errors
 ///
@@ -170,6 +170,7 @@ pub(crate) mod tests {
                 "incorrect" => Verdict::Incorrect,
                 "no_answer" => Verdict::NoAnswer,
                 "bad_reference" => Verdict::BadReference(String::new()),
+                "undecided" => Verdict::Undecided(String::new()),
                 _ => {
                     return Err(CallError {
                         plugin: "obedient".to_owned(),
@@ -196,10 +197,10 @@ pub(crate) mod tests {
 
     #[test]
     fn a_line_is_written_for_each_case() {
-        let cases =
-            cases(&[("correct", "true"), ("no_answer", "true"), ("bad_reference", "true"), ("loop", "true")]);
+        let references = ["correct", "no_answer", "bad_reference", "undecided", "loop"];
+        let cases = cases(&references.map(|reference| (reference, "true")));
         let mut run = obedient(&cases, 1);
-        run.results[3].elapsed = Duration::from_micros(1500);
+        run.results[4].elapsed = Duration::from_micros(1500);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.jsonl");
         write_results(&path, &cases, &run).unwrap();
@@ -208,7 +209,8 @@ pub(crate) mod tests {
             "{\"id\":\"c:1\",\"verdict\":true,\"ms\":2.0,\"fuel\":5}\n\
              {\"id\":\"c:2\",\"verdict\":false,\"ms\":2.0,\"fuel\":5}\n\
              {\"id\":\"c:3\",\"verdict\":null,\"ms\":2.0,\"fuel\":5}\n\
-             {\"id\":\"c:4\",\"verdict\":null,\"ms\":1.5,\"fuel\":9}\n"
+             {\"id\":\"c:4\",\"verdict\":null,\"ms\":2.0,\"fuel\":5}\n\
+             {\"id\":\"c:5\",\"verdict\":null,\"ms\":1.5,\"fuel\":9}\n"
         );
         assert!(matches!(write_results(folder.path(), &cases, &run), Err(Error::Write { .. })));
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::recipe::RecipeError;
 use crate::stages::Stage;
+use crate::ungraded::Ungraded;
 
 /// Why a run stopped.
 #[derive(Debug, thiserror::Error)]
@@ -37,18 +38,19 @@ pub enum Error {
     /// A call of a plugin failed where nothing can go on without it.
     #[error(transparent)]
     Call(#[from] ts_plugin::CallError),
-    /// The grader failed too often.
+    /// Too many responses could not be graded.
     #[error(
-        "the grader failed on {failed} of {total} responses, more than the share {allowed}; the first: {first}"
+        "no grade for {} of {total} responses, more than the share {allowed}: {ungraded}; the first: {first}",
+        ungraded.total()
     )]
-    TooManyGraderFailures {
+    TooManyUngraded {
         /// Responses without a grade.
-        failed: usize,
-        /// Responses graded so far.
+        ungraded: Ungraded,
+        /// Responses so far.
         total: usize,
         /// The share that is allowed.
         allowed: f64,
-        /// What the first failure said.
+        /// What the grader said of the first.
         first: String,
     },
     /// The run's folder.
@@ -166,7 +168,7 @@ impl Error {
             Self::Plugin { source, .. } | Self::PluginHost(source) => source.hint(),
             Self::PluginHash { .. } => Some("use the pinned component, or change the pin if you trust this one".into()),
             Self::Call(error) => error.kind.hint().map(str::to_owned),
-            Self::TooManyGraderFailures { .. } => Some(
+            Self::TooManyUngraded { .. } => Some(
                 "grades.jsonl has a note for each; with another grader or other plugins.limits start again with `--from` this \
                  folder and another `--out`: the samples are kept"
                     .into(),

@@ -28,6 +28,7 @@ mod steps;
 pub mod summary;
 mod table;
 mod training_set;
+pub mod ungraded;
 
 pub use error::Error;
 pub use recipe::Recipe;

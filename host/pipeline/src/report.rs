@@ -11,13 +11,13 @@ use std::fmt::Write;
 use serde::{Deserialize, Serialize};
 use ts_core::bootstrap::{Interval, bootstrap_differences, bootstrap_intervals};
 use ts_core::metrics::{Metric, Scored, Summary, summarise, summarise_by_difficulty};
-use ts_core::outcome::Outcome;
 use ts_core::{auc, seed};
 use ts_run::records::EvalRecord;
 
 use crate::Error;
 use crate::recipe::EvalSection;
 use crate::table::Table;
+use crate::ungraded::Ungraded;
 
 /// Points of the accuracy–budget curve, evenly spaced up to the budget.
 const CURVE_POINTS: usize = 16;
@@ -56,8 +56,8 @@ pub struct Side {
     pub by_difficulty: Vec<(Option<u32>, Summary)>,
     /// Accuracy at each budget: tokens, share.
     pub curve: Vec<(u32, f64)>,
-    /// Responses without a grade, because the grader failed or the reference is bad. Not in any number above.
-    pub n_ungraded: usize,
+    /// Responses without a grade. Not in any number above.
+    pub ungraded: Ungraded,
     /// Share of the responses that were cut off at the token limit.
     pub cut_off: f64,
 }
@@ -67,10 +67,10 @@ pub struct Side {
 pub struct StageNumbers {
     /// Responses sampled.
     pub n_samples: usize,
-    /// Share of them graded correct.
+    /// Share of those with a grade that are correct.
     pub sample_accuracy: f64,
-    /// Responses on which the grader failed.
-    pub n_grader_failed: usize,
+    /// Responses without a grade.
+    pub ungraded: Ungraded,
     /// Problems with at least one positive.
     pub n_problems_selected: usize,
     /// Positives.
@@ -101,10 +101,9 @@ impl Side {
             let next = index.len();
             index.entry(record.problem.as_str()).or_insert(next);
         }
-        let graded = |r: &&EvalRecord| !matches!(r.outcome, Outcome::GraderFailed | Outcome::BadReference);
         let scored: Vec<Scored> = records
             .iter()
-            .filter(graded)
+            .filter(|r| r.outcome.is_gradable())
             .map(|r| Scored {
                 problem: index[r.problem.as_str()],
                 run: r.run,
@@ -126,7 +125,7 @@ impl Side {
             intervals: bootstrap_intervals(&scored, budget, resamples, bootstrap_seed(run_seed))?,
             by_difficulty: summarise_by_difficulty(&scored, budget)?,
             curve: points.into_iter().zip(accuracies).collect(),
-            n_ungraded: records.len() - scored.len(),
+            ungraded: Ungraded::among(records.iter().map(|r| r.outcome)),
             cut_off: n_cut_off as f64 / records.len().max(1) as f64,
         };
         Ok((side, scored))
@@ -224,10 +223,10 @@ impl Report {
         let percent = |x: f64| format!("{:.1} %", 100.0 * x);
         writeln!(
             out,
-            "- sampled {} responses, {} correct; the grader failed on {}",
+            "- sampled {} responses, {} correct; {}",
             s.n_samples,
             percent(s.sample_accuracy),
-            s.n_grader_failed
+            s.ungraded
         )?;
         writeln!(
             out,
@@ -240,9 +239,12 @@ impl Report {
             writeln!(out, "{} were no longer correct and were dropped", s.n_refined_dropped)?;
         }
         writeln!(out, "- made {} examples and trained for {} steps", s.n_examples, s.n_train_steps)?;
-        let ungraded = self.baseline.n_ungraded + self.result.n_ungraded;
-        if ungraded > 0 {
-            writeln!(out, "- {ungraded} held-out responses have no grade and count nowhere")?;
+        for (when, side) in [("before", &self.baseline), ("after", &self.result)] {
+            let ungraded = side.ungraded;
+            if ungraded.total() > 0 {
+                let n = ungraded.total();
+                writeln!(out, "- {n} held-out responses {when} have no grade and count nowhere: {ungraded}")?;
+            }
         }
         let cut_off = (percent(self.baseline.cut_off), percent(self.result.cut_off));
         writeln!(out, "- cut off at the token limit: {} before, {} after", cut_off.0, cut_off.1)?;
@@ -281,6 +283,7 @@ pub(crate) fn show_interval(metric: Metric, interval: &Interval, signed: bool) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ts_core::Outcome;
 
     fn eval() -> EvalSection {
         EvalSection {
@@ -309,7 +312,7 @@ mod tests {
         }
     }
 
-    /// Four responses, one of them ungraded: accuracy 2/3, lengths (40 + 60) / 2 and (40 + 60 + 100) / 3.
+    /// Six responses, three of them ungraded: accuracy 2/3, lengths (40 + 60) / 2 and (40 + 60 + 100) / 3.
     #[test]
     fn a_side_by_hand() {
         let records = [
@@ -317,15 +320,17 @@ mod tests {
             record("a", 1, Outcome::Correct, 60),
             record("b", 0, Outcome::Incorrect, 100),
             record("b", 1, Outcome::GraderFailed, 7),
+            record("b", 2, Outcome::BadReference, 7),
+            record("b", 3, Outcome::Undecided, 100),
         ];
         let (side, scored) = Side::of(&records, &eval(), 1).unwrap();
         assert_eq!(scored.len(), 3);
-        assert_eq!(side.n_ungraded, 1);
+        assert_eq!(side.ungraded, Ungraded { n_grader_failed: 1, n_bad_reference: 1, n_undecided: 1 });
         assert!((side.summary.accuracy - 2.0 / 3.0).abs() < 1e-12);
         assert_eq!(side.summary.len_correct, Some(50.0));
         assert!((side.summary.len_all - 200.0 / 3.0).abs() < 1e-12);
         assert!((side.summary.auc - 2.0 / 3.0 * 0.5).abs() < 1e-12);
-        assert_eq!(side.cut_off, 0.25);
+        assert!((side.cut_off - 2.0 / 6.0).abs() < 1e-12);
         let at_50 = side.curve.iter().find(|(budget, _)| *budget == 50).unwrap();
         assert!((at_50.1 - 1.0 / 3.0).abs() < 1e-12);
     }

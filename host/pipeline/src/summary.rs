@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use ts_core::Outcome;
 use ts_run::manifest::{Manifest, read_manifest};
 use ts_run::records::{EvalRecord, ExampleRecord, GradeRecord, RefinedRecord, SelectionRecord, TrainRecord};
 use ts_run::{Artefact, atomic, read_journal};
@@ -11,6 +10,7 @@ use crate::Error;
 use crate::recipe::{Loader, Recipe};
 use crate::report::{Report, Side, StageNumbers, differences};
 use crate::stages::Stage;
+use crate::ungraded::Ungraded;
 
 /// The report of a finished run; writes `report.json` and `report.md` beside its artefacts.
 ///
@@ -66,6 +66,7 @@ fn stage_numbers(folder: &Path, manifest: &Manifest) -> Result<StageNumbers, Err
     let refined: Vec<RefinedRecord> = read_journal(&Artefact::Refined.path_in(folder))?;
     let examples: Vec<ExampleRecord> = read_journal(&Artefact::Examples.path_in(folder))?;
     let steps: Vec<TrainRecord> = read_journal(&Artefact::Train.path_in(folder))?;
+    let ungraded = Ungraded::among(grades.iter().map(|grade| grade.outcome));
     let n_correct = grades.iter().filter(|grade| grade.outcome.is_correct()).count();
     let seconds = Stage::ALL
         .iter()
@@ -75,8 +76,8 @@ fn stage_numbers(folder: &Path, manifest: &Manifest) -> Result<StageNumbers, Err
     let any_rewritten = refined.iter().flat_map(|r| &r.steps).any(|step| step.n_candidates > 0);
     Ok(StageNumbers {
         n_samples: grades.len(),
-        sample_accuracy: n_correct as f64 / grades.len().max(1) as f64,
-        n_grader_failed: grades.iter().filter(|grade| grade.outcome == Outcome::GraderFailed).count(),
+        sample_accuracy: n_correct as f64 / (grades.len() - ungraded.total()).max(1) as f64,
+        ungraded,
         n_problems_selected: selections.iter().filter(|s| !s.positives.is_empty()).count(),
         n_positives: selections.iter().map(|s| s.positives.len()).sum(),
         n_pairs: selections.iter().map(|s| s.pairs.len()).sum(),

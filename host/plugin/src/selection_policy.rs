@@ -24,7 +24,7 @@ pub enum Outcome {
     Incorrect,
     /// Graded, and found to hold no answer.
     NoAnswer,
-    /// Not graded: the grader failed. Neither right nor wrong.
+    /// Not graded: the grader failed or did not decide, or the reference is bad. Neither right nor wrong.
     Ungraded,
 }
 

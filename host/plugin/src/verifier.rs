@@ -28,7 +28,7 @@ pub struct Problem {
     pub metadata: Vec<(String, String)>,
 }
 
-/// The four outcomes that a verifier tells apart. The fifth, "the grader failed", is a [`CallError`].
+/// The five outcomes that a verifier tells apart. The sixth, "the grader failed", is a [`CallError`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The response's answer is the reference answer.
@@ -39,6 +39,8 @@ pub enum Verdict {
     NoAnswer,
     /// The reference could not be understood; the text says why.
     BadReference(String),
+    /// Answer and reference could not be told apart or proved equal; the text says what was tried.
+    Undecided(String),
 }
 
 /// The grade of one response.
@@ -108,6 +110,7 @@ fn check(grade: guest::Graded, response: &str) -> Result<Grade, String> {
         guest::Verdict::Incorrect => Verdict::Incorrect,
         guest::Verdict::NoAnswer => Verdict::NoAnswer,
         guest::Verdict::BadReference(why) => Verdict::BadReference(text::sentence(&why)),
+        guest::Verdict::Undecided(tried) => Verdict::Undecided(text::sentence(&tried)),
     };
     let answer = answer.map(|answer| span::range(answer, response)).transpose()?;
     Ok(Grade { verdict, score, answer, note: text::sentence(&note) })
@@ -127,6 +130,14 @@ mod tests {
         let grade = check(graded(0.5, Some((0, 2))), "42").unwrap();
         let note = "a\u{fffd}b".to_string();
         assert_eq!(grade, Grade { verdict: Verdict::Correct, score: 0.5, answer: Some(0..2), note });
+    }
+
+    #[test]
+    fn the_reason_of_a_verdict_that_says_nothing_is_kept_and_cleaned() {
+        let with = |verdict| check(guest::Graded { verdict, ..graded(0.0, None) }, "42").unwrap().verdict;
+        let (why, cleaned) = (|| "degree 9\u{7}".to_string(), "degree 9\u{fffd}".to_string());
+        assert_eq!(with(guest::Verdict::BadReference(why())), Verdict::BadReference(cleaned.clone()));
+        assert_eq!(with(guest::Verdict::Undecided(why())), Verdict::Undecided(cleaned));
     }
 
     #[test]

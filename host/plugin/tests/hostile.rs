@@ -112,6 +112,20 @@ fn a_refusal_is_the_guest_s_own_word() {
     assert_eq!(error.kind, CallErrorKind::Refused("Misbehaves.".into()));
 }
 
+#[test]
+fn a_verdict_that_says_nothing_of_the_response_brings_its_reason() {
+    let why = |case: u32| {
+        let stores = format!(
+            "(i32.store8 (i32.const 3080) (i32.const {case}))
+             (i32.store (i32.const 3084) (i32.const 1056)) (i32.store (i32.const 3088) (i32.const 11))"
+        );
+        let verifier = open(&answer(&stores), small(), Isolation::PerCall);
+        verifier.grade(&problem("p1"), "2").unwrap().value.verdict
+    };
+    assert_eq!(why(3), Verdict::BadReference("Misbehaves.".into()));
+    assert_eq!(why(4), Verdict::Undecided("Misbehaves.".into()));
+}
+
 /// A guest that scores 1 on its first call and 0 on every later one.
 fn remembers() -> String {
     answer(

@@ -162,7 +162,7 @@ pub struct LimitsSection {
     pub wall_ms: u64,
     /// MiB an instance.
     pub memory_mib: u64,
-    /// Share of responses, 0 to 1.
+    /// Share of responses that may stay without a grade, 0 to 1.
     pub max_failed_share: f64,
 }
 

@@ -69,7 +69,10 @@ fn evaluate(
     tally.check_at_end()?;
     journal.sync()?;
     let mean = n_tokens as f64 / total.max(1) as f64;
-    let summary =
+    let mut summary =
         format!("{total} responses, {:.1} % correct, {mean:.0} tokens each", tally.percent_correct());
+    if tally.ungraded.total() > 0 {
+        summary += &format!(", {}", tally.ungraded);
+    }
     Ok(Done { records: journal.n_records(), summary })
 }

@@ -1,8 +1,8 @@
 //! Stage 1, second part: grade every response with the verifier plugin. TokenSqueeze, section 3.1.
 //!
 //! In: `samples.jsonl`. Out: `grades.jsonl`, a line a response, in the same order. A call that fails becomes the
-//! outcome "the grader failed" with a note; it is never "incorrect", and too many of them stop the run. What the
-//! text means is left out on purpose: the plugin knows.
+//! outcome "the grader failed" with a note; like a bad reference or an undecided case it is never "incorrect", and too
+//! many of these stop the run. What the text means is left out on purpose: the plugin knows.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use ts_run::Artefact;
 use ts_run::records::{GradeRecord, ProblemRecord, SampleRecord};
 
 use super::{Done, Stage};
+use crate::ungraded::Ungraded;
 use crate::{Error, Run};
 
 /// Responses graded by one thread before their records are written.
@@ -48,9 +49,8 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     })?;
     tally.check_at_end()?;
     journal.sync()?;
-    let Tally { total, failed, .. } = tally;
-    let summary =
-        format!("{total} graded, {:.1} % correct, the grader failed on {failed}", tally.percent_correct());
+    let Tally { total, ungraded, .. } = tally;
+    let summary = format!("{total} graded, {:.1} % correct, {ungraded}", tally.percent_correct());
     Ok(Done { records: journal.n_records(), summary })
 }
 
@@ -80,6 +80,7 @@ pub(crate) fn grade(verifier: &Verifier, problem: &ProblemRecord, response: &str
                 Verdict::Incorrect => (Outcome::Incorrect, None),
                 Verdict::NoAnswer => (Outcome::NoAnswer, None),
                 Verdict::BadReference(reason) => (Outcome::BadReference, Some(reason)),
+                Verdict::Undecided(tried) => (Outcome::Undecided, Some(tried)),
             };
             Graded {
                 outcome,
@@ -120,21 +121,21 @@ fn unknown_problem(id: &str) -> Error {
     }
 }
 
-/// Counts outcomes and stops a run whose grader fails too often.
+/// Counts outcomes and stops a run that leaves too many responses without a grade.
 pub(crate) struct Tally {
     allowed: f64,
     pub(crate) total: usize,
-    pub(crate) failed: usize,
+    pub(crate) ungraded: Ungraded,
     correct: usize,
-    first_failure: String,
+    first_ungraded: String,
 }
 
-/// The share is judged only once so many responses are graded: the first failure is not 100 % of a run.
+/// The share is judged only once so many responses are graded: the first one without a grade is not 100 % of a run.
 const JUDGE_FROM: usize = 200;
 
 impl Tally {
     pub(crate) fn new(allowed: f64) -> Self {
-        Self { allowed, total: 0, failed: 0, correct: 0, first_failure: String::new() }
+        Self { allowed, total: 0, ungraded: Ungraded::default(), correct: 0, first_ungraded: String::new() }
     }
 
     fn add(&mut self, record: &GradeRecord) {
@@ -144,12 +145,10 @@ impl Tally {
     pub(crate) fn count(&mut self, outcome: Outcome, note: &str) {
         self.total += 1;
         self.correct += usize::from(outcome.is_correct());
-        if outcome == Outcome::GraderFailed {
-            if self.failed == 0 {
-                note.clone_into(&mut self.first_failure);
-            }
-            self.failed += 1;
+        if !outcome.is_gradable() && self.ungraded.total() == 0 {
+            note.clone_into(&mut self.first_ungraded);
         }
+        self.ungraded.count(outcome);
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -157,19 +156,20 @@ impl Tally {
     }
 
     pub(crate) fn check_at_end(&self) -> Result<(), Error> {
-        if self.failed as f64 <= self.allowed * self.total as f64 {
+        if self.ungraded.total() as f64 <= self.allowed * self.total as f64 {
             return Ok(());
         }
-        Err(Error::TooManyGraderFailures {
-            failed: self.failed,
+        Err(Error::TooManyUngraded {
+            ungraded: self.ungraded,
             total: self.total,
             allowed: self.allowed,
-            first: self.first_failure.clone(),
+            first: self.first_ungraded.clone(),
         })
     }
 
+    /// Of the responses that have a grade.
     pub(crate) fn percent_correct(&self) -> f64 {
-        100.0 * self.correct as f64 / self.total.max(1) as f64
+        100.0 * self.correct as f64 / (self.total - self.ungraded.total()).max(1) as f64
     }
 }
 
@@ -191,5 +191,21 @@ mod tests {
         }
         let error = tally.check().unwrap_err().to_string();
         assert!(error.contains("5 of 204") && error.contains("out of fuel"), "{error}");
+    }
+
+    #[test]
+    fn whatever_leaves_no_grade_stops_the_run_alike_and_is_not_wrong() {
+        for outcome in [Outcome::GraderFailed, Outcome::BadReference, Outcome::Undecided] {
+            let mut tally = Tally::new(0.25);
+            for outcome in [Outcome::Correct, Outcome::Correct, Outcome::NoAnswer, outcome] {
+                tally.check_at_end().unwrap();
+                tally.count(outcome, "the first");
+            }
+            tally.check_at_end().unwrap();
+            assert!((tally.percent_correct() - 200.0 / 3.0).abs() < 1e-12);
+            tally.count(outcome, "the second");
+            let error = tally.check_at_end().unwrap_err().to_string();
+            assert!(error.starts_with("no grade for 2 of 5") && error.ends_with("the first"), "{error}");
+        }
     }
 }

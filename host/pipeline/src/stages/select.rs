@@ -110,7 +110,9 @@ fn candidate(
             ts_core::Outcome::Correct => Outcome::Correct,
             ts_core::Outcome::Incorrect => Outcome::Incorrect,
             ts_core::Outcome::NoAnswer => Outcome::NoAnswer,
-            ts_core::Outcome::BadReference | ts_core::Outcome::GraderFailed => Outcome::Ungraded,
+            ts_core::Outcome::BadReference | ts_core::Outcome::Undecided | ts_core::Outcome::GraderFailed => {
+                Outcome::Ungraded
+            }
         },
         score: grade.score,
         length: run.plugins.length_function.measure(&problem.id, &sample.text, tokens)?,

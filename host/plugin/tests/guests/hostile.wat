@@ -24,7 +24,8 @@
       (field "metadata" (list (tuple string string)))))
     (export "problem" (type $problem (eq $problem')))
     (type $verdict' (variant
-      (case "correct") (case "incorrect") (case "no-answer") (case "bad-reference" string)))
+      (case "correct") (case "incorrect") (case "no-answer") (case "bad-reference" string)
+      (case "undecided" string)))
     (export "verdict" (type $verdict (eq $verdict')))
     (type $graded' (record
       (field "verdict" $verdict) (field "score" f64) (field "answer" (option $span)) (field "note" string)))
