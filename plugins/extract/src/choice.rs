@@ -1,0 +1,159 @@
+//! Which option of several a response settles on.
+//!
+//! First the letter that a box, a tag or a statement begins with, or that a statement's sentence is first for; then
+//! the last mention that is called the answer; then the letter that the response begins with, as a label; then the
+//! last mention that the text is not against ([`mentions`]). The text after the reasoning comes first, and
+//! reasoning that is never closed has only what it states outright.
+//!
+//! In: a response and the letter of the last option. Out: the letter and its place. Left out on purpose: the texts
+//! of the options, which a response does not know; who does may look for them at the place of the answer.
+
+use std::ops::Range;
+
+use crate::mention::{self, Mention, Stance, mentions};
+use crate::statement::{MAX_STATEMENTS, Statements};
+use crate::{boxes, thinking, words};
+
+/// The option that a response settles on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// Its letter, in upper case.
+    pub letter: char,
+    /// Where the letter stands: a range of bytes.
+    pub place: Range<usize>,
+}
+
+/// What may stand before a letter.
+const WRAPPERS: [&str; 22] = [
+    "\\text{",
+    "\\textbf{",
+    "\\mathrm{",
+    "\\mathbf{",
+    "\\textrm{",
+    "\\mbox{",
+    "\\(",
+    "\\[",
+    "\\ ",
+    "(",
+    "（",
+    "[",
+    "{",
+    "$",
+    "*",
+    "\"",
+    "`",
+    "option",
+    "Option",
+    "choice",
+    "Choice",
+    "选项",
+];
+/// Mentions are looked for in this many bytes at the end.
+const MENTION_BYTES: usize = 4 << 10;
+/// The sentence of a statement is not longer than this many bytes.
+const SENTENCE_BYTES: usize = 400;
+
+/// The option that a response settles on, of those from `A` to `last_letter` (`D` for four options, at most `Z`).
+pub fn choice(response: &str, last_letter: char) -> Option<Choice> {
+    let last = last_letter.to_ascii_uppercase().clamp('A', 'Z');
+    let start = thinking::end(response);
+    let tail = &response[start..];
+    let mentioned = || if thinking::is_open(tail) { None } else { mentioned(tail, last) };
+    (outright(tail, last).or_else(mentioned))
+        .map(|choice| choice.shifted(start))
+        .or_else(|| if start > 0 { outright(response, last) } else { None })
+}
+
+impl Choice {
+    /// The same place in a text that has `by` more bytes in front.
+    fn shifted(self, by: usize) -> Self {
+        Choice { place: words::shifted(self.place, by), ..self }
+    }
+}
+
+/// The option that a text states outright.
+fn outright(text: &str, last: char) -> Option<Choice> {
+    let led_by = |place: Range<usize>| Some(leading(&text[place.clone()], last)?.shifted(place.start));
+    let boxed = boxes::last_run(text).and_then(|places| places.into_iter().rev().find_map(led_by));
+    let tagged = || thinking::tagged(text).and_then(led_by);
+    let stated = || {
+        Statements::new(text).take(MAX_STATEMENTS).find_map(|rest| {
+            let sentence = sentence(&text[rest.clone()]);
+            Some(leading(sentence, last).or_else(|| first_for(sentence, last))?.shifted(rest.start))
+        })
+    };
+    boxed.or_else(tagged).or_else(stated)
+}
+
+/// The option that a text comes to in passing.
+fn mentioned(text: &str, last: char) -> Option<Choice> {
+    let from = text.ceil_char_boundary(text.len().saturating_sub(MENTION_BYTES));
+    let mut neutral = None;
+    for mention in mentions(&text[from..], last) {
+        match mention.stance {
+            Stance::For => return Some(chosen(mention).shifted(from)),
+            Stance::Neutral if neutral.is_none() => neutral = Some(chosen(mention).shifted(from)),
+            _ => {}
+        }
+    }
+    label(text, last).or(neutral)
+}
+
+/// The letter that a text begins with, within wrappers: `(B)`, `\text{B}`, `b) 42`, `C: because`.
+fn leading(text: &str, last: char) -> Option<Choice> {
+    let mut rest = text.trim_start();
+    while let Some(after) = WRAPPERS.iter().find_map(|wrapper| rest.strip_prefix(wrapper)) {
+        rest = after.trim_start();
+    }
+    let letter = rest.chars().next().filter(|c| ('A'..=last).contains(&c.to_ascii_uppercase()))?;
+    let after = &rest[1..];
+    let next = after.trim_start();
+    let is_spaced = next.len() < after.len();
+    let ends = match next.chars().next() {
+        None
+        | Some(
+            ')' | '）' | ']' | '}' | '.' | ',' | ':' | ';' | '*' | '$' | '"' | '`' | '。' | '，' | '!' | '?'
+            | '：',
+        ) => true,
+        Some('\\') => {
+            is_spaced && next.starts_with("\\text") || next.starts_with("\\)") || next.starts_with("\\]")
+        }
+        Some('(' | '（') => is_spaced,
+        // `A dog` and `a dog` are no option A, `A because` and `B dogs` are options.
+        Some(c) if c.is_alphabetic() || c.is_ascii_digit() => {
+            is_spaced && letter.is_ascii_uppercase() && !matches!(letter, 'A' | 'I')
+                || c >= '\u{2E80}'
+                || is_spaced && mention::letter(rest, 0, last).is_some()
+        }
+        Some('-' | '–' | '—') => is_spaced,
+        _ => false,
+    };
+    let at = text.len() - rest.len();
+    ends.then(|| Choice { letter: letter.to_ascii_uppercase(), place: at..at + 1 })
+}
+
+/// The letter that a text begins with, set off from what follows.
+fn label(text: &str, last: char) -> Option<Choice> {
+    let choice = leading(text, last)?;
+    let after = &text[choice.place.end..];
+    let is_set_off = after.trim().is_empty()
+        || after.starts_with([')', '.', ':', '\n', '\r', '*', ']', '}', '。', '：', '）', ',']);
+    is_set_off.then_some(choice)
+}
+
+/// The first option of a sentence that it is not against.
+fn first_for(sentence: &str, last: char) -> Option<Choice> {
+    let first = mentions(sentence, last).filter(|mention| mention.stance > Stance::Against).last();
+    first.map(chosen)
+}
+
+/// The first sentence or line of a text.
+fn sentence(text: &str) -> &str {
+    let text = &text[..text.floor_char_boundary(SENTENCE_BYTES)];
+    let line = &text[..text.find('\n').unwrap_or(text.len())];
+    &line[..line.find(". ").unwrap_or(line.len())]
+}
+
+fn chosen(mention: Mention) -> Choice {
+    Choice { letter: mention.letter, place: mention.place }
+}

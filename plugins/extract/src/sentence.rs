@@ -1,0 +1,184 @@
+//! What a sentence that states an answer states.
+//!
+//! In: what follows the words that announce an answer. Out: the answer in it: the formula it begins with, with a
+//! unit that follows; a run of formulas that are joined; else the rest of the sentence up to a reason; and of a
+//! sentence in prose what follows its last `is`, or the first formula or number. Left out on purpose: grammar
+//! beyond that.
+
+use std::ops::Range;
+
+use crate::joint::joins;
+use crate::words::{count, is_in, leads_with_word, shifted, split_word};
+use crate::{formula, number};
+
+/// Where the reasons for an answer begin.
+const REASONS: [&str; 14] = [
+    " because",
+    ", since",
+    " since ",
+    ", as ",
+    ", so ",
+    ", which",
+    ", where ",
+    ", not ",
+    " instead of ",
+    ", but ",
+    " rather than ",
+    " I hope ",
+    " (since",
+    ", it ",
+];
+/// Words after which a sentence says what something is.
+const COPULAS: [&str; 8] = [" is ", " are ", " was ", " equals ", " be ", " equal to ", " est ", " es "];
+/// Words that make no answer, alone or with one another.
+const IDLE: &str = "as follows below above correct incorrect wrong right clear helpful given by the following that this \
+    it is not so in found obtained unclear to be here shown ready now";
+/// Words that may stand before an answer.
+const FILLERS: &str = "for sure definitely clearly simply therefore thus then hence just exactly approximately about \
+    roughly indeed certainly probably obviously now still of course equal to given by option choice \
+    the letter la el le";
+/// Words that do not make a unit.
+const NO_UNITS: &str = "as is are was since because so and or which where when for if by in on from the that with at then \
+    but of to I we";
+
+/// A sentence in prose is read up to this many bytes, and for formulas at this many signs that may begin one.
+const MAX_PROSE: usize = 2000;
+const MAX_FORMULA_SIGNS: usize = 8;
+
+/// The places of what is stated.
+pub(crate) fn stated(text: &str) -> Option<Vec<Range<usize>>> {
+    if let Some(places) = formulas(text) {
+        return Some(places);
+    }
+    let sentence = within_sentence(text);
+    let filled = filler(sentence);
+    if !leads_with_word(&sentence[filled..]) {
+        return if sentence.is_empty() { None } else { one(filled..sentence.len()) };
+    }
+    let sentence = &sentence[..sentence.floor_char_boundary(MAX_PROSE)];
+    let predicate = predicate(sentence);
+    for start in [predicate, 0] {
+        let part = &sentence[start..];
+        let place = if let Some(places) = formulas(part) {
+            return Some(places.into_iter().map(|place| shifted(place, start)).collect());
+        } else if start > 0 && !leads_with_word(part) && !part.is_empty() {
+            Some(0..part.len())
+        } else {
+            first_formula(part).or_else(|| number::first(part))
+        };
+        if let Some(place) = place {
+            return one(shifted(place, start));
+        }
+    }
+    if is_idle(sentence) { None } else { one(predicate..sentence.len()) }
+}
+
+/// Whether the text between a formula and a number leaves the formula behind: a sentence ends in it, or says
+/// what the formula is.
+pub(crate) fn moves_on(text: &str) -> bool {
+    let is_end = |(at, c): (usize, char)| match c {
+        '\n' | '。' | '！' | '？' => true,
+        '.' | '!' | '?' => text[at + 1..].starts_with(char::is_whitespace),
+        _ => false,
+    };
+    text.char_indices().any(is_end) || COPULAS.iter().any(|copula| text.contains(copula.trim_end()))
+}
+
+/// The formula that a text begins with and those joined to it. A unit behind a single one belongs to it, and so
+/// do its delimiters then.
+fn formulas(text: &str) -> Option<Vec<Range<usize>>> {
+    let first = formula::leading(text)?;
+    let mut end = first.outer.end;
+    let unit = unit(&text[end..]);
+    if unit > 0 {
+        return one(first.outer.start..end + unit);
+    }
+    let mut places = vec![first.inner];
+    while let Some(gap) = text[end..].find(['$', '\\', '\n']).filter(|gap| joins(&text[end..end + gap]))
+        && let Some(next) = formula::leading(&text[end + gap..])
+    {
+        let start = end + gap;
+        places.push(shifted(next.inner, start));
+        end = start + next.outer.end;
+    }
+    Some(places)
+}
+
+/// The length of the unit that a text begins with, spaces before it included: a percent sign, or one or two words
+/// up to the end of the sentence.
+fn unit(text: &str) -> usize {
+    let spaces = text.len() - text.trim_start_matches(' ').len();
+    let rest = &text[spaces..];
+    if let Some(percent) = ["%", "\\%", "°"].iter().find(|sign| rest.starts_with(**sign)) {
+        return spaces + percent.len();
+    }
+    let sentence = within_sentence(rest);
+    let is_unit = sentence.starts_with(|c: char| c.is_alphabetic())
+        && sentence
+            .chars()
+            .all(|c| c.is_alphabetic() || matches!(c, ' ' | '/' | '^' | '2' | '3' | '²' | '³'))
+        && sentence.split(' ').count() <= 2
+        && !sentence.split(' ').any(|word| is_in(NO_UNITS, word));
+    if is_unit { spaces + sentence.len() } else { 0 }
+}
+
+/// The text up to the end of its first sentence or line, to a reason, or to a token that ends a turn.
+fn within_sentence(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let ends = |at: &usize| match bytes[*at] {
+        b'\n' | b'\r' => true,
+        b'.' | b'!' | b'?' => bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace),
+        b'<' => matches!(bytes.get(at + 1), Some(b'|' | b'/')),
+        b'*' => bytes[*at..].starts_with(b"** "),
+        b' ' | b',' => REASONS.iter().any(|reason| bytes[*at..].starts_with(reason.as_bytes())),
+        0xE3 => bytes[*at..].starts_with("。".as_bytes()),
+        _ => false,
+    };
+    let end = (0..bytes.len()).find(ends).unwrap_or(bytes.len());
+    let is_trail =
+        |c: char| c.is_whitespace() || matches!(c, '.' | ',' | ';' | '*' | '_' | '`' | '"' | '”' | '，');
+    text[..end].trim_end_matches(is_trail)
+}
+
+/// The length of the fillers that a sentence begins with; 0 if it is nothing else.
+fn filler(sentence: &str) -> usize {
+    let mut rest = sentence;
+    loop {
+        let (word, after) = split_word(rest);
+        if word.is_empty() || !is_in(FILLERS, word) {
+            break;
+        }
+        rest = after.trim_start_matches([' ', ',', '*']);
+    }
+    if rest.is_empty() { 0 } else { sentence.len() - rest.len() }
+}
+
+/// Where the part begins that follows the last copula that is not negated; 0 without one.
+fn predicate(sentence: &str) -> usize {
+    let spaces = sentence.bytes().enumerate().rev().filter(|(_, byte)| *byte == b' ');
+    let mut ends = spaces.filter_map(|(at, _)| {
+        let copula = COPULAS.iter().find(|copula| sentence[at..].starts_with(**copula))?;
+        let is_negated = ["n't", "n’t", "not"].iter().any(|negation| sentence[..at].ends_with(negation));
+        (!is_negated).then_some(at + copula.len())
+    });
+    let start = ends.next().unwrap_or(0);
+    let rest = sentence[start..].trim_start_matches([' ', '*', ':']);
+    if rest.is_empty() { 0 } else { sentence.len() - rest.len() }
+}
+
+fn first_formula(text: &str) -> Option<Range<usize>> {
+    let signs = text.match_indices(['$', '\\']).take(MAX_FORMULA_SIGNS);
+    let mut formulas =
+        signs.filter_map(|(start, _)| Some(shifted(formula::leading(&text[start..])?.inner, start)));
+    formulas.next()
+}
+
+fn one(place: Range<usize>) -> Option<Vec<Range<usize>>> {
+    Some(vec![place])
+}
+
+/// Whether words announce an answer that comes elsewhere, or judge one.
+fn is_idle(sentence: &str) -> bool {
+    let mut words = sentence.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    count(sentence) > 0 && words.all(|word| is_in(IDLE, word))
+}

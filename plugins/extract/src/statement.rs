@@ -1,0 +1,236 @@
+//! Words that announce an answer.
+//!
+//! `#### x`; `answer` in several languages with what connects it to the answer: a colon, a copula (`the answer to
+//! this is x`), a formula, or the end of a heading; and `A:` at the start of a line.
+//!
+//! In: a text. Out: what the last announcement announces, or, for each from the last to the first, the text that
+//! follows it ([`Statements`]). Left out on purpose: which of several announcements the author meant; the last
+//! one that holds something counts. Every announcement ends the text of the one before it, so all are read in
+//! linear time. The search looks for the rarest letter of each word.
+
+use std::ops::Range;
+
+use crate::sentence::stated;
+use crate::{bare, words};
+
+/// What kind of words announce.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// `####`: the rest of the line is the answer.
+    Marker,
+    /// `A:` at the start of a line.
+    Label,
+    /// A noun, to which something must connect the answer.
+    Noun,
+}
+
+/// Words that announce, each with the index of the byte to look for.
+const CUES: [(&str, usize, Kind); 14] = [
+    ("answer", 3, Kind::Noun),
+    ("####", 3, Kind::Marker),
+    ("a:", 1, Kind::Label),
+    ("ans:", 3, Kind::Label),
+    ("答案", 0, Kind::Noun),
+    ("答え", 0, Kind::Noun),
+    ("réponse", 3, Kind::Noun),
+    ("reponse", 2, Kind::Noun),
+    ("respuesta", 3, Kind::Noun),
+    ("risposta", 3, Kind::Noun),
+    ("resposta", 3, Kind::Noun),
+    ("antwort", 3, Kind::Noun),
+    ("твет", 4, Kind::Noun),
+    ("정답", 0, Kind::Noun),
+];
+/// For each byte, in both cases, the words that it is looked for in: a bit for each.
+const CUES_AT: [u16; 256] = cues_at();
+/// Words between a noun and its answer.
+const COPULAS: [&str; 22] = [
+    " is ",
+    " is:",
+    " is\n",
+    " is\r",
+    " are ",
+    " are:",
+    " was ",
+    " be ",
+    " be:",
+    " equals ",
+    " est ",
+    " es ",
+    " ist ",
+    " lautet ",
+    " è ",
+    " é ",
+    "是",
+    "为",
+    "為",
+    "は",
+    " comes to ",
+    " comes out to ",
+];
+/// Words that may stand between a noun and its copula.
+const MODIFIERS: [&str; 22] = [
+    ",",
+    " to ",
+    " of ",
+    " for ",
+    " in ",
+    " (",
+    " here",
+    " then",
+    " thus",
+    " therefore",
+    " must",
+    " should",
+    " corre",
+    " final",
+    " would",
+    " will",
+    " à ",
+    " a la ",
+    " zur ",
+    " auf ",
+    "就",
+    "应",
+];
+/// The copula of a modified noun stands within this many bytes.
+const MAX_MODIFIER: usize = 120;
+/// If so many announcements hold nothing, the text has none that does.
+pub(crate) const MAX_STATEMENTS: usize = 200;
+
+/// What the last statement that holds something states.
+pub(crate) fn last(text: &str) -> Option<Vec<Range<usize>>> {
+    Statements::new(text).take(MAX_STATEMENTS).find_map(|rest| {
+        let places = stated(&text[rest.clone()])?;
+        Some(places.into_iter().map(|place| words::shifted(place, rest.start)).collect())
+    })
+}
+
+/// The texts that follow announcements, last to first, each up to the next announcement.
+pub(crate) struct Statements<'a> {
+    text: &'a str,
+    /// Where the search goes on, backwards.
+    end: usize,
+    /// Where the announcement behind begins.
+    limit: usize,
+}
+
+impl<'a> Statements<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Statements { text, end: text.len(), limit: text.len() }
+    }
+}
+
+impl Iterator for Statements<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let bytes = self.text.as_bytes();
+        while let Some(at) = bytes[..self.end].iter().rposition(|byte| CUES_AT[usize::from(*byte)] != 0) {
+            self.end = at;
+            let Some((cue, kind)) = cue(bytes, at) else { continue };
+            let text = &self.text[..self.limit];
+            let rest = if cue.end <= self.limit { announced(text, &cue, kind) } else { None };
+            self.limit = self.limit.min(cue.start);
+            if rest.is_some() {
+                return rest;
+            }
+        }
+        None
+    }
+}
+
+/// The words that announce around the byte at `at`.
+fn cue(bytes: &[u8], at: usize) -> Option<(Range<usize>, Kind)> {
+    let mut candidates = CUES_AT[usize::from(bytes[at])];
+    while candidates != 0 {
+        let (word, anchor, kind) = CUES[candidates.trailing_zeros() as usize];
+        candidates &= candidates - 1;
+        let Some(start) = at.checked_sub(anchor) else { continue };
+        let is_whole = kind == Kind::Marker || start == 0 || !bytes[start - 1].is_ascii_alphanumeric();
+        let found = bytes.get(start..start + word.len()).unwrap_or_default();
+        if is_whole && found.eq_ignore_ascii_case(word.as_bytes()) {
+            return Some((start..start + word.len(), kind));
+        }
+    }
+    None
+}
+
+/// What follows an announcement, without white space and emphasis in front; `None` if it announces nothing.
+fn announced(text: &str, cue: &Range<usize>, kind: Kind) -> Option<Range<usize>> {
+    let after = &text[cue.end..];
+    let offset = match kind {
+        Kind::Marker => 0,
+        Kind::Label => begins_line(text, cue.start).then_some(0)?,
+        Kind::Noun => connection(text, cue)?,
+    };
+    let is_lead = |c: char| c.is_whitespace() || matches!(c, ':' | '：' | '*' | '_' | '`' | '"' | '“' | '=');
+    let rest = after[offset..].trim_start_matches(is_lead);
+    let is_heading = || words::leads_with_word(rest) && rest.contains('\n');
+    if rest.is_empty()
+        || rest.starts_with("not ")
+        || kind == Kind::Marker && is_heading()
+        || kind == Kind::Label && rest.contains("\nB:")
+    {
+        return None;
+    }
+    Some(text.len() - rest.len()..text.len())
+}
+
+/// The length of what connects a noun to its answer.
+fn connection(text: &str, cue: &Range<usize>) -> Option<usize> {
+    let after = &text[cue.end..];
+    let plain = after.trim_start_matches(['s', '*', '_', '"', ')', '>']);
+    let marks = after.len() - plain.len();
+    if plain.starts_with([':', '：', '=']) {
+        return Some(marks);
+    }
+    let starts_with =
+        |list: &[&str], text: &str| list.iter().find(|word| text.starts_with(**word)).map(|word| word.len());
+    if let Some(length) = starts_with(&COPULAS, plain) {
+        return Some(marks + length);
+    }
+    if starts_with(&MODIFIERS, plain).is_some() {
+        let window = &plain[..plain.floor_char_boundary(MAX_MODIFIER)];
+        let clause = &window[..window.find([';', '\n', '?', '!', '。']).unwrap_or(window.len())];
+        let clause = &clause[..clause.find(". ").unwrap_or(clause.len())];
+        let copula =
+            clause.char_indices().find_map(|(at, _)| Some(at + starts_with(&COPULAS, &clause[at..])?));
+        let colon = || clause.find([':', '：']).map(|at| at + 1);
+        return copula.or_else(colon).map(|length| marks + length);
+    }
+    let line = plain.split('\n').next().unwrap_or_default().trim();
+    let is_formula = || line.starts_with(['$', '\\']);
+    let is_heading = || line.is_empty() && begins_line(text, cue.start);
+    let is_answer =
+        || begins_line(text, cue.start) && line.len() < MAX_MODIFIER && bare::is_line_of_symbols(line);
+    (is_formula() || is_heading() || is_answer()).then_some(marks)
+}
+
+/// Whether a line has nothing before `at` but marks and words such as `final`.
+fn begins_line(text: &str, at: usize) -> bool {
+    let window = text.ceil_char_boundary(at.saturating_sub(24));
+    let line = &text[window..at];
+    let start = line.rfind('\n').map_or(0, |newline| newline + 1);
+    if start == 0 && window > 0 {
+        return false;
+    }
+    let is_mark = |c: char| !c.is_alphanumeric();
+    line[start..]
+        .split(is_mark)
+        .all(|word| ["", "final", "the", "my"].iter().any(|w| w.eq_ignore_ascii_case(word)))
+}
+
+const fn cues_at() -> [u16; 256] {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < CUES.len() {
+        let byte = CUES[index].0.as_bytes()[CUES[index].1];
+        table[byte.to_ascii_lowercase() as usize] |= 1 << index;
+        if byte.is_ascii_alphabetic() {
+            table[byte.to_ascii_uppercase() as usize] |= 1 << index;
+        }
+        index += 1;
+    }
+    table
+}

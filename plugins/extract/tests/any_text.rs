@@ -1,0 +1,95 @@
+//! What holds of any text: places on character boundaries, inside the text, in order, and not empty.
+//!
+//! In: random texts made of what the search looks for, and some large ones. Out: nothing. Left out on purpose:
+//! time, which tests must not measure; but a search that is not linear would not come to its end here.
+
+use proptest::prelude::*;
+use ts_extract::{answer, boxed, choice};
+
+const PIECES: &str = "(\\\\boxed|\\\\\\\\boxed|\\\\fbox|\\{|\\}|\\\\\\{|\\\\\\}|[-1.,:;/%$π\\\\ \r\n)(]|\\$\\$|\\\\\\(|\\\\\\)|\\\\\\[|\\\\\\]|\
+                      \\\\begin\\{a\\}|\\\\end\\{a\\}|answer| is |: |\nA:|####|答案|是|。|réponse|<think>|</think>|<answer>|\
+                      </answer>|<\\||[ABI]|not|or|because|the end|½|👩‍🚀|\u{202e}|\0){0,40}";
+
+fn check(text: &str) {
+    if let Some(found) = answer(text) {
+        assert!(!found.places.is_empty());
+        assert!(
+            found.places.iter().all(|place| text.get(place.clone()).is_some_and(|text| !text.is_empty()))
+        );
+        assert!(found.places.windows(2).all(|pair| pair[0].end <= pair[1].start));
+    }
+    if let Some(places) = boxed(text) {
+        assert!(places.iter().all(|place| text.get(place.clone()).is_some_and(|text| !text.is_empty())));
+    }
+    if let Some(choice) = choice(text, 'Z') {
+        assert_eq!(text.get(choice.place).map(str::to_ascii_uppercase), Some(choice.letter.to_string()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn of_pieces(text in PIECES) {
+        check(&text);
+    }
+
+    #[test]
+    fn of_characters(text in any::<String>()) {
+        check(&text);
+    }
+}
+
+#[test]
+fn once_wrong() {
+    check("\nA:I is : ");
+}
+
+#[test]
+fn large() {
+    const PIECES: [&str; 36] = [
+        "\\boxed{1} no, ",
+        "\\boxed{1}, ",
+        "\\boxed{",
+        "the answer is ",
+        "the answer is\n",
+        "the answer is as follows. ",
+        "the answer of ",
+        "$",
+        "$a ",
+        "$$a",
+        "{",
+        "}",
+        "\\",
+        "<",
+        "#",
+        "w",
+        "\na:",
+        "7",
+        "x1 ",
+        "\0",
+        "👩‍🚀",
+        "\\end{a}",
+        "\\begin{a}",
+        "\\)",
+        "\\(",
+        "\\$",
+        "</answer>",
+        "<answer></answer>",
+        "A ",
+        "答案是",
+        "1{,}",
+        "1/",
+        "\n1. ",
+        "</think>",
+        "#### word\n",
+        " ",
+    ];
+    for piece in PIECES {
+        let text = piece.repeat((1 << 15) / piece.len());
+        check(&text);
+        check(&format!("The answer is {text}"));
+        check(&format!("The answer is the value {text}"));
+        check(&format!("{text}\\boxed{{7}}"));
+    }
+}
