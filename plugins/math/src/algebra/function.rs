@@ -1,0 +1,216 @@
+//! Values of functions: exactly where they are known, as an atom where they are not.
+//!
+//! Whatever turns on an order (floors, maxima, absolute values) asks [`crate::decide`] for the sign of a difference.
+
+use std::cmp::Ordering;
+
+use dashu_ratio::RBig;
+
+use super::circular::{cosine, hyperbolic, inverse_circular, sine};
+use super::number::factors;
+use super::power::{power, rational_power};
+use super::sum::{Atom, Monomial, Sum};
+use super::whole::{binomial, divisors, factorial};
+use super::work::{Outcome, Trouble, Work};
+use crate::decide::{ordering, whole_part};
+use crate::syntax::Function;
+
+/// A function of its arguments.
+///
+/// # Errors
+///
+/// [`Trouble`]: no value there, or too much work.
+pub fn call(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum> {
+    work.spend(2)?;
+    match (function, &arguments[..]) {
+        (Function::Root, [degree, inside]) => match degree.rational() {
+            Some(degree) if !degree.is_zero() => rational_power(inside, &(RBig::ONE / degree), work),
+            Some(_) => Err(Trouble::Undefined("a root has degree zero")),
+            None => power(inside, &power(degree, &Sum::integer(-1), work)?, work),
+        },
+        (Function::Exp, [x]) => power(&Sum::atom(Atom::E), x, work),
+        (Function::Ln, [x]) => logarithm(x, work),
+        (Function::Log, [x]) => {
+            logarithm(x, work)?.times(&inverse(&logarithm(&Sum::integer(10), work)?, work)?, work)
+        }
+        (Function::LogBase, [base, x]) => {
+            logarithm(x, work)?.times(&inverse(&logarithm(base, work)?, work)?, work)
+        }
+        (Function::Sin, [x]) => sine(x, work),
+        (Function::Cos, [x]) => cosine(x, work),
+        (Function::Tan, [x]) => sine(x, work)?.times(&inverse(&cosine(x, work)?, work)?, work),
+        (Function::Cot, [x]) => cosine(x, work)?.times(&inverse(&sine(x, work)?, work)?, work),
+        (Function::Sec, [x]) => inverse(&cosine(x, work)?, work),
+        (Function::Csc, [x]) => inverse(&sine(x, work)?, work),
+        (Function::Sinh | Function::Cosh | Function::Tanh, [x]) => hyperbolic(function, x, work),
+        (Function::Arcsin | Function::Arccos | Function::Arctan, [x]) => inverse_circular(function, x, work),
+        (Function::Abs, [x]) => absolute(x, work),
+        (Function::Sign, [x]) => match sign(x, work)? {
+            Some(Ordering::Less) => Ok(Sum::integer(-1)),
+            Some(Ordering::Equal) => Ok(Sum::ZERO),
+            Some(Ordering::Greater) => Ok(Sum::one()),
+            None => opaque(function, arguments),
+        },
+        (Function::Floor | Function::Ceiling, [x]) => {
+            let up = function == Function::Ceiling;
+            let argument = if up { x.scaled(&RBig::from(-1)) } else { x.clone() };
+            match whole_part(&argument, work)? {
+                Some(whole) => Ok(Sum::from(RBig::from(if up { -whole } else { whole }))),
+                None => opaque(function, arguments),
+            }
+        }
+        (Function::Mod, [x, y]) => {
+            let quotient = x.times(&inverse(y, work)?, work)?;
+            match whole_part(&quotient, work)? {
+                Some(whole) => x.minus(&y.scaled(&RBig::from(whole)), work),
+                None => opaque(function, arguments),
+            }
+        }
+        (Function::Max | Function::Min, [first, rest @ ..]) => {
+            let wanted = if function == Function::Max { Ordering::Greater } else { Ordering::Less };
+            let mut best = first.clone();
+            for other in rest {
+                match sign(&other.minus(&best, work)?, work)? {
+                    Some(order) if order == wanted => best = other.clone(),
+                    Some(_) => {}
+                    None => {
+                        let mut sorted = arguments.clone();
+                        sorted.sort();
+                        return opaque(function, sorted);
+                    }
+                }
+            }
+            Ok(best)
+        }
+        (Function::Gcd | Function::Lcm, [_, ..]) => divisors(function, arguments, work),
+        (Function::Factorial, [x]) => factorial(x, 1, work),
+        (Function::DoubleFactorial, [x]) => factorial(x, 2, work),
+        (Function::Binomial, [n, k]) => binomial(n, k, work),
+        (Function::Permutations, [n, k]) => {
+            let rest = n.minus(k, work)?;
+            factorial(n, 1, work)?.times(&inverse(&factorial(&rest, 1, work)?, work)?, work)
+        }
+        (Function::Re | Function::Im | Function::Conjugate, [x]) => complex_part(function, x, work),
+        (Function::Degrees, [x]) => Ok(x.times(&Sum::atom(Atom::Pi), work)?.scaled(&ratio(1, 180))),
+        _ => Err(Trouble::Undefined("a function has the wrong number of arguments")),
+    }
+}
+
+pub(super) fn opaque(function: Function, arguments: Vec<Sum>) -> Outcome<Sum> {
+    Ok(Sum::atom(Atom::Call(function, arguments)))
+}
+
+pub(super) fn ratio(above: i64, below: u64) -> RBig {
+    RBig::from_parts(above.into(), below.into())
+}
+
+pub(super) fn inverse(x: &Sum, work: &Work) -> Outcome<Sum> {
+    rational_power(x, &RBig::from(-1), work)
+}
+
+/// The sign of a number; none if it has variables.
+fn sign(x: &Sum, work: &Work) -> Outcome<Option<Ordering>> {
+    match x.rational() {
+        Some(number) => Ok(Some(number.cmp(&RBig::ZERO))),
+        None => ordering(x, work),
+    }
+}
+
+fn absolute(x: &Sum, work: &Work) -> Outcome<Sum> {
+    if let Some(order) = sign(x, work)? {
+        return Ok(if order == Ordering::Less { x.scaled(&RBig::from(-1)) } else { x.clone() });
+    }
+    if x.any_atom(&|atom| *atom == Atom::Imaginary) {
+        let square = x.times(&complex_part(Function::Conjugate, x, work)?, work)?;
+        return rational_power(&square, &ratio(1, 2), work);
+    }
+    // |−x| is |x|, |2x| is 2|x|, and |xy| is |x||y|.
+    let Some(term) = x.single() else {
+        let flip = x.0.first().is_some_and(|term| term.coefficient < RBig::ZERO);
+        let x = if flip { x.scaled(&RBig::from(-1)) } else { x.clone() };
+        return opaque(Function::Abs, vec![x]);
+    };
+    let size =
+        if term.coefficient < RBig::ZERO { -term.coefficient.clone() } else { term.coefficient.clone() };
+    let mut product = Sum::from(size);
+    for (atom, exponent) in &term.monomial.0 {
+        let base = Sum::atom(atom.clone());
+        let factor = if atom.is_positive() || !exponent.is_int() {
+            rational_power(&base, exponent, work)?
+        } else {
+            rational_power(&opaque(Function::Abs, vec![base])?, exponent, work)?
+        };
+        product = product.times(&factor, work)?;
+    }
+    Ok(product)
+}
+
+/// The natural logarithm: of a product of positive numbers, the sum of theirs.
+fn logarithm(x: &Sum, work: &Work) -> Outcome<Sum> {
+    if x.is_zero() {
+        return Err(Trouble::Undefined("it has the logarithm of zero"));
+    }
+    let Some(term) = x.single() else { return opaque(Function::Ln, vec![x.clone()]) };
+    if term.coefficient < RBig::ZERO {
+        return match x.rational() {
+            Some(_) => Err(Trouble::Undefined("it has the logarithm of a negative number")),
+            None => opaque(Function::Ln, vec![x.clone()]),
+        };
+    }
+    let mut sum = Sum::ZERO;
+    let (_, above) = term.coefficient.numerator().clone().into_parts();
+    for (number, side) in [(above, 1), (term.coefficient.denominator().clone(), -1)] {
+        for (prime, times) in factors(number, work)? {
+            let prime = Sum::from(RBig::from(prime));
+            let part =
+                Sum::atom(Atom::Call(Function::Ln, vec![prime])).scaled(&RBig::from(side * i64::from(times)));
+            sum = sum.plus(&part, work)?;
+        }
+    }
+    let mut rest = Monomial::default();
+    for (atom, exponent) in &term.monomial.0 {
+        let part = match atom {
+            Atom::E => Sum::from(exponent.clone()),
+            Atom::Tower(base, power) if **base == Atom::E => Sum::term(exponent.clone(), power.clone()),
+            Atom::Integer(number) => {
+                Sum::atom(Atom::Call(Function::Ln, vec![Sum::from(RBig::from(number.clone()))]))
+                    .scaled(exponent)
+            }
+            Atom::Pi => Sum::atom(Atom::Call(Function::Ln, vec![Sum::atom(Atom::Pi)])).scaled(exponent),
+            _ => {
+                rest = rest.times(&Monomial::of(atom.clone(), exponent.clone()));
+                continue;
+            }
+        };
+        sum = sum.plus(&part, work)?;
+    }
+    if rest.0.is_empty() {
+        return Ok(sum);
+    }
+    // ln(x^3) is 3 ln(x) wherever it is real; ln(x^2) is not.
+    let (argument, times) = match &rest.0[..] {
+        [(atom, exponent)] if exponent.is_int() && exponent.numerator() % 2_i32 != 0 => {
+            (Sum::atom(atom.clone()), exponent.clone())
+        }
+        _ => (Sum::term(RBig::ONE, rest), RBig::ONE),
+    };
+    sum.plus(&Sum::atom(Atom::Call(Function::Ln, vec![argument])).scaled(&times), work)
+}
+
+/// Real and imaginary parts of sums whose only imaginary atom is i itself.
+fn complex_part(function: Function, x: &Sum, work: &Work) -> Outcome<Sum> {
+    let has_i = |monomial: &Monomial| monomial.0.iter().any(|(atom, _)| *atom == Atom::Imaginary);
+    let hidden = x.atoms().any(|atom| *atom != Atom::Imaginary && atom.any(&|atom| *atom == Atom::Imaginary));
+    let named = x.any_atom(&|atom| matches!(atom, Atom::Name(_) | Atom::Opaque(..)));
+    if hidden || named {
+        return opaque(function, vec![x.clone()]);
+    }
+    let part = |imaginary: bool| {
+        Sum(x.0.iter().filter(|term| has_i(&term.monomial) == imaginary).cloned().collect())
+    };
+    match function {
+        Function::Re => Ok(part(false)),
+        Function::Im => part(true).times(&Sum::atom(Atom::Imaginary).scaled(&RBig::from(-1)), work),
+        _ => part(false).minus(&part(true), work),
+    }
+}

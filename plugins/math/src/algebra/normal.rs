@@ -1,0 +1,140 @@
+//! A tree's normal form.
+//!
+//! In: a [`Node`] that is an expression. Out: a [`Sum`]. Sets, relations and texts are no expressions, and a unit
+//! in the midst of one has no value, save for degrees and percent.
+
+use dashu_ratio::RBig;
+
+use super::function::call;
+use super::power::power;
+use super::range::{RUNNING, over_range};
+use super::substitute::substituted;
+use super::sum::{Atom, Sum};
+use super::work::{Outcome, Trouble, Work};
+use crate::syntax::node::Range;
+use crate::syntax::unit::{Base, Unit};
+use crate::syntax::{Function, Node, Symbol};
+
+/// The normal form of an expression.
+///
+/// # Errors
+///
+/// [`Trouble`]: it is no expression, has no value, or costs too much.
+pub fn normal(node: &Node, work: &Work) -> Outcome<Sum> {
+    work.spend(1)?;
+    match node {
+        Node::Number(number) => Ok(Sum::from(number.value.clone())),
+        Node::Symbol(symbol) => Ok(Sum::symbol(symbol)),
+        Node::Add(terms) => {
+            let mut parts = Vec::with_capacity(terms.len());
+            for term in terms {
+                parts.extend(normal(term, work)?.0);
+                work.spend(parts.len() as u64 / 64)?;
+            }
+            Ok(Sum::collected(parts))
+        }
+        Node::Neg(inner) => Ok(normal(inner, work)?.scaled(&RBig::from(-1))),
+        Node::Mul(factors) => {
+            let mut product = Sum::one();
+            for factor in factors {
+                product = product.times(&normal(factor, work)?, work)?;
+            }
+            Ok(product)
+        }
+        Node::Div(above, below) => {
+            let above = normal(above, work)?;
+            let below = power(&normal(below, work)?, &Sum::integer(-1), work)?;
+            above.times(&below, work)
+        }
+        Node::Pow(base, exponent) => {
+            let exponent = normal(exponent, work)?;
+            power(&normal(base, work)?, &exponent, work)
+        }
+        Node::Call(Function::Determinant, arguments) => match &arguments[..] {
+            [Node::Matrix(rows)] if rows.iter().all(|row| row.len() == rows.len()) => {
+                let rows = rows.iter().map(|row| all(row, work)).collect::<Outcome<Vec<_>>>()?;
+                determinant(&rows, work)
+            }
+            _ => Err(Trouble::Undefined("a determinant is that of a square matrix")),
+        },
+        Node::Call(function, arguments) => call(*function, all(arguments, work)?, work),
+        Node::Apply(name, arguments) => Ok(Sum::atom(Atom::Opaque(name.clone(), all(arguments, work)?))),
+        Node::Range(range) => self::range(range, work),
+        Node::Quantity(value, unit) => {
+            let value = normal(value, work)?;
+            if unit.is(Base::Angle) {
+                return call(Function::Degrees, vec![value], work);
+            }
+            match unit {
+                _ if unit.is(Base::Percent) => Ok(value.scaled(&RBig::from_parts(1.into(), 100_u8.into()))),
+                Unit::Remark(_) => Ok(value),
+                Unit::Known { .. } => Err(Trouble::Undefined("it reckons with units")),
+            }
+        }
+        Node::Based(digits, base) => match dashu_int::UBig::from_str_radix(digits, *base) {
+            Ok(value) => Ok(Sum::from(RBig::from(value))),
+            Err(_) => Err(Trouble::Undefined("a digit is too large for its base")),
+        },
+        Node::Ratio(parts) => match &parts[..] {
+            [above, below] => normal(&Node::Div(Box::new(above.clone()), Box::new(below.clone())), work),
+            _ => Err(Trouble::Undefined("a ratio of three is no number")),
+        },
+        Node::Text(word) => match letters(word) {
+            Some(symbols) => {
+                let product = |product: Sum, symbol: Symbol| product.times(&Sum::symbol(&symbol), work);
+                symbols.into_iter().try_fold(Sum::one(), product)
+            }
+            None => Err(Trouble::Undefined("it is in words")),
+        },
+        Node::Either(readings) => {
+            let expression = readings.iter().find_map(|reading| normal(reading, work).ok());
+            expression.ok_or(Trouble::Undefined("it is no expression"))
+        }
+        _ => Err(Trouble::Undefined("it is no expression")),
+    }
+}
+
+fn all(nodes: &[Node], work: &Work) -> Outcome<Vec<Sum>> {
+    nodes.iter().map(|node| normal(node, work)).collect()
+}
+
+/// A short word as symbols to multiply: in capitals the name of a figure, otherwise letter by letter.
+fn letters(word: &str) -> Option<Vec<Symbol>> {
+    if word.chars().count() > 3 || !word.chars().all(char::is_alphabetic) {
+        return None;
+    }
+    if word.chars().all(char::is_uppercase) {
+        return Some(vec![Symbol::Name(word.to_owned())]);
+    }
+    let symbol = |letter: char| match letter {
+        'e' => Symbol::E,
+        'i' => Symbol::I,
+        letter => Symbol::Name(letter.to_string()),
+    };
+    Some(word.chars().map(symbol).collect())
+}
+
+fn range(range: &Range, work: &Work) -> Outcome<Sum> {
+    let (from, to) = (normal(&range.from, work)?, normal(&range.to, work)?);
+    let body = normal(&range.body, work)?;
+    let bound = |atom: &Atom| match atom {
+        Atom::Name(name) if *name == range.variable => Some(Sum::atom(Atom::Name(RUNNING.to_owned()))),
+        _ => None,
+    };
+    let body = substituted(&body, &bound, work)?;
+    over_range(range.product, [from, to, body], work)
+}
+
+/// The determinant, by its first row.
+fn determinant(rows: &[Vec<Sum>], work: &Work) -> Outcome<Sum> {
+    let Some((first, rest)) = rows.split_first() else { return Ok(Sum::one()) };
+    let mut total = Sum::ZERO;
+    for (at, entry) in first.iter().enumerate() {
+        work.spend(rows.len() as u64 * rows.len() as u64)?;
+        let without = |row: &Vec<Sum>| [&row[..at], &row[at + 1..]].concat();
+        let minor = determinant(&rest.iter().map(without).collect::<Vec<_>>(), work)?;
+        let part = entry.times(&minor, work)?;
+        total = if at % 2 == 0 { total.plus(&part, work)? } else { total.minus(&part, work)? };
+    }
+    Ok(total)
+}

@@ -1,0 +1,107 @@
+//! Numbers and expressions: by value.
+//!
+//! A decimal of at least [`ROUNDED_DIGITS`] significant digits also equals what rounds, or is cut off, to just
+//! these digits: `0.333333` is 1/3, and 0.3333 is not. `\log` without a base is to base 10 or e, the same on both
+//! sides.
+
+use dashu_int::{IBig, UBig};
+use dashu_ratio::RBig;
+
+use crate::algebra::{Outcome, Sum, Trouble, Work, normal};
+use crate::decide::{equal, whole_part};
+use crate::syntax::{Function, Node};
+
+/// Significant digits from which on a decimal may be a rounded value.
+const ROUNDED_DIGITS: usize = 6;
+
+pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
+    if same_value(a, b, work)? {
+        return Ok(true);
+    }
+    let has_log = |node: &Node| node.any(&|node| matches!(node, Node::Call(Function::Log, _)));
+    if has_log(a) || has_log(b) {
+        return same_value(&natural(a), &natural(b), work);
+    }
+    Ok(false)
+}
+
+fn same_value(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
+    let (x, y) = match (normal(a, work), normal(b, work)) {
+        (Ok(x), Ok(y)) => (x, y),
+        (Err(Trouble::TooExpensive), _) | (_, Err(Trouble::TooExpensive)) => {
+            return Err(Trouble::TooExpensive);
+        }
+        _ => return Ok(false),
+    };
+    if equal(&x, &y, work)? {
+        return Ok(true);
+    }
+    Ok(rounds(a, &y, work)? || rounds(b, &x, work)?)
+}
+
+/// The node with every logarithm without a base to base e.
+fn natural(node: &Node) -> Node {
+    match node {
+        Node::Call(Function::Log, arguments) => {
+            Node::Call(Function::Ln, arguments.iter().map(natural).collect())
+        }
+        node => node.map(&mut natural),
+    }
+}
+
+/// Whether a decimal is a value, rounded or cut off at its last digit.
+fn rounds(node: &Node, value: &Sum, work: &Work) -> Outcome<bool> {
+    let Some((decimal, place)) = decimal(node) else { return Ok(false) };
+    let digits = &decimal / &place;
+    let significant = digits.numerator().to_string().trim_start_matches('-').len();
+    if significant < ROUNDED_DIGITS {
+        return Ok(false);
+    }
+    let negative = decimal < RBig::ZERO;
+    let scaled = value.scaled(&(RBig::ONE / &place));
+    let scaled = if negative { scaled.scaled(&RBig::from(-1)) } else { scaled };
+    let digits = if negative { -digits } else { digits };
+    let half = Sum::from(RBig::from_parts(IBig::ONE, UBig::from(2_u8)));
+    let cut = undisturbed(whole_part(&scaled, work))?;
+    let rounded = undisturbed(whole_part(&scaled.plus(&half, work)?, work))?;
+    Ok([cut, rounded].into_iter().flatten().any(|whole| RBig::from(whole) == digits))
+}
+
+/// A value that is not real does not round.
+fn undisturbed<T>(outcome: Outcome<Option<T>>) -> Outcome<Option<T>> {
+    match outcome {
+        Err(Trouble::Undefined(_)) => Ok(None),
+        outcome => outcome,
+    }
+}
+
+/// A literal decimal, perhaps times a power of ten: its value, and that of one unit in its last place.
+fn decimal(node: &Node) -> Option<(RBig, RBig)> {
+    let ten = RBig::from(10);
+    match node {
+        Node::Number(number) => {
+            let places = number.places.filter(|places| *places > 0)?;
+            Some((number.value.clone(), ten.pow(-(places as isize))))
+        }
+        Node::Neg(inner) => decimal(inner).map(|(value, place)| (-value, place)),
+        Node::Mul(factors) => match &factors[..] {
+            [mantissa, Node::Pow(base, exponent)] if **base == Node::integer(10) => {
+                let exponent = match &**exponent {
+                    Node::Number(number) => number.value.clone(),
+                    Node::Neg(inner) => match &**inner {
+                        Node::Number(number) => -number.value.clone(),
+                        _ => return None,
+                    },
+                    _ => return None,
+                };
+                let exponent =
+                    i16::try_from(exponent.numerator().clone()).ok().filter(|_| exponent.is_int())?;
+                let (value, place) = decimal(mantissa)?;
+                let scale = ten.pow(isize::from(exponent));
+                Some((value * &scale, place * scale))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}

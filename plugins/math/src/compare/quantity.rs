@@ -1,0 +1,99 @@
+//! Quantities: a unit counts where both sides write one.
+//!
+//! `5 cm` is `5`, and `0.05 m`, but not `5 kg`. A percentage is its number (`28\%` is 28) and not its fraction. An
+//! angle in degrees is its number, or its value in radians. Words that are no unit are remarks and never count.
+//! Ratios are equal in proportion, times by the clock, and numbers with a base digit by digit.
+
+use dashu_ratio::RBig;
+
+use super::same as same_answer;
+use crate::algebra::{Outcome, Work};
+use crate::syntax::unit::{Base, Unit};
+use crate::syntax::{Node, Number};
+
+pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
+    match (a, b) {
+        (Node::Quantity(value, unit), Node::Quantity(other, other_unit)) => {
+            same_quantity((value, unit), (other, other_unit), work).map(Some)
+        }
+        // Digits with a base have no unit.
+        (Node::Quantity(..), Node::Based(..)) | (Node::Based(..), Node::Quantity(..)) => Ok(Some(false)),
+        (Node::Quantity(value, unit), bare) | (bare, Node::Quantity(value, unit)) => {
+            if same_answer(value, bare, work)? {
+                return Ok(Some(true));
+            }
+            if unit.is(Base::Angle) {
+                let radians = Node::Mul(vec![
+                    (**value).clone(),
+                    Node::Div(
+                        Box::new(Node::Symbol(crate::syntax::Symbol::Pi)),
+                        Box::new(Node::integer(180)),
+                    ),
+                ]);
+                return same_answer(&radians, bare, work).map(Some);
+            }
+            Ok(Some(false))
+        }
+        (Node::Ratio(parts), Node::Ratio(others)) => same_ratio(parts, others, work).map(Some),
+        (Node::Time(minutes, half), Node::Time(others, other_half)) => {
+            let known = half.is_some() && other_half.is_some();
+            Ok(Some(if known { minutes == others } else { minutes % 720 == others % 720 }))
+        }
+        (Node::Based(digits, base), Node::Based(others, other_base)) => {
+            Ok(Some(base == other_base && bare_digits(digits) == bare_digits(others)))
+        }
+        (Node::Based(digits, _), Node::Number(Number { value, places: None }))
+        | (Node::Number(Number { value, places: None }), Node::Based(digits, _)) => {
+            Ok(Some(value.is_int() && bare_digits(digits) == value.numerator().to_string()))
+        }
+        (Node::Based(..), _) | (_, Node::Based(..))
+            if !matches!((a, b), (Node::Neg(_), _) | (_, Node::Neg(_))) =>
+        {
+            Ok(Some(false))
+        }
+        (Node::Neg(a), Node::Neg(b)) if is_based(a) || is_based(b) => same_answer(a, b, work).map(Some),
+        (Node::Neg(a), _) | (_, Node::Neg(a)) if is_based(a) => Ok(Some(false)),
+        _ => Ok(None),
+    }
+}
+
+fn is_based(node: &Node) -> bool {
+    matches!(node, Node::Based(..))
+}
+
+fn bare_digits(digits: &str) -> &str {
+    let bare = digits.trim_start_matches('0');
+    if bare.is_empty() { "0" } else { bare }
+}
+
+fn same_quantity(a: (&Node, &Unit), b: (&Node, &Unit), work: &Work) -> Outcome<bool> {
+    let (Unit::Known { factor, dimensions, .. }, Unit::Known { factor: other, dimensions: others, .. }) =
+        (a.1, b.1)
+    else {
+        return same_answer(a.0, b.0, work);
+    };
+    if dimensions != others {
+        return Ok(false);
+    }
+    if factor == other {
+        return same_answer(a.0, b.0, work);
+    }
+    same_answer(&times(a.0, factor), &times(b.0, other), work)
+}
+
+fn times(node: &Node, factor: &RBig) -> Node {
+    Node::Mul(vec![node.clone(), Node::Number(Number { value: factor.clone(), places: None })])
+}
+
+/// Whether two ratios are in proportion: each part of one times the first of the other.
+fn same_ratio(a: &[Node], b: &[Node], work: &Work) -> Outcome<bool> {
+    if a.len() != b.len() {
+        return Ok(false);
+    }
+    let is_zero = |node: &Node| *node == Node::integer(0);
+    if a.iter().chain(b).any(is_zero) {
+        return super::all(a.iter().zip(b).map(|(a, b)| same_answer(a, b, work)));
+    }
+    let product = |x: &Node, y: &Node| Node::Mul(vec![x.clone(), y.clone()]);
+    super::all(a.iter().zip(b).map(|(x, y)| same_answer(&product(x, &b[0]), &product(y, &a[0]), work)))
+}

@@ -1,0 +1,230 @@
+//! Relations: names for values, equations, inequalities.
+//!
+//! What is named before `=` may be left out on one side (`x = 5` is `5`), and must agree if both have it (`x = 5`
+//! is not `y = 5`). Of a chain `x = 5 + 6 = 11` the end counts. Two equations are the same if one is a multiple of the
+//! other; two inequalities, if they are so by a positive number, or say the same of the number line
+//! ([`super::region`]).
+
+use std::cmp::Ordering;
+
+use super::{all, same as same_answer};
+use crate::algebra::{Monomial, Outcome, Sum, Term, Trouble, Work, normal};
+use crate::decide::{is_constant, is_zero, ordering};
+use crate::syntax::{Function, Node, Relation, Symbol};
+
+pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
+    match (a, b) {
+        (Node::Relation(sides, signs), Node::Relation(others, other_signs)) => {
+            same_relations((sides, signs), (others, other_signs), work).map(Some)
+        }
+        (Node::Relation(sides, signs), other) | (other, Node::Relation(sides, signs)) => {
+            if signs
+                .iter()
+                .all(|sign| matches!(sign, Relation::Equal | Relation::Congruent | Relation::Arrow))
+            {
+                return match labelled_sides(sides) {
+                    Some((_, value)) => same_answer(value, other, work).map(Some),
+                    None => Ok(Some(false)),
+                };
+            }
+            if let (Some(Relation::In), 1) = (signs.first(), signs.len()) {
+                return same_answer(&sides[1], other, work).map(Some);
+            }
+            Ok(None)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The name that a node gives its value, and the value.
+pub(super) fn labelled(node: &Node) -> (Option<&Node>, &Node) {
+    match node {
+        Node::Relation(sides, signs) if signs.iter().all(|sign| *sign == Relation::Equal) => {
+            labelled_sides(sides).unwrap_or((None, node))
+        }
+        node => (None, node),
+    }
+}
+
+/// The name and the value of a chain of equal sides; none if it is an equation between expressions.
+fn labelled_sides(sides: &[Node]) -> Option<(Option<&Node>, &Node)> {
+    let last = &sides[sides.len() - 1];
+    if is_name(&sides[0]) {
+        return Some((Some(&sides[0]), last));
+    }
+    let has_names =
+        |node: &Node| node.any(&|node| matches!(node, Node::Symbol(Symbol::Name(_)) | Node::Apply(..)));
+    if !sides.iter().any(has_names) {
+        return Some((None, last));
+    }
+    // `3 = s`
+    (sides.len() == 2 && !has_names(&sides[0]) && is_name(last)).then_some((Some(last), &sides[0]))
+}
+
+/// Whether a node only names something.
+fn is_name(node: &Node) -> bool {
+    match node {
+        Node::Symbol(Symbol::Name(_)) | Node::Apply(..) | Node::Text(_) => true,
+        Node::Symbol(Symbol::E | Symbol::I | Symbol::Pi) | Node::Number(_) => false,
+        Node::Mul(items) | Node::Ratio(items) | Node::Bracket(_, items, _) => {
+            items.iter().all(is_name_or_letter)
+        }
+        Node::Div(above, below) => is_name(above) && is_name(below),
+        Node::Pow(base, exponent) => is_name(base) && matches!(&**exponent, Node::Neg(_)),
+        Node::Call(function, arguments) => match function {
+            Function::Abs | Function::Max | Function::Min => arguments.iter().all(is_name),
+            function => {
+                *function <= Function::Arctan
+                    && arguments
+                        .iter()
+                        .all(|node| node.any(&|node| matches!(node, Node::Symbol(Symbol::Name(_)))))
+            }
+        },
+        Node::Quantity(value, _) => is_name(value),
+        _ => false,
+    }
+}
+
+/// Within a product or a tuple, e and i may be names too.
+fn is_name_or_letter(node: &Node) -> bool {
+    is_name(node) || matches!(node, Node::Symbol(Symbol::E | Symbol::I))
+}
+
+type Chain<'a> = (&'a [Node], &'a [Relation]);
+
+fn same_relations(a: Chain<'_>, b: Chain<'_>, work: &Work) -> Outcome<bool> {
+    let equal = |signs: &[Relation]| signs.iter().all(|sign| *sign == Relation::Equal);
+    if equal(a.1) != equal(b.1) {
+        return region_or(false, a, b, work);
+    }
+    if equal(a.1) {
+        if let (Some((name, value)), Some((other_name, other))) = (labelled_sides(a.0), labelled_sides(b.0))
+            && names_agree(name, other_name, work)?
+        {
+            return same_answer(value, other, work);
+        }
+        if a.0.len() == 2 && b.0.len() == 2 {
+            return same_equation(a, b, work);
+        }
+        return same_sides(a, b, work);
+    }
+    if let ([Relation::In], [Relation::In]) = (a.1, b.1) {
+        return Ok(same_answer(&a.0[0], &b.0[0], work)? && same_answer(&a.0[1], &b.0[1], work)?);
+    }
+    if same_sides(a, b, work)? {
+        return Ok(true);
+    }
+    if a.0.len() == 2 && b.0.len() == 2 && same_inequality(a, b, work)? {
+        return Ok(true);
+    }
+    region_or(false, a, b, work)
+}
+
+fn region_or(otherwise: bool, a: Chain<'_>, b: Chain<'_>, work: &Work) -> Outcome<bool> {
+    let node = |(sides, signs): Chain<'_>| Node::Relation(sides.to_vec(), signs.to_vec());
+    Ok(super::region::same(&node(a), &node(b), work)?.unwrap_or(otherwise))
+}
+
+/// Whether two names are the same, or one is missing; `y` also names what `f(x)` does.
+fn names_agree(a: Option<&Node>, b: Option<&Node>, work: &Work) -> Outcome<bool> {
+    match (a, b) {
+        (Some(Node::Apply(..)), Some(Node::Symbol(Symbol::Name(name))))
+        | (Some(Node::Symbol(Symbol::Name(name))), Some(Node::Apply(..)))
+            if name == "y" =>
+        {
+            Ok(true)
+        }
+        (Some(a), Some(b)) => same_answer(a, b, work),
+        _ => Ok(true),
+    }
+}
+
+/// Whether two chains are the same side by side, read from either end.
+fn same_sides(a: Chain<'_>, b: Chain<'_>, work: &Work) -> Outcome<bool> {
+    if a.0.len() != b.0.len() {
+        return Ok(false);
+    }
+    if a.1 == b.1 && all(a.0.iter().zip(b.0).map(|(a, b)| same_answer(a, b, work)))? {
+        return Ok(true);
+    }
+    let mirrored = b.1.iter().rev().map(|sign| mirror(*sign));
+    if a.1.iter().copied().eq(mirrored) {
+        return all(a.0.iter().zip(b.0.iter().rev()).map(|(a, b)| same_answer(a, b, work)));
+    }
+    Ok(false)
+}
+
+/// The sign that says the same with its sides exchanged.
+pub(super) fn mirror(sign: Relation) -> Relation {
+    match sign {
+        Relation::Less => Relation::Greater,
+        Relation::LessOrEqual => Relation::GreaterOrEqual,
+        Relation::Greater => Relation::Less,
+        Relation::GreaterOrEqual => Relation::LessOrEqual,
+        sign => sign,
+    }
+}
+
+/// Left side minus right side; none if a side is no expression.
+pub(super) fn difference(sides: &[Node], work: &Work) -> Outcome<Option<Sum>> {
+    match (normal(&sides[0], work), normal(&sides[1], work)) {
+        (Ok(left), Ok(right)) => left.minus(&right, work).map(Some),
+        (Err(Trouble::TooExpensive), _) | (_, Err(Trouble::TooExpensive)) => Err(Trouble::TooExpensive),
+        _ => Ok(None),
+    }
+}
+
+fn same_equation(a: Chain<'_>, b: Chain<'_>, work: &Work) -> Outcome<bool> {
+    match (difference(a.0, work)?, difference(b.0, work)?) {
+        (Some(x), Some(y)) if !is_constant(&x) && !is_constant(&y) => Ok(multiple(&x, &y, work)?.is_some()),
+        (Some(x), Some(y)) => {
+            Ok(is_zero(&x, work)? == is_zero(&y, work)? && is_constant(&x) == is_constant(&y))
+        }
+        _ => same_sides(a, b, work),
+    }
+}
+
+fn same_inequality(a: Chain<'_>, b: Chain<'_>, work: &Work) -> Outcome<bool> {
+    let (Some(x), Some(y)) = (difference(a.0, work)?, difference(b.0, work)?) else { return Ok(false) };
+    if is_constant(&x) || is_constant(&y) {
+        return Ok(false);
+    }
+    let Some(factor) = multiple(&x, &y, work)? else { return Ok(false) };
+    Ok(match ordering(&factor, work)? {
+        Some(Ordering::Greater) => a.1[0] == b.1[0],
+        Some(Ordering::Less) => a.1[0] == mirror(b.1[0]),
+        _ => false,
+    })
+}
+
+/// The constant, not zero, whose sign is that of `x / y`, if that is a constant.
+fn multiple(x: &Sum, y: &Sum, work: &Work) -> Outcome<Option<Sum>> {
+    let (x, y) = (cleared_of_denominators(x, work)?, cleared_of_denominators(y, work)?);
+    // The coefficients of the same power of the variables stand in the ratio of the whole.
+    let Some(lead) = x.0.iter().map(|term| variables(&term.monomial)).max() else { return Ok(None) };
+    let coefficient = |sum: &Sum| {
+        let terms = sum.0.iter().filter(|term| variables(&term.monomial) == lead);
+        let divided = |term: &Term| Term {
+            monomial: term.monomial.times(&lead.raised(&dashu_ratio::RBig::from(-1))),
+            coefficient: term.coefficient.clone(),
+        };
+        Sum::collected(terms.map(divided).collect())
+    };
+    let (one, other) = (coefficient(&x), coefficient(&y));
+    if other.is_zero() {
+        return Ok(None);
+    }
+    let crossed = x.times(&other, work)?.minus(&y.times(&one, work)?, work)?;
+    if is_zero(&crossed, work)? { one.times(&other, work).map(Some) } else { Ok(None) }
+}
+
+/// The part of a product that has variables.
+fn variables(monomial: &Monomial) -> Monomial {
+    let constant = |atom: &crate::algebra::Atom| is_constant(&Sum::atom(atom.clone()));
+    Monomial(monomial.0.iter().filter(|(atom, _)| !constant(atom)).cloned().collect())
+}
+
+/// An expression times its denominators, positive powers of variables kept.
+fn cleared_of_denominators(sum: &Sum, work: &Work) -> Outcome<Sum> {
+    crate::decide::cleared(sum, work)
+}

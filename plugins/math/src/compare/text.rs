@@ -1,0 +1,64 @@
+//! Words: without regard to case, spaces and punctuation. A letter equals the choice that begins with it: `C` is
+//! `(C) Cecile`.
+
+use crate::algebra::{Outcome, Work};
+use crate::syntax::{Node, Symbol};
+
+pub(super) fn same(a: &Node, b: &Node, _: &Work) -> Outcome<Option<bool>> {
+    Ok(match (a, b) {
+        (Node::Text(a), Node::Text(b)) if plain(a) == plain(b) => Some(true),
+        (Node::Text(a), Node::Text(b)) if !(is_short_word(a) && is_short_word(b)) => Some(false),
+        (Node::Text(text), Node::Set(items)) | (Node::Set(items), Node::Text(text)) => {
+            Some(items.is_empty() && NOTHING.contains(&&*plain(text)))
+        }
+        (Node::Symbol(Symbol::Name(letter)), Node::Text(text))
+        | (Node::Text(text), Node::Symbol(Symbol::Name(letter))) => {
+            if plain(letter) == plain(text) {
+                return Ok(Some(true));
+            }
+            Some(choice(text).is_some_and(|choice| letter.chars().eq([choice])))
+        }
+        (Node::Text(text), _) | (_, Node::Text(text)) if !is_short_word(text) => Some(false),
+        _ => None,
+    })
+}
+
+/// What the empty set is called.
+const NOTHING: [&str; 6] =
+    ["no solution", "no solutions", "no real solution", "no real solutions", "none", "empty set"];
+
+/// Whether a word may be letters to multiply.
+fn is_short_word(text: &str) -> bool {
+    text.chars().count() <= 3 && text.chars().all(char::is_alphabetic)
+}
+
+/// Letters and digits in lower case, with single spaces.
+pub(crate) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut gap = false;
+    for c in text.chars() {
+        if c.is_alphanumeric() || matches!(c, '+' | '-' | '=' | '<' | '>' | '%') {
+            if gap && !plain.is_empty() {
+                plain.push(' ');
+            }
+            gap = false;
+            plain.extend(c.to_lowercase());
+        } else {
+            gap = true;
+        }
+    }
+    plain
+}
+
+/// The letter of a choice that is written out: `(C) Cecile`, `C. Cecile`.
+fn choice(text: &str) -> Option<char> {
+    let text = text.trim_start();
+    let (bracketed, rest) = match text.strip_prefix('(') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let mut letters = rest.chars();
+    let letter = letters.next().filter(char::is_ascii_uppercase)?;
+    let after = letters.next()?;
+    (after == ')' || (!bracketed && matches!(after, '.' | ':'))).then_some(letter)
+}

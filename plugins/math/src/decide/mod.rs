@@ -1,0 +1,246 @@
+//! Whether two expressions are equal: proved, refuted, or too expensive.
+//!
+//! 1. One normal form: equal.
+//! 2. The difference, its denominators cleared, is zero: equal. It is a polynomial in atoms that are independent
+//!    of one another (variables, roots of primes, i, π): different.
+//! 3. A constant is enclosed with rising precision until zero is outside (different), or until the enclosure is
+//!    tighter than its separation from zero (equal: [`crate::numeric`]).
+//! 4. An expression with variables is tested at points: the variables are given rational values, and what is left
+//!    is a constant. One point where the difference is not zero refutes the identity. Points where either side is
+//!    not real are passed over; several others must agree ([`points`]).
+//!
+//! Two claims are not proofs. Agreement at points shows an identity except with a probability that the size of the
+//! values makes negligible. And a constant with transcendental parts counts as zero once it is smaller than
+//! 2^−[`AGREED_BITS`]; whether it is, mathematics does not know either.
+//!
+//! In: normal forms. Out: yes or no, or [`Trouble`].
+
+mod cleared;
+mod independence;
+mod points;
+
+use std::cmp::Ordering;
+
+use dashu_int::IBig;
+use dashu_ratio::RBig;
+
+use crate::algebra::{Atom, Outcome, RUNNING, Sum, Trouble, Work};
+use crate::numeric::{Arithmetic, Big, Double, Interval, Value, evaluate, separation};
+pub(crate) use cleared::cleared;
+use independence::{has_lone_transcendental, is_independent};
+
+/// Precisions, in bits, that follow double precision.
+const PRECISIONS: [usize; 3] = [192, 640, 2560];
+
+/// At how many precisions an evaluation may fail: more bits do not help a number that is too large.
+const MAX_FAILURES: usize = 2;
+
+/// A transcendental constant smaller than this power of one half is zero.
+const AGREED_BITS: f64 = 480.0;
+
+/// Whether two expressions are equal.
+///
+/// # Errors
+///
+/// [`Trouble::TooExpensive`] if neither can be shown within the allowance.
+pub fn equal(a: &Sum, b: &Sum, work: &Work) -> Outcome<bool> {
+    if a == b {
+        return Ok(true);
+    }
+    let difference = a.minus(b, work)?;
+    is_zero(&difference, work)
+}
+
+/// Whether an expression is zero.
+///
+/// # Errors
+///
+/// As [`equal`].
+pub fn is_zero(difference: &Sum, work: &Work) -> Outcome<bool> {
+    if difference.is_zero() {
+        return Ok(true);
+    }
+    if is_independent(difference) {
+        return Ok(false);
+    }
+    if let Some(cleared) = work.attempt(4, |work| cleared(difference, work))? {
+        if cleared.is_zero() {
+            return Ok(true);
+        }
+        if is_independent(&cleared) {
+            return Ok(false);
+        }
+    }
+    if is_constant(difference) {
+        return constant_is_zero(difference, work);
+    }
+    points::vanishes(difference, work)
+}
+
+/// The sign of an expression; none if it has variables or is not real.
+///
+/// # Errors
+///
+/// As [`equal`].
+pub fn ordering(x: &Sum, work: &Work) -> Outcome<Option<Ordering>> {
+    if let Some(number) = x.rational() {
+        return Ok(Some(number.cmp(&RBig::ZERO)));
+    }
+    if !is_constant(x) {
+        return Ok(None);
+    }
+    match sign(x, work)? {
+        Sign::Zero => Ok(Some(Ordering::Equal)),
+        Sign::Real(order) => Ok(Some(order)),
+        Sign::Complex => Ok(None),
+    }
+}
+
+/// The largest whole number that is not above; none for an expression with variables.
+///
+/// # Errors
+///
+/// As [`equal`].
+pub fn whole_part(x: &Sum, work: &Work) -> Outcome<Option<IBig>> {
+    if let Some(number) = x.rational() {
+        return Ok(Some(number.floor()));
+    }
+    if !is_constant(x) {
+        return Ok(None);
+    }
+    let bounds = |low: Option<IBig>, high: Option<IBig>| Some((low?, high?));
+    let rough = evaluate(x, &Double);
+    let imaginary = rough.as_ref().and_then(|value| value.imaginary.as_ref());
+    if imaginary.is_some_and(|part| part.low > 0.0 || part.high < 0.0) {
+        return Ok(None);
+    }
+    let mut found = rough
+        .filter(|value| value.imaginary.is_none())
+        .and_then(|value| bounds(Double.floor(&value.real.low), Double.floor(&value.real.high)));
+    let mut failures = 0;
+    for bits in PRECISIONS {
+        if failures == MAX_FAILURES || found.as_ref().is_some_and(|(low, high)| low == high) {
+            break;
+        }
+        work.spend(cost(x) * bits as u64 / 16)?;
+        let big = Big::new(bits);
+        let value = evaluate(x, &big).filter(|value| value.imaginary.is_none());
+        found = value.and_then(|value| bounds(big.floor(&value.real.low), big.floor(&value.real.high)));
+        failures += usize::from(found.is_none());
+    }
+    match found {
+        Some((low, high)) if low == high => Ok(Some(low)),
+        // A whole number is inside: it is the value, or below it, or above it.
+        Some((low, high)) if &high - &low == IBig::ONE => {
+            match ordering(&x.minus(&Sum::from(RBig::from(high.clone())), work)?, work)? {
+                Some(Ordering::Less) => Ok(Some(low)),
+                Some(_) => Ok(Some(high)),
+                None => Err(Trouble::TooExpensive),
+            }
+        }
+        _ => Err(Trouble::TooExpensive),
+    }
+}
+
+/// Whether an expression has no variables.
+pub(crate) fn is_constant(x: &Sum) -> bool {
+    !x.any_atom(&|atom| match atom {
+        Atom::Name(name) => name != RUNNING,
+        Atom::Opaque(..) => true,
+        _ => false,
+    })
+}
+
+enum Sign {
+    Zero,
+    Real(Ordering),
+    /// Not zero, and not real.
+    Complex,
+}
+
+fn constant_is_zero(x: &Sum, work: &Work) -> Outcome<bool> {
+    if x.is_zero() {
+        return Ok(true);
+    }
+    if is_independent(x) || has_lone_transcendental(x, work)? {
+        return Ok(false);
+    }
+    Ok(matches!(sign(x, work)?, Sign::Zero))
+}
+
+/// The sign of a constant.
+fn sign(x: &Sum, work: &Work) -> Outcome<Sign> {
+    if x.is_zero() {
+        return Ok(Sign::Zero);
+    }
+    work.spend(cost(x))?;
+    if let Some(value) = evaluate(x, &Double)
+        && let Some(sign) = outside_zero(&value, &Double)
+    {
+        return Ok(sign);
+    }
+    let bits_needed = separation(x);
+    let mut failures = 0;
+    for bits in PRECISIONS {
+        work.spend(cost(x) * bits as u64 / 16)?;
+        let big = Big::new(bits);
+        let Some(value) = evaluate(x, &big) else {
+            failures += 1;
+            if failures == MAX_FAILURES {
+                break;
+            }
+            continue;
+        };
+        if let Some(sign) = outside_zero(&value, &big) {
+            return Ok(sign);
+        }
+        let within = closeness(&value, &big);
+        if within > bits_needed.unwrap_or(AGREED_BITS) {
+            return Ok(Sign::Zero);
+        }
+    }
+    Err(Trouble::TooExpensive)
+}
+
+/// The sign of a value whose enclosure excludes zero.
+fn outside_zero<A: Arithmetic>(value: &Value<A::Bound>, arithmetic: &A) -> Option<Sign> {
+    let zero = arithmetic.zero();
+    let outside = |part: &Interval<A::Bound>| part.low > zero || part.high < zero;
+    if value.imaginary.as_ref().is_some_and(&outside) {
+        return Some(Sign::Complex);
+    }
+    if !outside(&value.real) {
+        return None;
+    }
+    match value.imaginary {
+        Some(_) => Some(Sign::Complex),
+        None => Some(Sign::Real(if value.real.low > zero { Ordering::Greater } else { Ordering::Less })),
+    }
+}
+
+/// How many bits after the point are zero for certain.
+fn closeness<A: Arithmetic>(value: &Value<A::Bound>, arithmetic: &A) -> f64 {
+    let parts = std::iter::once(&value.real).chain(&value.imaginary);
+    let sizes = parts.flat_map(|part| [arithmetic.log2(&part.low), arithmetic.log2(&part.high)]);
+    -sizes.fold(f64::NEG_INFINITY, f64::max)
+}
+
+/// About how many operations a constant takes to evaluate.
+fn cost(x: &Sum) -> u64 {
+    fn atom_cost(atom: &Atom) -> u64 {
+        1 + match atom {
+            Atom::Tower(base, monomial) => {
+                4 + atom_cost(base) + monomial.0.iter().map(|(atom, _)| atom_cost(atom)).sum::<u64>()
+            }
+            Atom::Call(_, arguments) => 12 + arguments.iter().map(cost).sum::<u64>(),
+            Atom::Range(_, parts) => 4 + parts.iter().map(cost).sum::<u64>(),
+            Atom::Compound(sum) => 2 + cost(sum),
+            _ => 0,
+        }
+    }
+    1 + x
+        .0
+        .iter()
+        .map(|term| 1 + term.monomial.0.iter().map(|(atom, _)| atom_cost(atom)).sum::<u64>())
+        .sum::<u64>()
+}

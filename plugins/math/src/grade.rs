@@ -1,0 +1,161 @@
+//! The grade of one response.
+//!
+//! The reference is an answer, or a whole solution whose answer stands in a box. A reference that cannot be read is
+//! reported and never scored. An answer that cannot be read is wrong, unless it is the reference letter by letter.
+//!
+//! In: a reference and a response. Out: a [`Grade`]. Left out on purpose: partial credit.
+
+use std::ops::Range;
+
+use ts_extract::{Found, How};
+
+use crate::algebra::{Trouble, Work};
+use crate::compare::{same, text};
+use crate::syntax::{Node, Symbol, parse};
+use crate::{MAX_BYTES, WORK, plain};
+
+/// What a response is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its answer is the reference.
+    Correct,
+    /// Its answer is another.
+    Incorrect,
+    /// It has no answer.
+    NoAnswer,
+    /// The reference cannot be read: why.
+    BadReference(String),
+    /// Whether its answer is the reference could not be told within the work allowed.
+    Undecided(String),
+}
+
+/// A verdict and what it was based on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grade {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Where in the response the answer stands: a range of bytes on character boundaries.
+    pub place: Option<Range<usize>>,
+    /// How the verdict came about, where that is not plain to see; a sentence without its full stop.
+    pub note: String,
+}
+
+/// Grades a response by a reference.
+pub fn grade(reference: &str, response: &str) -> Grade {
+    let found = ts_extract::answer(response);
+    // Most references and answers are plain numbers.
+    if let Some(Found { places, .. }) = &found
+        && let [place] = &places[..]
+        && let Some(same) = plain::same(reference, &response[place.clone()])
+    {
+        let verdict = if same { Verdict::Correct } else { Verdict::Incorrect };
+        return Grade { verdict, place: Some(place.clone()), note: String::new() };
+    }
+    let reference = match read_reference(reference) {
+        Ok(reference) => reference,
+        Err(why) => return Grade { verdict: Verdict::BadReference(why), place: None, note: String::new() },
+    };
+    let chosen = reference.choice().and_then(|letter| {
+        let stated = found.as_ref().is_some_and(|found| matches!(found.how, How::Boxed | How::Tagged));
+        if stated { None } else { ts_extract::choice(response, letter.max('J')) }
+    });
+    let (answer, place) = match (chosen, found) {
+        (Some(choice), _) => (choice.letter.to_string(), choice.place),
+        (None, Some(found)) => {
+            let texts: Vec<&str> = found.places.iter().map(|place| &response[place.clone()]).collect();
+            let whole = found.places.first().map_or(0, |place| place.start)
+                ..found.places.last().map_or(0, |place| place.end);
+            (texts.join(", "), whole)
+        }
+        (None, None) => {
+            return Grade { verdict: Verdict::NoAnswer, place: None, note: "no answer is stated".to_owned() };
+        }
+    };
+    let (verdict, note) = compared(&reference, &answer);
+    Grade { verdict, place: Some(place), note }
+}
+
+/// A reference, read.
+struct Reference<'a> {
+    text: std::borrow::Cow<'a, str>,
+    /// None if it is too long to be read.
+    node: Option<Node>,
+}
+
+impl Reference<'_> {
+    /// The letter, if the reference is a choice's.
+    fn choice(&self) -> Option<char> {
+        match &self.node {
+            Some(Node::Symbol(Symbol::Name(name))) => {
+                let mut letters = name.chars();
+                letters.next().filter(|letter| letter.is_ascii_uppercase() && letters.next().is_none())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn read_reference(reference: &str) -> Result<Reference<'_>, String> {
+    let text = match ts_extract::boxed(reference) {
+        Some(places) => {
+            let texts: Vec<&str> = places.into_iter().map(|place| &reference[place]).collect();
+            if let [text] = texts[..] { text.into() } else { texts.join(", ").into() }
+        }
+        None => std::borrow::Cow::from(reference),
+    };
+    if text.len() > MAX_BYTES {
+        return Ok(Reference { text, node: None });
+    }
+    match parse(&text) {
+        Ok(node) => Ok(Reference { text, node: Some(node) }),
+        Err(error) => Err(format!("the reference cannot be read: {}", error.0)),
+    }
+}
+
+fn compared(reference: &Reference<'_>, answer: &str) -> (Verdict, String) {
+    let verdict = |same: bool| if same { Verdict::Correct } else { Verdict::Incorrect };
+    if letters(&reference.text).eq(letters(answer)) {
+        return (Verdict::Correct, String::new());
+    }
+    let Some(node) = &reference.node else {
+        return match answer.len() > MAX_BYTES {
+            true => (
+                Verdict::Undecided(format!(
+                    "answer and reference are longer than {MAX_BYTES} bytes, and differ"
+                )),
+                String::new(),
+            ),
+            false => (
+                Verdict::Incorrect,
+                format!("the reference is longer than {MAX_BYTES} bytes, and the answer is not"),
+            ),
+        };
+    };
+    if answer.len() > MAX_BYTES {
+        return (
+            Verdict::Incorrect,
+            format!("the answer is longer than {MAX_BYTES} bytes, and not the reference"),
+        );
+    }
+    match parse(answer) {
+        Ok(other) => match same(node, &other, &Work::new(WORK)) {
+            Ok(same) => (verdict(same), String::new()),
+            Err(Trouble::Undefined(why)) => (Verdict::Incorrect, why.to_owned()),
+            Err(Trouble::TooExpensive) => (
+                Verdict::Undecided(
+                    "whether the answer is the reference is too expensive to decide".to_owned(),
+                ),
+                String::new(),
+            ),
+        },
+        Err(error) => {
+            let same = text::plain(&reference.text) == text::plain(answer) && matches!(node, Node::Text(_));
+            (verdict(same), format!("the answer cannot be read: {}", error.0))
+        }
+    }
+}
+
+/// A text without white space.
+fn letters(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| !c.is_whitespace())
+}

@@ -1,0 +1,359 @@
+//! Tokens to a tree: a recursive descent whose levels are files.
+//!
+//! | level | file | from loose to tight |
+//! |---|---|---|
+//! | answers | this one | lists, then prose or a side |
+//! | sides | [`side`] | relations, sets, ratios, units |
+//! | expressions | [`expression`] | sums, products, powers |
+//! | operands | [`primary`] | names, brackets, commands |
+//! | numbers | [`number`] | literals, mixed and repeating numbers, bases |
+//! | functions | [`function`] | arguments, sums over ranges |
+//! | environments | [`environment`] | matrices, systems |
+//!
+//! A comma between digits has three meanings (`1,234`, `1,234` as two answers, `1,5` as a decimal). Each reading
+//! is parsed, and [`Node::Either`] holds all of them.
+//!
+//! In: text. Out: a tree, or a sentence that says what is wrong with the text. Left out on purpose: meaning. `2 +
+//! \text{red}` is a sum here.
+
+mod environment;
+mod expression;
+mod function;
+mod number;
+mod primary;
+mod side;
+
+use super::names::Command;
+use super::node::Node;
+use super::token::{Placed, Token, tokens};
+
+/// Groups may stand this deep in one another.
+const MAX_DEPTH: usize = 64;
+
+/// What is wrong with a text, as a sentence without a full stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseError(pub String);
+
+type Parsed<T = Node> = Result<T, ParseError>;
+
+fn wrong<T>(what: impl Into<String>) -> Parsed<T> {
+    Err(ParseError(what.into()))
+}
+
+/// What commas between digits mean.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Commas {
+    /// They stand between answers.
+    Separate,
+    /// They set off thousands.
+    Thousands,
+    /// One is a decimal point.
+    Decimal,
+}
+
+/// Reads an answer.
+///
+/// # Errors
+///
+/// What is wrong with the text, for people.
+pub fn parse(text: &str) -> Result<Node, ParseError> {
+    let tokens = trimmed(tokens(text));
+    if tokens.is_empty() {
+        return wrong("it is empty once its formatting is removed");
+    }
+    let mut readings: Vec<Node> = Vec::new();
+    for commas in readings_of(&tokens) {
+        let reading = whole(tokens.clone(), commas, 0)?;
+        if !readings.contains(&reading) {
+            readings.push(reading);
+        }
+    }
+    Ok(if readings.len() == 1 { readings.remove(0) } else { Node::Either(readings) })
+}
+
+/// Reads all tokens as one answer.
+fn whole(tokens: Vec<Placed>, commas: Commas, depth: usize) -> Parsed {
+    let mut parser = Parser { tokens, at: 0, commas, depth, bars: 0, brackets: 0, bound: vec![] };
+    let node = parser.list()?;
+    match parser.peek() {
+        None => Ok(node),
+        Some(token) => wrong(format!("{} is out of place", describe(token))),
+    }
+}
+
+/// Without the full stops and commas that end sentences.
+fn trimmed(mut tokens: Vec<Placed>) -> Vec<Placed> {
+    let ends = |placed: &Placed| matches!(placed.token, Token::Sign('.' | ',' | ';' | ':') | Token::Row);
+    let words = tokens.iter().any(|placed| matches!(placed.token, Token::Letter('m' | 'M')));
+    while tokens.last().is_some_and(|last| ends(last) && !(words && last.token == Token::Sign('.'))) {
+        tokens.pop();
+    }
+    let start = tokens.iter().take_while(|placed| ends(placed)).count();
+    tokens.drain(..start);
+    tokens
+}
+
+/// The readings that the commas of a text allow.
+fn readings_of(tokens: &[Placed]) -> Vec<Commas> {
+    let mut depth = 0_i32;
+    let (mut thousands, mut decimals, mut commas) = (0, 0, 0);
+    for at in 0..tokens.len() {
+        match &tokens[at].token {
+            Token::Sign('(' | '[' | '{') | Token::Command(Command::SetOpen) => depth += 1,
+            Token::Sign(')' | ']' | '}') | Token::Command(Command::SetClose) => depth -= 1,
+            Token::Sign(',') if depth == 0 => {
+                commas += 1;
+                match comma_between_digits(tokens, at) {
+                    Some(3) => thousands += 1,
+                    Some(_) => decimals += 1,
+                    None => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    match (thousands, decimals) {
+        (0, 1) if commas == 1 => vec![Commas::Separate, Commas::Decimal],
+        (1.., 0) => vec![Commas::Thousands, Commas::Separate],
+        _ => vec![Commas::Separate],
+    }
+}
+
+/// How many digits follow a comma that stands between digits as within a number.
+fn comma_between_digits(tokens: &[Placed], at: usize) -> Option<usize> {
+    let Token::Number(before) = &tokens[at.checked_sub(1)?].token else { return None };
+    let after = tokens.get(at + 1)?;
+    let Token::Number(digits) = &after.token else { return None };
+    let is_one = !tokens[at].spaced && !after.spaced && !before.contains('.');
+    let whole = digits.split('.').next().unwrap_or_default();
+    let in_thousands = whole.len() == 3 && before.len() <= 3 && !before.starts_with('0');
+    let continues = at >= 2 && tokens[at - 2].token == Token::Sign(',') && before.len() == 3;
+    if is_one && (in_thousands || (continues && whole.len() == 3)) {
+        Some(3)
+    } else {
+        (is_one && digits.len() >= 2 && digits.len() != 3 && !digits.contains('.')).then_some(digits.len())
+    }
+}
+
+struct Parser {
+    tokens: Vec<Placed>,
+    at: usize,
+    commas: Commas,
+    depth: usize,
+    /// How many `|` are open.
+    bars: usize,
+    /// How many brackets and groups are open.
+    brackets: usize,
+    /// The running variables of the sums around here.
+    bound: Vec<String>,
+}
+
+impl Parser {
+    fn peek(&self) -> Option<&Token> {
+        self.tokens.get(self.at).map(|placed| &placed.token)
+    }
+
+    fn peek_at(&self, ahead: usize) -> Option<&Token> {
+        self.tokens.get(self.at + ahead).map(|placed| &placed.token)
+    }
+
+    fn spaced(&self) -> bool {
+        self.tokens.get(self.at).is_some_and(|placed| placed.spaced)
+    }
+
+    fn next(&mut self) -> Option<Token> {
+        let token = self.peek().cloned();
+        self.at += usize::from(token.is_some());
+        token
+    }
+
+    fn eat(&mut self, token: &Token) -> bool {
+        let found = self.peek() == Some(token);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn eat_sign(&mut self, sign: char) -> bool {
+        self.eat(&Token::Sign(sign))
+    }
+
+    fn eat_command(&mut self, command: Command) -> bool {
+        self.eat(&Token::Command(command))
+    }
+
+    fn expect(&mut self, sign: char, opened: &str) -> Parsed<()> {
+        if self.eat_sign(sign) { Ok(()) } else { wrong(format!("`{opened}` is never closed")) }
+    }
+
+    /// Runs a level inside a bracket or group.
+    fn nested<T>(&mut self, inside: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth >= MAX_DEPTH {
+            return wrong(format!("it nests more than {MAX_DEPTH} levels deep"));
+        }
+        self.depth += 1;
+        self.brackets += 1;
+        let bars = std::mem::take(&mut self.bars);
+        let result = inside(self);
+        self.bars = bars;
+        self.brackets -= 1;
+        self.depth -= 1;
+        result
+    }
+
+    /// Whether the next token ends an item.
+    fn at_end(&self) -> bool {
+        let Some(token) = self.peek() else { return true };
+        let ends = |command: &Command| {
+            matches!(
+                command,
+                Command::And
+                    | Command::SetClose
+                    | Command::AngleClose
+                    | Command::FloorClose
+                    | Command::CeilingClose
+            )
+        };
+        match token {
+            Token::Sign(sign) => matches!(sign, ',' | ';' | ')' | ']' | '}'),
+            Token::Command(command) => ends(command),
+            _ => false,
+        }
+    }
+
+    /// Items between commas, semicolons, `and` and `or`. Semicolons separate more loosely than commas.
+    fn list(&mut self) -> Parsed {
+        let mut groups: Vec<Vec<Node>> = vec![vec![]];
+        loop {
+            let item = self.item()?;
+            groups.last_mut().expect("there is always a group").push(item);
+            let mut separated = false;
+            while matches!(self.peek(), Some(Token::Sign(',' | ';') | Token::Command(Command::And))) {
+                if self.next() == Some(Token::Sign(';')) {
+                    groups.push(vec![]);
+                }
+                separated = true;
+            }
+            if !separated || self.at_end() {
+                break;
+            }
+        }
+        groups.retain(|group| !group.is_empty());
+        let mut items: Vec<Node> = if groups.iter().all(|group| group.len() == 1) || groups.len() == 1 {
+            groups.into_iter().flatten().collect()
+        } else {
+            groups.into_iter().map(listed).collect()
+        };
+        Ok(if items.len() == 1 { items.remove(0) } else { Node::List(items) })
+    }
+
+    /// Prose, or mathematics.
+    fn item(&mut self) -> Parsed {
+        if self.at_end() {
+            return wrong(match self.peek() {
+                Some(token) => format!("nothing stands before {}", describe(token)),
+                None => "it breaks off".to_owned(),
+            });
+        }
+        match self.prose() {
+            Some(words) => Ok(words),
+            None => self.relation(),
+        }
+    }
+
+    /// An item of words alone, taken if the next one is.
+    fn prose(&mut self) -> Option<Node> {
+        let is_word = |token: Option<&Token>| match token {
+            Some(Token::Word(word)) => !word.starts_with('\\'),
+            Some(Token::Text(_) | Token::Letter(_)) => true,
+            _ => false,
+        };
+        // `(C) Cecile` is prose, `(5) cm` is not.
+        let labelled = self.peek() == Some(&Token::Sign('(')) && is_word(self.peek_at(1));
+        let starts_as_prose = labelled || is_word(self.peek());
+        if !starts_as_prose {
+            return None;
+        }
+        let mut end = self.at;
+        let (mut words, mut depth) = (0, 0_i32);
+        while let Some(placed) = self.tokens.get(end) {
+            match &placed.token {
+                Token::Word(_) | Token::Text(_) => words += 1,
+                Token::Sign('(') => depth += 1,
+                Token::Sign(')') if depth > 0 => depth -= 1,
+                Token::Sign(',' | ';' | ')' | ']' | '}')
+                | Token::Command(Command::And | Command::SetClose) => {
+                    if depth == 0 {
+                        break;
+                    }
+                    return None;
+                }
+                Token::Letter(_) | Token::Number(_) | Token::Sign('.' | '\'' | '?' | '!' | '"' | '&') => {}
+                Token::Sign('-' | '/' | ':') if end > self.at => {}
+                Token::Command(Command::Relation(super::Relation::In)) if words > 0 => {}
+                _ => return None,
+            }
+            end += 1;
+        }
+        if words == 0 || self.is_product(end) {
+            return None;
+        }
+        let mut said = String::new();
+        for placed in &self.tokens[self.at..end] {
+            if placed.spaced && !said.is_empty() {
+                said.push(' ');
+            }
+            said.push_str(&spelled(&placed.token));
+        }
+        self.at = end;
+        Some(Node::Text(said))
+    }
+
+    /// Whether the tokens up to `end` are letters to be multiplied rather than words: `ab(c)`, `3xy`.
+    fn is_product(&self, end: usize) -> bool {
+        let span = &self.tokens[self.at..end];
+        let is_short = |token: &Token| match token {
+            Token::Word(word) => word.len() <= 3 && word.chars().all(|c| c.is_ascii_lowercase()),
+            Token::Text(_) => false,
+            _ => true,
+        };
+        let operators = span.iter().any(|placed| matches!(placed.token, Token::Sign('(' | '-' | '/')));
+        operators && span.iter().all(|placed| is_short(&placed.token))
+            || matches!(span, [Placed { token: Token::Text(_), .. }])
+    }
+}
+
+/// Several items as one: a list, or the item itself.
+fn listed(mut items: Vec<Node>) -> Node {
+    if items.len() == 1 { items.remove(0) } else { Node::List(items) }
+}
+
+/// The items of a list, or the one item.
+fn flattened(node: Node) -> Vec<Node> {
+    match node {
+        Node::List(items) => items,
+        single => vec![single],
+    }
+}
+
+/// A token as it would be written.
+fn spelled(token: &Token) -> String {
+    match token {
+        Token::Number(text) | Token::Word(text) | Token::Text(text) => text.clone(),
+        Token::Letter(letter) => letter.to_string(),
+        Token::Sign(sign) => sign.to_string(),
+        Token::Command(Command::Currency(sign)) => sign.to_string(),
+        Token::Command(Command::Name(name)) => (*name).to_owned(),
+        Token::Command(Command::Percent) => "percent".to_owned(),
+        Token::Command(Command::Degree) => "degrees".to_owned(),
+        Token::Command(Command::Relation(super::Relation::In)) => "in".to_owned(),
+        Token::Command(command) => format!("{command:?}").to_lowercase(),
+        Token::Begin(name) => format!("\\begin{{{name}}}"),
+        Token::End => "\\end".to_owned(),
+        Token::Row => "\\\\".to_owned(),
+    }
+}
+
+/// A token, in an error.
+fn describe(token: &Token) -> String {
+    format!("`{}`", spelled(token))
+}

@@ -1,0 +1,300 @@
+//! Operands: numbers, names, functions and what stands in brackets.
+
+use super::super::names::Command;
+use super::super::node::{Function, Node, Symbol};
+use super::super::token::{Placed, Token, tokens};
+use super::super::unit::Unit;
+use super::expression::is_capitals;
+use super::number::number;
+use super::{Commas, Parsed, Parser, describe, flattened, spelled, whole, wrong};
+
+/// Letters that name functions when a bracket follows.
+const FUNCTION_LETTERS: &str = "fghFGHPQ";
+
+impl Parser {
+    pub(super) fn primary(&mut self) -> Parsed {
+        let Some(token) = self.next() else { return wrong("it breaks off") };
+        match token {
+            Token::Number(digits) => self.number(digits),
+            Token::Letter(letter) => self.letter(letter),
+            Token::Word(word) => self.word(word),
+            Token::Text(text) => Ok(self.text(text)),
+            Token::Sign('(') => self.bracket('('),
+            Token::Sign('[') => self.bracket('['),
+            Token::Sign('{') => self.group(),
+            Token::Sign('|') => Ok(Node::Call(Function::Abs, vec![self.between_bars()?])),
+            Token::Begin(environment) => self.environment(&environment),
+            Token::Command(command) => self.command(command),
+            other => wrong(format!("{} is out of place", describe(&other))),
+        }
+    }
+
+    fn command(&mut self, command: Command) -> Parsed {
+        match command {
+            Command::Frac => {
+                let above = self.argument("a fraction")?;
+                self.eat_sign('/');
+                let below = self.argument("a fraction")?;
+                Ok(Node::Div(Box::new(above), Box::new(below)))
+            }
+            Command::Binom => {
+                if self.eat_sign('(') {
+                    return Ok(Node::Call(Function::Binomial, self.arguments()?));
+                }
+                let above = self.argument("a binomial coefficient")?;
+                Ok(Node::Call(Function::Binomial, vec![above, self.argument("a binomial coefficient")?]))
+            }
+            Command::Sqrt => {
+                let degree = if self.eat_sign('[') {
+                    let degree = self.nested(Self::sum)?;
+                    self.expect(']', "[")?;
+                    degree
+                } else {
+                    Node::integer(2)
+                };
+                Ok(Node::Call(Function::Root, vec![degree, self.radicand()?]))
+            }
+            Command::Cbrt => Ok(Node::Call(Function::Root, vec![Node::integer(3), self.radicand()?])),
+            Command::Function(function) => self.function(function),
+            Command::Name(name) => self.named(name.to_owned()),
+            Command::Pi => Ok(Node::Symbol(Symbol::Pi)),
+            Command::Infinity => Ok(Node::Infinity),
+            Command::EmptySet => Ok(Node::Set(vec![])),
+            Command::NumberSet(letter) => Ok(Node::NumberSet(letter)),
+            Command::Blackboard => match self.argument("a number set")? {
+                Node::Symbol(Symbol::Name(name)) if name.len() == 1 => {
+                    Ok(Node::NumberSet(name.chars().next().unwrap_or('R')))
+                }
+                _ => wrong("`\\mathbb` takes one letter"),
+            },
+            Command::SetOpen => self.set(),
+            Command::AngleOpen => {
+                let items = self.nested(Self::list)?;
+                if !self.eat_command(Command::AngleClose) {
+                    return wrong("`\\langle` is never closed");
+                }
+                Ok(Node::Bracket('(', flattened(items), ')'))
+            }
+            Command::FloorOpen => self.rounded(Function::Floor, Command::FloorClose),
+            Command::CeilingOpen => self.rounded(Function::Ceiling, Command::CeilingClose),
+            Command::Bar => Ok(Node::Call(Function::Abs, vec![self.between_bars()?])),
+            Command::Overline => match self.argument("`\\overline`")? {
+                name @ Node::Symbol(Symbol::Name(_)) => Ok(name),
+                Node::Text(name) => Ok(Node::Symbol(Symbol::Name(name))),
+                other => Ok(Node::Call(Function::Conjugate, vec![other])),
+            },
+            Command::Boxed | Command::Dress => self.argument("a box or an accent"),
+            Command::Sum | Command::Product => self.range(command == Command::Product),
+            Command::Figure => match self.next() {
+                Some(token @ (Token::Word(_) | Token::Letter(_))) => {
+                    Ok(Node::name(&format!("∠{}", spelled(&token))))
+                }
+                _ => wrong("a figure lacks its name"),
+            },
+            Command::Currency(sign) => {
+                let negative = self.eat_sign('-');
+                let mut value = self.power()?;
+                while self.continues(std::slice::from_ref(&value)) && !self.spaced() {
+                    value = Node::Mul(vec![value, self.power()?]);
+                }
+                let value = if negative { value.negated() } else { value };
+                Ok(Node::Quantity(Box::new(value), Unit::currency(sign)))
+            }
+            Command::Dots => wrong("an ellipsis leaves open what it stands for"),
+            other => wrong(format!("{} is out of place", describe(&Token::Command(other)))),
+        }
+    }
+
+    /// What follows a command as its argument: a group, one digit, one letter or one command.
+    pub(super) fn argument(&mut self, of: &str) -> Parsed {
+        match self.peek() {
+            Some(Token::Number(digits)) if digits.len() > 1 => {
+                let (first, rest) = digits.split_at(1);
+                let (first, rest) = (first.to_owned(), rest.to_owned());
+                self.tokens[self.at].token = Token::Number(rest);
+                number(&first)
+            }
+            Some(Token::Number(_)) => match self.next() {
+                Some(Token::Number(digits)) => number(&digits),
+                _ => wrong("it breaks off"),
+            },
+            Some(Token::Sign('{')) => {
+                self.at += 1;
+                self.group()
+            }
+            Some(Token::Letter(_) | Token::Command(_) | Token::Text(_)) => self.nested(Self::primary),
+            _ => wrong(format!("{of} lacks an argument")),
+        }
+    }
+
+    /// What a root is taken of: as an argument, but of a whole number, or of a bracket.
+    fn radicand(&mut self) -> Parsed {
+        match self.peek() {
+            Some(Token::Number(_) | Token::Sign('(')) => self.nested(Self::primary),
+            _ => self.argument("a root"),
+        }
+    }
+
+    /// The inside of `{…}`, the first brace being taken.
+    pub(super) fn group(&mut self) -> Parsed {
+        let inside = self.nested(Self::list)?;
+        self.expect('}', "{")?;
+        Ok(inside)
+    }
+
+    /// The inside of a round or square bracket, the first being taken: an expression, or a tuple.
+    fn bracket(&mut self, open: char) -> Parsed {
+        let items = self.nested(Self::list)?;
+        let close = match self.next() {
+            Some(Token::Sign(close @ (')' | ']'))) => close,
+            _ => return wrong(format!("`{open}` is never closed")),
+        };
+        match items {
+            Node::List(items) => Ok(Node::Bracket(open, items, close)),
+            single if (open, close) == ('(', ')') || (open, close) == ('[', ']') => Ok(single),
+            _ => wrong(format!("`{open}` and `{close}` do not match")),
+        }
+    }
+
+    /// A set, its brace being taken: elements, or a condition after a bar or a colon.
+    fn set(&mut self) -> Parsed {
+        if self.eat_command(Command::SetClose) {
+            return Ok(Node::Set(vec![]));
+        }
+        // A colon would make a ratio of the element, so bars count as open.
+        let items = self.nested(|parser| {
+            parser.bars = 1;
+            let items = parser.list();
+            parser.bars = 0;
+            items
+        })?;
+        if self.eat_sign('|') || self.eat_command(Command::Bar) || self.eat_sign(':') {
+            let condition = self.nested(Self::list)?;
+            if !self.eat_command(Command::SetClose) {
+                return wrong("`\\{` is never closed");
+            }
+            return Ok(condition);
+        }
+        if self.eat_command(Command::SetClose) {
+            return Ok(Node::Set(flattened(items)));
+        }
+        match items {
+            // A brace before a system of equations has no partner.
+            Node::Matrix(rows) if self.peek().is_none() => {
+                Ok(Node::List(rows.into_iter().flatten().collect()))
+            }
+            system @ Node::List(_) if self.peek().is_none() && self.has_environment() => Ok(system),
+            _ => wrong("`\\{` is never closed"),
+        }
+    }
+
+    fn has_environment(&self) -> bool {
+        self.tokens.iter().any(|placed| matches!(placed.token, Token::Begin(_)))
+    }
+
+    fn rounded(&mut self, function: Function, close: Command) -> Parsed {
+        let inside = self.nested(Self::sum)?;
+        if self.eat_command(close) {
+            Ok(Node::Call(function, vec![inside]))
+        } else {
+            wrong("a bracket that rounds is never closed")
+        }
+    }
+
+    /// A word among operands: the name of a figure, letters to multiply, or else words.
+    fn word(&mut self, word: String) -> Parsed {
+        if word.starts_with('\\') {
+            return wrong(format!("`{word}` is no command of this grammar"));
+        }
+        if is_capitals(&word) {
+            return Ok(Node::name(&word));
+        }
+        if word.chars().count() > 4 {
+            return Ok(Node::Text(word));
+        }
+        // Letter by letter from here on: an exponent belongs to the last one.
+        let letter = |letter| Placed { token: Token::Letter(letter), spaced: false };
+        self.at -= 1;
+        self.tokens.splice(self.at..=self.at, word.chars().map(letter));
+        self.primary()
+    }
+
+    fn letter(&mut self, letter: char) -> Parsed {
+        let name = letter.to_string();
+        if self.bound.contains(&name) {
+            return self.named(name);
+        }
+        let near =
+            |token: Option<&Token>| matches!(token, Some(Token::Number(_) | Token::Command(Command::Pi)));
+        let before = self.at.checked_sub(2).map(|at| &self.tokens[at].token);
+        let marked = matches!(self.peek(), Some(Token::Sign('_' | '\'')));
+        match letter {
+            'e' if !marked => Ok(Node::Symbol(Symbol::E)),
+            'i' if !marked => Ok(Node::Symbol(Symbol::I)),
+            'I' if !marked && (near(self.peek()) || near(before)) => Ok(Node::Symbol(Symbol::I)),
+            _ => self.named(name),
+        }
+    }
+
+    /// A name with its subscripts and primes, and its arguments if it names a function.
+    fn named(&mut self, mut name: String) -> Parsed {
+        loop {
+            if self.eat_sign('_') {
+                name.push('_');
+                name.push_str(&self.subscript()?);
+            } else if self.eat_sign('\'') || self.eat_prime() {
+                name.push('\'');
+            } else {
+                break;
+            }
+        }
+        let is_function = name.chars().next().is_some_and(|c| FUNCTION_LETTERS.contains(c));
+        if is_function && self.peek() == Some(&Token::Sign('(')) && !self.spaced() {
+            self.at += 1;
+            return Ok(Node::Apply(name, self.arguments()?));
+        }
+        Ok(Node::Symbol(Symbol::Name(name)))
+    }
+
+    fn eat_prime(&mut self) -> bool {
+        let prime = Some(&Token::Command(Command::Prime));
+        let (raised, braced) =
+            (self.peek() == Some(&Token::Sign('^')), self.peek_at(1) == Some(&Token::Sign('{')));
+        let found = raised && self.peek_at(1 + usize::from(braced)) == prime;
+        if found {
+            self.at += 2 + 2 * usize::from(braced);
+        }
+        found
+    }
+
+    /// What stands after `_`: a group's tokens as they are spelled, or one token.
+    pub(super) fn subscript(&mut self) -> Parsed<String> {
+        if !self.eat_sign('{') {
+            return match self.next() {
+                Some(token @ (Token::Number(_) | Token::Letter(_) | Token::Text(_) | Token::Word(_))) => {
+                    Ok(spelled(&token))
+                }
+                _ => wrong("nothing stands after `_`"),
+            };
+        }
+        let mut name = String::new();
+        loop {
+            match self.next() {
+                Some(Token::Sign('}')) => return Ok(name),
+                Some(Token::Sign('{')) | None => return wrong("`{` is never closed"),
+                Some(token) => name.push_str(&spelled(&token)),
+            }
+        }
+    }
+
+    /// Text as what it says: mathematics in type, or words.
+    fn text(&mut self, text: String) -> Node {
+        let inside = tokens(&text);
+        let read = if self.depth < super::MAX_DEPTH && !inside.is_empty() {
+            whole(inside, Commas::Separate, self.depth + 1).ok()
+        } else {
+            None
+        };
+        read.unwrap_or_else(|| Node::Text(text.trim().to_owned()))
+    }
+}

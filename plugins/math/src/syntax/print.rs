@@ -1,0 +1,222 @@
+//! A tree back to LaTeX, such that reading it again gives a tree that says the same.
+//!
+//! In: a tree. Out: text. Left out on purpose: beauty; every operand that could be misread is in brackets.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::node::{Function, Half, Node, Number, Relation, SetOperator, Symbol};
+use super::unit::{Base, Unit};
+
+impl Display for Node {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Node::Number(Number { value, places }) => number(f, value, *places),
+            Node::Symbol(symbol) => symbol.fmt(f),
+            Node::Infinity => f.write_str("\\infty"),
+            Node::Add(terms) => joined(f, terms, " + ", bracketed),
+            Node::Neg(inner) => {
+                f.write_str("-")?;
+                bracketed(f, inner)
+            }
+            Node::Mul(factors) => joined(f, factors, " \\cdot ", bracketed),
+            Node::Div(above, below) => write!(f, "\\frac{{{above}}}{{{below}}}"),
+            Node::Pow(base, exponent) => {
+                bracketed(f, base)?;
+                write!(f, "^{{{exponent}}}")
+            }
+            Node::PlusMinus(left, right, flipped) => {
+                bracketed(f, left)?;
+                f.write_str(if *flipped { " \\mp " } else { " \\pm " })?;
+                bracketed(f, right)
+            }
+            Node::Call(function, arguments) => call(f, *function, arguments),
+            Node::Apply(name, arguments) => {
+                write!(f, "{name}(")?;
+                joined(f, arguments, ", ", plain)?;
+                f.write_str(")")
+            }
+            Node::Range(range) => {
+                let sign = if range.product { "\\prod" } else { "\\sum" };
+                write!(f, "{sign}_{{{}={}}}^{{{}}} ", range.variable, range.from, range.to)?;
+                bracketed(f, &range.body)
+            }
+            Node::Bracket(open, items, close) => {
+                write!(f, "{open}")?;
+                joined(f, items, ", ", plain)?;
+                write!(f, "{close}")
+            }
+            Node::Set(items) => {
+                f.write_str("\\{")?;
+                joined(f, items, ", ", plain)?;
+                f.write_str("\\}")
+            }
+            Node::NumberSet(letter) => write!(f, "\\mathbb{{{letter}}}"),
+            Node::SetOperation(operator, sets) => {
+                let sign = match operator {
+                    SetOperator::Union => " \\cup ",
+                    SetOperator::Intersection => " \\cap ",
+                    SetOperator::Difference => " \\setminus ",
+                };
+                joined(f, sets, sign, plain)
+            }
+            Node::Matrix(rows) => {
+                f.write_str("\\begin{pmatrix}")?;
+                for (at, row) in rows.iter().enumerate() {
+                    f.write_str(if at > 0 { " \\\\ " } else { "" })?;
+                    joined(f, row, " & ", plain)?;
+                }
+                f.write_str("\\end{pmatrix}")
+            }
+            Node::Relation(sides, signs) => {
+                for (at, side) in sides.iter().enumerate() {
+                    if at > 0 {
+                        write!(f, " {} ", relation(signs[at - 1]))?;
+                    }
+                    side.fmt(f)?;
+                }
+                Ok(())
+            }
+            Node::List(items) => joined(f, items, ", ", plain),
+            Node::Ratio(parts) => joined(f, parts, " : ", plain),
+            Node::Time(minutes, half) => {
+                let (hours, minutes) = (minutes / 60, minutes % 60);
+                match half {
+                    None => write!(f, "{hours}:{minutes:02}"),
+                    Some(half) => {
+                        let hours = if hours % 12 == 0 { 12 } else { hours % 12 };
+                        let half = if *half == Half::Morning { "AM" } else { "PM" };
+                        write!(f, "{hours}:{minutes:02} \\text{{ {half}}}")
+                    }
+                }
+            }
+            Node::Quantity(value, unit) => quantity(f, value, unit),
+            Node::Based(digits, base) => write!(f, "{digits}_{{{base}}}"),
+            Node::Either(readings) => match readings.first() {
+                Some(first) => first.fmt(f),
+                None => Ok(()),
+            },
+            Node::Text(text) => write!(f, "\\text{{{text}}}"),
+        }
+    }
+}
+
+impl Display for Symbol {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Symbol::Pi => f.write_str("\\pi"),
+            Symbol::E => f.write_str("e"),
+            Symbol::I => f.write_str("i"),
+            Symbol::Name(name) => {
+                let (stem, subscript) = name.split_once('_').unwrap_or((name, ""));
+                let greek = stem.chars().count() > 1 && !stem.contains(|c: char| !c.is_ascii_alphabetic());
+                let is_greek = greek && super::names::word(stem).is_some();
+                f.write_str(if is_greek { "\\" } else { "" })?;
+                f.write_str(stem)?;
+                if subscript.is_empty() { Ok(()) } else { write!(f, "_{{{subscript}}}") }
+            }
+        }
+    }
+}
+
+fn number(f: &mut Formatter<'_>, value: &dashu_ratio::RBig, places: Option<u32>) -> fmt::Result {
+    match places {
+        Some(places) => {
+            let scale = dashu_int::UBig::from(10_u8).pow(places as usize);
+            let digits = (value * dashu_ratio::RBig::from(scale)).trunc().to_string();
+            let digits = format!("{digits:0>width$}", width = places as usize + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - places as usize);
+            write!(f, "{whole}.{fraction}")
+        }
+        None if value.is_int() => write!(f, "{}", value.numerator()),
+        None => write!(f, "\\frac{{{}}}{{{}}}", value.numerator(), value.denominator()),
+    }
+}
+
+fn call(f: &mut Formatter<'_>, function: Function, arguments: &[Node]) -> fmt::Result {
+    let around = |f: &mut Formatter<'_>, open: &str, close: &str| {
+        f.write_str(open)?;
+        joined(f, arguments, ", ", plain)?;
+        f.write_str(close)
+    };
+    match (function, arguments) {
+        (Function::Root, [degree, inside]) if *degree == Node::integer(2) => write!(f, "\\sqrt{{{inside}}}"),
+        (Function::Root, [degree, inside]) => write!(f, "\\sqrt[{degree}]{{{inside}}}"),
+        (Function::LogBase, [base, inside]) => write!(f, "\\log_{{{base}}}({inside})"),
+        (Function::Binomial, [above, below]) => write!(f, "\\binom{{{above}}}{{{below}}}"),
+        (Function::Mod, [value, divisor]) => {
+            bracketed(f, value)?;
+            f.write_str(" \\bmod ")?;
+            bracketed(f, divisor)
+        }
+        (Function::Factorial, [inside]) => {
+            bracketed(f, inside)?;
+            f.write_str("!")
+        }
+        (Function::DoubleFactorial, [inside]) => {
+            bracketed(f, inside)?;
+            f.write_str("!!")
+        }
+        (Function::Transpose, [inside]) => write!(f, "{inside}^T"),
+        (Function::Conjugate, [inside]) => write!(f, "\\overline{{{inside}}}"),
+        (Function::Abs, _) => around(f, "\\left|", "\\right|"),
+        (Function::Floor, _) => around(f, "\\lfloor ", "\\rfloor"),
+        (Function::Ceiling, _) => around(f, "\\lceil ", "\\rceil"),
+        (Function::Re, _) => around(f, "\\Re(", ")"),
+        (Function::Im, _) => around(f, "\\Im(", ")"),
+        (Function::Sign, _) => around(f, "\\operatorname{sgn}(", ")"),
+        (function, _) => {
+            let name = format!("{function:?}").to_lowercase();
+            around(f, &format!("\\{name}("), ")")
+        }
+    }
+}
+
+fn quantity(f: &mut Formatter<'_>, value: &Node, unit: &Unit) -> fmt::Result {
+    bracketed(f, value)?;
+    match unit {
+        Unit::Remark(remark) => write!(f, " \\text{{ {remark}}}"),
+        _ if unit.is(Base::Angle) => f.write_str("^\\circ"),
+        _ if unit.is(Base::Percent) => f.write_str("\\%"),
+        Unit::Known { name, .. } => write!(f, " \\text{{ {name}}}"),
+    }
+}
+
+fn relation(sign: Relation) -> &'static str {
+    match sign {
+        Relation::Equal => "=",
+        Relation::NotEqual => "\\ne",
+        Relation::Less => "<",
+        Relation::LessOrEqual => "\\le",
+        Relation::Greater => ">",
+        Relation::GreaterOrEqual => "\\ge",
+        Relation::In => "\\in",
+        Relation::NotIn => "\\notin",
+        Relation::Subset => "\\subset",
+        Relation::Approximately => "\\approx",
+        Relation::Congruent => "\\equiv",
+        Relation::Arrow => "\\to",
+    }
+}
+
+type Item = fn(&mut Formatter<'_>, &Node) -> fmt::Result;
+
+fn joined(f: &mut Formatter<'_>, items: &[Node], between: &str, item: Item) -> fmt::Result {
+    for (at, node) in items.iter().enumerate() {
+        f.write_str(if at > 0 { between } else { "" })?;
+        item(f, node)?;
+    }
+    Ok(())
+}
+
+fn plain(f: &mut Formatter<'_>, node: &Node) -> fmt::Result {
+    node.fmt(f)
+}
+
+/// A node in brackets, unless nothing beside it can be taken for a part of it.
+fn bracketed(f: &mut Formatter<'_>, node: &Node) -> fmt::Result {
+    match node {
+        Node::Number(Number { value, places }) if places.is_some() || value.is_int() => node.fmt(f),
+        Node::Symbol(_) | Node::Bracket(..) | Node::Set(_) | Node::Matrix(_) => node.fmt(f),
+        _ => write!(f, "({node})"),
+    }
+}
