@@ -6,6 +6,8 @@
 mod descriptions;
 mod gsm8k;
 mod lengths;
+mod math_kinds;
+mod math_page;
 mod policies;
 mod splitters;
 mod verifiers;
@@ -16,8 +18,9 @@ use serde_json::{Map, Value};
 use ts_plugin::{HostOptions, Isolation, Plugin, PluginHost, PluginSource};
 
 /// The plugins that ship.
-const PLUGINS: [&str; 12] = [
+const PLUGINS: [&str; 14] = [
     "characters",
+    "choice_grader",
     "exact_grader",
     "kimi_dpo",
     "math_grader",
@@ -28,6 +31,7 @@ const PLUGINS: [&str; 12] = [
     "sentence_splitter",
     "shortest",
     "sky_t1",
+    "text_grader",
     "tokens",
 ];
 

@@ -7,7 +7,7 @@ use ts_plugin::Problem;
 
 use crate::{plugin, settings, snapshot};
 
-fn verdicts(name: &str, settings: &Map<String, Value>, cases: &[(&str, &str)]) -> String {
+pub(crate) fn verdicts(name: &str, settings: &Map<String, Value>, cases: &[(&str, &str)]) -> String {
     let verifier = plugin(name).verifier(settings).unwrap();
     let mut table = String::new();
     for (reference, response) in cases {
@@ -20,29 +20,32 @@ fn verdicts(name: &str, settings: &Map<String, Value>, cases: &[(&str, &str)]) -
 }
 
 #[test]
-fn math_grader() {
-    let table = verdicts(
-        "math_grader",
+fn choice_grader() {
+    let mut table = verdicts(
+        "choice_grader",
         &Map::new(),
         &[
-            ("1/2", "<think>\\boxed{3}</think> It is \\boxed{\\frac{1}{2}}."),
-            ("0.5", "<think>Half.</think><answer>1/2</answer>"),
-            ("18", "She makes 9 * 2 = $<<9*2=18>>18 every day.\nA: 18"),
-            ("1080", "#### 1,080"),
-            ("70000", "The answer is $70,000."),
-            ("5", "**Final Answer:** x = 5"),
-            ("5", "**Final Answer:** 6"),
-            ("(3,-2)", "\\boxed{\\left(3,\\ -2\\right)}"),
-            ("28\\%", "about 28%"),
-            ("0.28", "about 28%"),
-            ("\\text{Thursday}", "\\boxed{thursday}"),
-            ("x^2+1", "\\boxed{x^{2} + 1}"),
-            ("7", "<think>so 7 and then"),
-            ("7", "I cannot say."),
-            ("$$", "\\boxed{7}"),
+            ("C", "<think>A?</think> The correct option is **C**."),
+            ("(B)", "It is not A, therefore I think it's B"),
+            ("\\text{(D)}", "Answer: A"),
+            ("J", "\\boxed{\\text{J}}"),
+            ("A", "I cannot say."),
+            ("Paris", "Answer: A"),
         ],
     );
-    snapshot("math_grader__verdicts", &table);
+    let verifier = plugin("choice_grader").verifier(&Map::new()).unwrap();
+    let options = ("choices".to_owned(), "[\"Berlin\", \"Paris\", \"Rome\"]".to_owned());
+    for (reference, response) in
+        [("B", "The capital is Paris."), ("Paris", "Answer: (B)"), ("Rome", "\\boxed{B}"), ("D", "Answer: A")]
+    {
+        let metadata = vec![options.clone()];
+        let problem = Problem { id: "p".into(), reference: reference.into(), metadata, ..Problem::default() };
+        let grade = verifier.grade(&problem, response).unwrap().value;
+        let judged = grade.answer.map(|place| &response[place]);
+        writeln!(table, "{} | {reference:?} <- {response:?}", options.1).unwrap();
+        writeln!(table, "    {:?}, judged {judged:?}: {}", grade.verdict, grade.note).unwrap();
+    }
+    snapshot("choice_grader__verdicts", &table);
 }
 
 #[test]
@@ -58,4 +61,54 @@ fn exact_grader() {
     table.push_str("\nignore_case = true, trim = false\n");
     table += &verdicts("exact_grader", &settings(json!({"ignore_case": true, "trim": false})), &cases);
     snapshot("exact_grader__verdicts", &table);
+}
+
+#[test]
+fn text_grader() {
+    let mut text = String::new();
+    let mut add = |settings: Value, cases: &[(&str, &str)]| {
+        writeln!(text, "{settings}").unwrap();
+        text += &verdicts("text_grader", settings.as_object().unwrap(), cases);
+        text.push('\n');
+    };
+    add(
+        json!({}),
+        &[
+            ("eiffel tower", "<think>Big Ben?</think> The answer is **the Eiffel Tower**."),
+            ("[\"NYC\", \"New York City\"]", "\\boxed{\\text{New York City}}"),
+            ("straße", "<answer>STRASSE</answer>"),
+            ("3.5", "\\boxed{35}"),
+            ("Paris", "I went there in 1990 with 2 friends, and we liked it."),
+            ("", "\\boxed{Paris}"),
+        ],
+    );
+    add(
+        json!({"mode": "exact", "answer_from": "last_line"}),
+        &[("Paris", "Let me see.\n Paris \n"), ("Paris", "paris"), ("Paris", "<think>Paris")],
+    );
+    add(
+        json!({"mode": "regex", "answer_from": "whole"}),
+        &[("(?i)ja|yes", "<think>No.</think>\nYes"), ("ja|yes", "yes, sir"), ("(", "yes"), ("ja", "")],
+    );
+    add(
+        json!({"mode": "json"}),
+        &[
+            ("{\"a\": 1, \"b\": [2]}", "So:\n```json\n{\"b\": [2.0], \"a\": 1e0}\n```\n"),
+            ("[0.1]", "[0.10000000000000001]"),
+            ("{\"a\": 1}", "\\boxed{{\"a\": 1, \"a\": 1}}"),
+            ("{\"a\": 1, \"a\": 1}", "{\"a\": 1}"),
+        ],
+    );
+    add(
+        json!({"mode": "numeric", "relative_tolerance": 0.01}),
+        &[
+            ("1200", "It costs $1,210.00."),
+            ("1200", "\\boxed{1\\,213}"),
+            ("28%", "The answer is 0.28."),
+            ("28", "The answer is twenty-eight."),
+            ("2", "1e9999"),
+            ("1/2", "0.5"),
+        ],
+    );
+    snapshot("text_grader__verdicts", &text);
 }

@@ -23,6 +23,8 @@ pub const CHECKPOINT: &[(&str, &[u8])] = &[
 pub const PLUGINS: &[(&str, &[u8])] = &[
     ("math_grader", include_bytes!("../../../plugins/math_grader.wasm")),
     ("exact_grader", include_bytes!("../../../plugins/exact_grader.wasm")),
+    ("choice_grader", include_bytes!("../../../plugins/choice_grader.wasm")),
+    ("text_grader", include_bytes!("../../../plugins/text_grader.wasm")),
     ("paragraph_splitter", include_bytes!("../../../plugins/paragraph_splitter.wasm")),
     ("sentence_splitter", include_bytes!("../../../plugins/sentence_splitter.wasm")),
     ("q_dyn", include_bytes!("../../../plugins/q_dyn.wasm")),

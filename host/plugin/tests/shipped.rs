@@ -29,6 +29,7 @@ fn each_says_who_it_is_and_has_one_role() {
     for (name, role) in [
         ("exact_grader", Role::Verifier),
         ("math_grader", Role::Verifier),
+        ("text_grader", Role::Verifier),
         ("paragraph_splitter", Role::StepSplitter),
         ("sentence_splitter", Role::StepSplitter),
         ("q_dyn", Role::SelectionPolicy),
