@@ -6,6 +6,7 @@
 mod descriptions;
 mod gsm8k;
 mod lengths;
+mod math_answers;
 mod math_kinds;
 mod math_page;
 mod policies;

@@ -55,14 +55,7 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
                 _ => Ok(Some(false)),
             }
         }
-        (Node::List(items), other) | (other, Node::List(items)) if !is_region(other) => {
-            // Equations all of which say the same.
-            let items = values(items);
-            if items.len() > 1 && items.iter().all(|item| *item == items[0]) {
-                return same_answer(&items[0], other, work).map(Some);
-            }
-            Ok(Some(false))
-        }
+        (Node::List(_), other) | (other, Node::List(_)) if !is_region(other) => Ok(Some(false)),
         _ => Ok(None),
     }
 }

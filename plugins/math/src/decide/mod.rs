@@ -244,3 +244,88 @@ fn cost(x: &Sum) -> u64 {
         .map(|term| 1 + term.monomial.0.iter().map(|(atom, _)| atom_cost(atom)).sum::<u64>())
         .sum::<u64>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::algebra::normal;
+    use crate::syntax::parse;
+
+    fn decided(a: &str, b: &str) -> Outcome<bool> {
+        let work = Work::new(crate::WORK);
+        let [x, y] = [a, b].map(|text| normal(&parse(text).unwrap(), &work).unwrap());
+        equal(&x, &y, &work)
+    }
+
+    #[test]
+    fn algebraic_numbers_are_proved_equal_or_different() {
+        for (a, b, expected) in [
+            ("\\sqrt{5+2\\sqrt6}", "\\sqrt2+\\sqrt3", true),
+            ("\\sqrt[3]{2+\\sqrt5}+\\sqrt[3]{2-\\sqrt5}", "1", true),
+            (
+                "\\sqrt{16-2\\sqrt{29}+2\\sqrt{55-10\\sqrt{29}}}",
+                "\\sqrt{22+2\\sqrt5}-\\sqrt{11+2\\sqrt{29}}+\\sqrt5",
+                true,
+            ),
+            ("\\cos36^\\circ-\\cos72^\\circ", "\\frac12", true),
+            ("\\frac{1}{2^{99}}", "\\frac{1}{2^{98}}", false),
+            ("\\sqrt{10^{60}+1}", "10^{30}", false),
+            ("\\sqrt{5+2\\sqrt6}", "\\sqrt2+\\sqrt3+10^{-50}", false),
+            ("e^{2\\pi i/3}", "-\\frac12+\\frac{\\sqrt3}{2}i", true),
+            ("(1+i)^{10}", "32i", true),
+        ] {
+            assert_eq!(decided(a, b), Ok(expected), "{a} and {b}");
+            assert_eq!(decided(b, a), Ok(expected), "{b} and {a}");
+        }
+    }
+
+    #[test]
+    fn transcendental_numbers_are_told_apart() {
+        for (a, b, expected) in [
+            ("\\pi", "\\frac{355}{113}", false),
+            ("e^{\\pi\\sqrt{163}}", "262537412640768744", false),
+            ("4\\arctan\\frac15-\\arctan\\frac1{239}", "\\frac{\\pi}{4}", true),
+            ("\\log_23\\cdot\\log_34", "2", true),
+            ("\\cos(10^{10^{10}})", "1", false),
+            ("e^{\\ln5}", "5", true),
+            ("\\sin1", "\\sin1+10^{-100}", false),
+        ] {
+            assert_eq!(decided(a, b), Ok(expected), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn identities_hold_where_both_sides_are_real() {
+        for (a, b, expected) in [
+            ("\\sqrt{x^2}", "x", false),
+            ("\\sqrt{x^2}", "|x|", true),
+            ("\\sqrt{x}\\sqrt{x}", "x", true),
+            ("\\sqrt{1/n}", "\\frac{1}{\\sqrt n}", true),
+            ("\\ln(xy)", "\\ln x+\\ln y", true),
+            ("\\sqrt{x-1000}\\cdot\\sqrt{x-1000}", "x-1000", true),
+            ("\\sin(7x)", "7\\sin x-56\\sin^3x+112\\sin^5x-64\\sin^7x", true),
+            ("n!", "n(n-1)!", true),
+            ("\\sum_{k=1}^{n}k^3", "\\frac{n^2(n+1)^2}{4}", true),
+            ("\\sum_{k=1}^{n}k^3", "\\frac{n^2(n+1)^2}{4}+1", false),
+            ("\\frac{x^{100}-1}{x-1}", "\\sum_{k=0}^{99}x^k", true),
+            ("f(x)+f(y)", "f(y)+f(x)", true),
+            ("f(x+y)", "f(x)+f(y)", false),
+        ] {
+            assert_eq!(decided(a, b), Ok(expected), "{a} and {b}");
+            assert_eq!(decided(b, a), Ok(expected), "{b} and {a}");
+        }
+    }
+
+    #[test]
+    fn what_would_take_too_long_says_so() {
+        for (a, b) in [("7^{7^{7^7}}\\bmod100", "43"), ("\\sum_{k=1}^{1000}\\sin k", "1")] {
+            let work = Work::new(crate::WORK);
+            let outcome = [a, b].map(|text| normal(&parse(text).unwrap(), &work));
+            let undecided = match outcome {
+                [Ok(x), Ok(y)] => equal(&x, &y, &work) == Err(Trouble::TooExpensive),
+                [x, y] => x.and(y).is_err(),
+            };
+            assert!(undecided, "{a} and {b}");
+        }
+    }
+}

@@ -53,6 +53,11 @@ fn step(value: f64, up: bool) -> Option<f64> {
     })
 }
 
+/// A bound no further than zero: the sign of a product is certain, even where its size underflows.
+fn of_sign(bound: Option<f64>, positive: bool) -> Option<f64> {
+    bound.map(|bound| if positive { bound.max(0.0) } else { bound.min(0.0) })
+}
+
 /// A function's result, outward by more than any library errs.
 fn leap(value: f64, up: bool) -> Option<f64> {
     let slack = value.abs() * 4e-15;
@@ -73,6 +78,9 @@ impl Arithmetic for Double {
     }
 
     fn add(&self, a: &f64, b: &f64, up: bool) -> Option<f64> {
+        if *a == 0.0 || *b == 0.0 {
+            return Some(a + b);
+        }
         let sum = a + b;
         // Sums of small whole numbers are exact.
         if sum.abs() < 9e15 && a.fract() == 0.0 && b.fract() == 0.0 { Some(sum) } else { step(sum, up) }
@@ -85,17 +93,16 @@ impl Arithmetic for Double {
         }
         let product = a * b;
         if product.abs() < 9e15 && a.fract() == 0.0 && b.fract() == 0.0 {
-            Some(product)
-        } else {
-            step(product, up)
+            return Some(product);
         }
+        of_sign(step(product, up), (*a > 0.0) == (*b > 0.0))
     }
 
     fn div(&self, a: &f64, b: &f64, up: bool) -> Option<f64> {
         if *a == 0.0 {
             return Some(0.0);
         }
-        step(a / b, up)
+        of_sign(step(a / b, up), (*a > 0.0) == (*b > 0.0))
     }
 
     fn sqrt(&self, a: &f64, up: bool) -> Option<f64> {

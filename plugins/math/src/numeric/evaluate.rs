@@ -257,3 +257,71 @@ impl<A: Arithmetic> Evaluator<'_, A> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::algebra::{Work, normal};
+    use crate::numeric::{Big, Double};
+    use crate::syntax::parse;
+
+    /// Whether the enclosure of a constant holds a decimal and is no wider than 1 in its last place.
+    fn encloses<A: Arithmetic>(text: &str, decimal: &str, arithmetic: &A) -> bool {
+        let sum = normal(&parse(text).unwrap(), &Work::new(100_000)).unwrap();
+        let value = evaluate(&sum, arithmetic).unwrap().real;
+        let (whole, places) = decimal.split_once('.').unwrap();
+        let digits: dashu_int::IBig = format!("{whole}{places}").parse().unwrap();
+        let scale = dashu_int::UBig::from(10_u8).pow(places.len());
+        // The decimal is cut off: the value lies between it and one unit more.
+        let bound = |digits: dashu_int::IBig, up| {
+            arithmetic.ratio(&RBig::from_parts(digits, scale.clone()), up).unwrap()
+        };
+        value.high >= bound(digits.clone(), false) && value.low <= bound(digits + 1, true)
+    }
+
+    #[test]
+    fn known_constants_are_enclosed() {
+        for (text, decimal) in [
+            ("\\pi", "3.14159265358979323846264338327950288419"),
+            ("e", "2.71828182845904523536028747135266249775"),
+            ("\\sqrt2", "1.41421356237309504880168872420969807856"),
+            ("\\ln2", "0.69314718055994530941723212145817656807"),
+            ("\\sin1", "0.84147098480789650665250232163029899962"),
+            ("\\cos1", "0.54030230586813971740093660744297660373"),
+            ("\\arctan\\frac12", "0.46364760900080611621425623146121440202"),
+            ("\\arcsin\\frac13", "0.33983690945412193709639251339176406638"),
+            ("2^{\\sqrt2}", "2.66514414269022518865029724987313984827"),
+            ("e^{\\pi}", "23.14069263277926900572908636794854738026"),
+            ("\\sqrt[3]{5}", "1.70997594667669698935310887254386010986"),
+            ("\\frac{1}{1+\\sqrt[3]{2}}", "0.4424933340244421033281650106646933032737"),
+        ] {
+            assert!(encloses(text, decimal, &Double), "{text} in double precision");
+            assert!(encloses(text, decimal, &Big::new(192)), "{text} in 192 bits");
+        }
+    }
+
+    #[test]
+    fn stirling_encloses_factorials() {
+        let big = Big::new(192);
+        let over = Intervals(&big);
+        for n in [5_u32, 20, 100] {
+            let factorial = (1..=n).fold(dashu_int::UBig::ONE, |product, k| product * k);
+            let exact = over.ln(&over.ratio(&RBig::from(factorial)).unwrap()).unwrap();
+            let bounds = over.ln_factorial(&RBig::from(n)).unwrap();
+            assert!(bounds.low <= exact.low && exact.high <= bounds.high, "{n}!");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_bounded_from_below() {
+        let value = |text: &str| {
+            let sum = normal(&parse(text).unwrap(), &Work::new(100_000)).unwrap();
+            evaluate(&sum, &Double).unwrap().real
+        };
+        assert!(value("10^{10^{10}}").low > 1.7e308);
+        assert_eq!(value("10^{-10^{10}}").low, 0.0);
+        assert!(value("\\binom{10^9}{5\\cdot10^8}").low > 1.7e308);
+        // Each of the 10¹² terms is at least 1.
+        assert!(value("\\sum_{k=1}^{10^{12}}k^k").low >= 0.999e12);
+    }
+}

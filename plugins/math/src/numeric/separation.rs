@@ -77,3 +77,41 @@ fn power_bounds(atom: &Atom, exponent: &RBig, roots: &mut Roots) -> Option<Bound
     // The k-th root: ((u l^(k−1))^(1/k), l) if u is the larger, else (u, (u^(k−1) l)^(1/k)).
     Some(if u >= l { ((u + (k - 1.0) * l) / k, l) } else { (u, ((k - 1.0) * u + l) / k) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::algebra::{Work, normal};
+    use crate::numeric::{Arithmetic, Big, evaluate};
+    use crate::syntax::parse;
+
+    fn sum(text: &str) -> Sum {
+        normal(&parse(text).unwrap(), &Work::new(100_000)).unwrap()
+    }
+
+    #[test]
+    fn a_bound_worked_out_by_hand() {
+        // In logarithms, each number rounded up to its bits. √2: u = 2/2 = 1; times 1: u = 2, l = 1. −1: u = 1, l = 1.
+        // The sum: u = max(2 + 1, 1 + 1) + 1 = 4, l = 2; with D = 2, (2 − 1)·4 + 2 + 1 = 7.
+        assert_eq!(separation(&sum("\\sqrt2-1")), Some(7.0));
+        assert_eq!(separation(&sum("\\pi-3")), None);
+    }
+
+    #[test]
+    fn numbers_that_nearly_cancel_stay_above_their_bounds() {
+        // √(10^k + 1) − √(10^k), and Pell's 99 − 70√2.
+        let texts = [
+            "99-70\\sqrt2",
+            "\\sqrt{10001}-100",
+            "\\sqrt{1000001}-1000",
+            "\\sqrt2+\\sqrt3-\\sqrt{5+2\\sqrt6-10^{-9}}",
+        ];
+        for text in texts {
+            let sum = sum(text);
+            let bits = separation(&sum).unwrap();
+            let value = evaluate(&sum, &Big::new(600)).unwrap();
+            let size = Big::new(600).log2(&value.real.low);
+            assert!(size > -bits, "{text}: 2^{size} is below 2^-{bits}");
+        }
+    }
+}

@@ -325,7 +325,7 @@ pub(crate) const SIZES: &[&str] = &[
 ];
 
 /// How LaTeX sets off thousands.
-pub(crate) const THOUSANDS: &[&str] = &["{,}", ",\\!", "\\,", "\\!", "{,}\\!", "\\ "];
+pub(crate) const THOUSANDS: &[&str] = &["{,}\\!", "{,}", "\\,", "\\!", "\\ "];
 
 /// What a Unicode character stands for.
 pub(crate) enum Character {

@@ -215,7 +215,11 @@ fn plain(f: &mut Formatter<'_>, node: &Node) -> fmt::Result {
 /// A node in brackets, unless nothing beside it can be taken for a part of it.
 fn bracketed(f: &mut Formatter<'_>, node: &Node) -> fmt::Result {
     match node {
-        Node::Number(Number { value, places }) if places.is_some() || value.is_int() => node.fmt(f),
+        Node::Number(Number { value, places })
+            if (places.is_some() || value.is_int()) && *value >= dashu_ratio::RBig::ZERO =>
+        {
+            node.fmt(f)
+        }
         Node::Symbol(_) | Node::Bracket(..) | Node::Set(_) | Node::Matrix(_) => node.fmt(f),
         _ => write!(f, "({node})"),
     }

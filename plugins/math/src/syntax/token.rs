@@ -149,9 +149,11 @@ impl<'a> Lexer<'a> {
         loop {
             self.digits(&mut digits);
             // `1{,}234`, `1,\!234` and `1\,234` set off thousands; exactly three digits follow.
-            let gap = names::THOUSANDS.iter().find(|gap| self.rest.starts_with(**gap)).copied();
-            let Some(gap) = gap else { break };
-            let after = self.rest[gap.len()..].trim_start();
+            let spaced =
+                self.rest.strip_prefix(',').map(str::trim_start).and_then(|rest| rest.strip_prefix("\\!"));
+            let gap = || names::THOUSANDS.iter().find_map(|gap| self.rest.strip_prefix(gap));
+            let Some(after) = spaced.or_else(gap) else { break };
+            let after = after.trim_start();
             let group = after.chars().take_while(|c| digit(*c).is_some()).count();
             if group != 3 || digits.is_empty() || digits.contains('.') {
                 break;
