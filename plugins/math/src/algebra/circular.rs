@@ -87,7 +87,7 @@ pub(super) fn cosine(x: &Sum, work: &Work) -> Outcome<Sum> {
         }
         let flip = turn > ratio(1, 2);
         let turn = if flip { RBig::ONE - turn } else { turn };
-        let value = opaque(Function::Cos, vec![pi(&turn)])?;
+        let value = opaque(Function::Cos, vec![pi(&turn)], work)?;
         return Ok(if flip { value.scaled(&RBig::from(-1)) } else { value });
     }
     // Whole quarters turn a cosine into a sine or flip it.
@@ -106,7 +106,7 @@ pub(super) fn cosine(x: &Sum, work: &Work) -> Outcome<Sum> {
         _ => (Function::Sin, false),
     };
     flip ^= negative && function == Function::Sin;
-    let value = opaque(function, vec![positive])?;
+    let value = opaque(function, vec![positive], work)?;
     Ok(if flip { value.scaled(&RBig::from(-1)) } else { value })
 }
 
@@ -146,8 +146,8 @@ pub(super) fn inverse_circular(function: Function, x: &Sum, work: &Work) -> Outc
     }
     // Odd functions.
     if x.0.first().is_some_and(|term| term.coefficient < RBig::ZERO) {
-        let value = opaque(function, vec![x.scaled(&RBig::from(-1))])?;
+        let value = opaque(function, vec![x.scaled(&RBig::from(-1))], work)?;
         return Ok(value.scaled(&RBig::from(-1)));
     }
-    opaque(function, vec![x.clone()])
+    opaque(function, vec![x.clone()], work)
 }

@@ -49,21 +49,21 @@ pub fn call(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum
             Some(Ordering::Less) => Ok(Sum::integer(-1)),
             Some(Ordering::Equal) => Ok(Sum::ZERO),
             Some(Ordering::Greater) => Ok(Sum::one()),
-            None => opaque(function, arguments),
+            None => opaque(function, arguments, work),
         },
         (Function::Floor | Function::Ceiling, [x]) => {
             let up = function == Function::Ceiling;
             let argument = if up { x.scaled(&RBig::from(-1)) } else { x.clone() };
             match whole_part(&argument, work)? {
                 Some(whole) => Ok(Sum::from(RBig::from(if up { -whole } else { whole }))),
-                None => opaque(function, arguments),
+                None => opaque(function, arguments, work),
             }
         }
         (Function::Mod, [x, y]) => {
             let quotient = x.times(&inverse(y, work)?, work)?;
             match whole_part(&quotient, work)? {
                 Some(whole) => x.minus(&y.scaled(&RBig::from(whole)), work),
-                None => opaque(function, arguments),
+                None => opaque(function, arguments, work),
             }
         }
         (Function::Max | Function::Min, [first, rest @ ..]) => {
@@ -76,7 +76,7 @@ pub fn call(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum
                     None => {
                         let mut sorted = arguments.clone();
                         sorted.sort();
-                        return opaque(function, sorted);
+                        return opaque(function, sorted, work);
                     }
                 }
             }
@@ -96,8 +96,8 @@ pub fn call(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum
     }
 }
 
-pub(super) fn opaque(function: Function, arguments: Vec<Sum>) -> Outcome<Sum> {
-    Ok(Sum::atom(Atom::Call(function, arguments)))
+pub(super) fn opaque(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum> {
+    Sum::nested(Atom::Call(function, arguments), work)
 }
 
 pub(super) fn ratio(above: i64, below: u64) -> RBig {
@@ -128,7 +128,7 @@ fn absolute(x: &Sum, work: &Work) -> Outcome<Sum> {
     let Some(term) = x.single() else {
         let flip = x.0.first().is_some_and(|term| term.coefficient < RBig::ZERO);
         let x = if flip { x.scaled(&RBig::from(-1)) } else { x.clone() };
-        return opaque(Function::Abs, vec![x]);
+        return opaque(Function::Abs, vec![x], work);
     };
     let size =
         if term.coefficient < RBig::ZERO { -term.coefficient.clone() } else { term.coefficient.clone() };
@@ -138,7 +138,7 @@ fn absolute(x: &Sum, work: &Work) -> Outcome<Sum> {
         let factor = if atom.is_positive() || !exponent.is_int() {
             rational_power(&base, exponent, work)?
         } else {
-            rational_power(&opaque(Function::Abs, vec![base])?, exponent, work)?
+            rational_power(&opaque(Function::Abs, vec![base], work)?, exponent, work)?
         };
         product = product.times(&factor, work)?;
     }
@@ -150,11 +150,11 @@ fn logarithm(x: &Sum, work: &Work) -> Outcome<Sum> {
     if x.is_zero() {
         return Err(Trouble::Undefined("it has the logarithm of zero"));
     }
-    let Some(term) = x.single() else { return opaque(Function::Ln, vec![x.clone()]) };
+    let Some(term) = x.single() else { return opaque(Function::Ln, vec![x.clone()], work) };
     if term.coefficient < RBig::ZERO {
         return match x.rational() {
             Some(_) => Err(Trouble::Undefined("it has the logarithm of a negative number")),
-            None => opaque(Function::Ln, vec![x.clone()]),
+            None => opaque(Function::Ln, vec![x.clone()], work),
         };
     }
     let mut sum = Sum::ZERO;
@@ -194,7 +194,7 @@ fn logarithm(x: &Sum, work: &Work) -> Outcome<Sum> {
         }
         _ => (Sum::term(RBig::ONE, rest), RBig::ONE),
     };
-    sum.plus(&Sum::atom(Atom::Call(Function::Ln, vec![argument])).scaled(&times), work)
+    sum.plus(&opaque(Function::Ln, vec![argument], work)?.scaled(&times), work)
 }
 
 /// Real and imaginary parts of sums whose only imaginary atom is i itself.
@@ -203,7 +203,7 @@ fn complex_part(function: Function, x: &Sum, work: &Work) -> Outcome<Sum> {
     let hidden = x.atoms().any(|atom| *atom != Atom::Imaginary && atom.any(&|atom| *atom == Atom::Imaginary));
     let named = x.any_atom(&|atom| matches!(atom, Atom::Name(_) | Atom::Opaque(..)));
     if hidden || named {
-        return opaque(function, vec![x.clone()]);
+        return opaque(function, vec![x.clone()], work);
     }
     let part = |imaginary: bool| {
         Sum(x.0.iter().filter(|term| has_i(&term.monomial) == imaginary).cloned().collect())

@@ -58,7 +58,7 @@ pub fn normal(node: &Node, work: &Work) -> Outcome<Sum> {
             _ => Err(Trouble::Undefined("a determinant is that of a square matrix")),
         },
         Node::Call(function, arguments) => call(*function, all(arguments, work)?, work),
-        Node::Apply(name, arguments) => Ok(Sum::atom(Atom::Opaque(name.clone(), all(arguments, work)?))),
+        Node::Apply(name, arguments) => Sum::nested(Atom::Opaque(name.clone(), all(arguments, work)?), work),
         Node::Range(range) => self::range(range, work),
         Node::Quantity(value, unit) => {
             let value = normal(value, work)?;

@@ -42,25 +42,26 @@ fn tower(base: &Sum, exponent: &Term, work: &Work) -> Outcome<Sum> {
         if base.is_zero() {
             return Err(Trouble::Undefined("zero has an exponent that is no number"));
         }
-        return Ok(raised_atom(&Atom::Compound(base.clone()), exponent, &RBig::ONE));
+        return raised_atom(&Atom::Compound(base.clone()), exponent, &RBig::ONE, work);
     };
     let mut product = Sum::one();
     let (sign, above) = single.coefficient.numerator().clone().into_parts();
     if sign == dashu_int::Sign::Negative {
         // −1 is the square of i.
-        product = raised_atom(&Atom::Imaginary, exponent, &RBig::from(2));
+        product = raised_atom(&Atom::Imaginary, exponent, &RBig::from(2), work)?;
     }
     let below = single.coefficient.denominator().clone();
     for (number, side) in [(above, 1_i32), (below, -1)] {
         for (prime, times) in factors(number, work)? {
-            let factor = raised_atom(&Atom::Integer(prime), exponent, &RBig::from(side * times as i32));
+            let factor =
+                raised_atom(&Atom::Integer(prime), exponent, &RBig::from(side * times as i32), work)?;
             product = product.times(&factor, work)?;
         }
     }
     for (atom, times) in &single.monomial.0 {
         let factor = match natural(atom, exponent, times, work)? {
             Some(value) => value,
-            None => raised_atom(atom, exponent, times),
+            None => raised_atom(atom, exponent, times, work)?,
         };
         product = product.times(&factor, work)?;
     }
@@ -68,16 +69,14 @@ fn tower(base: &Sum, exponent: &Term, work: &Work) -> Outcome<Sum> {
 }
 
 /// `(atom^times)^exponent` as an atom's power.
-fn raised_atom(atom: &Atom, exponent: &Term, times: &RBig) -> Sum {
+fn raised_atom(atom: &Atom, exponent: &Term, times: &RBig, work: &Work) -> Outcome<Sum> {
     let (base, monomial) = match atom {
         Atom::Tower(base, below) => (base.clone(), below.times(&exponent.monomial)),
         atom => (Box::new(atom.clone()), exponent.monomial.clone()),
     };
     let power = &exponent.coefficient * times;
-    if monomial.0.is_empty() {
-        return Sum::term(RBig::ONE, Monomial::of(*base, power));
-    }
-    Sum::term(RBig::ONE, Monomial::of(Atom::Tower(base, monomial), power))
+    let atom = if monomial.0.is_empty() { *base } else { Atom::Tower(base, monomial) };
+    Sum::nested(atom, work).map(|sum| sum.with_exponent(&power))
 }
 
 /// Powers of e that are known: of logarithms, and of i times a fraction of π.
@@ -171,7 +170,7 @@ fn sum_power(base: &Sum, exponent: &RBig, work: &Work) -> Outcome<Sum> {
         }
     }
     let (content, common, primitive) = parts_of(base, exponent);
-    let compound = Sum::term(RBig::ONE, Monomial::of(Atom::Compound(primitive), exponent.clone()));
+    let compound = Sum::nested(Atom::Compound(primitive), work)?.with_exponent(exponent);
     let outside = term_power(&Term { coefficient: content, monomial: common }, exponent, work)?;
     // The compound is settled as it stands: multiplying it out was decided against.
     let mut terms = Vec::with_capacity(outside.0.len());

@@ -24,10 +24,10 @@ pub(super) fn over_range(product: bool, parts: [Sum; 3], work: &Work) -> Outcome
         i64::try_from(number.numerator().clone()).ok()
     };
     let (Some(first), Some(last)) = (whole(from), whole(to)) else {
-        return Ok(Sum::atom(Atom::Range(product, Box::new(parts))));
+        return Sum::nested(Atom::Range(product, Box::new(parts)), work);
     };
     if last.saturating_sub(first) >= MAX_TERMS {
-        return Ok(Sum::atom(Atom::Range(product, Box::new(parts))));
+        return Sum::nested(Atom::Range(product, Box::new(parts)), work);
     }
     let mut result = if product { Sum::one() } else { Sum::ZERO };
     for value in first..=last {

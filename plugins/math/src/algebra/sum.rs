@@ -14,6 +14,9 @@ use crate::syntax::{Function, Symbol};
 /// Sums longer than this are not multiplied out.
 pub(super) const MAX_TERMS: usize = 600;
 
+/// How many atoms an atom may have within.
+const MAX_WEIGHT: u64 = 2000;
+
 /// A sum of terms; the empty sum is zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sum(pub(crate) Vec<Term>);
@@ -124,6 +127,27 @@ impl Sum {
             Symbol::I => Atom::Imaginary,
             Symbol::Name(name) => Atom::Name(name.clone()),
         })
+    }
+
+    /// An atom that has sums within, paid for by its size: nesting can double it at every level.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::TooExpensive`] if it is larger than [`MAX_WEIGHT`], or the work does not suffice.
+    pub(crate) fn nested(atom: Atom, work: &Work) -> Outcome<Self> {
+        let mut left = MAX_WEIGHT;
+        atom.weigh(&mut left)?;
+        work.spend((MAX_WEIGHT - left) / 8)?;
+        Ok(Sum::atom(atom))
+    }
+
+    /// Each exponent times a number, settled already.
+    pub(super) fn with_exponent(&self, exponent: &RBig) -> Self {
+        let raised = |term: &Term| Term {
+            monomial: term.monomial.raised(exponent),
+            coefficient: term.coefficient.clone(),
+        };
+        Sum(self.0.iter().map(raised).collect())
     }
 
     /// A coefficient times powers that are settled already.
@@ -266,6 +290,22 @@ fn product_cost(a: &RBig, b: &RBig) -> u64 {
 }
 
 impl Atom {
+    /// Takes the number of atoms here from what is left.
+    fn weigh(&self, left: &mut u64) -> Outcome<()> {
+        *left = left.checked_sub(1).ok_or(Trouble::TooExpensive)?;
+        let each = |sum: &Sum, left: &mut u64| sum.atoms().try_for_each(|atom| atom.weigh(left));
+        match self {
+            Atom::Tower(base, monomial) => {
+                base.weigh(left)?;
+                monomial.0.iter().try_for_each(|(atom, _)| atom.weigh(left))
+            }
+            Atom::Call(_, sums) | Atom::Opaque(_, sums) => sums.iter().try_for_each(|sum| each(sum, left)),
+            Atom::Range(_, parts) => parts.iter().try_for_each(|sum| each(sum, left)),
+            Atom::Compound(sum) => each(sum, left),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether this atom, or one within it, is of a kind.
     pub fn any(&self, is: &dyn Fn(&Atom) -> bool) -> bool {
         is(self)

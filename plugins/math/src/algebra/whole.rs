@@ -21,7 +21,7 @@ pub(super) fn divisors(function: Function, arguments: Vec<Sum>, work: &Work) -> 
             None => {
                 let mut sorted = arguments.clone();
                 sorted.sort();
-                return opaque(function, sorted);
+                return opaque(function, sorted, work);
             }
         }
     }
@@ -51,6 +51,7 @@ pub(super) fn factorial(x: &Sum, step: u32, work: &Work) -> Outcome<Sum> {
         return opaque(
             if step == 1 { Function::Factorial } else { Function::DoubleFactorial },
             vec![x.clone()],
+            work,
         );
     };
     if !number.is_int() || number < RBig::ZERO {
@@ -62,7 +63,7 @@ pub(super) fn factorial(x: &Sum, step: u32, work: &Work) -> Outcome<Sum> {
             let product = (1..=number).rev().step_by(step as usize).fold(UBig::ONE, |product, k| product * k);
             Ok(Sum::from(RBig::from(product)))
         }
-        _ if step == 1 => opaque(Function::Factorial, vec![x.clone()]),
+        _ if step == 1 => opaque(Function::Factorial, vec![x.clone()], work),
         _ => Err(Trouble::TooExpensive),
     }
 }

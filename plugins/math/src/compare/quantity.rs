@@ -13,9 +13,7 @@ use crate::syntax::{Node, Number};
 
 pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
     match (a, b) {
-        (Node::Quantity(value, unit), Node::Quantity(other, other_unit)) => {
-            same_quantity((value, unit), (other, other_unit), work).map(Some)
-        }
+        (Node::Quantity(..), Node::Quantity(..)) => same_quantity(a, b, work).map(Some),
         // Digits with a base have no unit.
         (Node::Quantity(..), Node::Based(..)) | (Node::Based(..), Node::Quantity(..)) => Ok(Some(false)),
         (Node::Quantity(value, unit), bare) | (bare, Node::Quantity(value, unit)) => {
@@ -36,8 +34,9 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
         }
         (Node::Ratio(parts), Node::Ratio(others)) => same_ratio(parts, others, work).map(Some),
         (Node::Time(minutes, half), Node::Time(others, other_half)) => {
-            let known = half.is_some() && other_half.is_some();
-            Ok(Some(if known { minutes == others } else { minutes % 720 == others % 720 }))
+            // Where one does not say which half of the day, both halves will do.
+            let loose = half.is_some() != other_half.is_some();
+            Ok(Some(if loose { minutes % 720 == others % 720 } else { minutes == others }))
         }
         (Node::Based(digits, base), Node::Based(others, other_base)) => {
             Ok(Some(base == other_base && bare_digits(digits) == bare_digits(others)))
@@ -66,19 +65,25 @@ fn bare_digits(digits: &str) -> &str {
     if bare.is_empty() { "0" } else { bare }
 }
 
-fn same_quantity(a: (&Node, &Unit), b: (&Node, &Unit), work: &Work) -> Outcome<bool> {
-    let (Unit::Known { factor, dimensions, .. }, Unit::Known { factor: other, dimensions: others, .. }) =
-        (a.1, b.1)
-    else {
-        return same_answer(a.0, b.0, work);
+fn same_quantity(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
+    let (Node::Quantity(value, unit), Node::Quantity(other_value, other_unit)) = (a, b) else {
+        return Ok(false);
+    };
+    let (dimensions, factor, others, other) = match (unit, other_unit) {
+        (Unit::Remark(_), Unit::Remark(_)) => return same_answer(value, other_value, work),
+        (Unit::Remark(_), _) => return same_answer(value, b, work),
+        (_, Unit::Remark(_)) => return same_answer(a, other_value, work),
+        (Unit::Known { factor, dimensions, .. }, Unit::Known { factor: other, dimensions: others, .. }) => {
+            (dimensions, factor, others, other)
+        }
     };
     if dimensions != others {
         return Ok(false);
     }
     if factor == other {
-        return same_answer(a.0, b.0, work);
+        return same_answer(value, other_value, work);
     }
-    same_answer(&times(a.0, factor), &times(b.0, other), work)
+    same_answer(&times(value, factor), &times(other_value, other), work)
 }
 
 fn times(node: &Node, factor: &RBig) -> Node {

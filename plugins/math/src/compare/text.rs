@@ -50,15 +50,21 @@ pub(crate) fn plain(text: &str) -> String {
     plain
 }
 
-/// The letter of a choice that is written out: `(C) Cecile`, `C. Cecile`.
-fn choice(text: &str) -> Option<char> {
+/// The letter of a choice that is written out: `(C) Cecile`, `C. Cecile`, `Option C`.
+pub(crate) fn choice(text: &str) -> Option<char> {
     let text = text.trim_start();
+    if let Some((label, letter)) = text.split_once(' ')
+        && ["option", "choice", "answer"].contains(&&*label.to_lowercase())
+    {
+        let letter = letter.trim_matches(|c: char| !c.is_alphanumeric());
+        return letter.chars().next().filter(|c| c.is_ascii_uppercase() && letter.len() == 1);
+    }
     let (bracketed, rest) = match text.strip_prefix('(') {
         Some(rest) => (true, rest),
         None => (false, text),
     };
     let mut letters = rest.chars();
     let letter = letters.next().filter(char::is_ascii_uppercase)?;
-    let after = letters.next()?;
+    let Some(after) = letters.next() else { return (!bracketed).then_some(letter) };
     (after == ')' || (!bracketed && matches!(after, '.' | ':'))).then_some(letter)
 }

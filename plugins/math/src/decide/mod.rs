@@ -109,7 +109,7 @@ pub fn whole_part(x: &Sum, work: &Work) -> Outcome<Option<IBig>> {
         return Ok(None);
     }
     let bounds = |low: Option<IBig>, high: Option<IBig>| Some((low?, high?));
-    let rough = evaluate(x, &Double);
+    let rough = evaluate(x, &Double, work);
     let imaginary = rough.as_ref().and_then(|value| value.imaginary.as_ref());
     if imaginary.is_some_and(|part| part.low > 0.0 || part.high < 0.0) {
         return Ok(None);
@@ -122,9 +122,8 @@ pub fn whole_part(x: &Sum, work: &Work) -> Outcome<Option<IBig>> {
         if failures == MAX_FAILURES || found.as_ref().is_some_and(|(low, high)| low == high) {
             break;
         }
-        work.spend(cost(x) * bits as u64 / 16)?;
         let big = Big::new(bits);
-        let value = evaluate(x, &big).filter(|value| value.imaginary.is_none());
+        let value = evaluate(x, &big, work).filter(|value| value.imaginary.is_none());
         found = value.and_then(|value| bounds(big.floor(&value.real.low), big.floor(&value.real.high)));
         failures += usize::from(found.is_none());
     }
@@ -173,8 +172,8 @@ fn sign(x: &Sum, work: &Work) -> Outcome<Sign> {
     if x.is_zero() {
         return Ok(Sign::Zero);
     }
-    work.spend(cost(x))?;
-    if let Some(value) = evaluate(x, &Double)
+    work.spend(1)?;
+    if let Some(value) = evaluate(x, &Double, work)
         && let Some(sign) = outside_zero(&value, &Double)
     {
         return Ok(sign);
@@ -182,9 +181,8 @@ fn sign(x: &Sum, work: &Work) -> Outcome<Sign> {
     let bits_needed = separation(x);
     let mut failures = 0;
     for bits in PRECISIONS {
-        work.spend(cost(x) * bits as u64 / 16)?;
         let big = Big::new(bits);
-        let Some(value) = evaluate(x, &big) else {
+        let Some(value) = evaluate(x, &big, work) else {
             failures += 1;
             if failures == MAX_FAILURES {
                 break;
@@ -223,26 +221,6 @@ fn closeness<A: Arithmetic>(value: &Value<A::Bound>, arithmetic: &A) -> f64 {
     let parts = std::iter::once(&value.real).chain(&value.imaginary);
     let sizes = parts.flat_map(|part| [arithmetic.log2(&part.low), arithmetic.log2(&part.high)]);
     -sizes.fold(f64::NEG_INFINITY, f64::max)
-}
-
-/// About how many operations a constant takes to evaluate.
-fn cost(x: &Sum) -> u64 {
-    fn atom_cost(atom: &Atom) -> u64 {
-        1 + match atom {
-            Atom::Tower(base, monomial) => {
-                4 + atom_cost(base) + monomial.0.iter().map(|(atom, _)| atom_cost(atom)).sum::<u64>()
-            }
-            Atom::Call(_, arguments) => 12 + arguments.iter().map(cost).sum::<u64>(),
-            Atom::Range(_, parts) => 4 + parts.iter().map(cost).sum::<u64>(),
-            Atom::Compound(sum) => 2 + cost(sum),
-            _ => 0,
-        }
-    }
-    1 + x
-        .0
-        .iter()
-        .map(|term| 1 + term.monomial.0.iter().map(|(atom, _)| atom_cost(atom)).sum::<u64>())
-        .sum::<u64>()
 }
 
 #[cfg(test)]

@@ -35,6 +35,10 @@ pub(crate) trait Arithmetic {
     fn log2(&self, a: &Self::Bound) -> f64;
     /// Whether functions of angles are reckoned at this argument: it is not too large.
     fn is_angle(&self, a: &Self::Bound) -> bool;
+    /// The work of one of the four operations.
+    fn cost(&self) -> u64;
+    /// The work of an exponential, a logarithm or a function of an angle.
+    fn function_cost(&self) -> u64;
     /// The whole number below.
     fn floor(&self, a: &Self::Bound) -> Option<dashu_int::IBig>;
 }
@@ -149,6 +153,14 @@ impl Arithmetic for Double {
         a.abs() < 1e6
     }
 
+    fn cost(&self) -> u64 {
+        1
+    }
+
+    fn function_cost(&self) -> u64 {
+        2
+    }
+
     fn floor(&self, a: &f64) -> Option<dashu_int::IBig> {
         (a.abs() < 1e15).then(|| dashu_int::IBig::from(a.floor() as i64))
     }
@@ -257,6 +269,16 @@ impl Arithmetic for Big {
 
     fn is_angle(&self, a: &Number) -> bool {
         a.exponent() + (a.digits() as isize) < 256
+    }
+
+    fn cost(&self) -> u64 {
+        2 + self.up.precision() as u64 / 128
+    }
+
+    fn function_cost(&self) -> u64 {
+        // As measured; about quadratic for many bits.
+        let bits = self.up.precision() as u64;
+        bits * (2 + bits / 640)
     }
 
     fn floor(&self, a: &Number) -> Option<dashu_int::IBig> {

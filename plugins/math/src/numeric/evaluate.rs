@@ -3,18 +3,13 @@
 //! Values are complex: an interval for the real part, and one for the imaginary part unless that is exactly zero.
 //! None is the answer where a part has no value at this precision.
 
-use std::cell::Cell;
-
 use dashu_ratio::RBig;
 
 use super::arithmetic::Arithmetic;
 use super::interval::{Interval, Intervals};
-use crate::algebra::RUNNING;
 use crate::algebra::sum::{Atom, Monomial, Sum, Term};
+use crate::algebra::{RUNNING, Work};
 use crate::syntax::Function;
-
-/// An evaluation takes at most so many powers.
-const MAX_STEPS: u32 = 4000;
 
 /// An enclosure of a complex number.
 #[derive(Debug, Clone)]
@@ -24,18 +19,15 @@ pub(crate) struct Value<B> {
     pub(crate) imaginary: Option<Interval<B>>,
 }
 
-/// Encloses a constant.
-pub(crate) fn evaluate<A: Arithmetic>(sum: &Sum, arithmetic: &A) -> Option<Value<A::Bound>> {
-    let steps = Cell::new(MAX_STEPS);
-    Evaluator { over: Intervals(arithmetic), running: None, steps: &steps }.sum(sum)
+/// Encloses a constant. Every power is paid for, as towers of them fan out; none if the allowance does not suffice.
+pub(crate) fn evaluate<A: Arithmetic>(sum: &Sum, arithmetic: &A, work: &Work) -> Option<Value<A::Bound>> {
+    Evaluator { over: Intervals(arithmetic, work), running: None }.sum(sum)
 }
 
 struct Evaluator<'a, A: Arithmetic> {
     over: Intervals<'a, A>,
     /// The values of the running variable of the sum around here.
     running: Option<Interval<A::Bound>>,
-    /// How many powers may still be evaluated: towers of powers fan out.
-    steps: &'a Cell<u32>,
 }
 
 type Complex<A> = Value<<A as Arithmetic>::Bound>;
@@ -67,7 +59,9 @@ impl<A: Arithmetic> Evaluator<'_, A> {
             }
         }
         let unbounded = |bound: &A::Bound| self.over.0.log2(bound) > 1e300;
-        if unbounded(&product.real.high) || unbounded(&product.real.low) {
+        // A single power gains nothing by the detour.
+        let several = term.monomial.0.len() > 1;
+        if several && (unbounded(&product.real.high) || unbounded(&product.real.low)) {
             return self.through_logarithms(term).or(Some(product));
         }
         Some(product)
@@ -91,7 +85,9 @@ impl<A: Arithmetic> Evaluator<'_, A> {
             Atom::Call(Function::Factorial, arguments) => {
                 self.over.ln_factorial(&arguments.first()?.rational()?)
             }
-            atom => self.over.ln(&self.real_atom(atom)?),
+            Atom::Integer(_) | Atom::Pi | Atom::E | Atom::Name(_) => self.over.ln(&self.real_atom(atom)?),
+            // Nothing else is too large to be evaluated itself.
+            _ => None,
         }
     }
 
@@ -103,7 +99,7 @@ impl<A: Arithmetic> Evaluator<'_, A> {
     }
 
     fn power(&self, atom: &Atom, exponent: &RBig) -> Option<Complex<A>> {
-        self.steps.set(self.steps.get().checked_sub(1)?);
+        self.over.1.spend(self.over.0.cost()).ok()?;
         let real = |real| Some(Value { real, imaginary: None });
         match atom {
             Atom::Imaginary if exponent.is_one() => {
@@ -230,8 +226,8 @@ impl<A: Arithmetic> Evaluator<'_, A> {
             return None;
         }
         let running = Interval { low: self.over.ratio(&from)?.low, high: self.over.ratio(&to)?.high };
-        let term = Evaluator { over: Intervals(self.over.0), running: Some(running), steps: self.steps }
-            .real(body)?;
+        let term =
+            Evaluator { over: Intervals(self.over.0, self.over.1), running: Some(running) }.real(body)?;
         self.over.mul(&self.over.ratio(&(to - from + RBig::ONE))?, &term)
     }
 
@@ -261,14 +257,14 @@ impl<A: Arithmetic> Evaluator<'_, A> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::algebra::{Work, normal};
+    use crate::algebra::normal;
     use crate::numeric::{Big, Double};
     use crate::syntax::parse;
 
     /// Whether the enclosure of a constant holds a decimal and is no wider than 1 in its last place.
     fn encloses<A: Arithmetic>(text: &str, decimal: &str, arithmetic: &A) -> bool {
         let sum = normal(&parse(text).unwrap(), &Work::new(100_000)).unwrap();
-        let value = evaluate(&sum, arithmetic).unwrap().real;
+        let value = evaluate(&sum, arithmetic, &Work::new(100_000)).unwrap().real;
         let (whole, places) = decimal.split_once('.').unwrap();
         let digits: dashu_int::IBig = format!("{whole}{places}").parse().unwrap();
         let scale = dashu_int::UBig::from(10_u8).pow(places.len());
@@ -303,7 +299,8 @@ mod tests {
     #[test]
     fn stirling_encloses_factorials() {
         let big = Big::new(192);
-        let over = Intervals(&big);
+        let work = Work::new(100_000);
+        let over = Intervals(&big, &work);
         for n in [5_u32, 20, 100] {
             let factorial = (1..=n).fold(dashu_int::UBig::ONE, |product, k| product * k);
             let exact = over.ln(&over.ratio(&RBig::from(factorial)).unwrap()).unwrap();
@@ -316,7 +313,7 @@ mod tests {
     fn what_is_too_large_is_bounded_from_below() {
         let value = |text: &str| {
             let sum = normal(&parse(text).unwrap(), &Work::new(100_000)).unwrap();
-            evaluate(&sum, &Double).unwrap().real
+            evaluate(&sum, &Double, &Work::new(100_000)).unwrap().real
         };
         assert!(value("10^{10^{10}}").low > 1.7e308);
         assert_eq!(value("10^{-10^{10}}").low, 0.0);

@@ -6,6 +6,7 @@
 use dashu_ratio::RBig;
 
 use super::arithmetic::Arithmetic;
+use crate::algebra::Work;
 
 /// The numbers from `low` to `high`.
 #[derive(Debug, Clone)]
@@ -14,8 +15,8 @@ pub(crate) struct Interval<B> {
     pub(crate) high: B,
 }
 
-/// Intervals over an arithmetic.
-pub(crate) struct Intervals<'a, A: Arithmetic>(pub(crate) &'a A);
+/// Intervals over an arithmetic, and the work that functions are paid for from.
+pub(crate) struct Intervals<'a, A: Arithmetic>(pub(crate) &'a A, pub(crate) &'a Work);
 
 type Of<A> = Interval<<A as Arithmetic>::Bound>;
 
@@ -109,6 +110,7 @@ impl<A: Arithmetic> Intervals<'_, A> {
     }
 
     pub(crate) fn exp(&self, a: &Of<A>) -> Option<Of<A>> {
+        self.1.spend(self.0.function_cost()).ok()?;
         Some(Interval { low: self.0.exp(&a.low, false)?, high: self.0.exp(&a.high, true)? })
     }
 
@@ -116,10 +118,12 @@ impl<A: Arithmetic> Intervals<'_, A> {
         if !self.is_positive(a) {
             return None;
         }
+        self.1.spend(self.0.function_cost()).ok()?;
         Some(Interval { low: self.0.ln(&a.low, false)?, high: self.0.ln(&a.high, true)? })
     }
 
     pub(crate) fn atan(&self, a: &Of<A>) -> Option<Of<A>> {
+        self.1.spend(self.0.function_cost()).ok()?;
         Some(Interval { low: self.0.atan(&a.low, false)?, high: self.0.atan(&a.high, true)? })
     }
 
@@ -129,6 +133,7 @@ impl<A: Arithmetic> Intervals<'_, A> {
         if !(self.0.is_angle(&a.low) && self.0.is_angle(&a.high)) {
             return Some(unit);
         }
+        self.1.spend(self.0.function_cost()).ok()?;
         let at = |up| if cosine { self.0.cos(&a.low, up) } else { self.0.sin(&a.low, up) };
         let width = self.0.add(&a.high, &self.0.neg(&a.low), true)?;
         let low = self.0.add(&at(false)?, &self.0.neg(&width), false)?;

@@ -109,7 +109,7 @@ mod tests {
         for text in texts {
             let sum = sum(text);
             let bits = separation(&sum).unwrap();
-            let value = evaluate(&sum, &Big::new(600)).unwrap();
+            let value = evaluate(&sum, &Big::new(600), &Work::new(100_000)).unwrap();
             let size = Big::new(600).log2(&value.real.low);
             assert!(size > -bits, "{text}: 2^{size} is below 2^-{bits}");
         }

@@ -120,6 +120,12 @@ const LATEX: &[(&str, Command)] = &[
     ("simeq", C::Relation(R::Approximately)),
     ("doteq", C::Relation(R::Approximately)),
     ("equiv", C::Relation(R::Congruent)),
+    ("parallel", C::Relation(R::Named("parallel"))),
+    ("perp", C::Relation(R::Named("perp"))),
+    ("cong", C::Relation(R::Named("cong"))),
+    ("sim", C::Relation(R::Named("sim"))),
+    ("propto", C::Relation(R::Named("propto"))),
+    ("iff", C::Relation(R::Named("iff"))),
     ("to", C::Relation(R::Arrow)),
     ("rightarrow", C::Relation(R::Arrow)),
     ("Rightarrow", C::Relation(R::Arrow)),
@@ -273,7 +279,6 @@ pub(crate) const OPERATORS: &[(&str, Command)] = &[
     ("!=", C::Relation(R::NotEqual)),
     ("==", C::Relation(R::Equal)),
     ("+/-", C::PlusMinus),
-    ("+-", C::PlusMinus),
     ("...", C::Dots),
 ];
 
@@ -322,6 +327,31 @@ pub(crate) const SPACES: &[&str] = &[
 pub(crate) const SIZES: &[&str] = &[
     "left", "right", "middle", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr", "biggl",
     "biggr", "Biggl", "Biggr",
+];
+
+/// Commands that are known to be beyond this grammar; without this list, `\\int` would be `\\in t`.
+pub(crate) const REFUSED: &[&str] = &[
+    "int",
+    "iint",
+    "iiint",
+    "oint",
+    "lim",
+    "limsup",
+    "liminf",
+    "sup",
+    "partial",
+    "nabla",
+    "forall",
+    "exists",
+    "mathfrak",
+    "mathscr",
+    "overbrace",
+    "underbrace",
+    "stackrel",
+    "overset",
+    "underset",
+    "substack",
+    "color",
 ];
 
 /// How LaTeX sets off thousands.
@@ -460,6 +490,7 @@ pub(crate) fn is_command(name: &str) -> bool {
         || TEXTS.contains(&name)
         || SPACES.contains(&name)
         || SIZES.contains(&name)
+        || REFUSED.contains(&name)
         || latex(name).is_some()
 }
 

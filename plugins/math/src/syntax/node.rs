@@ -180,6 +180,8 @@ pub enum Relation {
     Congruent,
     /// ⇒, → and `:` after a name.
     Arrow,
+    /// Any other, by name: `\parallel`.
+    Named(&'static str),
 }
 
 /// Half of a day.

@@ -181,8 +181,9 @@ fn quantity(f: &mut Formatter<'_>, value: &Node, unit: &Unit) -> fmt::Result {
     }
 }
 
-fn relation(sign: Relation) -> &'static str {
-    match sign {
+fn relation(sign: Relation) -> String {
+    let name = match sign {
+        Relation::Named(name) => return format!("\\{name}"),
         Relation::Equal => "=",
         Relation::NotEqual => "\\ne",
         Relation::Less => "<",
@@ -195,7 +196,8 @@ fn relation(sign: Relation) -> &'static str {
         Relation::Approximately => "\\approx",
         Relation::Congruent => "\\equiv",
         Relation::Arrow => "\\to",
-    }
+    };
+    name.to_owned()
 }
 
 type Item = fn(&mut Formatter<'_>, &Node) -> fmt::Result;

@@ -3,7 +3,7 @@
 use super::super::names::Command;
 use super::super::node::{Function, Node};
 use super::super::token::{Placed, Token};
-use super::{Commas, MAX_DEPTH, Parsed, Parser, whole, wrong};
+use super::{Commas, Parsed, Parser, whole, wrong};
 
 /// Matrices with more cells than this are not read.
 const MAX_CELLS: usize = 1024;
@@ -11,9 +11,7 @@ const MAX_CELLS: usize = 1024;
 impl Parser {
     /// What stands between `\begin{…}`, which is taken, and its `\end{…}`.
     pub(super) fn environment(&mut self, name: &str) -> Parsed {
-        if self.depth >= MAX_DEPTH {
-            return wrong(format!("it nests more than {MAX_DEPTH} levels deep"));
-        }
+        self.check_depth()?;
         let inside = self.until_end(name)?;
         match name {
             "matrix" | "pmatrix" | "bmatrix" | "Bmatrix" | "smallmatrix" | "array" => {

@@ -13,7 +13,7 @@ use super::{Parsed, Parser, describe, wrong};
 impl Parser {
     /// Terms with signs between them.
     pub(super) fn sum(&mut self) -> Parsed {
-        let mut terms = vec![self.term()?];
+        let mut terms = vec![self.chained(Self::term)?];
         loop {
             let sign = match self.peek() {
                 Some(Token::Sign(sign @ ('+' | '-'))) => *sign,
@@ -22,11 +22,12 @@ impl Parser {
                 _ => break,
             };
             self.at += 1;
-            let term = self.term()?;
+            let term = self.chained(Self::term)?;
             match sign {
                 '+' => terms.push(term),
                 '-' => terms.push(term.negated()),
                 _ => {
+                    self.link()?;
                     let left = Node::sum(std::mem::take(&mut terms));
                     terms.push(Node::PlusMinus(Box::new(left), Box::new(term), sign == '∓'));
                 }
@@ -72,12 +73,14 @@ impl Parser {
                     factors.push(factor);
                 }
                 Some(Token::Sign('/') | Token::Command(Command::Divide)) => {
+                    self.link()?;
                     self.at += 1;
                     let divisor = self.signed_power()?;
                     let product = hoisted(std::mem::take(&mut factors));
                     factors.push(Node::Div(Box::new(product), Box::new(divisor)));
                 }
                 Some(Token::Command(Command::Mod)) => {
+                    self.link()?;
                     self.at += 1;
                     let divisor = self.signed_power()?;
                     let product = Node::product(std::mem::take(&mut factors));
@@ -174,10 +177,12 @@ impl Parser {
         loop {
             match self.peek() {
                 Some(Token::Sign('^')) => {
+                    self.link()?;
                     self.at += 1;
                     base = self.raised(base)?;
                 }
                 Some(Token::Sign('!')) => {
+                    self.link()?;
                     self.at += 1;
                     let double = self.eat_sign('!');
                     let function = if double { Function::DoubleFactorial } else { Function::Factorial };
@@ -247,9 +252,7 @@ impl Parser {
 
     /// What stands between the bars of an absolute value, the first bar being taken.
     pub(super) fn between_bars(&mut self) -> Parsed {
-        if self.depth >= super::MAX_DEPTH {
-            return wrong(format!("it nests more than {} levels deep", super::MAX_DEPTH));
-        }
+        self.check_depth()?;
         self.depth += 1;
         self.bars += 1;
         let inside = self.sum()?;

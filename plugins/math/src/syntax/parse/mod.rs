@@ -30,6 +30,12 @@ use super::token::{Placed, Token, tokens};
 /// Groups may stand this deep in one another.
 const MAX_DEPTH: usize = 64;
 
+/// Operators that nest what stands before them (`1/2/3`, `5!!`) may follow this often on one another.
+const MAX_LINKS: usize = 24;
+
+/// A tree may be this deep in all.
+const MAX_TREE_DEPTH: usize = 160;
+
 /// What is wrong with a text, as a sentence without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError(pub String);
@@ -64,6 +70,9 @@ pub fn parse(text: &str) -> Result<Node, ParseError> {
     let mut readings: Vec<Node> = Vec::new();
     for commas in readings_of(&tokens) {
         let reading = whole(tokens.clone(), commas, 0)?;
+        if depth(&reading) > MAX_TREE_DEPTH {
+            return wrong(format!("it is more than {MAX_TREE_DEPTH} operators deep"));
+        }
         if !readings.contains(&reading) {
             readings.push(reading);
         }
@@ -71,9 +80,20 @@ pub fn parse(text: &str) -> Result<Node, ParseError> {
     Ok(if readings.len() == 1 { readings.remove(0) } else { Node::Either(readings) })
 }
 
+/// How deep a tree is, without recursion.
+fn depth(root: &Node) -> usize {
+    let mut deepest = 0;
+    let mut left = vec![(root, 1)];
+    while let Some((node, depth)) = left.pop() {
+        deepest = deepest.max(depth);
+        left.extend(node.children().into_iter().map(|child| (child, depth + 1)));
+    }
+    deepest
+}
+
 /// Reads all tokens as one answer.
 fn whole(tokens: Vec<Placed>, commas: Commas, depth: usize) -> Parsed {
-    let mut parser = Parser { tokens, at: 0, commas, depth, bars: 0, brackets: 0, bound: vec![] };
+    let mut parser = Parser { tokens, at: 0, commas, depth, links: 0, bars: 0, brackets: 0, bound: vec![] };
     let node = parser.list()?;
     match parser.peek() {
         None => Ok(node),
@@ -140,6 +160,8 @@ struct Parser {
     at: usize,
     commas: Commas,
     depth: usize,
+    /// How many operators of the chain around here have nested a node in another.
+    links: usize,
     /// How many `|` are open.
     bars: usize,
     /// How many brackets and groups are open.
@@ -187,9 +209,7 @@ impl Parser {
 
     /// Runs a level inside a bracket or group.
     fn nested<T>(&mut self, inside: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
-        if self.depth >= MAX_DEPTH {
-            return wrong(format!("it nests more than {MAX_DEPTH} levels deep"));
-        }
+        self.check_depth()?;
         self.depth += 1;
         self.brackets += 1;
         let bars = std::mem::take(&mut self.bars);
@@ -198,6 +218,30 @@ impl Parser {
         self.brackets -= 1;
         self.depth -= 1;
         result
+    }
+
+    /// Counts an operator that nests what was read so far in a new node.
+    fn link(&mut self) -> Parsed<()> {
+        self.links += 1;
+        if self.links <= MAX_LINKS {
+            return Ok(());
+        }
+        wrong(format!("more than {MAX_LINKS} operators follow on one another without brackets"))
+    }
+
+    /// Runs a level with a chain of its own.
+    fn chained(&mut self, inside: impl FnOnce(&mut Self) -> Parsed) -> Parsed {
+        let links = std::mem::take(&mut self.links);
+        let result = inside(self);
+        self.links = links;
+        result
+    }
+
+    fn check_depth(&self) -> Parsed<()> {
+        if self.depth < MAX_DEPTH {
+            return Ok(());
+        }
+        wrong(format!("it nests more than {MAX_DEPTH} levels deep"))
     }
 
     /// Whether the next token ends an item.
@@ -222,14 +266,17 @@ impl Parser {
 
     /// Items between commas, semicolons, `and` and `or`. Semicolons separate more loosely than commas.
     fn list(&mut self) -> Parsed {
-        let mut groups: Vec<Vec<Node>> = vec![vec![]];
+        let mut items: Vec<Node> = Vec::new();
+        // Where groups end: at semicolons, or at `and` and `or`.
+        let (mut semicolons, mut connectives) = (Vec::new(), Vec::new());
         loop {
-            let item = self.item()?;
-            groups.last_mut().expect("there is always a group").push(item);
+            items.push(self.item()?);
             let mut separated = false;
-            while matches!(self.peek(), Some(Token::Sign(',' | ';') | Token::Command(Command::And))) {
-                if self.next() == Some(Token::Sign(';')) {
-                    groups.push(vec![]);
+            while let Some(Token::Sign(',' | ';') | Token::Command(Command::And)) = self.peek() {
+                match self.next() {
+                    Some(Token::Sign(';')) => semicolons.push(items.len()),
+                    Some(Token::Command(_)) => connectives.push(items.len()),
+                    _ => {}
                 }
                 separated = true;
             }
@@ -237,11 +284,13 @@ impl Parser {
                 break;
             }
         }
-        groups.retain(|group| !group.is_empty());
-        let mut items: Vec<Node> = if groups.iter().all(|group| group.len() == 1) || groups.len() == 1 {
-            groups.into_iter().flatten().collect()
+        let groups = grouped(&items, &semicolons);
+        let looser = grouped(&items, &connectives);
+        let groups = if are_solutions(&looser) { looser } else { groups };
+        let mut items = if groups.len() == 1 || groups.iter().all(|group| group.len() == 1) {
+            items
         } else {
-            groups.into_iter().map(listed).collect()
+            groups.into_iter().map(|group| listed(group.to_vec())).collect()
         };
         Ok(if items.len() == 1 { items.remove(0) } else { Node::List(items) })
     }
@@ -320,6 +369,22 @@ impl Parser {
         operators && span.iter().all(|placed| is_short(&placed.token))
             || matches!(span, [Placed { token: Token::Text(_), .. }])
     }
+}
+
+/// Items in groups that end at the given places.
+fn grouped<'a>(items: &'a [Node], ends: &[usize]) -> Vec<&'a [Node]> {
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let ends = ends.iter().copied().chain([items.len()]);
+    starts.zip(ends).map(|(start, end)| &items[start..end]).filter(|group| !group.is_empty()).collect()
+}
+
+/// Whether groups are solutions in the same number of unknowns: `x = 0, y = 0 or x = 1, y = 1`.
+fn are_solutions(groups: &[&[Node]]) -> bool {
+    let is_equation = |node: &Node| matches!(node, Node::Relation(..));
+    let unknowns = groups[0].len();
+    groups.len() > 1
+        && unknowns > 1
+        && groups.iter().all(|group| group.len() == unknowns && group.iter().all(is_equation))
 }
 
 /// Several items as one: a list, or the item itself.

@@ -18,6 +18,7 @@ impl Parser {
             Token::Number(digits) => self.number(digits),
             Token::Letter(letter) => self.letter(letter),
             Token::Word(word) => self.word(word),
+            Token::Text(text) if self.peek() == Some(&Token::Sign('_')) => self.named(text.trim().to_owned()),
             Token::Text(text) => Ok(self.text(text)),
             Token::Sign('(') => self.bracket('('),
             Token::Sign('[') => self.bracket('['),
@@ -95,6 +96,7 @@ impl Parser {
                 let negative = self.eat_sign('-');
                 let mut value = self.power()?;
                 while self.continues(std::slice::from_ref(&value)) && !self.spaced() {
+                    self.link()?;
                     value = Node::Mul(vec![value, self.power()?]);
                 }
                 let value = if negative { value.negated() } else { value };
@@ -207,7 +209,7 @@ impl Parser {
             return wrong(format!("`{word}` is no command of this grammar"));
         }
         if is_capitals(&word) {
-            return Ok(Node::name(&word));
+            return self.named(word);
         }
         if word.chars().count() > 4 {
             return Ok(Node::Text(word));
@@ -290,7 +292,7 @@ impl Parser {
     /// Text as what it says: mathematics in type, or words.
     fn text(&mut self, text: String) -> Node {
         let inside = tokens(&text);
-        let read = if self.depth < super::MAX_DEPTH && !inside.is_empty() {
+        let read = if self.check_depth().is_ok() && !inside.is_empty() {
             whole(inside, Commas::Separate, self.depth + 1).ok()
         } else {
             None

@@ -44,6 +44,7 @@ impl Parser {
         while let Some(next) = self.set_operator() {
             let right = self.ratio()?;
             if operator.is_some_and(|operator| operator != next) {
+                self.link()?;
                 let left = Node::SetOperation(operator.unwrap_or(next), std::mem::take(&mut sets));
                 sets.push(left);
             }
