@@ -5,13 +5,19 @@
 //!
 //! Left out on purpose: fairness. Calls are short, and no result depends on their order.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Counts the calls that may still start.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    free: Mutex<usize>,
+    turns: Mutex<Turns>,
     freed: Condvar,
+}
+
+#[derive(Debug)]
+struct Turns {
+    free: usize,
+    waiting: usize,
 }
 
 /// Leave to run one call; gives itself back when dropped.
@@ -21,22 +27,36 @@ pub(crate) struct Permit<'a>(&'a Gate);
 impl Gate {
     /// A gate for `max_parallel` calls; at least one.
     pub(crate) fn new(max_parallel: usize) -> Self {
-        Self { free: Mutex::new(max_parallel.max(1)), freed: Condvar::new() }
+        Self { turns: Mutex::new(Turns { free: max_parallel.max(1), waiting: 0 }), freed: Condvar::new() }
     }
 
     /// Waits until a call may start.
     pub(crate) fn enter(&self) -> Permit<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self.freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
+        let mut turns = self.turns();
+        while turns.free == 0 {
+            turns.waiting += 1;
+            turns = self.freed.wait(turns).unwrap_or_else(PoisonError::into_inner);
+            turns.waiting -= 1;
+        }
+        turns.free -= 1;
         Permit(self)
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.freed.notify_one();
+        let mut turns = self.0.turns();
+        turns.free += 1;
+        let is_awaited = turns.waiting > 0;
+        drop(turns);
+        // To wake is a system call even where nobody waits.
+        if is_awaited {
+            self.0.freed.notify_one();
+        }
     }
 }
 

@@ -29,4 +29,4 @@ pub use grade::{Grade, Verdict, grade};
 pub const MAX_BYTES: usize = 8 << 10;
 
 /// The work that one comparison may take, in units of [`algebra::Work`].
-pub const WORK: u64 = 130_000;
+pub const WORK: u64 = 200_000;

@@ -1,7 +1,8 @@
 //! Sines, cosines and their kin.
 //!
-//! Angles are fractions of π and a rest. Values are known at multiples of π/12 and π/5; elsewhere an angle is brought
-//! into the first quarter, whole quarters are taken out, and cosines are even and sines odd. The other functions are
+//! Angles are fractions of π and a rest. Values are known at multiples of π/12 and π/5; other fractions are brought into the
+//! first quarter. Sums and small multiples of angles are taken apart by the addition theorems, so that identities
+//! between them are identities of polynomials. Cosines are even and sines odd. The other functions are
 //! quotients of these, and hyperbolic ones are exponentials.
 
 use dashu_int::UBig;
@@ -72,6 +73,49 @@ fn turn_and_rest(x: &Sum) -> (RBig, Sum) {
     (turn, Sum(rest))
 }
 
+/// Multiples of angles are taken apart while they are this many in all.
+const MAX_MULTIPLES: u32 = 12;
+
+/// The cosine and the sine of a sum of angles, by the addition theorems; none for a single angle, or for too many.
+fn by_addition(x: &Sum, work: &Work) -> Outcome<Option<(Sum, Sum)>> {
+    let (turn, rest) = turn_and_rest(x);
+    let mut angles = Vec::with_capacity(rest.0.len());
+    let mut multiples = 0_u32;
+    for term in &rest.0 {
+        // p/q times an angle is p times a q-th of it; a number is an angle of its own.
+        let number = term.monomial.0.is_empty();
+        let times = if number { Ok(1) } else { i32::try_from(term.coefficient.numerator().clone()) };
+        let Ok(times) = times else { return Ok(None) };
+        let angle = if number {
+            Sum(vec![term.clone()])
+        } else {
+            let fraction = RBig::from_parts(1.into(), term.coefficient.denominator().clone());
+            Sum::term(fraction, term.monomial.clone())
+        };
+        multiples = multiples.saturating_add(times.unsigned_abs());
+        angles.push((angle, times));
+    }
+    if multiples > MAX_MULTIPLES || (multiples <= 1 && turn.is_zero()) {
+        return Ok(None);
+    }
+    let pi = Sum::term(turn, Monomial::of(Atom::Pi, RBig::ONE));
+    let mut total = (cosine(&pi, work)?, sine(&pi, work)?);
+    for (angle, times) in angles {
+        let (cosine, mut sine) = (cosine(&angle, work)?, sine(&angle, work)?);
+        if times < 0 {
+            sine = sine.scaled(&RBig::from(-1));
+        }
+        for _ in 0..times.unsigned_abs() {
+            let (c, s) = &total;
+            total = (
+                c.times(&cosine, work)?.minus(&s.times(&sine, work)?, work)?,
+                s.times(&cosine, work)?.plus(&c.times(&sine, work)?, work)?,
+            );
+        }
+    }
+    Ok(Some(total))
+}
+
 pub(super) fn cosine(x: &Sum, work: &Work) -> Outcome<Sum> {
     let (turn, rest) = turn_and_rest(x);
     let pi = |turn: &RBig| Sum::term(turn.clone(), Monomial::of(Atom::Pi, RBig::ONE));
@@ -90,29 +134,29 @@ pub(super) fn cosine(x: &Sum, work: &Work) -> Outcome<Sum> {
         let value = opaque(Function::Cos, vec![pi(&turn)], work)?;
         return Ok(if flip { value.scaled(&RBig::from(-1)) } else { value });
     }
-    // Whole quarters turn a cosine into a sine or flip it.
-    let quarters = &turn * RBig::from(2);
-    let whole = RBig::from(quarters.floor());
-    let left = &turn - &whole * ratio(1, 2);
-    let quarter = (whole.numerator() % 4_i32).rem_euclid(4);
-    let angle = rest.plus(&pi(&left), work)?;
-    // cos is even and sin is odd.
-    let negative = angle.0.first().is_some_and(|term| term.coefficient < RBig::ZERO);
-    let positive = if negative { angle.scaled(&RBig::from(-1)) } else { angle };
-    let (function, mut flip) = match quarter {
-        0 => (Function::Cos, false),
-        1 => (Function::Sin, true),
-        2 => (Function::Cos, true),
-        _ => (Function::Sin, false),
-    };
-    flip ^= negative && function == Function::Sin;
-    let value = opaque(function, vec![positive], work)?;
-    Ok(if flip { value.scaled(&RBig::from(-1)) } else { value })
+    if let Some((cosine, _)) = by_addition(x, work)? {
+        return Ok(cosine);
+    }
+    let negative = x.0.first().is_some_and(|term| term.coefficient < RBig::ZERO);
+    opaque(Function::Cos, vec![if negative { x.scaled(&RBig::from(-1)) } else { x.clone() }], work)
 }
 
 pub(super) fn sine(x: &Sum, work: &Work) -> Outcome<Sum> {
-    let quarter = Sum::term(ratio(1, 2), Monomial::of(Atom::Pi, RBig::ONE));
-    cosine(&x.minus(&quarter, work)?, work)
+    let (turn, rest) = turn_and_rest(x);
+    if rest.is_zero() {
+        // sin x is cos(π/2 − x).
+        let complement = ratio(1, 2) - turn;
+        return cosine(&Sum::term(complement, Monomial::of(Atom::Pi, RBig::ONE)), work);
+    }
+    if let Some((_, sine)) = by_addition(x, work)? {
+        return Ok(sine);
+    }
+    let negative = x.0.first().is_some_and(|term| term.coefficient < RBig::ZERO);
+    if negative {
+        let value = opaque(Function::Sin, vec![x.scaled(&RBig::from(-1))], work)?;
+        return Ok(value.scaled(&RBig::from(-1)));
+    }
+    opaque(Function::Sin, vec![x.clone()], work)
 }
 
 pub(super) fn hyperbolic(function: Function, x: &Sum, work: &Work) -> Outcome<Sum> {

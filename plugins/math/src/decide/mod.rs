@@ -30,13 +30,13 @@ pub(crate) use cleared::cleared;
 use independence::{has_lone_transcendental, is_independent};
 
 /// Precisions, in bits, that follow double precision.
-const PRECISIONS: [usize; 3] = [192, 640, 2560];
+const PRECISIONS: [usize; 3] = [160, 320, 2560];
 
 /// At how many precisions an evaluation may fail: more bits do not help a number that is too large.
 const MAX_FAILURES: usize = 2;
 
 /// A transcendental constant smaller than this power of one half is zero.
-const AGREED_BITS: f64 = 480.0;
+const AGREED_BITS: f64 = 240.0;
 
 /// Whether two expressions are equal.
 ///

@@ -186,6 +186,22 @@ fn finite<R: dashu_float::round::Round, E>(result: Result<Rounded<FBig<R, 2>>, E
     number.is_finite().then_some(number)
 }
 
+impl Big {
+    /// Whether a number is so small that its square is lost beside 1; the library would carry all of its leading zeros.
+    fn is_tiny(&self, a: &Number) -> bool {
+        let size = a.exponent() + a.digits() as isize;
+        !a.significand().is_zero() && size < -(self.up.precision() as isize)
+    }
+
+    /// A bound for a value that is `a` but for one part in 2 to the precision.
+    fn about(&self, a: &Number, up: bool) -> Option<Number> {
+        let part = Repr::new(1.into(), 1 - self.up.precision() as isize);
+        let grows = up == (*a >= Repr::zero());
+        let factor = self.add(&Repr::one(), &if grows { part } else { -part }, grows)?;
+        self.mul(a, &factor, up)
+    }
+}
+
 /// Numbers beyond 2^2^25 are as good as infinite.
 fn is_moderate(number: &Number) -> bool {
     (number.exponent() + number.digits() as isize).abs() < 1 << 25
@@ -226,6 +242,9 @@ impl Arithmetic for Big {
         if a.exponent() + a.digits() as isize > 24 {
             return None;
         }
+        if self.is_tiny(a) {
+            return self.about(&Repr::one(), up);
+        }
         directed!(self, up, exp(a, None))
     }
 
@@ -234,14 +253,23 @@ impl Arithmetic for Big {
     }
 
     fn sin(&self, a: &Number, up: bool) -> Option<Number> {
+        if self.is_tiny(a) {
+            return self.about(a, up);
+        }
         directed!(self, up, sin(a, None))
     }
 
     fn cos(&self, a: &Number, up: bool) -> Option<Number> {
+        if self.is_tiny(a) {
+            return self.about(&Repr::one(), up);
+        }
         directed!(self, up, cos(a, None))
     }
 
     fn atan(&self, a: &Number, up: bool) -> Option<Number> {
+        if self.is_tiny(a) {
+            return self.about(a, up);
+        }
         directed!(self, up, atan(a, None))
     }
 
@@ -278,7 +306,7 @@ impl Arithmetic for Big {
     fn function_cost(&self) -> u64 {
         // As measured; about quadratic for many bits.
         let bits = self.up.precision() as u64;
-        bits * (2 + bits / 640)
+        bits * (4 + bits / 320)
     }
 
     fn floor(&self, a: &Number) -> Option<dashu_int::IBig> {

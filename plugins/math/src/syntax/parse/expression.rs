@@ -205,7 +205,10 @@ impl Parser {
         let is_degree = |token: Option<&Token>| token == Some(&Token::Command(Command::Degree));
         let braced = self.peek() == Some(&Token::Sign('{'));
         if is_degree(self.peek_at(usize::from(braced))) {
-            self.at += 1 + 2 * usize::from(braced);
+            self.at += 1 + usize::from(braced);
+            if braced {
+                self.expect('}', "{")?;
+            }
             return Ok(Node::Quantity(Box::new(base), Unit::base(Base::Angle)));
         }
         if matches!(base, Node::Matrix(_)) && matches!(self.peek(), Some(Token::Letter('T'))) {

@@ -258,15 +258,17 @@ impl Parser {
         Ok(Node::Symbol(Symbol::Name(name)))
     }
 
+    /// `^\prime` or `^{\prime}`, taken whole or not at all.
     fn eat_prime(&mut self) -> bool {
-        let prime = Some(&Token::Command(Command::Prime));
-        let (raised, braced) =
-            (self.peek() == Some(&Token::Sign('^')), self.peek_at(1) == Some(&Token::Sign('{')));
-        let found = raised && self.peek_at(1 + usize::from(braced)) == prime;
-        if found {
-            self.at += 2 + 2 * usize::from(braced);
-        }
-        found
+        let is = |at: usize, sign: char| self.peek_at(at) == Some(&Token::Sign(sign));
+        let prime = |at: usize| self.peek_at(at) == Some(&Token::Command(Command::Prime));
+        let length = match is(0, '^') {
+            true if prime(1) => 2,
+            true if is(1, '{') && prime(2) && is(3, '}') => 4,
+            _ => 0,
+        };
+        self.at += length;
+        length > 0
     }
 
     /// What stands after `_`: a group's tokens as they are spelled, or one token.
