@@ -7,7 +7,11 @@
 
 use std::ops::Range;
 
+use crate::joint::joins;
 use crate::words::{is_prose, trimmed};
+
+/// A run of joined formulas has at most so many.
+const MAX_RUN: usize = 64;
 
 /// A formula, with and without its delimiters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +54,24 @@ pub(crate) fn last(text: &str) -> Option<Formula> {
         return Some(last);
     }
     formulas.find(|formula| !formula.is_name(text)).or(Some(last))
+}
+
+/// The last formula, and those before it that `and` or `or` joins to it (`$x = 3$ and $x = 4$`), first to last.
+pub(crate) fn last_run(text: &str, last: Formula) -> Vec<Formula> {
+    let mut formulas = Backwards { text, end: last.outer.start, has_environments: true };
+    let mut run = vec![last];
+    while run.len() < MAX_RUN
+        && let Some(before) = formulas.next()
+    {
+        let gap = &text[before.outer.end..run[run.len() - 1].outer.start];
+        let has_word = run.len() > 1 || gap.contains(" and ") || gap.contains(" or ");
+        if !has_word || before.is_name(text) || !joins(gap) {
+            break;
+        }
+        run.push(before);
+    }
+    run.reverse();
+    run
 }
 
 impl Formula {

@@ -16,6 +16,7 @@ mod formula;
 mod joint;
 mod mention;
 mod number;
+mod run;
 mod sentence;
 mod statement;
 mod thinking;
@@ -97,6 +98,11 @@ fn outright(text: &str) -> Option<Found> {
 fn in_passing(text: &str) -> Option<Found> {
     let formula = formula::last(text);
     let number = number::last(text);
+    if formula.is_none()
+        && let Some(run) = run::last(text)
+    {
+        return Some(Found::one(run, How::Formula));
+    }
     match (formula, number) {
         (Some(formula), Some(number))
             if formula.is_name(text)
@@ -105,8 +111,15 @@ fn in_passing(text: &str) -> Option<Found> {
         {
             Some(Found::one(number, How::Number))
         }
-        (Some(formula), _) => Some(Found::one(formula.inner, How::Formula)),
+        (Some(formula), _) => {
+            let run = formula::last_run(text, formula);
+            let places = run.into_iter().map(|formula| formula.inner).collect();
+            Some(Found { places, how: How::Formula })
+        }
         (None, Some(number)) => Some(Found::one(number, How::Number)),
-        (None, None) => bare::word(text).map(|place| Found::one(place, How::Stated)),
+        (None, None) => {
+            let place = bare::word(text).or_else(|| sentence::said(text));
+            place.map(|place| Found::one(place, How::Stated))
+        }
     }
 }

@@ -10,6 +10,9 @@
 
 use std::ops::Range;
 
+/// Words whose number is a label: `Step 2:`.
+const HEADINGS: [&str; 5] = ["step", "part", "case", "problem", "question"];
+
 /// The first number of a text.
 pub(crate) fn first(text: &str) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
@@ -92,10 +95,17 @@ fn is_marker(bytes: &[u8], number: &Range<usize>) -> bool {
         .rev()
         .find(|byte| !matches!(byte, b' ' | b'*' | b'#'))
         .is_none_or(|byte| *byte == b'\n');
-    begins_line
+    let is_item = begins_line
         && number.len() <= 2
         && matches!(bytes.get(number.end), Some(b'.' | b')'))
-        && bytes.get(number.end + 1).is_some_and(|byte| matches!(byte, b' ' | b'*'))
+        && bytes.get(number.end + 1).is_some_and(|byte| matches!(byte, b' ' | b'*'));
+    let heading = bytes[..number.start].strip_suffix(b" ").unwrap_or_default();
+    let is_heading = bytes.get(number.end) == Some(&b':')
+        && HEADINGS.iter().any(|word| {
+            let start = heading.len().saturating_sub(word.len());
+            heading[start..].eq_ignore_ascii_case(word.as_bytes())
+        });
+    is_item || is_heading
 }
 
 /// A number with what belongs to it on both sides.

@@ -41,6 +41,8 @@ const FILLERS: &str = "for sure definitely clearly simply therefore thus then he
 const NO_UNITS: &str = "as is are was since because so and or which where when for if by in on from the that with at then \
     but of to I we";
 
+/// What a sentence says in passing has at most so many words.
+const MAX_SAID: usize = 6;
 /// A sentence in prose is read up to this many bytes, and for formulas at this many signs that may begin one.
 const MAX_PROSE: usize = 2000;
 const MAX_FORMULA_SIGNS: usize = 8;
@@ -71,6 +73,21 @@ pub(crate) fn stated(text: &str) -> Option<Vec<Range<usize>>> {
         }
     }
     if is_idle(sentence) { None } else { one(predicate..sentence.len()) }
+}
+
+/// What the last sentence of a text says that something is, if it is a few words: `The function is even.`
+pub(crate) fn said(text: &str) -> Option<Range<usize>> {
+    let end = text.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '.' | '!' | '*' | '。')).len();
+    let line = text[..end].rfind('\n').map_or(0, |at| at + 1);
+    let start = text[line..end].rfind(". ").map_or(line, |at| line + at + 2);
+    let sentence = &text[start..end];
+    if sentence.len() > MAX_PROSE {
+        return None;
+    }
+    let place = predicate(sentence);
+    let words = count(&sentence[place..]);
+    (place > 0 && (1..=MAX_SAID).contains(&words) && !is_idle(&sentence[place..]))
+        .then_some(start + place..end)
 }
 
 /// Whether the text between a formula and a number leaves the formula behind: a sentence ends in it, or says

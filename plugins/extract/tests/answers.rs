@@ -268,3 +268,21 @@ fn a_solution_serves_as_a_reference() {
     }
     assert_eq!(boxed("the answer is 5"), None);
 }
+
+#[test]
+fn what_the_last_sentence_says() {
+    check(
+        Formula,
+        &[
+            ("The solutions are $x = 3$ and $x = 4$.", "x = 3 | x = 4"),
+            ("We have $a=2$, $b=3$ and $c=5$.", "a=2 | b=3 | c=5"),
+            ("If $x=3$, then $y=4$.", "y=4"),
+            ("Since $x=3$, $y=4$.", "y=4"),
+            ("The point is (1, 2).", "(1, 2)"),
+            ("The solutions are x = 3 and x = 4.", "x = 3 and x = 4"),
+        ],
+    );
+    check(Stated, &[("The function is even.", "even"), ("So. The day is Monday.", "Monday")]);
+    check(Number, &[("Step 1: 3*5 = 15\nStep 2: Done.", "15")]);
+    assert_eq!(found("It is so."), None);
+}
