@@ -121,6 +121,7 @@ impl Parser {
             Token::Word(word) => self.is_factor(word),
             Token::Sign('(' | '[' | '{') | Token::Begin(_) => true,
             Token::Sign('|') | Token::Command(Command::Bar) => self.bars == 0 && self.opens_bars(),
+            Token::Command(command) if self.is_unit_by_name(*command) => false,
             Token::Command(command) => matches!(
                 command,
                 Command::Frac

@@ -408,6 +408,7 @@ fn spelled(token: &Token) -> String {
         Token::Sign(sign) => sign.to_string(),
         Token::Command(Command::Currency(sign)) => sign.to_string(),
         Token::Command(Command::Name(name)) => (*name).to_owned(),
+        Token::Command(Command::Function(function)) => format!("{function:?}").to_lowercase(),
         Token::Command(Command::Percent) => "percent".to_owned(),
         Token::Command(Command::Degree) => "degrees".to_owned(),
         Token::Command(Command::Relation(super::Relation::In)) => "in".to_owned(),

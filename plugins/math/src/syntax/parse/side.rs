@@ -3,7 +3,7 @@
 use dashu_ratio::RBig;
 
 use super::super::names::Command;
-use super::super::node::{Half, Node, Number, Relation};
+use super::super::node::{Function, Half, Node, Number, Relation};
 use super::super::token::{Token, tokens};
 use super::super::unit::{Base, Unit};
 use super::{Parsed, Parser, describe, spelled, wrong};
@@ -159,6 +159,10 @@ impl Parser {
                     words.extend(tokens(text).into_iter().map(|placed| spelled(&placed.token)));
                     self.at += 1;
                 }
+                Some(Token::Command(command)) if self.is_unit_by_name(*command) => {
+                    words.push(spelled(&Token::Command(*command)));
+                    self.at += 1;
+                }
                 Some(Token::Command(Command::Currency(sign))) if !words.is_empty() || self.ends_after(1) => {
                     words.push(sign.to_string());
                     self.at += 1;
@@ -183,6 +187,12 @@ impl Parser {
                 _ => return Ok(words),
             }
         }
+    }
+
+    /// Whether a function's name is a unit here, as nothing follows that it could be a function of: `5 min`.
+    pub(super) fn is_unit_by_name(&self, command: Command) -> bool {
+        let is_unit = matches!(command, Command::Function(Function::Min | Function::Sec));
+        is_unit && self.peek_at(1).is_none_or(|next| matches!(next, Token::Sign(',' | ';' | ')' | '}' | '.')))
     }
 
     /// Whether nothing more stands in this item after so many tokens.
