@@ -33,7 +33,7 @@ fn a_run_with_nothing_changed_takes_everything_over() {
 #[test]
 fn a_grader_that_fails_stops_the_run_and_the_samples_are_kept() {
     let host = Host::new();
-    host.run(&small(&["sample", "--out", "a", "--set", "plugins.limits.fuel=10000"]));
+    host.run(&small(&["sample", "--out", "a", "--set", "plugins.limits.fuel=4000"]));
     let stderr = host.fail(&["grade", "--out", "a"]);
     for thing in ["no grade for 96 of 96", "grader failed on 96", "fuel", "hint: ", "--from"] {
         assert!(stderr.contains(thing), "{stderr}");
