@@ -17,10 +17,8 @@ mod options;
 use std::ops::Range;
 
 use ts_extract::How;
-use ts_plugin_sdk::verifier::{Graded, Problem, Verdict};
-use ts_plugin_sdk::{
-    Description, Plugin, Settings, Span, Value, Verifier, description, export_verifier, setting,
-};
+use ts_plugin_sdk::verifier::{Graded, Problem, Verdict, graded};
+use ts_plugin_sdk::{Description, Plugin, Settings, Value, Verifier, description, export_verifier, setting};
 
 use normal::normal;
 use options::{Choice, by_text, letter, options, position};
@@ -153,7 +151,7 @@ fn chosen(response: &str, options: &[Choice], count: usize) -> Option<Chosen> {
     };
     let text = if let [place] = &*places { text_at(place.clone()) } else { None };
     let chosen = if is_in_passing { letter.or(text) } else { text.or(letter) };
-    chosen.or_else(|| text_at(last_line(response)?))
+    chosen.or_else(|| text_at(ts_extract::last_line(response)?))
 }
 
 /// The option that a text in the dress of a letter names.
@@ -172,24 +170,9 @@ fn by_label(options: &[Choice], text: &str) -> Option<usize> {
     if is_number && !is_text { options.iter().position(|option| option.label == text) } else { None }
 }
 
-/// The last line that holds something, unless it is part of reasoning that was never closed.
-fn last_line(response: &str) -> Option<Range<usize>> {
-    let after = response.rfind("</think>").map_or(0, |at| at + "</think>".len());
-    let tail = response[after..].trim_end();
-    let start = after + tail.rfind('\n').map_or(0, |at| at + 1);
-    let place = start..after + tail.len();
-    (!place.is_empty() && !tail.contains("<think>")).then_some(place)
-}
-
 /// The beginning of a text that may be long.
 fn shortened(text: &str) -> &str {
     &text[..text.floor_char_boundary(40)]
-}
-
-fn graded(verdict: Verdict, place: Option<Range<usize>>, note: String) -> Graded {
-    let score = if verdict == Verdict::Correct { 1.0 } else { 0.0 };
-    let answer = place.map(|place| Span { start: place.start as u32, end: place.end as u32 });
-    Graded { verdict, score, answer, note }
 }
 
 export_verifier!(ChoiceGrader);

@@ -9,10 +9,8 @@
 //! In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: any meaning;
 //! `0.5` is not `1/2` here.
 
-use ts_plugin_sdk::verifier::{Graded, Problem, Verdict};
-use ts_plugin_sdk::{
-    Description, Plugin, Settings, Span, Value, Verifier, description, export_verifier, setting,
-};
+use ts_plugin_sdk::verifier::{Graded, Problem, Verdict, graded};
+use ts_plugin_sdk::{Description, Plugin, Settings, Value, Verifier, description, export_verifier, setting};
 
 /// Compares texts.
 struct ExactGrader {
@@ -55,13 +53,8 @@ impl Verifier for ExactGrader {
             Verdict::Incorrect
         };
         let start = answer.as_ptr() as usize - response.as_ptr() as usize;
-        Ok(Graded {
-            score: if verdict == Verdict::Correct { 1.0 } else { 0.0 },
-            answer: (!answer.is_empty())
-                .then(|| Span { start: start as u32, end: (start + answer.len()) as u32 }),
-            verdict,
-            note: String::new(),
-        })
+        let place = (!answer.is_empty()).then(|| start..start + answer.len());
+        Ok(graded(verdict, place, String::new()))
     }
 }
 

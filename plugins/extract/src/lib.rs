@@ -26,6 +26,7 @@ use std::ops::Range;
 
 pub use boxes::boxed;
 pub use choice::{Choice, choice};
+pub use thinking::{after_reasoning, last_line};
 
 /// The answer's place in a response.
 #[derive(Debug, Clone, PartialEq, Eq)]

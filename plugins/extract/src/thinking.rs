@@ -19,6 +19,21 @@ pub(crate) fn is_open(tail: &str) -> bool {
     tail.contains("<think>")
 }
 
+/// The text after the reasoning; none if more reasoning is opened there and never closed.
+pub fn after_reasoning(response: &str) -> Option<Range<usize>> {
+    let start = end(response);
+    (!is_open(&response[start..])).then_some(start..response.len())
+}
+
+/// The last line after the reasoning that is not blank, white space behind it left out; none as for
+/// [`after_reasoning`], or if every line is blank.
+pub fn last_line(response: &str) -> Option<Range<usize>> {
+    let tail = after_reasoning(response)?;
+    let end = tail.start + response[tail.clone()].trim_end().len();
+    let start = response[tail.start..end].rfind('\n').map_or(tail.start, |at| tail.start + at + 1);
+    (start < end).then_some(start..end)
+}
+
 /// The inside of the last `<answer>…</answer>` that holds something.
 pub(crate) fn tagged(text: &str) -> Option<Range<usize>> {
     if !text.contains("</answer>") {

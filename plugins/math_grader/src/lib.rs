@@ -6,8 +6,8 @@
 //! In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: settings. What is
 //! asked for decides, and the reference says what that is.
 
-use ts_plugin_sdk::verifier::{Graded, Problem, Verdict};
-use ts_plugin_sdk::{Description, Plugin, Settings, Span, Verifier, description, export_verifier};
+use ts_plugin_sdk::verifier::{Graded, Problem, Verdict, graded};
+use ts_plugin_sdk::{Description, Plugin, Settings, Verifier, description, export_verifier};
 
 /// Compares answers as mathematics.
 struct MathGrader;
@@ -34,9 +34,7 @@ impl Verifier for MathGrader {
             ts_math::Verdict::BadReference(why) => Verdict::BadReference(why),
             ts_math::Verdict::Undecided(why) => Verdict::Undecided(why),
         };
-        let score = if verdict == Verdict::Correct { 1.0 } else { 0.0 };
-        let answer = grade.place.map(|place| Span { start: place.start as u32, end: place.end as u32 });
-        Ok(Graded { verdict, score, answer, note: grade.note })
+        Ok(graded(verdict, grade.place, grade.note))
     }
 }
 

@@ -24,6 +24,7 @@
 #[doc(hidden)]
 pub mod bindings;
 mod export;
+mod graded;
 mod log;
 mod plugin;
 mod settings;
@@ -43,6 +44,7 @@ pub use tile::tile;
 /// The verifier's types.
 pub mod verifier {
     pub use crate::bindings::verifier::exports::ts_host::plugin::verifier::{Graded, Problem, Verdict};
+    pub use crate::graded::graded;
 }
 
 /// The selection policy's types.

@@ -25,17 +25,15 @@ mod numeric;
 mod pattern;
 mod place;
 
-use ts_plugin_sdk::verifier::{Graded, Problem, Verdict};
-use ts_plugin_sdk::{
-    Description, Plugin, Settings, Span, Value, Verifier, description, export_verifier, setting,
-};
+use ts_plugin_sdk::verifier::{Graded, Problem, Verdict, graded};
+use ts_plugin_sdk::{Description, Plugin, Settings, Value, Verifier, description, export_verifier, setting};
 
 use exact::Exact;
 use json::Document;
 use normalised::{Normalisation, Normalised};
 use numeric::{Numeric, Tolerance};
 use pattern::Pattern;
-use place::{Answer, AnswerFrom};
+use place::AnswerFrom;
 
 /// A reference, read as its mode reads it.
 trait Reference {
@@ -162,13 +160,7 @@ impl Verifier for TextGrader {
             (Ok(_), None) => Judged { verdict: Verdict::NoAnswer, note: String::new() },
             (Ok(reference), Some(answer)) => reference.judge(&answer.text),
         };
-        Ok(Graded {
-            score: if judged.verdict == Verdict::Correct { 1.0 } else { 0.0 },
-            answer: answer
-                .map(|Answer { place, .. }| Span { start: place.start as u32, end: place.end as u32 }),
-            verdict: judged.verdict,
-            note: judged.note,
-        })
+        Ok(graded(judged.verdict, answer.map(|answer| answer.place), judged.note))
     }
 }
 

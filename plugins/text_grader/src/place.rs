@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use ts_extract::How;
+use ts_extract::{How, after_reasoning, last_line};
 
 use crate::json::Json;
 
@@ -39,12 +39,7 @@ pub(crate) fn answer(response: &str, from: AnswerFrom, in_passing: bool) -> Opti
     match from {
         AnswerFrom::Stated => stated(response, in_passing),
         AnswerFrom::Whole => Answer::at(response, after_reasoning(response)?),
-        AnswerFrom::LastLine => {
-            let tail = after_reasoning(response)?;
-            let end = tail.start + response[tail.clone()].trim_end().len();
-            let start = response[tail.start..end].rfind('\n').map_or(tail.start, |at| tail.start + at + 1);
-            Answer::at(response, start..end)
-        }
+        AnswerFrom::LastLine => Answer::at(response, last_line(response)?),
     }
 }
 
@@ -108,12 +103,6 @@ fn fenced(response: &str) -> Option<Answer> {
         }
     }
     last
-}
-
-/// What follows the last `</think>`, or everything; nothing if reasoning is still open at the end.
-fn after_reasoning(response: &str) -> Option<Range<usize>> {
-    let start = response.rfind("</think>").map_or(0, |at| at + "</think>".len());
-    (!response[start..].contains("<think>")).then_some(start..response.len())
 }
 
 impl Answer {

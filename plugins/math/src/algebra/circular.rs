@@ -8,22 +8,27 @@
 use dashu_int::UBig;
 use dashu_ratio::RBig;
 
-use super::function::{inverse, opaque, ratio};
+use super::function::{even, inverse, odd, opaque};
+use super::number::ratio;
 use super::power::power;
 use super::sum::{Atom, Monomial, Sum};
 use super::work::{Outcome, Work};
 use crate::syntax::Function;
 
-/// The cosine of a fraction of π, if it is known.
-fn cos_pi(turn: &RBig) -> Option<Sum> {
+/// A fraction of π in the first quarter that has the same cosine, but for its sign if the flag is set.
+fn first_quarter(turn: &RBig) -> (RBig, bool) {
     let two = RBig::from(2);
     let mut turn = turn - RBig::from((turn / &two).floor()) * &two;
     if turn > RBig::ONE {
         turn = two - turn;
     }
-    if turn > ratio(1, 2) {
-        return cos_pi(&(RBig::ONE - turn)).map(|value| value.scaled(&RBig::from(-1)));
-    }
+    let flip = turn > ratio(1, 2);
+    (if flip { RBig::ONE - turn } else { turn }, flip)
+}
+
+/// The cosine of a fraction of π, if it is known.
+fn cos_pi(turn: &RBig) -> Option<Sum> {
+    let (turn, flip) = first_quarter(turn);
     let root =
         |number: u32, by: RBig| Sum::term(by, Monomial::of(Atom::Integer(UBig::from(number)), ratio(1, 2)));
     // (√6 ± √2)/4, √6 being √2·√3.
@@ -41,18 +46,26 @@ fn cos_pi(turn: &RBig) -> Option<Sum> {
         terms.extend(root(5, ratio(1, 4)).0);
         Sum::collected(terms)
     };
-    let known = [
-        (ratio(0, 1), Sum::one()),
-        (ratio(1, 12), twelfth(1)),
-        (ratio(1, 6), root(3, ratio(1, 2))),
-        (ratio(1, 5), fifth(1)),
-        (ratio(1, 4), root(2, ratio(1, 2))),
-        (ratio(1, 3), Sum::from(ratio(1, 2))),
-        (ratio(2, 5), fifth(-1)),
-        (ratio(5, 12), twelfth(-1)),
-        (ratio(1, 2), Sum::ZERO),
-    ];
-    known.into_iter().find(|(at, _)| *at == turn).map(|(_, value)| value)
+    let above = u8::try_from(turn.numerator().clone()).ok()?;
+    let below = u8::try_from(turn.denominator().clone()).ok()?;
+    let value = match (above, below) {
+        (0, 1) => Sum::one(),
+        (1, 12) => twelfth(1),
+        (1, 6) => root(3, ratio(1, 2)),
+        (1, 5) => fifth(1),
+        (1, 4) => root(2, ratio(1, 2)),
+        (1, 3) => Sum::from(ratio(1, 2)),
+        (2, 5) => fifth(-1),
+        (5, 12) => twelfth(-1),
+        (1, 2) => Sum::ZERO,
+        _ => return None,
+    };
+    Some(if flip { value.negated() } else { value })
+}
+
+/// A fraction of π as an expression.
+fn pi_times(turn: RBig) -> Sum {
+    Sum::term(turn, Monomial::of(Atom::Pi, RBig::ONE))
 }
 
 /// `e^{iπ·turn}`, if it is known.
@@ -98,12 +111,12 @@ fn by_addition(x: &Sum, work: &Work) -> Outcome<Option<(Sum, Sum)>> {
     if multiples > MAX_MULTIPLES || (multiples <= 1 && turn.is_zero()) {
         return Ok(None);
     }
-    let pi = Sum::term(turn, Monomial::of(Atom::Pi, RBig::ONE));
+    let pi = pi_times(turn);
     let mut total = (cosine(&pi, work)?, sine(&pi, work)?);
     for (angle, times) in angles {
         let (cosine, mut sine) = (cosine(&angle, work)?, sine(&angle, work)?);
         if times < 0 {
-            sine = sine.scaled(&RBig::from(-1));
+            sine = sine.negated();
         }
         for _ in 0..times.unsigned_abs() {
             let (c, s) = &total;
@@ -118,50 +131,35 @@ fn by_addition(x: &Sum, work: &Work) -> Outcome<Option<(Sum, Sum)>> {
 
 pub(super) fn cosine(x: &Sum, work: &Work) -> Outcome<Sum> {
     let (turn, rest) = turn_and_rest(x);
-    let pi = |turn: &RBig| Sum::term(turn.clone(), Monomial::of(Atom::Pi, RBig::ONE));
     if rest.is_zero() {
         if let Some(value) = cos_pi(&turn) {
             return Ok(value);
         }
-        // Into the first quarter.
-        let two = RBig::from(2);
-        let mut turn = &turn - RBig::from((&turn / &two).floor()) * &two;
-        if turn > RBig::ONE {
-            turn = two - turn;
-        }
-        let flip = turn > ratio(1, 2);
-        let turn = if flip { RBig::ONE - turn } else { turn };
-        let value = opaque(Function::Cos, vec![pi(&turn)], work)?;
-        return Ok(if flip { value.scaled(&RBig::from(-1)) } else { value });
+        let (turn, flip) = first_quarter(&turn);
+        let value = opaque(Function::Cos, vec![pi_times(turn)], work)?;
+        return Ok(if flip { value.negated() } else { value });
     }
-    if let Some((cosine, _)) = by_addition(x, work)? {
-        return Ok(cosine);
+    match by_addition(x, work)? {
+        Some((cosine, _)) => Ok(cosine),
+        None => even(Function::Cos, x, work),
     }
-    let negative = x.0.first().is_some_and(|term| term.coefficient < RBig::ZERO);
-    opaque(Function::Cos, vec![if negative { x.scaled(&RBig::from(-1)) } else { x.clone() }], work)
 }
 
 pub(super) fn sine(x: &Sum, work: &Work) -> Outcome<Sum> {
     let (turn, rest) = turn_and_rest(x);
     if rest.is_zero() {
         // sin x is cos(π/2 − x).
-        let complement = ratio(1, 2) - turn;
-        return cosine(&Sum::term(complement, Monomial::of(Atom::Pi, RBig::ONE)), work);
+        return cosine(&pi_times(ratio(1, 2) - turn), work);
     }
-    if let Some((_, sine)) = by_addition(x, work)? {
-        return Ok(sine);
+    match by_addition(x, work)? {
+        Some((_, sine)) => Ok(sine),
+        None => odd(Function::Sin, x, work),
     }
-    let negative = x.0.first().is_some_and(|term| term.coefficient < RBig::ZERO);
-    if negative {
-        let value = opaque(Function::Sin, vec![x.scaled(&RBig::from(-1))], work)?;
-        return Ok(value.scaled(&RBig::from(-1)));
-    }
-    opaque(Function::Sin, vec![x.clone()], work)
 }
 
 pub(super) fn hyperbolic(function: Function, x: &Sum, work: &Work) -> Outcome<Sum> {
     let e = Sum::atom(Atom::E);
-    let (up, down) = (power(&e, x, work)?, power(&e, &x.scaled(&RBig::from(-1)), work)?);
+    let (up, down) = (power(&e, x, work)?, power(&e, &x.negated(), work)?);
     let half = ratio(1, 2);
     match function {
         Function::Sinh => Ok(up.minus(&down, work)?.scaled(&half)),
@@ -172,7 +170,7 @@ pub(super) fn hyperbolic(function: Function, x: &Sum, work: &Work) -> Outcome<Su
 
 /// Inverse sines, cosines and tangents at the values of multiples of π/12.
 pub(super) fn inverse_circular(function: Function, x: &Sum, work: &Work) -> Outcome<Sum> {
-    let quarter = Sum::term(ratio(1, 2), Monomial::of(Atom::Pi, RBig::ONE));
+    let quarter = pi_times(ratio(1, 2));
     if function == Function::Arccos {
         return quarter.minus(&inverse_circular(Function::Arcsin, x, work)?, work);
     }
@@ -185,13 +183,8 @@ pub(super) fn inverse_circular(function: Function, x: &Sum, work: &Work) -> Outc
             _ => sine.times(&inverse(&cosine, work)?, work)?,
         };
         if value == *x {
-            return Ok(Sum::term(turn, Monomial::of(Atom::Pi, RBig::ONE)));
+            return Ok(pi_times(turn));
         }
     }
-    // Odd functions.
-    if x.0.first().is_some_and(|term| term.coefficient < RBig::ZERO) {
-        let value = opaque(function, vec![x.scaled(&RBig::from(-1))], work)?;
-        return Ok(value.scaled(&RBig::from(-1)));
-    }
-    opaque(function, vec![x.clone()], work)
+    odd(function, x, work)
 }

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use dashu_ratio::RBig;
 
 use super::circular::{cosine, hyperbolic, inverse_circular, sine};
-use super::number::factors;
+use super::number::{ratio, signed_factors};
 use super::power::{power, rational_power};
 use super::sum::{Atom, Monomial, Sum};
 use super::whole::{binomial, divisors, factorial};
@@ -26,7 +26,7 @@ pub fn call(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum
         (Function::Root, [degree, inside]) => match degree.rational() {
             Some(degree) if !degree.is_zero() => rational_power(inside, &(RBig::ONE / degree), work),
             Some(_) => Err(Trouble::Undefined("a root has degree zero")),
-            None => power(inside, &power(degree, &Sum::integer(-1), work)?, work),
+            None => power(inside, &inverse(degree, work)?, work),
         },
         (Function::Exp, [x]) => power(&Sum::atom(Atom::E), x, work),
         (Function::Ln, [x]) => logarithm(x, work),
@@ -45,7 +45,7 @@ pub fn call(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum
         (Function::Sinh | Function::Cosh | Function::Tanh, [x]) => hyperbolic(function, x, work),
         (Function::Arcsin | Function::Arccos | Function::Arctan, [x]) => inverse_circular(function, x, work),
         (Function::Abs, [x]) => absolute(x, work),
-        (Function::Sign, [x]) => match sign(x, work)? {
+        (Function::Sign, [x]) => match ordering(x, work)? {
             Some(Ordering::Less) => Ok(Sum::integer(-1)),
             Some(Ordering::Equal) => Ok(Sum::ZERO),
             Some(Ordering::Greater) => Ok(Sum::one()),
@@ -53,7 +53,7 @@ pub fn call(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum
         },
         (Function::Floor | Function::Ceiling, [x]) => {
             let up = function == Function::Ceiling;
-            let argument = if up { x.scaled(&RBig::from(-1)) } else { x.clone() };
+            let argument = if up { x.negated() } else { x.clone() };
             match whole_part(&argument, work)? {
                 Some(whole) => Ok(Sum::from(RBig::from(if up { -whole } else { whole }))),
                 None => opaque(function, arguments, work),
@@ -70,14 +70,10 @@ pub fn call(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum
             let wanted = if function == Function::Max { Ordering::Greater } else { Ordering::Less };
             let mut best = first.clone();
             for other in rest {
-                match sign(&other.minus(&best, work)?, work)? {
+                match ordering(&other.minus(&best, work)?, work)? {
                     Some(order) if order == wanted => best = other.clone(),
                     Some(_) => {}
-                    None => {
-                        let mut sorted = arguments.clone();
-                        sorted.sort();
-                        return opaque(function, sorted, work);
-                    }
+                    None => return unordered(function, arguments, work),
                 }
             }
             Ok(best)
@@ -86,10 +82,6 @@ pub fn call(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum
         (Function::Factorial, [x]) => factorial(x, 1, work),
         (Function::DoubleFactorial, [x]) => factorial(x, 2, work),
         (Function::Binomial, [n, k]) => binomial(n, k, work),
-        (Function::Permutations, [n, k]) => {
-            let rest = n.minus(k, work)?;
-            factorial(n, 1, work)?.times(&inverse(&factorial(&rest, 1, work)?, work)?, work)
-        }
         (Function::Re | Function::Im | Function::Conjugate, [x]) => complex_part(function, x, work),
         (Function::Degrees, [x]) => Ok(x.times(&Sum::atom(Atom::Pi), work)?.scaled(&ratio(1, 180))),
         _ => Err(Trouble::Undefined("a function has the wrong number of arguments")),
@@ -100,36 +92,38 @@ pub(super) fn opaque(function: Function, arguments: Vec<Sum>, work: &Work) -> Ou
     Sum::nested(Atom::Call(function, arguments), work)
 }
 
-pub(super) fn ratio(above: i64, below: u64) -> RBig {
-    RBig::from_parts(above.into(), below.into())
+/// A function that does not mind the order of its arguments, as an atom.
+pub(super) fn unordered(function: Function, mut arguments: Vec<Sum>, work: &Work) -> Outcome<Sum> {
+    arguments.sort();
+    opaque(function, arguments, work)
 }
 
-pub(super) fn inverse(x: &Sum, work: &Work) -> Outcome<Sum> {
+/// An even function as an atom: of −x it is that of x.
+pub(super) fn even(function: Function, x: &Sum, work: &Work) -> Outcome<Sum> {
+    opaque(function, vec![if x.has_leading_minus() { x.negated() } else { x.clone() }], work)
+}
+
+/// An odd function as an atom: of −x it is minus that of x.
+pub(super) fn odd(function: Function, x: &Sum, work: &Work) -> Outcome<Sum> {
+    let value = even(function, x, work)?;
+    Ok(if x.has_leading_minus() { value.negated() } else { value })
+}
+
+/// One over an expression.
+pub(crate) fn inverse(x: &Sum, work: &Work) -> Outcome<Sum> {
     rational_power(x, &RBig::from(-1), work)
 }
 
-/// The sign of a number; none if it has variables.
-fn sign(x: &Sum, work: &Work) -> Outcome<Option<Ordering>> {
-    match x.rational() {
-        Some(number) => Ok(Some(number.cmp(&RBig::ZERO))),
-        None => ordering(x, work),
-    }
-}
-
 fn absolute(x: &Sum, work: &Work) -> Outcome<Sum> {
-    if let Some(order) = sign(x, work)? {
-        return Ok(if order == Ordering::Less { x.scaled(&RBig::from(-1)) } else { x.clone() });
+    if let Some(order) = ordering(x, work)? {
+        return Ok(if order == Ordering::Less { x.negated() } else { x.clone() });
     }
     if x.any_atom(&|atom| *atom == Atom::Imaginary) {
         let square = x.times(&complex_part(Function::Conjugate, x, work)?, work)?;
         return rational_power(&square, &ratio(1, 2), work);
     }
     // |−x| is |x|, |2x| is 2|x|, and |xy| is |x||y|.
-    let Some(term) = x.single() else {
-        let flip = x.0.first().is_some_and(|term| term.coefficient < RBig::ZERO);
-        let x = if flip { x.scaled(&RBig::from(-1)) } else { x.clone() };
-        return opaque(Function::Abs, vec![x], work);
-    };
+    let Some(term) = x.single() else { return even(Function::Abs, x, work) };
     let size =
         if term.coefficient < RBig::ZERO { -term.coefficient.clone() } else { term.coefficient.clone() };
     let mut product = Sum::from(size);
@@ -158,27 +152,18 @@ fn logarithm(x: &Sum, work: &Work) -> Outcome<Sum> {
         };
     }
     let mut sum = Sum::ZERO;
-    let (_, above) = term.coefficient.numerator().clone().into_parts();
-    for (number, side) in [(above, 1), (term.coefficient.denominator().clone(), -1)] {
-        for (prime, times) in factors(number, work)? {
-            let prime = Sum::from(RBig::from(prime));
-            let part =
-                Sum::atom(Atom::Call(Function::Ln, vec![prime])).scaled(&RBig::from(side * i64::from(times)));
-            sum = sum.plus(&part, work)?;
-        }
+    let atom = |x: Sum| Sum::atom(Atom::Call(Function::Ln, vec![x]));
+    for (prime, times) in signed_factors(&term.coefficient, work)? {
+        sum = sum.plus(&atom(Sum::from(RBig::from(prime))).scaled(&RBig::from(times)), work)?;
     }
     let mut rest = Monomial::default();
-    for (atom, exponent) in &term.monomial.0 {
-        let part = match atom {
+    for (power_of, exponent) in &term.monomial.0 {
+        let part = match power_of {
             Atom::E => Sum::from(exponent.clone()),
             Atom::Tower(base, power) if **base == Atom::E => Sum::term(exponent.clone(), power.clone()),
-            Atom::Integer(number) => {
-                Sum::atom(Atom::Call(Function::Ln, vec![Sum::from(RBig::from(number.clone()))]))
-                    .scaled(exponent)
-            }
-            Atom::Pi => Sum::atom(Atom::Call(Function::Ln, vec![Sum::atom(Atom::Pi)])).scaled(exponent),
+            Atom::Integer(_) | Atom::Pi => atom(Sum::base(power_of)).scaled(exponent),
             _ => {
-                rest = rest.times(&Monomial::of(atom.clone(), exponent.clone()));
+                rest = rest.times(&Monomial::of(power_of.clone(), exponent.clone()));
                 continue;
             }
         };
@@ -210,7 +195,7 @@ fn complex_part(function: Function, x: &Sum, work: &Work) -> Outcome<Sum> {
     };
     match function {
         Function::Re => Ok(part(false)),
-        Function::Im => part(true).times(&Sum::atom(Atom::Imaginary).scaled(&RBig::from(-1)), work),
+        Function::Im => part(true).times(&Sum::atom(Atom::Imaginary).negated(), work),
         _ => part(false).minus(&part(true), work),
     }
 }

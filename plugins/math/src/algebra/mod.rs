@@ -24,6 +24,7 @@ mod whole;
 pub mod work;
 
 pub use normal::normal;
+pub(crate) use number::ratio;
 pub(crate) use range::RUNNING;
 pub use sum::{Atom, Monomial, Sum, Term};
 pub use work::{Outcome, Trouble, Work};

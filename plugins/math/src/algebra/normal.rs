@@ -5,7 +5,8 @@
 
 use dashu_ratio::RBig;
 
-use super::function::call;
+use super::function::{call, inverse};
+use super::number::ratio;
 use super::power::power;
 use super::range::{RUNNING, over_range};
 use super::substitute::substituted;
@@ -33,7 +34,7 @@ pub fn normal(node: &Node, work: &Work) -> Outcome<Sum> {
             }
             Ok(Sum::collected(parts))
         }
-        Node::Neg(inner) => Ok(normal(inner, work)?.scaled(&RBig::from(-1))),
+        Node::Neg(inner) => Ok(normal(inner, work)?.negated()),
         Node::Mul(factors) => {
             let mut product = Sum::one();
             for factor in factors {
@@ -43,7 +44,7 @@ pub fn normal(node: &Node, work: &Work) -> Outcome<Sum> {
         }
         Node::Div(above, below) => {
             let above = normal(above, work)?;
-            let below = power(&normal(below, work)?, &Sum::integer(-1), work)?;
+            let below = inverse(&normal(below, work)?, work)?;
             above.times(&below, work)
         }
         Node::Pow(base, exponent) => {
@@ -66,7 +67,7 @@ pub fn normal(node: &Node, work: &Work) -> Outcome<Sum> {
                 return call(Function::Degrees, vec![value], work);
             }
             match unit {
-                _ if unit.is(Base::Percent) => Ok(value.scaled(&RBig::from_parts(1.into(), 100_u8.into()))),
+                _ if unit.is(Base::Percent) => Ok(value.scaled(&ratio(1, 100))),
                 Unit::Remark(_) => Ok(value),
                 Unit::Known { .. } => Err(Trouble::Undefined("it reckons with units")),
             }

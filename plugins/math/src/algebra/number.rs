@@ -4,18 +4,23 @@
 //! product of roots of its primes; an odd root of a negative number is real, and its square root a multiple of i.
 
 use dashu_int::ops::{BitTest, SquareRoot, UnsignedAbs};
-use dashu_int::{IBig, UBig};
+use dashu_int::{IBig, Sign, UBig};
 use dashu_ratio::RBig;
 
-use super::settle::settled;
+use super::settle::times_powers;
 use super::sum::{Atom, Monomial, Sum};
 use super::work::{Outcome, Trouble, Work};
 
 /// Numbers with more bits than this are not computed.
-pub(super) const MAX_BITS: usize = 1 << 14;
+const MAX_BITS: usize = 1 << 14;
 
 /// Factors of whole numbers are looked for up to here.
 const MAX_DIVISOR: u32 = 1 << 10;
+
+/// A fraction.
+pub(crate) fn ratio(above: i64, below: u64) -> RBig {
+    RBig::from_parts(above.into(), below.into())
+}
 
 /// Whether a whole power of a number is too large to be computed.
 pub(super) fn is_large(number: &UBig, power: &IBig) -> bool {
@@ -41,30 +46,17 @@ pub(super) fn number_power(base: &RBig, power: &RBig, work: &Work) -> Outcome<Su
     if base.is_one() {
         return Ok(Sum::one());
     }
-    let mut bound = base.numerator().bit_len().max(base.denominator().bit_len());
-    if power.is_int() {
-        bound = u32::try_from(power.numerator().clone().unsigned_abs())
-            .map_or(usize::MAX, |times| bound.saturating_mul(times as usize));
-        if bound <= MAX_BITS {
-            return integer_power(base, power.numerator(), work).map(Sum::from);
-        }
-    }
     let (sign, above) = base.numerator().clone().into_parts();
+    let is_small = |number: &UBig| !is_large(number, power.numerator());
+    if power.is_int() && is_small(&above) && is_small(base.denominator()) {
+        return integer_power(base, power.numerator(), work).map(Sum::from);
+    }
+    let factor = if sign == Sign::Negative { sign_power(power)? } else { Sum::one() };
     let mut powers = Monomial::default();
-    let mut factor = Sum::one();
-    if sign == dashu_int::Sign::Negative {
-        factor = sign_power(power)?;
+    for (prime, times) in signed_factors(base, work)? {
+        powers = powers.times(&Monomial::of(Atom::Integer(prime), RBig::from(times) * power));
     }
-    for (number, side) in [(above, RBig::ONE), (base.denominator().clone(), RBig::from(-1))] {
-        for (prime, times) in factors(number, work)? {
-            powers = powers.times(&Monomial::of(Atom::Integer(prime), &side * RBig::from(times) * power));
-        }
-    }
-    let mut parts = Vec::new();
-    for term in factor.0 {
-        settled(term.coefficient, term.monomial.times(&powers), &mut parts, work)?;
-    }
-    Ok(Sum::collected(parts))
+    times_powers(&factor, &powers, work)
 }
 
 /// −1 to a rational power: real for odd roots, i for square roots.
@@ -78,12 +70,20 @@ fn sign_power(power: &RBig) -> Outcome<Sum> {
     }
     let quarter = (power.numerator() % 4_i32).rem_euclid(4);
     let imaginary = Sum::atom(Atom::Imaginary);
-    Ok(if quarter == 1 { imaginary } else { imaginary.scaled(&RBig::from(-1)) })
+    Ok(if quarter == 1 { imaginary } else { imaginary.negated() })
+}
+
+/// The factors of a rational number, its sign aside, with their powers: those of its denominator below 0.
+pub(super) fn signed_factors(number: &RBig, work: &Work) -> Outcome<Vec<(UBig, i64)>> {
+    let above = factors(number.numerator().clone().unsigned_abs(), work)?;
+    let below = factors(number.denominator().clone(), work)?;
+    let above = above.into_iter().map(|(prime, times)| (prime, i64::from(times)));
+    Ok(above.chain(below.into_iter().map(|(prime, times)| (prime, -i64::from(times)))).collect())
 }
 
 /// The factors of a whole number above 0 with how often each divides it. Each is prime, or has no divisor up to
 /// [`MAX_DIVISOR`] and is no square.
-pub(super) fn factors(number: UBig, work: &Work) -> Outcome<Vec<(UBig, u32)>> {
+fn factors(number: UBig, work: &Work) -> Outcome<Vec<(UBig, u32)>> {
     let mut rest = number;
     let mut found = Vec::new();
     let mut divisor = 2_u32;

@@ -8,8 +8,8 @@ use dashu_int::UBig;
 use dashu_int::ops::{Gcd, UnsignedAbs};
 use dashu_ratio::RBig;
 
-use super::number::{factors, number_power};
-use super::settle::settled;
+use super::number::{number_power, ratio, signed_factors};
+use super::settle::times_powers;
 use super::sum::{Atom, MAX_TERMS, Monomial, Sum, Term};
 use super::work::{Outcome, Trouble, Work};
 use crate::syntax::Function;
@@ -45,18 +45,13 @@ fn tower(base: &Sum, exponent: &Term, work: &Work) -> Outcome<Sum> {
         return raised_atom(&Atom::Compound(base.clone()), exponent, &RBig::ONE, work);
     };
     let mut product = Sum::one();
-    let (sign, above) = single.coefficient.numerator().clone().into_parts();
-    if sign == dashu_int::Sign::Negative {
+    if single.coefficient < RBig::ZERO {
         // −1 is the square of i.
         product = raised_atom(&Atom::Imaginary, exponent, &RBig::from(2), work)?;
     }
-    let below = single.coefficient.denominator().clone();
-    for (number, side) in [(above, 1_i32), (below, -1)] {
-        for (prime, times) in factors(number, work)? {
-            let factor =
-                raised_atom(&Atom::Integer(prime), exponent, &RBig::from(side * times as i32), work)?;
-            product = product.times(&factor, work)?;
-        }
+    for (prime, times) in signed_factors(&single.coefficient, work)? {
+        let factor = raised_atom(&Atom::Integer(prime), exponent, &RBig::from(times), work)?;
+        product = product.times(&factor, work)?;
     }
     for (atom, times) in &single.monomial.0 {
         let factor = match natural(atom, exponent, times, work)? {
@@ -144,11 +139,7 @@ fn term_power(term: &Term, exponent: &RBig, work: &Work) -> Outcome<Sum> {
             if forgot { Atom::Call(Function::Abs, vec![Sum::atom(atom.clone())]) } else { atom.clone() };
         powers = powers.times(&Monomial::of(base, raised));
     }
-    let mut parts = Vec::new();
-    for term in &number.0 {
-        settled(term.coefficient.clone(), term.monomial.times(&powers), &mut parts, work)?;
-    }
-    Ok(Sum::collected(parts))
+    times_powers(&number, &powers, work)
 }
 
 fn sum_power(base: &Sum, exponent: &RBig, work: &Work) -> Outcome<Sum> {
@@ -207,7 +198,7 @@ fn parts_of(sum: &Sum, exponent: &RBig) -> (RBig, Monomial, Sum) {
     }
     let mut content = RBig::from_parts(above.into(), below);
     let signed = exponent.denominator() % 2_u8 == 1;
-    if signed && sum.0.first().is_some_and(|term| term.coefficient < RBig::ZERO) {
+    if signed && sum.has_leading_minus() {
         content = -content;
     }
     let mut common = Monomial::default();
@@ -218,12 +209,7 @@ fn parts_of(sum: &Sum, exponent: &RBig) -> (RBig, Monomial, Sum) {
             common = common.times(&Monomial::of(atom.clone(), least));
         }
     }
-    let (inverse, shift) = (RBig::ONE / &content, common.raised(&RBig::from(-1)));
-    let divided = |term: &Term| Term {
-        monomial: term.monomial.times(&shift),
-        coefficient: &term.coefficient * &inverse,
-    };
-    let primitive = Sum::collected(sum.0.iter().map(divided).collect());
+    let primitive = sum.over(&common).scaled(&(RBig::ONE / &content));
     (content, common, primitive)
 }
 
@@ -235,7 +221,7 @@ fn inverse(sum: &Sum, depth: usize, work: &Work) -> Outcome<Option<Sum>> {
             false => Ok(Some(Sum::from(RBig::ONE / number))),
         };
     }
-    let half = RBig::from_parts(1.into(), 2_u8.into());
+    let half = ratio(1, 2);
     let quadratic = |(atom, power): &(Atom, RBig)| match atom {
         Atom::Integer(_) => *power == half,
         Atom::Imaginary => true,

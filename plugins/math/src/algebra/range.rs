@@ -1,7 +1,5 @@
 //! Sums and products over ranges of whole numbers: written out if they are short, an atom if not.
 
-use dashu_ratio::RBig;
-
 use super::substitute::substituted;
 use super::sum::{Atom, Sum};
 use super::work::{Outcome, Work};
@@ -19,16 +17,10 @@ const MAX_TERMS: i64 = 1000;
 /// [`super::Trouble`], of a term or for too much work.
 pub(super) fn over_range(product: bool, parts: [Sum; 3], work: &Work) -> Outcome<Sum> {
     let [from, to, body] = &parts;
-    let whole = |sum: &Sum| {
-        let number = sum.rational().filter(RBig::is_int)?;
-        i64::try_from(number.numerator().clone()).ok()
+    let (first, last) = match (from.whole_number(), to.whole_number()) {
+        (Some(first), Some(last)) if last.saturating_sub(first) < MAX_TERMS => (first, last),
+        _ => return Sum::nested(Atom::Range(product, Box::new(parts)), work),
     };
-    let (Some(first), Some(last)) = (whole(from), whole(to)) else {
-        return Sum::nested(Atom::Range(product, Box::new(parts)), work);
-    };
-    if last.saturating_sub(first) >= MAX_TERMS {
-        return Sum::nested(Atom::Range(product, Box::new(parts)), work);
-    }
     let mut result = if product { Sum::one() } else { Sum::ZERO };
     for value in first..=last {
         let at = |atom: &Atom| match atom {

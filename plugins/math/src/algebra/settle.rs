@@ -38,6 +38,15 @@ pub(super) fn settled(
     Ok(())
 }
 
+/// A sum times powers.
+pub(super) fn times_powers(sum: &Sum, powers: &Monomial, work: &Work) -> Outcome<Sum> {
+    let mut parts = Vec::with_capacity(sum.0.len());
+    for term in &sum.0 {
+        settled(term.coefficient.clone(), term.monomial.times(powers), &mut parts, work)?;
+    }
+    Ok(Sum::collected(parts))
+}
+
 /// Whether a power of an atom stands for itself.
 fn is_settled(atom: &Atom, power: &RBig) -> bool {
     match atom {
@@ -78,7 +87,7 @@ fn settle(atom: Atom, power: RBig, work: &Work) -> Outcome<Sum> {
                 0 => Sum::one(),
                 1 => Sum::atom(Atom::Imaginary),
                 2 => Sum::integer(-1),
-                _ => Sum::atom(Atom::Imaginary).scaled(&RBig::from(-1)),
+                _ => Sum::atom(Atom::Imaginary).negated(),
             })
         }
         Atom::Call(Function::Sin, argument) => {
@@ -112,9 +121,7 @@ impl Atom {
         match self {
             Atom::Integer(_) | Atom::Pi | Atom::E => true,
             Atom::Tower(base, _) => base.is_positive(),
-            Atom::Call(function, _) => {
-                matches!(function, Function::Abs | Function::Factorial | Function::Cosh)
-            }
+            Atom::Call(function, _) => matches!(function, Function::Abs | Function::Factorial),
             _ => false,
         }
     }

@@ -32,7 +32,7 @@ fn atom_substituted(atom: &Atom, by: &dyn Fn(&Atom) -> Option<Sum>, work: &Work)
     }
     let all = |sums: &[Sum]| sums.iter().map(|sum| substituted(sum, by, work)).collect::<Outcome<Vec<Sum>>>();
     match atom {
-        Atom::Integer(_) | Atom::Imaginary | Atom::Pi | Atom::E | Atom::Name(_) => Ok(Sum::atom_raw(atom)),
+        Atom::Integer(_) | Atom::Imaginary | Atom::Pi | Atom::E | Atom::Name(_) => Ok(Sum::base(atom)),
         Atom::Tower(base, monomial) => {
             let base = atom_substituted(base, by, work)?;
             let exponent = substituted(&Sum::term(dashu_ratio::RBig::ONE, monomial.clone()), by, work)?;
@@ -47,15 +47,5 @@ fn atom_substituted(atom: &Atom, by: &dyn Fn(&Atom) -> Option<Sum>, work: &Work)
             over_range(*product, parts, work)
         }
         Atom::Compound(inside) => substituted(inside, by, work),
-    }
-}
-
-impl Sum {
-    /// An atom alone, a number as the number it is.
-    fn atom_raw(atom: &Atom) -> Sum {
-        match atom {
-            Atom::Integer(number) => Sum::from(dashu_ratio::RBig::from(number.clone())),
-            atom => Sum::atom(atom.clone()),
-        }
     }
 }

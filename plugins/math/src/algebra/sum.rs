@@ -150,6 +150,15 @@ impl Sum {
         Sum(self.0.iter().map(raised).collect())
     }
 
+    /// What an atom stands for: a number for a number's atom, the sum for a sum's.
+    pub(crate) fn base(atom: &Atom) -> Self {
+        match atom {
+            Atom::Integer(number) => Sum::from(RBig::from(number.clone())),
+            Atom::Compound(sum) => sum.clone(),
+            atom => Sum::atom(atom.clone()),
+        }
+    }
+
     /// A coefficient times powers that are settled already.
     pub(crate) fn term(coefficient: RBig, monomial: Monomial) -> Self {
         Sum(if coefficient.is_zero() { vec![] } else { vec![Term { monomial, coefficient }] })
@@ -169,6 +178,17 @@ impl Sum {
             }
             _ => None,
         }
+    }
+
+    /// The value, if this is a whole number of moderate size.
+    pub(crate) fn whole_number(&self) -> Option<i64> {
+        let number = self.rational().filter(RBig::is_int)?;
+        i64::try_from(number.numerator().clone()).ok()
+    }
+
+    /// Whether the first term has a minus: of x and −x, one does.
+    pub(crate) fn has_leading_minus(&self) -> bool {
+        self.0.first().is_some_and(|term| term.coefficient < RBig::ZERO)
     }
 
     /// The one term, if there is just one.
@@ -225,7 +245,22 @@ impl Sum {
     ///
     /// [`Trouble::TooExpensive`].
     pub fn minus(&self, other: &Self, work: &Work) -> Outcome<Sum> {
-        self.plus(&other.scaled(&RBig::from(-1)), work)
+        self.plus(&other.negated(), work)
+    }
+
+    /// The negative.
+    pub fn negated(&self) -> Sum {
+        self.scaled(&RBig::from(-1))
+    }
+
+    /// Each term divided by powers, exponents subtracted and nothing else.
+    pub(crate) fn over(&self, powers: &Monomial) -> Sum {
+        let inverse = powers.raised(&RBig::from(-1));
+        let divided = |term: &Term| Term {
+            monomial: term.monomial.times(&inverse),
+            coefficient: term.coefficient.clone(),
+        };
+        Sum::collected(self.0.iter().map(divided).collect())
     }
 
     /// This sum times a rational number.

@@ -4,7 +4,8 @@ use dashu_int::UBig;
 use dashu_int::ops::{Gcd, UnsignedAbs};
 use dashu_ratio::RBig;
 
-use super::function::{inverse, opaque, ratio};
+use super::function::{inverse, opaque, unordered};
+use super::number::ratio;
 use super::sum::Sum;
 use super::work::{Outcome, Trouble, Work};
 use crate::syntax::Function;
@@ -18,11 +19,7 @@ pub(super) fn divisors(function: Function, arguments: Vec<Sum>, work: &Work) -> 
     for argument in &arguments {
         match argument.rational() {
             Some(number) => numbers.push(number),
-            None => {
-                let mut sorted = arguments.clone();
-                sorted.sort();
-                return opaque(function, sorted, work);
-            }
+            None => return unordered(function, arguments, work),
         }
     }
     let magnitude = |number: &RBig| number.numerator().clone().unsigned_abs();
@@ -69,14 +66,13 @@ pub(super) fn factorial(x: &Sum, step: u32, work: &Work) -> Outcome<Sum> {
 }
 
 pub(super) fn binomial(n: &Sum, k: &Sum, work: &Work) -> Outcome<Sum> {
-    let small =
-        |x: &Sum| x.rational().filter(RBig::is_int).and_then(|x| i64::try_from(x.numerator().clone()).ok());
-    if let Some(choices) = small(k) {
+    if let Some(choices) = k.whole_number() {
         if choices < 0 {
             return Ok(Sum::ZERO);
         }
-        let symmetric = small(n).filter(|n| *n >= choices).map_or(choices, |n| choices.min(n - choices));
-        if symmetric <= 400 && (small(n).is_some() || symmetric <= 12) {
+        let symmetric =
+            n.whole_number().filter(|n| *n >= choices).map_or(choices, |n| choices.min(n - choices));
+        if symmetric <= 400 && (n.whole_number().is_some() || symmetric <= 12) {
             // n (n−1) … (n−k+1) / k!
             let mut product = Sum::one();
             for step in 0..symmetric {

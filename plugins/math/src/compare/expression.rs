@@ -4,10 +4,9 @@
 //! these digits: `0.333333` is 1/3, and 0.3333 is not. `\log` without a base is to base 10 or e, the same on both
 //! sides.
 
-use dashu_int::{IBig, UBig};
 use dashu_ratio::RBig;
 
-use crate::algebra::{Outcome, Sum, Trouble, Work, normal};
+use crate::algebra::{Outcome, Sum, Trouble, Work, normal, ratio};
 use crate::decide::{equal, whole_part};
 use crate::syntax::{Function, Node};
 
@@ -59,9 +58,9 @@ fn rounds(node: &Node, value: &Sum, work: &Work) -> Outcome<bool> {
     }
     let negative = decimal < RBig::ZERO;
     let scaled = value.scaled(&(RBig::ONE / &place));
-    let scaled = if negative { scaled.scaled(&RBig::from(-1)) } else { scaled };
+    let scaled = if negative { scaled.negated() } else { scaled };
     let digits = if negative { -digits } else { digits };
-    let half = Sum::from(RBig::from_parts(IBig::ONE, UBig::from(2_u8)));
+    let half = Sum::from(ratio(1, 2));
     let cut = undisturbed(whole_part(&scaled, work))?;
     let rounded = undisturbed(whole_part(&scaled.plus(&half, work)?, work))?;
     Ok([cut, rounded].into_iter().flatten().any(|whole| RBig::from(whole) == digits))

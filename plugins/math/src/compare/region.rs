@@ -10,7 +10,8 @@ use dashu_ratio::RBig;
 use super::collection::{is_union, same_tuple};
 use super::relation::{difference, mirror};
 use super::{all, any, same as same_answer};
-use crate::algebra::{Atom, Outcome, Sum, Trouble, Work, normal};
+use crate::algebra::function::inverse;
+use crate::algebra::{Atom, Monomial, Outcome, Sum, Trouble, Work, normal};
 use crate::decide::{is_constant, ordering};
 use crate::syntax::{Node, Relation, SetOperator, Symbol};
 
@@ -206,15 +207,13 @@ fn half_line(sides: &[Node], sign: Relation, work: &Work) -> Outcome<Option<Regi
     if slope.0.len() + rest.0.len() != difference.0.len() {
         return Ok(None);
     }
-    let inverse = crate::algebra::power::rational_power(&Sum::atom(variable), &RBig::from(-1), work)?;
-    let slope = slope.times(&inverse, work)?;
+    let slope = slope.over(&Monomial::of(variable, RBig::ONE));
     let rising = match ordering(&slope, work)? {
         Some(Ordering::Greater) => true,
         Some(Ordering::Less) => false,
         _ => return Ok(None),
     };
-    let inverse = crate::algebra::power::rational_power(&slope, &RBig::from(-1), work)?;
-    let place = rest.scaled(&RBig::from(-1)).times(&inverse, work)?;
+    let place = rest.negated().times(&inverse(&slope, work)?, work)?;
     if ordering(&place, work)?.is_none() {
         return Ok(None);
     }

@@ -8,14 +8,14 @@
 use std::cmp::Ordering;
 
 use super::{all, same as same_answer};
-use crate::algebra::{Monomial, Outcome, Sum, Term, Trouble, Work, normal};
-use crate::decide::{is_constant, is_zero, ordering};
+use crate::algebra::{Monomial, Outcome, Sum, Trouble, Work, normal};
+use crate::decide::{cleared, is_constant, is_zero, ordering};
 use crate::syntax::{Function, Node, Relation, Symbol};
 
 pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
     match (a, b) {
         (Node::Relation(sides, signs), Node::Relation(others, other_signs)) => {
-            same_relations((sides, signs), (others, other_signs), work).map(Some)
+            same_relations((sides, signs), (others, other_signs), work)
         }
         (Node::Relation(sides, signs), other) | (other, Node::Relation(sides, signs)) => {
             if signs
@@ -92,37 +92,30 @@ fn is_name_or_letter(node: &Node) -> bool {
 
 type Chain<'a> = (&'a [Node], &'a [Relation]);
 
-fn same_relations(a: Chain<'_>, b: Chain<'_>, work: &Work) -> Outcome<bool> {
+/// Whether two chains say the same; none where the number line may still have a word on it ([`super::region`]).
+fn same_relations(a: Chain<'_>, b: Chain<'_>, work: &Work) -> Outcome<Option<bool>> {
     let equal = |signs: &[Relation]| signs.iter().all(|sign| *sign == Relation::Equal);
     if equal(a.1) != equal(b.1) {
-        return region_or(false, a, b, work);
+        return Ok(None);
     }
     if equal(a.1) {
         if let (Some((name, value)), Some((other_name, other))) = (labelled_sides(a.0), labelled_sides(b.0))
             && names_agree(name, other_name, work)?
         {
-            return same_answer(value, other, work);
+            return same_answer(value, other, work).map(Some);
         }
         if a.0.len() == 2 && b.0.len() == 2 {
-            return same_equation(a, b, work);
+            return same_equation(a, b, work).map(Some);
         }
-        return same_sides(a, b, work);
+        return same_sides(a, b, work).map(Some);
     }
     if let ([Relation::In], [Relation::In]) = (a.1, b.1) {
-        return Ok(same_answer(&a.0[0], &b.0[0], work)? && same_answer(&a.0[1], &b.0[1], work)?);
+        let same = same_answer(&a.0[0], &b.0[0], work)? && same_answer(&a.0[1], &b.0[1], work)?;
+        return Ok(Some(same));
     }
-    if same_sides(a, b, work)? {
-        return Ok(true);
-    }
-    if a.0.len() == 2 && b.0.len() == 2 && same_inequality(a, b, work)? {
-        return Ok(true);
-    }
-    region_or(false, a, b, work)
-}
-
-fn region_or(otherwise: bool, a: Chain<'_>, b: Chain<'_>, work: &Work) -> Outcome<bool> {
-    let node = |(sides, signs): Chain<'_>| Node::Relation(sides.to_vec(), signs.to_vec());
-    Ok(super::region::same(&node(a), &node(b), work)?.unwrap_or(otherwise))
+    let inequalities = a.0.len() == 2 && b.0.len() == 2;
+    let same = same_sides(a, b, work)? || inequalities && same_inequality(a, b, work)?;
+    Ok(same.then_some(true))
 }
 
 /// Whether two names are the same, or one is missing; `y` also names what `f(x)` does.
@@ -199,16 +192,12 @@ fn same_inequality(a: Chain<'_>, b: Chain<'_>, work: &Work) -> Outcome<bool> {
 
 /// The constant, not zero, whose sign is that of `x / y`, if that is a constant.
 fn multiple(x: &Sum, y: &Sum, work: &Work) -> Outcome<Option<Sum>> {
-    let (x, y) = (cleared_of_denominators(x, work)?, cleared_of_denominators(y, work)?);
+    let (x, y) = (cleared(x, work)?, cleared(y, work)?);
     // The coefficients of the same power of the variables stand in the ratio of the whole.
     let Some(lead) = x.0.iter().map(|term| variables(&term.monomial)).max() else { return Ok(None) };
     let coefficient = |sum: &Sum| {
         let terms = sum.0.iter().filter(|term| variables(&term.monomial) == lead);
-        let divided = |term: &Term| Term {
-            monomial: term.monomial.times(&lead.raised(&dashu_ratio::RBig::from(-1))),
-            coefficient: term.coefficient.clone(),
-        };
-        Sum::collected(terms.map(divided).collect())
+        Sum(terms.cloned().collect()).over(&lead)
     };
     let (one, other) = (coefficient(&x), coefficient(&y));
     if other.is_zero() {
@@ -222,9 +211,4 @@ fn multiple(x: &Sum, y: &Sum, work: &Work) -> Outcome<Option<Sum>> {
 fn variables(monomial: &Monomial) -> Monomial {
     let constant = |atom: &crate::algebra::Atom| is_constant(&Sum::atom(atom.clone()));
     Monomial(monomial.0.iter().filter(|(atom, _)| !constant(atom)).cloned().collect())
-}
-
-/// An expression times its denominators, positive powers of variables kept.
-fn cleared_of_denominators(sum: &Sum, work: &Work) -> Outcome<Sum> {
-    crate::decide::cleared(sum, work)
 }

@@ -1,11 +1,12 @@
 //! Fractions cleared: a difference times its denominators is zero only if the difference is.
 //!
-//! In: a sum whose atoms may have negative exponents. Out: one that is a multiple of it, with none if the work allows.
+//! In: a sum whose atoms may have negative exponents. Out: a multiple of it that has none, save where sums bring up new
+//! ones for long.
 
 use dashu_ratio::RBig;
 
 use crate::algebra::power::rational_power;
-use crate::algebra::{Atom, Monomial, Outcome, Sum, Term, Work};
+use crate::algebra::{Monomial, Outcome, Sum, Term, Work};
 
 /// The difference times its denominators: zero only if the difference is.
 pub(crate) fn cleared(difference: &Sum, work: &Work) -> Outcome<Sum> {
@@ -38,12 +39,7 @@ pub(crate) fn cleared(difference: &Sum, work: &Work) -> Outcome<Sum> {
 fn expanded(term: &Term, work: &Work) -> Outcome<Sum> {
     let mut product = Sum::from(term.coefficient.clone());
     for (atom, exponent) in &term.monomial.0 {
-        let base = match atom {
-            Atom::Compound(sum) => sum.clone(),
-            Atom::Integer(number) => Sum::from(RBig::from(number.clone())),
-            atom => Sum::atom(atom.clone()),
-        };
-        product = product.times(&rational_power(&base, exponent, work)?, work)?;
+        product = product.times(&rational_power(&Sum::base(atom), exponent, work)?, work)?;
     }
     Ok(product)
 }

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use dashu_ratio::RBig;
 
 use super::constant_is_zero;
-use crate::algebra::{Atom, Monomial, Outcome, Sum, Term, Work};
+use crate::algebra::{Atom, Monomial, Outcome, Sum, Work};
 use crate::syntax::Function;
 
 /// Whether a sum that is not zero as data cannot be zero as a number: every atom is independent of the others.
@@ -73,14 +73,7 @@ pub(super) fn has_lone_transcendental(x: &Sum, work: &Work) -> Outcome<bool> {
     exponents.dedup();
     for exponent in exponents.iter().filter(|exponent| !exponent.is_zero()) {
         let terms = x.0.iter().filter(|term| term.monomial.exponent(lone) == *exponent);
-        let coefficient = Sum::collected(
-            terms
-                .map(|term| Term {
-                    monomial: term.monomial.times(&Monomial::of(lone.clone(), -exponent.clone())),
-                    coefficient: term.coefficient.clone(),
-                })
-                .collect(),
-        );
+        let coefficient = Sum(terms.cloned().collect()).over(&Monomial::of(lone.clone(), exponent.clone()));
         if !constant_is_zero(&coefficient, work)? {
             return Ok(true);
         }

@@ -177,20 +177,10 @@ impl Big {
     pub(crate) fn new(bits: usize) -> Self {
         Big { down: Context::new(bits), up: Context::new(bits) }
     }
-}
 
-type Number = Repr<2>;
-
-fn finite<R: dashu_float::round::Round, E>(result: Result<Rounded<FBig<R, 2>>, E>) -> Option<Number> {
-    let number = result.ok()?.value().into_repr();
-    number.is_finite().then_some(number)
-}
-
-impl Big {
     /// Whether a number is so small that its square is lost beside 1; the library would carry all of its leading zeros.
     fn is_tiny(&self, a: &Number) -> bool {
-        let size = a.exponent() + a.digits() as isize;
-        !a.significand().is_zero() && size < -(self.up.precision() as isize)
+        !a.significand().is_zero() && magnitude(a) < -(self.up.precision() as isize)
     }
 
     /// A bound for a value that is `a` but for one part in 2 to the precision.
@@ -202,9 +192,21 @@ impl Big {
     }
 }
 
+type Number = Repr<2>;
+
+fn finite<R: dashu_float::round::Round, E>(result: Result<Rounded<FBig<R, 2>>, E>) -> Option<Number> {
+    let number = result.ok()?.value().into_repr();
+    number.is_finite().then_some(number)
+}
+
+/// Such that a number is below 2 to this, and at least half of it.
+fn magnitude(number: &Number) -> isize {
+    number.exponent() + number.digits() as isize
+}
+
 /// Numbers beyond 2^2^25 are as good as infinite.
 fn is_moderate(number: &Number) -> bool {
-    (number.exponent() + number.digits() as isize).abs() < 1 << 25
+    magnitude(number).abs() < 1 << 25
 }
 
 macro_rules! directed {
@@ -239,7 +241,7 @@ impl Arithmetic for Big {
     }
 
     fn exp(&self, a: &Number, up: bool) -> Option<Number> {
-        if a.exponent() + a.digits() as isize > 24 {
+        if magnitude(a) > 24 {
             return None;
         }
         if self.is_tiny(a) {
@@ -274,9 +276,7 @@ impl Arithmetic for Big {
     }
 
     fn pi(&self, up: bool) -> Option<Number> {
-        let pi =
-            if up { self.up.pi(None).value().into_repr() } else { self.down.pi(None).value().into_repr() };
-        Some(pi)
+        Some(if up { self.up.pi(None).value().into_repr() } else { self.down.pi(None).value().into_repr() })
     }
 
     fn neg(&self, a: &Number) -> Number {
@@ -288,15 +288,11 @@ impl Arithmetic for Big {
     }
 
     fn log2(&self, a: &Number) -> f64 {
-        if a.significand().is_zero() {
-            f64::NEG_INFINITY
-        } else {
-            (a.exponent() + a.digits() as isize) as f64
-        }
+        if a.significand().is_zero() { f64::NEG_INFINITY } else { magnitude(a) as f64 }
     }
 
     fn is_angle(&self, a: &Number) -> bool {
-        a.exponent() + (a.digits() as isize) < 256
+        magnitude(a) < 256
     }
 
     fn cost(&self) -> u64 {

@@ -8,7 +8,7 @@ use dashu_ratio::RBig;
 use super::arithmetic::Arithmetic;
 use super::interval::{Interval, Intervals};
 use crate::algebra::sum::{Atom, Monomial, Sum, Term};
-use crate::algebra::{RUNNING, Work};
+use crate::algebra::{RUNNING, Work, ratio};
 use crate::syntax::Function;
 
 /// An enclosure of a complex number.
@@ -125,9 +125,7 @@ impl<A: Arithmetic> Evaluator<'_, A> {
         let power = self.term(&Term { monomial: power.clone(), coefficient: exponent.clone() })?;
         let (real, imaginary) = if *base == Atom::Imaginary {
             // ln i is iπ/2.
-            let quarter = self
-                .over
-                .mul(&self.over.pi()?, &self.over.ratio(&RBig::from_parts(1.into(), 2_u8.into()))?)?;
+            let quarter = self.over.mul(&self.over.pi()?, &self.over.ratio(&ratio(1, 2))?)?;
             if power.imaginary.is_some() {
                 return None;
             }

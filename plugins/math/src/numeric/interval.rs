@@ -6,7 +6,7 @@
 use dashu_ratio::RBig;
 
 use super::arithmetic::Arithmetic;
-use crate::algebra::Work;
+use crate::algebra::{Work, ratio};
 
 /// The numbers from `low` to `high`.
 #[derive(Debug, Clone)]
@@ -211,7 +211,7 @@ impl<A: Arithmetic> Intervals<'_, A> {
         let number = self.ratio(n)?;
         let main = self.sub(&self.mul(&number, &self.ln(&number)?)?, &number)?;
         let round = self.mul(&self.mul(&self.whole(2)?, &self.pi()?)?, &number)?;
-        let half = self.ratio(&RBig::from_parts(1.into(), 2_u8.into()))?;
+        let half = self.ratio(&ratio(1, 2))?;
         let root = self.mul(&half, &self.ln(&round)?)?;
         let rest = Interval {
             low: self.ratio(&(&one / (&twelve + &one)))?.low,

@@ -119,7 +119,6 @@ pub enum Function {
     Factorial,
     DoubleFactorial,
     Binomial,
-    Permutations,
     Gcd,
     Lcm,
     Max,

@@ -7,7 +7,6 @@ use super::super::names::Command;
 use super::super::node::{Function, Node, Number};
 use super::super::token::Token;
 use super::super::unit::{Base, Unit};
-use super::side::postfix;
 use super::{Parsed, Parser, describe, wrong};
 
 impl Parser {
@@ -190,10 +189,10 @@ impl Parser {
                     base = Node::Call(function, vec![base]);
                 }
                 Some(Token::Command(command @ (Command::Percent | Command::Degree))) => {
-                    let unit = postfix(*command).expect("both are units");
+                    let unit = if *command == Command::Percent { Base::Percent } else { Base::Angle };
                     self.at += 1;
                     if !matches!(base, Node::Quantity(..)) {
-                        base = Node::Quantity(Box::new(base), unit);
+                        base = Node::Quantity(Box::new(base), Unit::base(unit));
                     }
                 }
                 _ => return Ok(base),

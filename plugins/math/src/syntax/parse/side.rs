@@ -5,7 +5,7 @@ use dashu_ratio::RBig;
 use super::super::names::Command;
 use super::super::node::{Function, Half, Node, Number, Relation};
 use super::super::token::{Token, tokens};
-use super::super::unit::{Base, Unit};
+use super::super::unit::Unit;
 use super::{Parsed, Parser, describe, spelled, wrong};
 
 impl Parser {
@@ -130,12 +130,11 @@ impl Parser {
     /// An expression and the unit after it. The first part of a ratio may be an hour (`3 pm`).
     fn quantity(&mut self, first: bool) -> Parsed {
         let value = self.sum()?;
-        if let Node::Number(Number { value: hour, places: None }) = &value
+        if matches!(value, Node::Number(Number { places: None, .. }))
             && first
             && let Some(half) = self.half_of_day()
         {
-            let hours = Node::Number(Number { value: hour.clone(), places: None });
-            return match time(&[hours, Node::integer(0)], &[1, 2], Some(half)) {
+            return match time(&[value, Node::integer(0)], &[1, 2], Some(half)) {
                 Some(time) => Ok(time),
                 None => wrong("a time of day has 24 hours at most"),
             };
@@ -268,14 +267,4 @@ fn time(parts: &[Node], digits: &[usize], half: Option<Half>) -> Option<Node> {
         None => hours,
     };
     Some(Node::Time(hours * 60 + minutes, half))
-}
-
-/// The unit of a postfix sign.
-pub(super) fn postfix(command: Command) -> Option<Unit> {
-    match command {
-        Command::Percent => Some(Unit::base(Base::Percent)),
-        Command::Degree => Some(Unit::base(Base::Angle)),
-        Command::Currency(sign) => Some(Unit::currency(sign)),
-        _ => None,
-    }
 }
