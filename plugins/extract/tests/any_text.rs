@@ -8,7 +8,7 @@ use ts_extract::{answer, boxed, choice};
 
 const PIECES: &str = "(\\\\boxed|\\\\\\\\boxed|\\\\fbox|\\{|\\}|\\\\\\{|\\\\\\}|[-1.,:;/%$π\\\\ \r\n)(]|\\$\\$|\\\\\\(|\\\\\\)|\\\\\\[|\\\\\\]|\
                       \\\\begin\\{a\\}|\\\\end\\{a\\}|answer| is |: |\nA:|####|答案|是|。|réponse|<think>|</think>|<answer>|\
-                      </answer>|<\\||[ABI]|not|or|because|the end|½|👩‍🚀|\u{202e}|\0){0,40}";
+                      </answer>|<\\||[ABI]|not|or|because|the end|½|√|[xa] |[<>=|*^!,'_]|sqrt|\\\\frac|and|step 2|π|👩‍🚀|\u{202e}|\0){0,40}";
 
 fn check(text: &str) {
     if let Some(found) = answer(text) {
@@ -47,7 +47,7 @@ fn once_wrong() {
 
 #[test]
 fn large() {
-    const PIECES: [&str; 36] = [
+    const PIECES: [&str; 46] = [
         "\\boxed{1} no, ",
         "\\boxed{1}, ",
         "\\boxed{",
@@ -84,6 +84,16 @@ fn large() {
         "</think>",
         "#### word\n",
         " ",
+        "x + ",
+        "(x, ",
+        "x)",
+        "$x=1$, ",
+        "$x=1$ and ",
+        "\\(x=1\\), ",
+        ",123",
+        "step 2 ",
+        " is ",
+        "it's ",
     ];
     for piece in PIECES {
         let text = piece.repeat((1 << 15) / piece.len());
