@@ -6,14 +6,11 @@
 
 use std::ops::Range;
 
-use crate::thinking::last_tag;
 use crate::words::{count, is_prose, leads_with_word, trimmed};
-use crate::{Found, How, formula};
+use crate::{Found, How, ending, formula};
 
 /// A bare answer is not longer than this many bytes, unless it is one formula.
 const MAX_BYTES: usize = 400;
-/// A token that ends a turn, `<|im_end|>` and its like, begins in this many bytes at the end.
-const MAX_TOKEN: usize = 32;
 
 /// The whole text as an answer.
 pub(crate) fn answer(text: &str) -> Option<Found> {
@@ -56,9 +53,7 @@ pub(crate) fn is_line_of_symbols(line: &str) -> bool {
 
 /// A text without white space, emphasis, a full stop, and tokens that end a turn.
 fn body(text: &str) -> Range<usize> {
-    let tail = text.floor_char_boundary(text.len().saturating_sub(MAX_TOKEN));
-    let end = last_tag(&text[tail..], "<|").map_or(text.len(), |at| tail + at);
-    let place = trimmed(text, 0..end);
+    let place = trimmed(text, 0..ending::of_turn(text));
     let is_mark = |c: char| matches!(c, '*' | '`' | '"');
     let body = &text[place.clone()];
     let start = place.start + body.len() - body.trim_start_matches(is_mark).len();

@@ -1,17 +1,19 @@
 //! Formulas in a text: `$…$`, `$$…$$`, `\(…\)`, `\[…\]`, and environments.
 //!
-//! In: a text. Out: the formula that it begins with, or its last one. Left out on purpose: pairing dollar signs
-//! from the start of the text, where one price would turn every formula after it inside out. A pair of single
-//! signs is a formula if it looks like one from both sides: nothing alphanumeric before, no digit behind, no
-//! prose and no paragraph's end inside. Any other sign is money.
+//! In: a text. Out: the formula that it begins with, its last one, or the list that this one ends. Left out on
+//! purpose: pairing dollar signs from the start of the text, where one price would turn every formula after it
+//! inside out. A pair of single signs is a formula if it looks like one from both sides: nothing alphanumeric before,
+//! no digit behind, no prose, no paragraph's end, and no equation without its right side inside. Any other sign is
+//! money.
 
 use std::ops::Range;
 
-use crate::joint::joins;
+use crate::joint::{self, Joint};
+use crate::sentence::introduces;
 use crate::words::{is_prose, trimmed};
 
-/// A run of joined formulas has at most so many.
-const MAX_RUN: usize = 64;
+/// A list of formulas has at most so many.
+const MAX_LIST: usize = 64;
 
 /// A formula, with and without its delimiters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,22 +58,30 @@ pub(crate) fn last(text: &str) -> Option<Formula> {
     formulas.find(|formula| !formula.is_name(text)).or(Some(last))
 }
 
-/// The last formula, and those before it that `and` or `or` joins to it (`$x = 3$ and $x = 4$`), first to last.
-pub(crate) fn last_run(text: &str, last: Formula) -> Vec<Formula> {
+/// A formula and those before it that are joined to it as a list, first to last: `$x = 3$ and $x = 4$`. A list has a
+/// connective, or it is introduced; else a comma ends a clause: `since $x = 3$, $y = 4$`. Commas and full stops may
+/// stand inside the delimiters: `$1,$ $2,$ and $3.$`
+pub(crate) fn list(text: &str, last: Formula) -> Vec<Formula> {
     let mut formulas = Backwards { text, end: last.outer.start, has_environments: true };
-    let mut run = vec![last];
-    while run.len() < MAX_RUN
+    let mut start = last.inner.start;
+    let mut list = vec![last];
+    let mut certain = 1; // so many, from the last, are a list even if nothing introduces it
+    while list.len() < MAX_LIST
+        && text.as_bytes()[start.saturating_sub(joint::MAX_BYTES)..start].iter().any(is_delimiter)
         && let Some(before) = formulas.next()
+        && before.inner.end < before.outer.end // no environment, which holds a derivation
+        && !before.is_name(text)
+        && let Some(joint @ (Joint::Comma | Joint::Word)) = joint::joint(&text[before.inner.end..start])
     {
-        let gap = &text[before.outer.end..run[run.len() - 1].outer.start];
-        let has_word = run.len() > 1 || gap.contains(" and ") || gap.contains(" or ");
-        if !has_word || before.is_name(text) || !joins(gap) {
-            break;
-        }
-        run.push(before);
+        start = before.inner.start;
+        certain += usize::from(certain == list.len() && (joint == Joint::Word || certain > 1));
+        list.push(before);
     }
-    run.reverse();
-    run
+    if !introduces(&text[..list[list.len() - 1].outer.start]) {
+        list.truncate(certain);
+    }
+    list.reverse();
+    list
 }
 
 impl Formula {
@@ -95,10 +105,9 @@ impl Iterator for Backwards<'_> {
 
     fn next(&mut self) -> Option<Formula> {
         let bytes = self.text.as_bytes();
-        let is_delimiter = |byte: &u8| matches!(byte, b'$' | b'\\');
         while let Some(at) = bytes[..self.end].iter().rposition(is_delimiter) {
-            self.end = at;
-            if let Some(formula) = self.ending(at) {
+            let end = std::mem::replace(&mut self.end, at);
+            if let Some(formula) = self.ending(at, end) {
                 self.end = formula.outer.start;
                 return Some(formula);
             }
@@ -108,8 +117,8 @@ impl Iterator for Backwards<'_> {
 }
 
 impl Backwards<'_> {
-    /// The formula that the delimiter at `at` ends.
-    fn ending(&mut self, at: usize) -> Option<Formula> {
+    /// The formula before `end` that the delimiter at `at` ends.
+    fn ending(&mut self, at: usize, end: usize) -> Option<Formula> {
         let (text, bytes) = (self.text, self.text.as_bytes());
         match (bytes[at], bytes.get(at + 1)) {
             (b'$', _) if is_escaped(bytes, at) => None,
@@ -124,7 +133,7 @@ impl Backwards<'_> {
             _ if self.has_environments && text[at..].starts_with("\\end{") => {
                 let begin = begin(text, at);
                 self.has_environments = begin.is_some();
-                let close = at + text[at..].find('}')? + 1;
+                let close = at + text[at..end].find('}')? + 1;
                 begin.map(|begin| environment(begin..close))
             }
             _ => None,
@@ -141,7 +150,8 @@ fn inline(text: &str, open: usize, close: usize) -> Option<Formula> {
     let is_price = inner.starts_with(|c: char| c.is_ascii_digit()) && ends_loose;
     let has_content = inner.bytes().any(|byte| byte.is_ascii_alphanumeric() || byte == b'\\' || byte >= 0x80);
     let is_one_paragraph = !inner.contains("\n\n") && !inner.contains(". ");
-    let is_formula = has_content && !is_price && is_one_paragraph && !is_prose(inner);
+    let is_half = inner.trim_end().ends_with('='); // `$3*4=$<<3*4=12>>12`
+    let is_formula = has_content && !is_price && !is_half && is_one_paragraph && !is_prose(inner);
     let formula = || Formula { outer: open..close + 1, inner: inside(text, open + 1..close) };
     (!is_bound_before && !is_bound_behind && is_formula).then(formula)
 }
@@ -217,6 +227,11 @@ fn begin(text: &str, end: usize) -> Option<usize> {
         }
     }
     Some(at)
+}
+
+/// Whether a byte may begin or end a formula.
+fn is_delimiter(byte: &u8) -> bool {
+    matches!(byte, b'$' | b'\\')
 }
 
 fn is_escaped(bytes: &[u8], at: usize) -> bool {

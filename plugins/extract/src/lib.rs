@@ -1,9 +1,10 @@
 //! Where in a model's response its final answer stands, and which option a multiple-choice response settles on.
 //!
 //! A grammar of how people and models state answers, a file for each way: boxes ([`boxed`]), `<answer>` tags,
-//! statements (`The answer is x`), a response that is nothing else, and, in passing, the last
-//! formula or number. The first way that finds something decides, and of its finds the last; the text after the
-//! last `</think>` comes before the reasoning. Choices are found the same way ([`choice`](choice())).
+//! statements (`The answer is x`), a response that is nothing else, and, in passing, the last formula, run of plain
+//! mathematics, or number, or what the last sentence says. The first way that finds something decides, and of its
+//! finds the last; the text after the last `</think>` comes before the reasoning. Choices are found the same way
+//! ([`choice`](choice())).
 //!
 //! In: a response. Out: ranges of its bytes, on character boundaries. Left out on purpose: what an answer means,
 //! and any copy of the text. All work is linear in the response, without recursion, and a search begins at the
@@ -12,6 +13,7 @@
 mod bare;
 mod boxes;
 mod choice;
+mod ending;
 mod formula;
 mod joint;
 mod mention;
@@ -20,6 +22,7 @@ mod run;
 mod sentence;
 mod statement;
 mod thinking;
+mod token;
 mod words;
 
 use std::ops::Range;
@@ -47,10 +50,12 @@ pub enum How {
     Tagged,
     /// After `the answer is`, `####` and their like, or as the whole response.
     Stated,
-    /// As the last formula, in passing.
+    /// As the last formula or run of plain mathematics, in passing.
     Formula,
     /// As the last number, in passing.
     Number,
+    /// As what the last sentence says that something is, in passing, where there is no mathematics.
+    Prose,
 }
 
 /// The place of the final answer, if the response has one.
@@ -94,33 +99,25 @@ fn outright(text: &str) -> Option<Found> {
         .or_else(|| statement::last(text).map(found(How::Stated)))
 }
 
-/// The last formula or number; of both the formula, unless it is a name only, or the number comes in a later
-/// sentence or is what the formula is said to be.
+/// The last formula, run of plain mathematics, or number; or else what the last sentence says. A formula comes before
+/// the others, unless it is a name only, or they come in a later sentence or are what the formula is said to be.
 fn in_passing(text: &str) -> Option<Found> {
-    let formula = formula::last(text);
-    let number = number::last(text);
-    if formula.is_none()
-        && let Some(run) = run::last(text)
-    {
-        return Some(Found::one(run, How::Formula));
-    }
-    match (formula, number) {
-        (Some(formula), Some(number))
+    let plain = (run::last(text).map(|place| (place, How::Formula)))
+        .or_else(|| number::last(text).map(|place| (place, How::Number)));
+    match (formula::last(text), plain) {
+        (Some(formula), Some((place, how)))
             if formula.is_name(text)
-                || number.start >= formula.outer.end
-                    && sentence::moves_on(&text[formula.outer.end..number.start]) =>
+                || place.start >= formula.outer.end
+                    && sentence::moves_on(&text[formula.outer.end..place.start]) =>
         {
-            Some(Found::one(number, How::Number))
+            Some(Found::one(place, how))
         }
         (Some(formula), _) => {
-            let run = formula::last_run(text, formula);
-            let places = run.into_iter().map(|formula| formula.inner).collect();
+            let places = formula::list(text, formula).into_iter().map(|formula| formula.inner).collect();
             Some(Found { places, how: How::Formula })
         }
-        (None, Some(number)) => Some(Found::one(number, How::Number)),
-        (None, None) => {
-            let place = bare::word(text).or_else(|| sentence::said(text));
-            place.map(|place| Found::one(place, How::Stated))
-        }
+        (None, Some((place, how))) => Some(Found::one(place, how)),
+        (None, None) => (bare::word(text).map(|place| Found::one(place, How::Stated)))
+            .or_else(|| sentence::said(text).map(|place| Found::one(place, How::Prose))),
     }
 }

@@ -5,13 +5,15 @@
 //! subtracted from, a percent sign or word.
 //!
 //! In: a text. Out: the first or the last number. Left out on purpose: digits that are part of a word, an
-//! exponent or an index (`m2`, `x^2`), and the markers of lists, unless there is nothing else; and what a number
-//! is worth.
+//! exponent or an index (`m2`, `x^2`), the markers of lists, and labels (`Step 2`), unless there is nothing else;
+//! and what a number is worth.
 
 use std::ops::Range;
 
-/// Words whose number is a label: `Step 2:`.
-const HEADINGS: [&str; 5] = ["step", "part", "case", "problem", "question"];
+use crate::words::is_in;
+
+/// Words whose number is a label: `Step 2`.
+const LABELLED: &str = "step part case problem question figure section chapter";
 
 /// The first number of a text.
 pub(crate) fn first(text: &str) -> Option<Range<usize>> {
@@ -36,7 +38,7 @@ pub(crate) fn last(text: &str) -> Option<Range<usize>> {
     let mut passed_over = None;
     while let Some(digit) = bytes[..end].iter().rposition(u8::is_ascii_digit) {
         let number = around(bytes, digit);
-        if stands_alone(bytes, number.start) && !is_marker(bytes, &number) {
+        if stands_alone(bytes, number.start) && !is_marker(bytes, &number) && !is_label(text, &number) {
             return Some(with_company(text, number));
         }
         end = number.start;
@@ -95,17 +97,17 @@ fn is_marker(bytes: &[u8], number: &Range<usize>) -> bool {
         .rev()
         .find(|byte| !matches!(byte, b' ' | b'*' | b'#'))
         .is_none_or(|byte| *byte == b'\n');
-    let is_item = begins_line
+    begins_line
         && number.len() <= 2
         && matches!(bytes.get(number.end), Some(b'.' | b')'))
-        && bytes.get(number.end + 1).is_some_and(|byte| matches!(byte, b' ' | b'*'));
-    let heading = bytes[..number.start].strip_suffix(b" ").unwrap_or_default();
-    let is_heading = bytes.get(number.end) == Some(&b':')
-        && HEADINGS.iter().any(|word| {
-            let start = heading.len().saturating_sub(word.len());
-            heading[start..].eq_ignore_ascii_case(word.as_bytes())
-        });
-    is_item || is_heading
+        && bytes.get(number.end + 1).is_some_and(|byte| matches!(byte, b' ' | b'*'))
+}
+
+/// Whether a number names a thing, of which the word before it says what it is: `Step 2`.
+fn is_label(text: &str, number: &Range<usize>) -> bool {
+    let before = text[..number.start].strip_suffix(' ').unwrap_or_default();
+    let word = before.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    is_in(LABELLED, word)
 }
 
 /// A number with what belongs to it on both sides.

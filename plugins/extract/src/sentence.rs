@@ -2,14 +2,14 @@
 //!
 //! In: what follows the words that announce an answer. Out: the answer in it: the formula it begins with, with a
 //! unit that follows; a run of formulas that are joined; else the rest of the sentence up to a reason; and of a
-//! sentence in prose what follows its last `is`, or the first formula or number. Left out on purpose: grammar
-//! beyond that.
+//! sentence in prose what follows its last `is`, or the first formula or number. Also, what a sentence says in
+//! passing, and how it leads on. Left out on purpose: grammar beyond that.
 
 use std::ops::Range;
 
 use crate::joint::joins;
 use crate::words::{count, is_in, leads_with_word, shifted, split_word};
-use crate::{formula, number};
+use crate::{ending, formula, number};
 
 /// Where the reasons for an answer begin.
 const REASONS: [&str; 14] = [
@@ -77,17 +77,24 @@ pub(crate) fn stated(text: &str) -> Option<Vec<Range<usize>>> {
 
 /// What the last sentence of a text says that something is, if it is a few words: `The function is even.`
 pub(crate) fn said(text: &str) -> Option<Range<usize>> {
-    let end = text.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '.' | '!' | '*' | '。')).len();
-    let line = text[..end].rfind('\n').map_or(0, |at| at + 1);
-    let start = text[line..end].rfind(". ").map_or(line, |at| line + at + 2);
-    let sentence = &text[start..end];
-    if sentence.len() > MAX_PROSE {
+    let place = ending::sentence(text);
+    let sentence = &text[place.clone()];
+    if sentence.len() > MAX_PROSE || sentence.ends_with(['?', '？']) {
         return None;
     }
-    let place = predicate(sentence);
-    let words = count(&sentence[place..]);
-    (place > 0 && (1..=MAX_SAID).contains(&words) && !is_idle(&sentence[place..]))
-        .then_some(start + place..end)
+    let predicate = predicate(sentence);
+    let start = predicate + filler(&sentence[predicate..]);
+    let said = within_sentence(&sentence[start..]);
+    let words = said.split_whitespace().count();
+    let says = predicate > 0 && said.starts_with(char::is_alphabetic) && words <= MAX_SAID && !is_idle(said);
+    says.then(|| shifted(start..start + said.len(), place.start))
+}
+
+/// Whether a text introduces a list behind it: by a colon, a copula in the plural, or as the end of a sentence.
+pub(crate) fn introduces(text: &str) -> bool {
+    let is_start = |c: char| matches!(c, ':' | '：' | '.' | '!' | '?' | '\n' | '。' | '！' | '？');
+    let text = text.trim_end_matches([' ', '*']);
+    text.is_empty() || text.ends_with(is_start) || text.ends_with(" are") || text.ends_with(" were")
 }
 
 /// Whether the text between a formula and a number leaves the formula behind: a sentence ends in it, or says

@@ -8,7 +8,8 @@
 use std::ops::Range;
 
 /// Names of functions and constants, which stand in formulas written in plain text.
-const FUNCTIONS: &str = "sin cos tan cot sec csc log ln exp sqrt pi gcd lcm min max mod";
+pub(crate) const FUNCTIONS: &str =
+    "sin cos tan cot sec csc arcsin arccos arctan log ln exp sqrt pi gcd lcm min max mod";
 
 /// A range without the white space at its ends.
 pub(crate) fn trimmed(text: &str, place: Range<usize>) -> Range<usize> {

@@ -2,7 +2,7 @@
 //!
 //! In: responses. Out: the texts at the places that are found. Left out on purpose: what the answers are worth.
 
-use ts_extract::How::{self, Boxed, Formula, Number, Stated, Tagged};
+use ts_extract::How::{self, Boxed, Formula, Number, Prose, Stated, Tagged};
 use ts_extract::{answer, boxed};
 
 /// The places' texts, joined by ` | `, and the way.
@@ -226,6 +226,7 @@ fn numbers_in_passing() {
             ("We see that $x$ is 12.", "12"),
             ("how many $? just about 1$", "1"),
             ("she pays $5 in and $7 out", "$7"),
+            ("she pays $3*4=$<<3*4=12>>12 now", "12"),
             ("16 - 3 = <<16-3=13>>13", "13"),
             ("about -$1,250.50.", "-$1,250.50"),
             ("a third, 1/3, is 33.3\\%", "33.3\\%"),
@@ -270,19 +271,166 @@ fn a_solution_serves_as_a_reference() {
 }
 
 #[test]
-fn what_the_last_sentence_says() {
+fn formulas_side_by_side_are_one_answer() {
     check(
         Formula,
         &[
             ("The solutions are $x = 3$ and $x = 4$.", "x = 3 | x = 4"),
+            ("The solutions are \\(x = 3\\) or \\(x = 4\\).", "x = 3 | x = 4"),
             ("We have $a=2$, $b=3$ and $c=5$.", "a=2 | b=3 | c=5"),
-            ("If $x=3$, then $y=4$.", "y=4"),
-            ("Since $x=3$, $y=4$.", "y=4"),
-            ("The point is (1, 2).", "(1, 2)"),
-            ("The solutions are x = 3 and x = 4.", "x = 3 and x = 4"),
+            ("We have $a=2$, $b=3$, and $c=5$.", "a=2 | b=3 | c=5"),
+            ("Die Lösungen sind $3$ und $4$.", "3 | 4"),
+            ("The solutions are $x=1$, $y=2$.", "x=1 | y=2"),
+            ("These are $3,$ $4,$ and $5.$", "3 | 4 | 5"),
+            ("\\(1\\) 和 \\(2\\) 都是", "1 | 2"),
+            ("Solutions: $1$, $2$, $3$.", "1 | 2 | 3"),
         ],
     );
-    check(Stated, &[("The function is even.", "even"), ("So. The day is Monday.", "Monday")]);
-    check(Number, &[("Step 1: 3*5 = 15\nStep 2: Done.", "15")]);
-    assert_eq!(found("It is so."), None);
+}
+
+#[test]
+fn formulas_with_prose_between_are_not() {
+    check(
+        Formula,
+        &[
+            ("If $x=3$ then $y=4$.", "y=4"),
+            ("If $x=3$, then $y=4$.", "y=4"),
+            ("Since $x=3$, $y=4$.", "y=4"),
+            ("For $a=1$ and $b=2$, $c=3$.", "c=3"),
+            ("It is $x=3$. And $y=4$.", "y=4"),
+            ("$$x = 1$$\n$$y = 2$$", "y = 2"),
+            ("Now \\[x + 1 = 2.\\]Therefore, $x = 1.$", "x = 1"),
+            ("So \\begin{align}a&=1\\end{align}, $b = 2$", "b = 2"),
+            ("Because $x$ cannot be $0$, $x = 5$.", "x = 5"),
+        ],
+    );
+}
+
+#[test]
+fn plain_mathematics_that_ends_the_last_sentence() {
+    check(
+        Formula,
+        &[
+            ("The point is (1, 2).", "(1, 2)"),
+            ("The domain is [2, 5).", "[2, 5)"),
+            ("**Domain:** [2, 5]", "[2, 5]"),
+            ("The set is {1, 2, 3}.", "{1, 2, 3}"),
+            ("It is **(1, 2)**.<|im_end|>", "(1, 2)"),
+            ("The length is 2√3.", "2√3"),
+            ("The length is 2*sqrt(3).", "2*sqrt(3)"),
+            ("The length is 2\\sqrt{3}.", "2\\sqrt{3}"),
+            ("The period is 2π!", "2π"),
+            ("The period is 2pi.", "2pi"),
+            ("The sum is 1 + 2 + ... + n.", "1 + 2 + ... + n"),
+            ("The sum is 1 + x + ...5x.", "1 + x + ...5x"),
+            ("So x > .5.", "x > .5"),
+            ("So x > 1,200.50.", "x > 1,200.50"),
+            ("It tends to infinity.", "infinity"),
+            ("So x > 3.", "x > 3"),
+            ("So 0 <= x < 1.", "0 <= x < 1"),
+            ("So |x - 1| < 3.", "|x - 1| < 3"),
+            ("So it is {x | x > 3}.", "{x | x > 3}"),
+            ("It simplifies to x^2 - 1.", "x^2 - 1"),
+            ("It simplifies to x² - 1.", "x² - 1"),
+            ("It is a 5 + x.", "5 + x"),
+            ("The area is A = b*h/2.", "A = b*h/2"),
+            ("That makes 2^10.", "2^10"),
+            ("So f'(x) = 3x^2.", "f'(x) = 3x^2"),
+            ("The derivative is cos x.", "cos x"),
+            ("It's (1, 2).", "(1, 2)"),
+            ("Let $k$ be it. So x > 3.", "x > 3"),
+            ("x + 1 > 4 => x > 3, that is to say: x > 3.", "x > 3"),
+            ("The odds are x:y.", "x:y"),
+            ("The ratio is 2 : 3.", "2 : 3"),
+        ],
+    );
+    check(Number, &[("The height is 2^4 = 16.", "16")]);
+}
+
+#[test]
+fn plain_mathematics_in_lists() {
+    check(
+        Formula,
+        &[
+            ("The solutions are x = 3 and x = 4.", "x = 3 and x = 4"),
+            ("The solutions are x = 3 or -3.", "x = 3 or -3"),
+            ("We get a=2, b=3 and c=5.", "a=2, b=3 and c=5"),
+            ("The solutions are x = 1, y = 2.", "x = 1, y = 2"),
+            ("If n = 3, x > 5.", "x > 5"),
+            ("In 2020, x > 3.", "x > 3"),
+            ("With x = 2 and y = 3, (x, y) = (2, 3).", "(x, y) = (2, 3)"),
+        ],
+    );
+}
+
+#[test]
+fn plain_mathematics_that_is_no_more_than_a_number() {
+    check(
+        Number,
+        &[
+            ("She has 3 * 4 = 12.", "12"),
+            ("It is 5 x 3^2 = 45", "45"),
+            ("So it is 5 x 3.", "3"),
+            ("So 5 x 3 = 15 and 2 x 7 = 14.", "14"),
+            ("So x = 12.", "12"),
+            ("So 2x + 3 = 15.", "15"),
+            ("So P(A) = 3/8.", "3/8"),
+            ("So x = -1,200.", "-1,200"),
+            ("That is 3*4 = <<3*4=12>>12", "12"),
+            ("So x + y = <<3*4=12>>12", "12"),
+            ("There are eight (8).", "8"),
+            ("There are eight thousand (8,000).", "8,000"),
+            ("The speed is 5 m/s.", "5"),
+            ("An area of 50 cm^2", "50"),
+            ("An area of 5 m^2.", "5"),
+            ("The time is 5 min.", "5"),
+            ("It took 10 min (600 sec).", "600"),
+            ("He arrives between 7:30 a.m. and 8:30 p.m.", "8:30"),
+            ("It was a class of 30, type-A.", "30"),
+            ("I ate a 5.", "5"),
+            ("The ratio of 2 to 3 is f(x) = 5 because x > 3.", "3"),
+            ("It is (at least 5)", "5"),
+            ("The ratio is 2:3.", "2:3"),
+        ],
+    );
+}
+
+#[test]
+fn labels_are_no_answers() {
+    check(
+        Number,
+        &[
+            ("Step 1: 3*5 = 15\nStep 2: Done.", "15"),
+            ("We get 7, as shown in Figure 3.", "7"),
+            ("Part 1 gives 4. **Part 2:** nothing.", "4"),
+            ("He has 7 of them, see chapter 12.", "7"),
+            ("It takes 12 steps.", "12"),
+            ("This is in step 2.", "2"),
+            ("One of them costs $3 and each case $24.", "$24"),
+        ],
+    );
+}
+
+#[test]
+fn what_the_last_sentence_says() {
+    check(
+        Prose,
+        &[
+            ("The function is even.", "even"),
+            ("So. The day is Monday.", "Monday"),
+            ("We look at it.\n\nThe winner was **Evelyn Smith**.", "Evelyn Smith"),
+            ("There is no solution.", "no solution"),
+            ("The function is even because of its symmetry.", "even"),
+        ],
+    );
+    check(Stated, &[("**Yes**", "Yes")]);
+    for response in [
+        "It is so.",
+        "No, it is not.",
+        "What is your name?",
+        "The reason is one that nobody of us has thought of.",
+        "<think>The day is Monday.",
+    ] {
+        assert_eq!(found(response), None, "{response:?}");
+    }
 }

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use ts_extract::{answer, boxed, choice};
 
 const PIECES: &str = "(\\\\boxed|\\\\\\\\boxed|\\\\fbox|\\{|\\}|\\\\\\{|\\\\\\}|[-1.,:;/%$π\\\\ \r\n)(]|\\$\\$|\\\\\\(|\\\\\\)|\\\\\\[|\\\\\\]|\
-                      \\\\begin\\{a\\}|\\\\end\\{a\\}|answer| is |: |\nA:|####|答案|是|。|réponse|<think>|</think>|<answer>|\
-                      </answer>|<\\||[ABI]|not|or|because|the end|½|👩‍🚀|\u{202e}|\0){0,40}";
+                      \\\\begin\\{a\\}|\\\\end\\{|\\\\end\\{a\\}|answer| is |: |\nA:|####|答案|是|。|réponse|<think>|</think>|<answer>|\
+                      </answer>|<\\||[ABI]|not|or|because|the end|½|√|[xa] |[<>=|*^!,'_]|sqrt|\\\\frac|and|step 2|π|👩‍🚀|\u{202e}|\0){0,40}";
 
 fn check(text: &str) {
     if let Some(found) = answer(text) {
@@ -43,11 +43,12 @@ proptest! {
 #[test]
 fn once_wrong() {
     check("\nA:I is : ");
+    check("It is \\begin{a}1\\end{\\begin{a}2\\end{a}} or so");
 }
 
 #[test]
 fn large() {
-    const PIECES: [&str; 36] = [
+    const PIECES: [&str; 47] = [
         "\\boxed{1} no, ",
         "\\boxed{1}, ",
         "\\boxed{",
@@ -71,6 +72,7 @@ fn large() {
         "👩‍🚀",
         "\\end{a}",
         "\\begin{a}",
+        "\\end{",
         "\\)",
         "\\(",
         "\\$",
@@ -84,6 +86,16 @@ fn large() {
         "</think>",
         "#### word\n",
         " ",
+        "x + ",
+        "(x, ",
+        "x)",
+        "$x=1$, ",
+        "$x=1$ and ",
+        "\\(x=1\\), ",
+        ",123",
+        "step 2 ",
+        " is ",
+        "it's ",
     ];
     for piece in PIECES {
         let text = piece.repeat((1 << 15) / piece.len());
