@@ -1,7 +1,8 @@
 //! What `math_grader` costs: natively and as a component, and where the time goes. Microseconds a response, each way
 //! in turns in one process over the same cases, on one thread.
 //!
-//!     cargo run --release -p ts-harness --example bench_math [FILES OF CASES]
+//!     cargo build --release --workspace --examples
+//!     target/release/examples/bench_math [FILES OF CASES]
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};

@@ -1,14 +1,17 @@
 //! What a call costs: microseconds per call under each isolation, measured in turns in one process, so that the
-//! ratios hold on a busy machine too.
+//! ratios hold on a busy machine too. Only the two lines about two threads at once, on one host or on a host each, need
+//! two idle cores.
 //!
-//!     cargo run --release -p ts-plugin --example bench_call [FOLDER OF PLUGINS]
+//!     cargo build --release --workspace --examples
+//!     target/release/examples/bench_call [FOLDER OF PLUGINS]
 
 use std::hint::black_box;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Instant;
 
 use serde_json::Map;
-use ts_plugin::{HostOptions, Isolation, PluginHost, PluginSource, Problem};
+use ts_plugin::{HostOptions, Isolation, PluginHost, PluginSource, Problem, Verifier};
 
 /// Rounds of which the fastest counts.
 const ROUNDS: usize = 7;
@@ -24,15 +27,26 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let reused = load(Isolation::Reused, "exact_grader.wasm")?.verifier(&Map::new())?;
     let fresh = load(Isolation::PerCall, "exact_grader.wasm")?.verifier(&Map::new())?;
+    let elsewhere = load(Isolation::PerCall, "exact_grader.wasm")?.verifier(&Map::new())?;
     let splitter = load(Isolation::Reused, "paragraph_splitter.wasm")?.step_splitter(&Map::new())?;
     let length = load(Isolation::Reused, "tokens.wasm")?.length_function(&Map::new())?;
     let text = "A step that is being sampled.";
 
-    let mut best = [f64::INFINITY; 4];
+    let grades = |by: &Verifier| micros(5_000, || drop(black_box(by.grade(&problem, &response))));
+    let together = |here: &Verifier, there: &Verifier| {
+        thread::scope(|scope| {
+            let threads = [here, there].map(|verifier| scope.spawn(move || grades(verifier)));
+            threads.into_iter().map(|thread| thread.join().unwrap_or(f64::NAN)).sum::<f64>() / 2.0
+        })
+    };
+
+    let mut best = [f64::INFINITY; 6];
     for _ in 0..ROUNDS {
         let took = [
-            micros(5_000, || drop(black_box(reused.grade(&problem, &response)))),
-            micros(500, || drop(black_box(fresh.grade(&problem, &response)))),
+            grades(&reused),
+            grades(&fresh),
+            together(&fresh, &fresh),
+            together(&fresh, &elsewhere),
             micros(5_000, || drop(black_box(splitter.split("p", text)))),
             micros(5_000, || drop(black_box(length.measure("p", text, 7)))),
         ];
@@ -40,9 +54,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             *best = best.min(took);
         }
     }
-    let [reused, fresh, split, measure] = best;
+    let [reused, fresh, shared, apart, split, measure] = best;
     println!("grade,   reused:   {reused:8.2} µs");
     println!("grade,   per call: {fresh:8.2} µs ({:.1} times)", fresh / reused);
+    println!("  two threads:     {shared:8.2} µs ({:.2} times)", shared / fresh);
+    println!("  a host each:     {apart:8.2} µs ({:.2} times)", apart / fresh);
     println!("split,   reused:   {split:8.2} µs");
     println!("measure, reused:   {measure:8.2} µs");
     Ok(())

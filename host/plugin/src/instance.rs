@@ -1,12 +1,10 @@
 //! One running instance, and one call into it under limits.
 //!
 //! In: a component that is ready to start, and a closure that calls one of its functions. Out: the closure's
-//! result or the [`CallErrorKind`], the fuel used and the time taken. Fuel and the deadline are set anew for every
-//! call; starting an instance counts as one.
+//! result or the [`CallErrorKind`], and the fuel used. Fuel and the deadline are set anew for every call; starting an
+//! instance counts as one.
 //!
-//! Left out on purpose: deciding how long an instance lives. That is `pool.rs`.
-
-use std::time::{Duration, Instant};
+//! Left out on purpose: deciding how long an instance lives, and the time that a call takes. Both are `pool.rs`.
 
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Store, Trap, WasmBacktrace};
@@ -42,7 +40,6 @@ pub(crate) struct Metered<T> {
     pub(crate) outcome: Result<T, CallErrorKind>,
     /// Fuel used, units.
     pub(crate) fuel: u64,
-    pub(crate) elapsed: Duration,
 }
 
 impl Ready {
@@ -73,7 +70,6 @@ pub(crate) fn metered<T>(
     limits: &Limits,
     run: impl FnOnce(&mut Store<State>) -> Result<T, CallErrorKind>,
 ) -> Metered<T> {
-    let began = Instant::now();
     store.data_mut().limiter.start_call();
     store.data_mut().log.start_call();
     store.set_epoch_deadline(engine::epochs(limits.wall_ms_per_call));
@@ -82,7 +78,7 @@ pub(crate) fn metered<T>(
         Err(error) => Err(unavailable(error.to_string())),
     };
     let left = store.get_fuel().unwrap_or(0);
-    Metered { outcome, fuel: limits.fuel_per_call.saturating_sub(left), elapsed: began.elapsed() }
+    Metered { outcome, fuel: limits.fuel_per_call.saturating_sub(left) }
 }
 
 /// The cause of a failed call of a guest's function: anything but a trap is an answer that could not be read.

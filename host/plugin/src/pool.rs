@@ -9,7 +9,7 @@
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -126,13 +126,13 @@ impl<G: RoleGuest> Pool<G> {
             Some(idle) => idle,
             None => self.configure(Some(problem))?,
         };
-        let mut result = self.attempt(&mut instance, &run, &check);
+        let (mut result, mut elapsed) = self.attempt(&mut instance, &run, &check);
         if instance.used && result.outcome.as_ref().is_err_and(depends_on_instance) {
             instance = self.configure(Some(problem))?;
-            result = self.attempt(&mut instance, &run, &check);
+            (result, elapsed) = self.attempt(&mut instance, &run, &check);
         }
         instance.store.data_mut().log.deliver(&self.plugin.identity().name, self.plugin.log_sink());
-        let Metered { outcome, fuel, elapsed } = result;
+        let Metered { outcome, fuel } = result;
         if matches!(outcome, Ok(_) | Err(CallErrorKind::Refused(_))) {
             self.put_back(instance, problem);
         }
@@ -142,19 +142,23 @@ impl<G: RoleGuest> Pool<G> {
         }
     }
 
+    /// One call, and how long it took. The clock is read here alone: starting and configuring an instance are metered
+    /// too, and nobody asks for their time.
     fn attempt<R, T>(
         &self,
         instance: &mut Configured<G>,
         run: &impl Fn(&G, &mut Store<State>) -> wasmtime::Result<Result<R, String>>,
         check: &impl Fn(R) -> Result<T, String>,
-    ) -> Metered<T> {
+    ) -> (Metered<T>, Duration) {
         let guest = &instance.guest;
-        metered(&mut instance.store, &self.plugin.ready().limits, |store| {
+        let began = Instant::now();
+        let result = metered(&mut instance.store, &self.plugin.ready().limits, |store| {
             match run(guest, store).map_err(|error| call_failed(&error, store))? {
                 Ok(answer) => check(answer).map_err(CallErrorKind::BadOutput),
                 Err(reason) => Err(CallErrorKind::Refused(text::sentence(&reason))),
             }
-        })
+        });
+        (result, began.elapsed())
     }
 
     /// A fresh instance with this pool's settings.

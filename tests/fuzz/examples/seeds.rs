@@ -23,6 +23,12 @@ fn main() -> std::io::Result<()> {
         write("parse", at, &pair[0])?;
         write("grade", at, &format!("{}\n~\n{}", pair[0], pair[1]))?;
     }
+    for (at, line) in lines("symbolic_answers.jsonl")?.lines().enumerate() {
+        let case: serde_json::Value = serde_json::from_str(line)?;
+        let (reference, answer) = (case["gold"].as_str(), case["pred"].as_str());
+        let pair = format!("{}\n~\n{}", reference.unwrap_or_default(), answer.unwrap_or_default());
+        write("grade", 5000 + at, &pair)?;
+    }
     // The page of examples has every kind.
     let page = std::fs::read_to_string(data.join("../../docs/math-grader.md"))?;
     for (at, line) in page.lines().enumerate() {

@@ -1,4 +1,5 @@
-//! Extraction: whatever the text, places lie inside it, on character boundaries, in order.
+//! Extraction: whatever the text, places lie inside it, on character boundaries, in order; and a text in a box is
+//! found whole.
 
 #![no_main]
 
@@ -21,12 +22,18 @@ fuzz_target!(|text: &str| {
         check(text, &found.places);
     }
     if let Some(places) = ts_extract::boxed(text) {
-        assert!(places.iter().all(|place| text.get(place.clone()).is_some()));
+        check(text, &places);
     }
     for last in ['D', 'J', 'Z'] {
         if let Some(choice) = ts_extract::choice(text, last) {
             check(text, &[choice.place]);
             assert!(('A'..=last).contains(&choice.letter));
         }
+    }
+    if !text.trim().is_empty() && !text.contains(['{', '}', '\\', '<', '$']) {
+        let response = format!("\\boxed{{{text}}}");
+        let found = ts_extract::answer(&response).map(|found| found.places);
+        let texts: Vec<&str> = found.iter().flatten().map(|place| response[place.clone()].trim()).collect();
+        assert_eq!(texts, [text.trim()]);
     }
 });
