@@ -89,7 +89,7 @@ pub fn call(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum
 }
 
 pub(super) fn opaque(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum> {
-    Sum::nested(Atom::Call(function, arguments), work)
+    Sum::nested(Atom::Call(function, arguments.into()), work)
 }
 
 /// A function that does not mind the order of its arguments, as an atom.
@@ -152,7 +152,7 @@ fn logarithm(x: &Sum, work: &Work) -> Outcome<Sum> {
         };
     }
     let mut sum = Sum::ZERO;
-    let atom = |x: Sum| Sum::atom(Atom::Call(Function::Ln, vec![x]));
+    let atom = |x: Sum| Sum::atom(Atom::Call(Function::Ln, [x].into()));
     for (prime, times) in signed_factors(&term.coefficient, work)? {
         sum = sum.plus(&atom(Sum::from(RBig::from(prime))).scaled(&RBig::from(times)), work)?;
     }

@@ -59,7 +59,9 @@ pub fn normal(node: &Node, work: &Work) -> Outcome<Sum> {
             _ => Err(Trouble::Undefined("a determinant is that of a square matrix")),
         },
         Node::Call(function, arguments) => call(*function, all(arguments, work)?, work),
-        Node::Apply(name, arguments) => Sum::nested(Atom::Opaque(name.clone(), all(arguments, work)?), work),
+        Node::Apply(name, arguments) => {
+            Sum::nested(Atom::Opaque(name.as_str().into(), all(arguments, work)?.into()), work)
+        }
         Node::Range(range) => self::range(range, work),
         Node::Quantity(value, unit) => {
             let value = normal(value, work)?;
@@ -119,7 +121,7 @@ fn range(range: &Range, work: &Work) -> Outcome<Sum> {
     let (from, to) = (normal(&range.from, work)?, normal(&range.to, work)?);
     let body = normal(&range.body, work)?;
     let bound = |atom: &Atom| match atom {
-        Atom::Name(name) if *name == range.variable => Some(Sum::atom(Atom::Name(RUNNING.to_owned()))),
+        Atom::Name(name) if **name == *range.variable => Some(Sum::atom(Atom::Name(RUNNING.into()))),
         _ => None,
     };
     let body = substituted(&body, &bound, work)?;

@@ -42,7 +42,7 @@ fn tower(base: &Sum, exponent: &Term, work: &Work) -> Outcome<Sum> {
         if base.is_zero() {
             return Err(Trouble::Undefined("zero has an exponent that is no number"));
         }
-        return raised_atom(&Atom::Compound(base.clone()), exponent, &RBig::ONE, work);
+        return raised_atom(&Atom::Compound(base.clone().into()), exponent, &RBig::ONE, work);
     };
     let mut product = Sum::one();
     if single.coefficient < RBig::ZERO {
@@ -67,10 +67,10 @@ fn tower(base: &Sum, exponent: &Term, work: &Work) -> Outcome<Sum> {
 fn raised_atom(atom: &Atom, exponent: &Term, times: &RBig, work: &Work) -> Outcome<Sum> {
     let (base, monomial) = match atom {
         Atom::Tower(base, below) => (base.clone(), below.times(&exponent.monomial)),
-        atom => (Box::new(atom.clone()), exponent.monomial.clone()),
+        atom => (atom.clone().into(), exponent.monomial.clone()),
     };
     let power = &exponent.coefficient * times;
-    let atom = if monomial.0.is_empty() { *base } else { Atom::Tower(base, monomial) };
+    let atom = if monomial.0.is_empty() { (*base).clone() } else { Atom::Tower(base, monomial) };
     Sum::nested(atom, work).map(|sum| sum.with_exponent(&power))
 }
 
@@ -136,7 +136,7 @@ fn term_power(term: &Term, exponent: &RBig, work: &Work) -> Outcome<Sum> {
         let even = |power: &RBig| power.is_int() && (power.numerator() % 2_i32) == 0;
         let forgot = even(times) && !even(&raised) && !exponent.is_int() && !atom.is_positive();
         let base =
-            if forgot { Atom::Call(Function::Abs, vec![Sum::atom(atom.clone())]) } else { atom.clone() };
+            if forgot { Atom::Call(Function::Abs, [Sum::atom(atom.clone())].into()) } else { atom.clone() };
         powers = powers.times(&Monomial::of(base, raised));
     }
     times_powers(&number, &powers, work)
@@ -161,7 +161,7 @@ fn sum_power(base: &Sum, exponent: &RBig, work: &Work) -> Outcome<Sum> {
         }
     }
     let (content, common, primitive) = parts_of(base, exponent);
-    let compound = Sum::nested(Atom::Compound(primitive), work)?.with_exponent(exponent);
+    let compound = Sum::nested(Atom::Compound(primitive.into()), work)?.with_exponent(exponent);
     let outside = term_power(&Term { coefficient: content, monomial: common }, exponent, work)?;
     // The compound is settled as it stands: multiplying it out was decided against.
     let mut terms = Vec::with_capacity(outside.0.len());

@@ -19,12 +19,12 @@ pub(super) fn over_range(product: bool, parts: [Sum; 3], work: &Work) -> Outcome
     let [from, to, body] = &parts;
     let (first, last) = match (from.whole_number(), to.whole_number()) {
         (Some(first), Some(last)) if last.saturating_sub(first) < MAX_TERMS => (first, last),
-        _ => return Sum::nested(Atom::Range(product, Box::new(parts)), work),
+        _ => return Sum::nested(Atom::Range(product, parts.into()), work),
     };
     let mut result = if product { Sum::one() } else { Sum::ZERO };
     for value in first..=last {
         let at = |atom: &Atom| match atom {
-            Atom::Name(name) if name == RUNNING => Some(Sum::integer(value)),
+            Atom::Name(name) if **name == *RUNNING => Some(Sum::integer(value)),
             _ => None,
         };
         let term = substituted(body, &at, work)?;

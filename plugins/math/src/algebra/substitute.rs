@@ -39,7 +39,9 @@ fn atom_substituted(atom: &Atom, by: &dyn Fn(&Atom) -> Option<Sum>, work: &Work)
             power(&base, &exponent, work)
         }
         Atom::Call(function, arguments) => call(*function, all(arguments)?, work),
-        Atom::Opaque(name, arguments) => Sum::nested(Atom::Opaque(name.clone(), all(arguments)?), work),
+        Atom::Opaque(name, arguments) => {
+            Sum::nested(Atom::Opaque(name.clone(), all(arguments)?.into()), work)
+        }
         Atom::Range(product, parts) => {
             let [from, to, body] = &**parts;
             let parts =

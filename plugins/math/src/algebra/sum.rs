@@ -3,11 +3,14 @@
 //! Terms are sorted, no two have the same powers, and no coefficient is zero; so two sums are the same expression
 //! exactly if they are equal as data. Which powers an atom may have is settled in [`super::settle`].
 
+use std::cmp::Ordering;
+
 use dashu_int::UBig;
 use dashu_int::ops::BitTest;
 use dashu_ratio::RBig;
 
 use super::settle::settled;
+use super::shared::Shared;
 use super::work::{Outcome, Trouble, Work};
 use crate::syntax::{Function, Symbol};
 
@@ -22,7 +25,7 @@ const MAX_WEIGHT: u64 = 2000;
 pub struct Sum(pub(crate) Vec<Term>);
 
 /// A coefficient and the powers it multiplies.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Term {
     /// The powers.
     pub monomial: Monomial,
@@ -30,11 +33,27 @@ pub struct Term {
     pub coefficient: RBig,
 }
 
+impl Ord for Term {
+    /// Some order. That of the coefficients' values would cost a product each time.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (one, other_one) = (&self.coefficient, &other.coefficient);
+        (self.monomial.cmp(&other.monomial))
+            .then_with(|| one.numerator().cmp(other_one.numerator()))
+            .then_with(|| one.denominator().cmp(other_one.denominator()))
+    }
+}
+
+impl PartialOrd for Term {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// Powers of atoms, sorted by atom, no exponent zero; the empty product is 1.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Monomial(pub(crate) Vec<(Atom, RBig)>);
 
-/// What is not taken apart any further.
+/// What is not taken apart any further. What is within is shared: atoms nest, and a product holds each again and again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Atom {
     /// A whole number above 1 under a root, or too large a power of one; no square, and prime unless it is huge.
@@ -46,17 +65,17 @@ pub enum Atom {
     /// e.
     E,
     /// A variable.
-    Name(String),
+    Name(Shared<str>),
     /// An atom raised to a product that is no number: `2^n`, `e^{xy}`.
-    Tower(Box<Atom>, Monomial),
+    Tower(Shared<Atom>, Monomial),
     /// A function whose value is not known more exactly.
-    Call(Function, Vec<Sum>),
+    Call(Function, Shared<[Sum]>),
     /// A function that is only named.
-    Opaque(String, Vec<Sum>),
+    Opaque(Shared<str>, Shared<[Sum]>),
     /// A sum (or product, if set) over a range that is not known or too long: first value, last, term in `#`.
-    Range(bool, Box<[Sum; 3]>),
+    Range(bool, Shared<[Sum; 3]>),
     /// A sum under a power that is not multiplied out.
-    Compound(Sum),
+    Compound(Shared<Sum>),
 }
 
 impl Monomial {
@@ -125,7 +144,7 @@ impl Sum {
             Symbol::Pi => Atom::Pi,
             Symbol::E => Atom::E,
             Symbol::I => Atom::Imaginary,
-            Symbol::Name(name) => Atom::Name(name.clone()),
+            Symbol::Name(name) => Atom::Name(name.as_str().into()),
         })
     }
 
@@ -154,7 +173,7 @@ impl Sum {
     pub(crate) fn base(atom: &Atom) -> Self {
         match atom {
             Atom::Integer(number) => Sum::from(RBig::from(number.clone())),
-            Atom::Compound(sum) => sum.clone(),
+            Atom::Compound(sum) => (**sum).clone(),
             atom => Sum::atom(atom.clone()),
         }
     }

@@ -11,7 +11,7 @@ use super::collection::{is_union, same_tuple};
 use super::relation::{difference, mirror};
 use super::{all, any, same as same_answer};
 use crate::algebra::function::inverse;
-use crate::algebra::{Atom, Monomial, Outcome, Sum, Trouble, Work, normal};
+use crate::algebra::{Atom, Monomial, Outcome, Shared, Sum, Trouble, Work, normal};
 use crate::decide::{is_constant, ordering};
 use crate::syntax::{Node, Relation, SetOperator, Symbol};
 
@@ -50,7 +50,7 @@ fn is_region(node: &Node) -> bool {
 
 /// A subset of the line, and the name of its variable if it has one.
 struct Region {
-    name: Option<String>,
+    name: Option<Shared<str>>,
     pieces: Vec<Piece>,
 }
 
@@ -134,7 +134,7 @@ fn end(node: &Node, closed: bool, low: bool, work: &Work) -> Outcome<Option<End>
 fn condition(sides: &[Node], signs: &[Relation], work: &Work) -> Outcome<Option<Region>> {
     if let ([Node::Symbol(Symbol::Name(name)), set], [Relation::In]) = (sides, signs) {
         let inside = region(set, work)?;
-        return Ok(inside.map(|inside| Region { name: Some(name.clone()), pieces: inside.pieces }));
+        return Ok(inside.map(|inside| Region { name: Some(name.as_str().into()), pieces: inside.pieces }));
     }
     let mut result: Option<Region> = None;
     for (at, sign) in signs.iter().enumerate() {

@@ -144,7 +144,7 @@ pub fn whole_part(x: &Sum, work: &Work) -> Outcome<Option<IBig>> {
 /// Whether an expression has no variables.
 pub(crate) fn is_constant(x: &Sum) -> bool {
     !x.any_atom(&|atom| match atom {
-        Atom::Name(name) => name != RUNNING,
+        Atom::Name(name) => **name != *RUNNING,
         Atom::Opaque(..) => true,
         _ => false,
     })

@@ -32,9 +32,9 @@ pub(super) fn vanishes(difference: &Sum, work: &Work) -> Outcome<bool> {
     let (mut agreed, mut expensive) = (0, false);
     for attempt in 0..TRIES {
         let point = |atom: &Atom| match atom {
-            Atom::Name(name) if name != RUNNING => Some(Sum::from(coordinate(name, attempt, whole))),
+            Atom::Name(name) if **name != *RUNNING => Some(Sum::from(coordinate(name, attempt, whole))),
             Atom::Opaque(name, arguments) => {
-                Some(Sum::from(coordinate(&format!("{name}{arguments:?}"), attempt, whole)))
+                Some(Sum::from(coordinate(&format!("{}{arguments:?}", &**name), attempt, whole)))
             }
             _ => None,
         };

@@ -173,7 +173,7 @@ impl<A: Arithmetic> Evaluator<'_, A> {
             Atom::Integer(number) => self.over.ratio(&RBig::from(number.clone())),
             Atom::Pi => self.over.pi(),
             Atom::E => self.over.exp(&self.over.whole(1)?),
-            Atom::Name(name) if name == RUNNING => self.running.clone(),
+            Atom::Name(name) if **name == *RUNNING => self.running.clone(),
             Atom::Call(function, arguments) => self.call(*function, arguments),
             Atom::Compound(inside) => self.real(inside),
             Atom::Range(product, parts) => self.range(*product, parts),
