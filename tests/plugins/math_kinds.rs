@@ -69,6 +69,10 @@ fn expressions() {
             ("(a+b+c+d+e)^{50}", "\\boxed{(a+b+c+d+e)^{50}+1}"),
             ("\\sqrt{x^2}", "\\boxed{x}"),
             ("3+4i", "\\boxed{4i+3}"),
+            ("\\frac{BC}{AC}", "\\boxed{BC/AC}"),
+            ("6", "\\boxed{\\left|\\prod_{k=1}^{3} k\\right|}"),
+            ("0.301030", "\\boxed{\\sqrt[3]{2+\\sqrt5}+\\sqrt[3]{2-\\sqrt5}}"),
+            ("0", "\\boxed{\\tan(\\log(550m))}"),
             ("F_n = \\sum_{k=0}^{n-1} F_k F_{n-k-1}", "$F_n = \\sum_{k=0}^{n-1} F_{n-k-1} F_k$"),
             ("5", "\\boxed{x}"),
             ("1", "\\boxed{\\int_0^1 1\\,dx}"),
@@ -90,6 +94,8 @@ fn quantities() {
             ("\\cos 60^\\circ", "\\boxed{1/2}"),
             ("2 hours", "\\boxed{120\\text{ minutes}}"),
             ("2 hours", "\\boxed{120\\text{ hours}}"),
+            ("12\\text{ in}", "\\boxed{1\\text{ ft}}"),
+            ("12\\text{ in}", "\\boxed{12}"),
         ],
     );
 }
@@ -127,6 +133,12 @@ fn collections() {
             ),
             ("\\begin{pmatrix}1\\\\2\\end{pmatrix}", "\\boxed{\\begin{pmatrix}1\\\\2\\\\3\\end{pmatrix}}"),
             ("3", "\\boxed{3 \\text{ or } 4}"),
+            ("5, 5, 5\\text{ cm}", "\\boxed{5, 5\\text{ kg}, 5}"),
+            ("5, 5\\text{ kg}, 5", "\\boxed{5, 5, 5\\text{ cm}}"),
+            ("\\{3:5\\}", "\\boxed{\\{4:5\\}}"),
+            ("\\{3:5\\}", "\\boxed{\\{6:10\\}}"),
+            ("\\{12:30\\}", "\\boxed{30}"),
+            ("\\{x : x>3\\}", "\\boxed{(3,\\infty)}"),
         ],
     );
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::pairing::paired;
 use super::relation::labelled;
 use super::{all, any, same as same_answer};
 use crate::algebra::{Outcome, Work};
@@ -171,21 +172,7 @@ fn same_list(a: &[Node], b: &[Node], work: &Work) -> Outcome<bool> {
     if a.len() > MAX_UNORDERED {
         return same_tuple(a, b, work);
     }
-    let mut left: Vec<&Node> = b.iter().collect();
-    for item in a {
-        let mut found = None;
-        for (at, other) in left.iter().enumerate() {
-            if same_answer(item, other, work)? {
-                found = Some(at);
-                break;
-            }
-        }
-        match found {
-            Some(at) => left.swap_remove(at),
-            None => return Ok(false),
-        };
-    }
-    Ok(true)
+    paired(a, b, |a, b| same_answer(a, b, work))
 }
 
 /// Whether two sets hold the same, however often they name it.

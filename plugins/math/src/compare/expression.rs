@@ -4,10 +4,12 @@
 //! these digits: `0.333333` is 1/3, and 0.3333 is not. `\log` without a base is to base 10 or e, the same on both
 //! sides.
 
+use std::cmp::Ordering;
+
 use dashu_ratio::RBig;
 
 use crate::algebra::{Outcome, Sum, Trouble, Work, normal, ratio};
-use crate::decide::{equal, whole_part};
+use crate::decide::{equal, ordering, whole_part};
 use crate::syntax::{Function, Node};
 
 /// Significant digits from which on a decimal may be a rounded value.
@@ -54,6 +56,14 @@ fn rounds(node: &Node, value: &Sum, work: &Work) -> Outcome<bool> {
     let digits = &decimal / &place;
     let significant = digits.numerator().to_string().trim_start_matches('-').len();
     if significant < ROUNDED_DIGITS {
+        return Ok(false);
+    }
+    // Most values are nowhere near, which costs little to see; whole parts can cost much.
+    let distance = value.minus(&Sum::from(decimal.clone()), work)?;
+    let is_beyond = |bound: RBig, side: Ordering| -> Outcome<bool> {
+        Ok(ordering(&distance.minus(&Sum::from(bound), work)?, work)? == Some(side))
+    };
+    if is_beyond(place.clone(), Ordering::Greater)? || is_beyond(-place.clone(), Ordering::Less)? {
         return Ok(false);
     }
     let negative = decimal < RBig::ZERO;

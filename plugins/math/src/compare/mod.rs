@@ -18,6 +18,7 @@
 mod collection;
 mod expression;
 mod matrix;
+mod pairing;
 mod quantity;
 mod region;
 mod relation;

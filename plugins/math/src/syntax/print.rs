@@ -32,7 +32,7 @@ impl Display for Node {
             Node::Call(function, arguments) => call(f, *function, arguments),
             Node::Apply(name, arguments) => {
                 write!(f, "{name}(")?;
-                joined(f, arguments, ", ", plain)?;
+                joined(f, arguments, ", ", item)?;
                 f.write_str(")")
             }
             Node::Range(range) => {
@@ -42,12 +42,12 @@ impl Display for Node {
             }
             Node::Bracket(open, items, close) => {
                 write!(f, "{open}")?;
-                joined(f, items, ", ", plain)?;
+                joined(f, items, ", ", item)?;
                 write!(f, "{close}")
             }
             Node::Set(items) => {
                 f.write_str("\\{")?;
-                joined(f, items, ", ", plain)?;
+                joined(f, items, ", ", item)?;
                 f.write_str("\\}")
             }
             Node::NumberSet(letter) => write!(f, "\\mathbb{{{letter}}}"),
@@ -57,13 +57,13 @@ impl Display for Node {
                     SetOperator::Intersection => " \\cap ",
                     SetOperator::Difference => " \\setminus ",
                 };
-                joined(f, sets, sign, plain)
+                joined(f, sets, sign, bracketed)
             }
             Node::Matrix(rows) => {
                 f.write_str("\\begin{pmatrix}")?;
                 for (at, row) in rows.iter().enumerate() {
                     f.write_str(if at > 0 { " \\\\ " } else { "" })?;
-                    joined(f, row, " & ", plain)?;
+                    joined(f, row, " & ", item)?;
                 }
                 f.write_str("\\end{pmatrix}")
             }
@@ -72,12 +72,15 @@ impl Display for Node {
                     if at > 0 {
                         write!(f, " {} ", relation(signs[at - 1]))?;
                     }
-                    side.fmt(f)?;
+                    match side {
+                        Node::Relation(..) | Node::List(_) => bracketed(f, side)?,
+                        side => side.fmt(f)?,
+                    }
                 }
                 Ok(())
             }
-            Node::List(items) => joined(f, items, ", ", plain),
-            Node::Ratio(parts) => joined(f, parts, " : ", plain),
+            Node::List(items) => joined(f, items, ", ", item),
+            Node::Ratio(parts) => joined(f, parts, " : ", bracketed),
             Node::Time(minutes, half) => {
                 let (hours, minutes) = (minutes / 60, minutes % 60);
                 match half {
@@ -108,10 +111,14 @@ impl Display for Symbol {
             Symbol::I => f.write_str("i"),
             Symbol::Name(name) => {
                 let (stem, subscript) = name.split_once('_').unwrap_or((name, ""));
-                let greek = stem.chars().count() > 1 && !stem.contains(|c: char| !c.is_ascii_alphabetic());
-                let is_greek = greek && super::names::word(stem).is_some();
-                f.write_str(if is_greek { "\\" } else { "" })?;
-                f.write_str(stem)?;
+                let is_word = stem.len() > 1 && stem.chars().all(|c| c.is_ascii_alphanumeric());
+                let is_greek = is_word && super::names::word(stem).is_some();
+                let is_line = is_word && !is_greek && stem.contains(|c: char| !c.is_ascii_uppercase());
+                match (is_greek, is_line) {
+                    (true, _) => write!(f, "\\{stem}")?,
+                    (_, true) => write!(f, "\\overline{{{stem}}}")?,
+                    _ => f.write_str(stem)?,
+                }
                 if subscript.is_empty() { Ok(()) } else { write!(f, "_{{{subscript}}}") }
             }
         }
@@ -135,13 +142,21 @@ fn number(f: &mut Formatter<'_>, value: &dashu_ratio::RBig, places: Option<u32>)
 fn call(f: &mut Formatter<'_>, function: Function, arguments: &[Node]) -> fmt::Result {
     let around = |f: &mut Formatter<'_>, open: &str, close: &str| {
         f.write_str(open)?;
-        joined(f, arguments, ", ", plain)?;
+        joined(f, arguments, ", ", item)?;
         f.write_str(close)
     };
     match (function, arguments) {
         (Function::Root, [degree, inside]) if *degree == Node::integer(2) => write!(f, "\\sqrt{{{inside}}}"),
-        (Function::Root, [degree, inside]) => write!(f, "\\sqrt[{degree}]{{{inside}}}"),
-        (Function::LogBase, [base, inside]) => write!(f, "\\log_{{{base}}}({inside})"),
+        (Function::Root, [degree, inside]) => {
+            f.write_str("\\sqrt[")?;
+            bracketed(f, degree)?;
+            write!(f, "]{{{inside}}}")
+        }
+        (Function::LogBase, [base, arguments @ ..]) => {
+            write!(f, "\\log_{{{base}}}(")?;
+            joined(f, arguments, ", ", item)?;
+            f.write_str(")")
+        }
         (Function::Binomial, [above, below]) => write!(f, "\\binom{{{above}}}{{{below}}}"),
         (Function::Mod, [value, divisor]) => {
             bracketed(f, value)?;
@@ -158,9 +173,7 @@ fn call(f: &mut Formatter<'_>, function: Function, arguments: &[Node]) -> fmt::R
         }
         (Function::Transpose, [inside]) => write!(f, "{inside}^T"),
         (Function::Conjugate, [inside]) => write!(f, "\\overline{{{inside}}}"),
-        (Function::Abs, _) => around(f, "\\left|", "\\right|"),
-        (Function::Floor, _) => around(f, "\\lfloor ", "\\rfloor"),
-        (Function::Ceiling, _) => around(f, "\\lceil ", "\\rceil"),
+        (Function::Determinant, _) => around(f, "\\det(", ")"),
         (Function::Re, _) => around(f, "\\Re(", ")"),
         (Function::Im, _) => around(f, "\\Im(", ")"),
         (Function::Sign, _) => around(f, "\\operatorname{sgn}(", ")"),
@@ -172,9 +185,19 @@ fn call(f: &mut Formatter<'_>, function: Function, arguments: &[Node]) -> fmt::R
 }
 
 fn quantity(f: &mut Formatter<'_>, value: &Node, unit: &Unit) -> fmt::Result {
-    bracketed(f, value)?;
+    if let Unit::Known { name, .. } = unit
+        && matches!(&**name, "$" | "€" | "£" | "¥" | "₹")
+    {
+        f.write_str(if name == "$" { "\\$" } else { name })?;
+        return bracketed(f, value);
+    }
+    match value {
+        // A letter and words would be prose.
+        Node::Symbol(_) => write!(f, "{{{value}}}")?,
+        value => bracketed(f, value)?,
+    }
     match unit {
-        Unit::Remark(remark) => write!(f, " \\text{{ {remark}}}"),
+        Unit::Remark(remark) => write!(f, " \\text{{ {}}}", remark.replace(['{', '}'], "")),
         _ if unit.is(Base::Angle) => f.write_str("^\\circ"),
         _ if unit.is(Base::Percent) => f.write_str("\\%"),
         Unit::Known { name, .. } => write!(f, " \\text{{ {name}}}"),
@@ -200,21 +223,23 @@ fn relation(sign: Relation) -> String {
     name.to_owned()
 }
 
-type Item = fn(&mut Formatter<'_>, &Node) -> fmt::Result;
+type Print = fn(&mut Formatter<'_>, &Node) -> fmt::Result;
 
-fn joined(f: &mut Formatter<'_>, items: &[Node], between: &str, item: Item) -> fmt::Result {
+fn joined(f: &mut Formatter<'_>, items: &[Node], between: &str, print: Print) -> fmt::Result {
     for (at, node) in items.iter().enumerate() {
         f.write_str(if at > 0 { between } else { "" })?;
-        item(f, node)?;
+        print(f, node)?;
     }
     Ok(())
 }
 
-fn plain(f: &mut Formatter<'_>, node: &Node) -> fmt::Result {
-    node.fmt(f)
+/// A node between commas: a list of its own is a group.
+fn item(f: &mut Formatter<'_>, node: &Node) -> fmt::Result {
+    if matches!(node, Node::List(_)) { bracketed(f, node) } else { node.fmt(f) }
 }
 
-/// A node in brackets, unless nothing beside it can be taken for a part of it.
+/// A node in brackets, unless nothing beside it can be taken for a part of it. In round brackets a list would be a
+/// tuple.
 fn bracketed(f: &mut Formatter<'_>, node: &Node) -> fmt::Result {
     match node {
         Node::Number(Number { value, places })
@@ -223,6 +248,7 @@ fn bracketed(f: &mut Formatter<'_>, node: &Node) -> fmt::Result {
             node.fmt(f)
         }
         Node::Symbol(_) | Node::Bracket(..) | Node::Set(_) | Node::Matrix(_) => node.fmt(f),
+        Node::List(_) => write!(f, "{{{node}}}"),
         _ => write!(f, "({node})"),
     }
 }

@@ -107,7 +107,7 @@ impl Unit {
         Unit::Known { factor: RBig::ONE, dimensions: vec![(base, 1)], name }
     }
 
-    /// Whether this is the base unit, to the first power.
+    /// Whether this is a multiple of the base unit, to the first power.
     pub fn is(&self, base: Base) -> bool {
         matches!(self, Unit::Known { dimensions, .. } if *dimensions == [(base, 1)])
     }

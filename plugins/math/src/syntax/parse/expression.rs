@@ -231,17 +231,24 @@ impl Parser {
             Some(Token::Sign(sign @ ('-' | '+'))) => {
                 let negative = *sign == '-';
                 self.at += 1;
-                let exponent = self.nested(Self::exponent)?;
+                let exponent = self.deeper(Self::exponent)?;
                 Ok(if negative { exponent.negated() } else { exponent })
             }
             Some(Token::Sign('*')) => {
                 self.at += 1;
                 Ok(Node::name("*"))
             }
+            Some(Token::Sign('{'))
+                if self.peek_at(1) == Some(&Token::Sign('*'))
+                    && self.peek_at(2) == Some(&Token::Sign('}')) =>
+            {
+                self.at += 3;
+                Ok(Node::name("*"))
+            }
             Some(_) => {
                 let exponent = self.primary()?;
                 if self.eat_sign('^') {
-                    let tower = self.nested(Self::exponent)?;
+                    let tower = self.deeper(Self::exponent)?;
                     return Ok(Node::Pow(Box::new(exponent), Box::new(tower)));
                 }
                 if self.eat_sign('!') {
@@ -255,12 +262,9 @@ impl Parser {
 
     /// What stands between the bars of an absolute value, the first bar being taken.
     pub(super) fn between_bars(&mut self) -> Parsed {
-        self.check_depth()?;
-        self.depth += 1;
         self.bars += 1;
-        let inside = self.sum()?;
+        let inside = self.deeper(Self::sum)?;
         self.bars -= 1;
-        self.depth -= 1;
         if self.eat_sign('|') || self.eat_command(Command::Bar) {
             return Ok(inside);
         }

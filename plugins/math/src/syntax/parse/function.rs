@@ -43,7 +43,7 @@ impl Parser {
         } else if self.eat_sign('{') {
             flattened(self.group()?)
         } else {
-            vec![self.nested(Self::bare_argument)?]
+            vec![self.deeper(Self::bare_argument)?]
         };
         if let Some(base) = base {
             arguments.insert(0, base);
@@ -65,7 +65,7 @@ impl Parser {
         while self.continues(&factors)
             && !matches!(
                 self.peek(),
-                Some(Token::Command(Command::Function(_)) | Token::Sign('(' | '[' | '|'))
+                Some(Token::Command(Command::Function(_) | Command::Bar) | Token::Sign('(' | '[' | '|'))
             )
         {
             let factor = self.power()?;
@@ -104,7 +104,7 @@ impl Parser {
             return wrong("a sum lacks its range");
         };
         self.bound.push(variable.clone());
-        let body = self.nested(Self::summand);
+        let body = self.deeper(Self::summand);
         self.bound.pop();
         Ok(Node::Range(Box::new(Range { product, variable, from, to, body: body? })))
     }

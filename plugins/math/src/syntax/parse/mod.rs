@@ -26,6 +26,7 @@ mod side;
 use super::names::Command;
 use super::node::Node;
 use super::token::{Placed, Token, tokens};
+use expression::is_capitals;
 
 /// Groups may stand this deep in one another.
 const MAX_DEPTH: usize = 64;
@@ -209,13 +210,19 @@ impl Parser {
 
     /// Runs a level inside a bracket or group.
     fn nested<T>(&mut self, inside: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
-        self.check_depth()?;
-        self.depth += 1;
         self.brackets += 1;
         let bars = std::mem::take(&mut self.bars);
-        let result = inside(self);
+        let result = self.deeper(inside);
         self.bars = bars;
         self.brackets -= 1;
+        result
+    }
+
+    /// Runs a level that no bracket sets off: what ends the level around it ends this one too.
+    fn deeper<T>(&mut self, inside: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        self.check_depth()?;
+        self.depth += 1;
+        let result = inside(self);
         self.depth -= 1;
         result
     }
@@ -343,7 +350,7 @@ impl Parser {
             }
             end += 1;
         }
-        if words == 0 || self.is_product(end) {
+        if words == 0 || self.is_product(end) || self.is_figure(end) {
             return None;
         }
         let mut said = String::new();
@@ -368,6 +375,21 @@ impl Parser {
         let operators = span.iter().any(|placed| matches!(placed.token, Token::Sign('(' | '-' | '/')));
         operators && span.iter().all(|placed| is_short(&placed.token))
             || matches!(span, [Placed { token: Token::Text(_), .. }])
+    }
+
+    /// Whether the tokens up to `end` are names of figures, which are capitals, in a group or a quotient: `\frac{BC}{AC}`
+    /// and `BC/AC`.
+    fn is_figure(&self, end: usize) -> bool {
+        let span = &self.tokens[self.at..end];
+        let is_name = |placed: &Placed| match &placed.token {
+            Token::Word(word) => is_capitals(word),
+            Token::Letter(letter) => letter.is_ascii_uppercase(),
+            token => matches!(token, Token::Sign('/' | '!' | '\'' | '(' | ')')),
+        };
+        let is_word = |placed: &&Placed| matches!(placed.token, Token::Word(_));
+        let is_grouped = self.brackets > 0 && span.iter().filter(is_word).count() == 1;
+        let is_quotient = span.iter().any(|placed| placed.token == Token::Sign('/'));
+        (is_grouped || is_quotient) && span.iter().all(is_name)
     }
 }
 

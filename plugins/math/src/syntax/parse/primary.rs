@@ -1,7 +1,7 @@
 //! Operands: numbers, names, functions and what stands in brackets.
 
 use super::super::names::Command;
-use super::super::node::{Function, Node, Symbol};
+use super::super::node::{Function, Node, Relation, Symbol};
 use super::super::token::{Placed, Token, tokens};
 use super::super::unit::Unit;
 use super::expression::is_capitals;
@@ -100,8 +100,12 @@ impl Parser {
                     value = Node::Mul(vec![value, self.power()?]);
                 }
                 let value = if negative { value.negated() } else { value };
-                Ok(Node::Quantity(Box::new(value), Unit::currency(sign)))
+                Ok(match value {
+                    Node::Quantity(..) => value,
+                    value => Node::Quantity(Box::new(value), Unit::currency(sign)),
+                })
             }
+            Command::Relation(Relation::In) if self.at_end() => Ok(Node::Text("in".to_owned())),
             Command::Dots => wrong("an ellipsis leaves open what it stands for"),
             other => wrong(format!("{} is out of place", describe(&Token::Command(other)))),
         }
@@ -163,19 +167,28 @@ impl Parser {
         if self.eat_command(Command::SetClose) {
             return Ok(Node::Set(vec![]));
         }
+        let start = self.at;
         // A colon would make a ratio of the element, so bars count as open.
-        let items = self.nested(|parser| {
+        let mut items = self.nested(|parser| {
             parser.bars = 1;
-            let items = parser.list();
-            parser.bars = 0;
-            items
+            parser.list()
         })?;
-        if self.eat_sign('|') || self.eat_command(Command::Bar) || self.eat_sign(':') {
+        let is_ratio = self.peek() == Some(&Token::Sign(':'));
+        if is_ratio || self.eat_sign('|') || self.eat_command(Command::Bar) {
+            self.at += usize::from(is_ratio);
             let condition = self.nested(Self::list)?;
-            if !self.eat_command(Command::SetClose) {
+            if states(&condition) {
+                if self.eat_command(Command::SetClose) {
+                    return Ok(condition);
+                }
                 return wrong("`\\{` is never closed");
             }
-            return Ok(condition);
+            if !is_ratio {
+                return wrong("what follows the bar in a set is no condition");
+            }
+            // `\{3 : 5\}`
+            self.at = start;
+            items = self.nested(Self::list)?;
         }
         if self.eat_command(Command::SetClose) {
             return Ok(Node::Set(flattened(items)));
@@ -242,8 +255,11 @@ impl Parser {
     fn named(&mut self, mut name: String) -> Parsed {
         loop {
             if self.eat_sign('_') {
-                name.push('_');
-                name.push_str(&self.subscript()?);
+                let subscript = self.subscript()?;
+                if !subscript.is_empty() {
+                    name.push('_');
+                    name.push_str(&subscript);
+                }
             } else if self.eat_sign('\'') || self.eat_prime() {
                 name.push('\'');
             } else {
@@ -300,5 +316,14 @@ impl Parser {
             None
         };
         read.unwrap_or_else(|| Node::Text(text.trim().to_owned()))
+    }
+}
+
+/// Whether a node can be the condition of a set: relations or words, and no value.
+fn states(node: &Node) -> bool {
+    match node {
+        Node::Relation(..) | Node::Text(_) => true,
+        Node::List(items) => items.iter().all(states),
+        _ => false,
     }
 }

@@ -188,10 +188,21 @@ impl Parser {
         }
     }
 
-    /// Whether a function's name is a unit here, as nothing follows that it could be a function of: `5 min`.
+    /// Whether a name is a unit's here, as nothing follows that its function or relation could be about: `5 min`,
+    /// `5 in`.
     pub(super) fn is_unit_by_name(&self, command: Command) -> bool {
-        let is_unit = matches!(command, Command::Function(Function::Min | Function::Sec));
-        is_unit && self.peek_at(1).is_none_or(|next| matches!(next, Token::Sign(',' | ';' | ')' | '}' | '.')))
+        let ends = |next: &Token| matches!(next, Token::Sign(',' | ';' | ')' | '}' | '.'));
+        let next = self.peek_at(1);
+        match command {
+            Command::Function(Function::Min | Function::Sec) => next.is_none_or(ends),
+            Command::Relation(Relation::In) => {
+                let goes_on = |next: &Token| {
+                    matches!(next, Token::Sign('^') | Token::Command(Command::Relation(_) | Command::And))
+                };
+                next.is_none_or(|next| ends(next) || goes_on(next))
+            }
+            _ => false,
+        }
     }
 
     /// Whether nothing more stands in this item after so many tokens.
