@@ -161,16 +161,19 @@ impl<G: RoleGuest> Pool<G> {
         (result, began.elapsed())
     }
 
-    /// A fresh instance with this pool's settings.
+    /// A fresh instance with this pool's settings; a plugin that takes none is not asked to take them.
     fn configure(&self, problem: Option<&str>) -> Result<Configured<G>, CallError> {
         let ready = self.plugin.ready();
         let started = ready.start().map_err(|kind| self.error("instantiate", problem, kind, None))?;
         let (mut store, instance, plugin) = (started.store, started.instance, started.plugin);
         let settings = settings::lower(&self.settings);
         let configured = metered(&mut store, &ready.limits, |store| {
-            let answer =
-                plugin.call_configure(&mut *store, &settings).map_err(|error| call_failed(&error, store))?;
-            answer.map_err(|reason| CallErrorKind::Refused(text::sentence(&reason)))?;
+            if !settings.is_empty() {
+                let answer = plugin
+                    .call_configure(&mut *store, &settings)
+                    .map_err(|error| call_failed(&error, store))?;
+                answer.map_err(|reason| CallErrorKind::Refused(text::sentence(&reason)))?;
+            }
             G::load(&self.indices, store, &instance).map_err(|error| call_failed(&error, store))
         });
         // What it says of its settings is heard once, not for every instance; what it says of a failure, always.
