@@ -34,12 +34,8 @@ pub struct Term {
 }
 
 impl Ord for Term {
-    /// Some order. That of the coefficients' values would cost a product each time.
     fn cmp(&self, other: &Self) -> Ordering {
-        let (one, other_one) = (&self.coefficient, &other.coefficient);
-        (self.monomial.cmp(&other.monomial))
-            .then_with(|| one.numerator().cmp(other_one.numerator()))
-            .then_with(|| one.denominator().cmp(other_one.denominator()))
+        self.monomial.cmp(&other.monomial).then_with(|| as_written(&self.coefficient, &other.coefficient))
     }
 }
 
@@ -50,8 +46,29 @@ impl PartialOrd for Term {
 }
 
 /// Powers of atoms, sorted by atom, no exponent zero; the empty product is 1.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Monomial(pub(crate) Vec<(Atom, RBig)>);
+
+impl Ord for Monomial {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let pairs = self.0.iter().zip(&other.0);
+        let mut orders = pairs.map(|((atom, power), (other, other_power))| {
+            atom.cmp(other).then_with(|| as_written(power, other_power))
+        });
+        orders.find(|order| order.is_ne()).unwrap_or_else(|| self.0.len().cmp(&other.0.len()))
+    }
+}
+
+impl PartialOrd for Monomial {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Some order of numbers, for terms to be sorted by. That of their values would cost a product each time.
+fn as_written(one: &RBig, other: &RBig) -> Ordering {
+    one.numerator().cmp(other.numerator()).then_with(|| one.denominator().cmp(other.denominator()))
+}
 
 /// What is not taken apart any further. What is within is shared: atoms nest, and a product holds each again and again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -98,6 +98,10 @@ impl Display for Node {
                 Some(first) => first.fmt(f),
                 None => Ok(()),
             },
+            // In quotes a word does not join its neighbours.
+            Node::Text(text) if super::names::connective(text).is_some() => {
+                write!(f, "\\text{{\"{text}\"}}")
+            }
             Node::Text(text) => write!(f, "\\text{{{text}}}"),
         }
     }

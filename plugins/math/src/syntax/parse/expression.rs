@@ -231,6 +231,9 @@ impl Parser {
             Some(Token::Sign(sign @ ('-' | '+'))) => {
                 let negative = *sign == '-';
                 self.at += 1;
+                if self.peek() == Some(&Token::Sign('*')) {
+                    return wrong("`*` has no sign");
+                }
                 let exponent = self.deeper(Self::exponent)?;
                 Ok(if negative { exponent.negated() } else { exponent })
             }

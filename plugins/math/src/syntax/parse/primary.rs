@@ -40,7 +40,11 @@ impl Parser {
             }
             Command::Binom => {
                 if self.eat_sign('(') {
-                    return Ok(Node::Call(Function::Binomial, self.arguments()?));
+                    let arguments = self.arguments()?;
+                    if arguments.len() != 2 {
+                        return wrong("a binomial coefficient has two arguments");
+                    }
+                    return Ok(Node::Call(Function::Binomial, arguments));
                 }
                 let above = self.argument("a binomial coefficient")?;
                 Ok(Node::Call(Function::Binomial, vec![above, self.argument("a binomial coefficient")?]))

@@ -117,7 +117,11 @@ impl Parser {
             && let Some(token @ (Token::Letter(_) | Token::Word(_) | Token::Text(_) | Token::Sign('.'))) =
                 self.tokens.get(end).map(|placed| &placed.token)
         {
-            letters.extend(spelled(token).chars().filter(|c| c.is_alphabetic()));
+            let said = spelled(token);
+            if !said.chars().all(|c| c.is_alphabetic() || c == '.' || c.is_whitespace()) {
+                return None;
+            }
+            letters.extend(said.chars().filter(|c| c.is_alphabetic()));
             end += 1;
         }
         match letters.to_lowercase().as_str() {
