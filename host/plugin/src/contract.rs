@@ -6,6 +6,7 @@
 //!
 //! Left out on purpose: the types of the functions. They are compared when an instance is first made.
 
+use wasmparser::Payload;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
@@ -42,8 +43,41 @@ fn wrong_version(origin: &str, name: &str, have: &str) -> LoadError {
     }
 }
 
-/// Fails on the first import that is neither the log nor a set of types.
-pub(crate) fn check_imports(engine: &Engine, component: &Component, origin: &str) -> Result<(), LoadError> {
+/// Whether a component, not yet compiled, exports the role of a runner, which another engine compiles.
+pub(crate) fn is_runner(bytes: &[u8]) -> bool {
+    let mut depth = 0_usize;
+    for payload in wasmparser::Parser::new(0).parse_all(bytes) {
+        match payload {
+            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Payload::ComponentExportSection(exports)) if depth == 0 => {
+                let names = exports.into_iter().flatten().map(|export| export.name.name);
+                if names.filter_map(ours).any(|(name, _)| name == Role::Runner.interface()) {
+                    return true;
+                }
+            }
+            Ok(_) => {}
+            // What is wrong with it, the compiler says.
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+/// Fails on the first import that a plugin with these roles is not given: a set of types is none, everyone is given the
+/// log, a verifier `runners`, and a runner `stdio` and WASI.
+pub(crate) fn check_imports(
+    engine: &Engine,
+    component: &Component,
+    roles: &[Role],
+    origin: &str,
+) -> Result<(), LoadError> {
+    let is_given = |name: &str| match name {
+        "log" => true,
+        "runners" => roles.contains(&Role::Verifier),
+        "stdio" => roles.contains(&Role::Runner),
+        _ => false,
+    };
     for (import, item) in component.component_type().imports(engine) {
         let only_types = match &item.ty {
             ComponentItem::ComponentInstance(instance) => {
@@ -54,8 +88,9 @@ pub(crate) fn check_imports(engine: &Engine, component: &Component, origin: &str
         };
         match ours(import) {
             _ if only_types => {}
-            Some(("log", version)) if compatible(version) => {}
-            Some(("log", version)) => return Err(wrong_version(origin, "log", version)),
+            None if import.starts_with("wasi:") && roles.contains(&Role::Runner) => {}
+            Some((name, version)) if is_given(name) && compatible(version) => {}
+            Some((name, version)) if is_given(name) => return Err(wrong_version(origin, name, version)),
             _ => return Err(LoadError::ForbiddenImport { origin: origin.into(), import: import.into() }),
         }
     }

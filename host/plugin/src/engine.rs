@@ -4,14 +4,19 @@
 //! interrupted, start from copy-on-write images in a pool of ready memories, and compute the same on every
 //! machine (no threads, no garbage collector, fixed NaN bits).
 //!
-//! Left out on purpose: WASI. A plugin has no files, no clock, no randomness and no network.
+//! Runners have an engine of their own: an interpreter is large and works for long, where a grader is small and works for
+//! microseconds, so memory is guarded by protected pages instead of instructions, and the stack is deep.
+//!
+//! Left out on purpose: what a guest may see, which is nothing, but for a runner's sandbox.
 
 use std::time::Duration;
 
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::call_error::CallErrorKind;
 use crate::limits::{Limits, MEMORIES_PER_INSTANCE, TABLES_PER_INSTANCE};
 use crate::load_error::LoadError;
+use crate::sandbox;
 
 /// Length of one epoch, milliseconds: how finely wall-clock limits are kept.
 const EPOCH_MS: u64 = 10;
@@ -26,6 +31,77 @@ pub(crate) fn start(limits: &Limits, max_parallel: usize) -> Result<Engine, Load
     let pooled = Engine::new(config(limits).allocation_strategy(pool(limits, max_parallel)));
     // Where the address space for a pool cannot be had, memories on demand give the same answers, slower.
     let engine = pooled.or_else(|_| Engine::new(&config(limits))).map_err(|error| engine_error(&error))?;
+    ticking(engine)
+}
+
+/// MiB of memory that a program can be given at most, its interpreter's included.
+pub(crate) const PROGRAM_MIB: u32 = 2048;
+/// Stack of a program, bytes, of address space: an interpreter frees a chain of a million objects by recursion.
+const PROGRAM_STACK: usize = 512 << 20;
+/// What a thread's stack has beyond that.
+const HOST_STACK: usize = 2 << 20;
+/// Tables of an interpreter that is linked at run time are larger than a plugin's.
+const PROGRAM_TABLE_ELEMENTS: usize = 200_000;
+
+/// The limits of a runner, where a run sets none of its own.
+pub(crate) fn runner_limits(limits: &Limits) -> Limits {
+    Limits {
+        memory_bytes: (PROGRAM_MIB as usize) << 20,
+        table_elements: PROGRAM_TABLE_ELEMENTS,
+        stack_bytes: PROGRAM_STACK,
+        return_bytes: limits.return_bytes.max(4 * sandbox::WRITE_BYTES),
+        fuel_per_call: limits.fuel_per_call.max(2_000_000_000),
+        ..limits.clone()
+    }
+}
+
+/// Builds the engine of runners, and starts its ticker.
+pub(crate) fn start_for_runners(limits: &Limits, max_parallel: usize) -> Result<Engine, LoadError> {
+    let mut config = common(limits);
+    config
+        .memory_reservation(4 << 30) // all that an address can reach: no access needs a check
+        .async_stack_size(limits.stack_bytes + HOST_STACK); // no call is asynchronous; the engine insists
+    let mut pool = PoolingAllocationConfig::new();
+    let live = u32::try_from(max_parallel.saturating_add(2)).unwrap_or(u32::MAX).clamp(4, 256);
+    pool.total_component_instances(live)
+        .total_core_instances(live.saturating_mul(limits.instances))
+        .max_core_instances_per_component(limits.instances)
+        .max_component_instance_size(16 << 20)
+        .max_core_instance_size(16 << 20)
+        .total_memories(live * MEMORIES_PER_INSTANCE as u32)
+        .max_memories_per_component(MEMORIES_PER_INSTANCE as u32)
+        .max_memory_size(limits.memory_bytes)
+        .total_tables(live * TABLES_PER_INSTANCE as u32)
+        .max_tables_per_component(TABLES_PER_INSTANCE as u32)
+        .max_tables_per_module(TABLES_PER_INSTANCE as u32)
+        .table_elements(limits.table_elements)
+        .total_stacks(0)
+        .pagemap_scan(Enabled::Auto)
+        .linear_memory_keep_resident(if PoolingAllocationConfig::is_pagemap_scan_available() {
+            64 << 20
+        } else {
+            0
+        });
+    let pooled = Engine::new(config.clone().allocation_strategy(InstanceAllocationStrategy::Pooling(pool)));
+    ticking(pooled.or_else(|_| Engine::new(&config)).map_err(|error| engine_error(&error))?)
+}
+
+/// Runs what calls a runner on a thread whose stack is as deep as the runner's engine lets a guest go.
+pub(crate) fn on_deep_stack<T: Send>(
+    run: impl FnOnce() -> Result<T, CallErrorKind> + Send,
+) -> Result<T, CallErrorKind> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("program".into())
+            .stack_size(PROGRAM_STACK + HOST_STACK)
+            .spawn_scoped(scope, run)
+            .map_err(|error| CallErrorKind::Unavailable(format!("no thread for a program: {error}")))?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The engine, with a thread that counts its time and ends when the last user of the engine is gone.
+fn ticking(engine: Engine) -> Result<Engine, LoadError> {
     let weak = engine.weak();
     std::thread::Builder::new()
         .name("plugin-epochs".into())
@@ -44,7 +120,7 @@ fn engine_error(error: &wasmtime::Error) -> LoadError {
     LoadError::Engine { reason: format!("{error:#}") }
 }
 
-fn config(limits: &Limits) -> Config {
+fn common(limits: &Limits) -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
@@ -53,9 +129,14 @@ fn config(limits: &Limits) -> Config {
         .memory_init_cow(true)
         .concurrency_support(false)
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
+        .wasm_multi_memory(true) // what joins the parts of a composed component takes it
         .relaxed_simd_deterministic(true)
         .cranelift_nan_canonicalization(true);
+    config
+}
+
+fn config(limits: &Limits) -> Config {
+    let mut config = common(limits);
     // A fresh instance for each call must cost no change of the address space: threads wait for each other there, and two of
     // them graded more slowly than one. So bounds are checked by instructions and not by protected pages, and a memory's
     // pages stay as they are for the next instance. The mitigations that rely on such pages go with them: what a guest
@@ -87,6 +168,7 @@ fn pool(limits: &Limits, max_parallel: usize) -> InstanceAllocationStrategy {
         .max_tables_per_component(TABLES_PER_INSTANCE as u32)
         .max_tables_per_module(TABLES_PER_INSTANCE as u32)
         .table_elements(limits.table_elements)
+        .total_stacks(0)
         .pagemap_scan(Enabled::Auto)
         .linear_memory_keep_resident(keep_resident)
         .table_keep_resident(keep_resident);

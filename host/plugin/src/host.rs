@@ -7,13 +7,13 @@
 //! Left out on purpose: a registry. Which plugin does what is the recipe's to say.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::bindings::exports::ts_host::plugin::plugin as guest;
-use crate::bindings::ts_host::plugin::log as wit_log;
+use crate::bindings::ts_host::plugin::{log as wit_log, runners as wit_runners};
 use crate::cache::Cache;
 use crate::call_error::{CallError, CallErrorKind};
 use crate::contract;
@@ -27,8 +27,10 @@ use crate::log::{LogBuffer, LogSink};
 use crate::plugin::{Identity, Plugin, PluginInner};
 use crate::pool::Isolation;
 use crate::role::Role;
+use crate::runner::Runner;
+use crate::runners::{Programs, Runners};
 use crate::source::{PluginSource, sha256_hex};
-use crate::text;
+use crate::{sandbox, text};
 
 /// How a host treats its plugins.
 #[derive(Clone)]
@@ -68,6 +70,9 @@ pub struct PluginHost {
 pub(crate) struct HostInner {
     engine: Engine,
     linker: Linker<State>,
+    /// What compiles and links runners, from the first one on.
+    for_runners: OnceLock<(Engine, Linker<State>)>,
+    runners: Arc<Runners>,
     cache: Option<Cache>,
     limits: Limits,
     pub(crate) isolation: Isolation,
@@ -88,12 +93,28 @@ impl PluginHost {
         let max_parallel = max_parallel.max(1);
         let engine = engine::start(&limits, max_parallel)?;
         let mut linker = Linker::new(&engine);
-        wit_log::add_to_linker::<State, HasSelf<LogBuffer>>(&mut linker, |state| &mut state.log)
-            .map_err(|error| LoadError::Engine { reason: format!("{error:#}") })?;
+        add_log(&mut linker)
+            .and_then(|()| {
+                wit_runners::add_to_linker::<State, HasSelf<Programs>>(&mut linker, |state| {
+                    &mut state.programs
+                })
+            })
+            .map_err(|error| engine_error(&error))?;
         let cache = cache_dir.map(Cache::open).transpose()?;
         let gate = Gate::new(max_parallel);
         Ok(Self {
-            inner: Arc::new(HostInner { engine, linker, cache, limits, isolation, log, max_parallel, gate }),
+            inner: Arc::new(HostInner {
+                engine,
+                linker,
+                for_runners: OnceLock::new(),
+                runners: Arc::default(),
+                cache,
+                limits,
+                isolation,
+                log,
+                max_parallel,
+                gate,
+            }),
         })
     }
 
@@ -107,11 +128,20 @@ impl PluginHost {
         let origin = source.origin();
         let bytes = source.read(host.limits.component_bytes)?;
         let sha256 = sha256_hex(&bytes);
-        let component = host.compile(&bytes, &sha256, &origin)?;
-        contract::check_imports(&host.engine, &component, &origin)?;
-        let roles = contract::roles(&host.engine, &component, &origin)?;
-        let ready = host.link(&component, &origin)?;
-        let description = host.describe(&ready, &roles, &origin)?;
+        let is_runner = contract::is_runner(&bytes);
+        let (engine, linker) = if is_runner { host.for_runners()? } else { (&host.engine, &host.linker) };
+        let component = host.compile(engine, &bytes, &sha256, &origin)?;
+        let roles = contract::roles(engine, &component, &origin);
+        contract::check_imports(engine, &component, roles.as_deref().unwrap_or_default(), &origin)?;
+        let roles = roles?;
+        let ready = host.link(linker, &component, &roles, &origin)?;
+        let description = if is_runner {
+            // Its engine lets it go deeper than this thread's stack may be.
+            engine::on_deep_stack(|| Ok(host.describe(&ready, &roles, &origin)))
+                .map_err(|kind| start_error(&origin, "instantiate", kind, None))??
+        } else {
+            host.describe(&ready, &roles, &origin)?
+        };
         let identity = Identity {
             name: description.name.clone(),
             version: description.version.clone(),
@@ -121,13 +151,42 @@ impl PluginHost {
         };
         Ok(Plugin::new(PluginInner { host: Arc::clone(host), ready, identity, roles, description }))
     }
+
+    /// Lets the plugins of this host have programs run in a runner's language. It takes the place of an earlier runner of
+    /// the same language.
+    pub fn add_runner(&self, runner: Runner) {
+        self.inner.runners.add(runner);
+    }
 }
 
 impl HostInner {
-    fn compile(&self, bytes: &[u8], sha256: &str, origin: &str) -> Result<Component, LoadError> {
+    fn for_runners(&self) -> Result<(&Engine, &Linker<State>), LoadError> {
+        if self.for_runners.get().is_none() {
+            let engine = engine::start_for_runners(&engine::runner_limits(&self.limits), self.max_parallel)?;
+            let mut linker = Linker::new(&engine);
+            add_log(&mut linker)
+                .and_then(|()| sandbox::add_to_linker(&mut linker))
+                .map_err(|error| engine_error(&error))?;
+            // Another thread may have been first; then this engine goes.
+            let _ = self.for_runners.set((engine, linker));
+        }
+        let (engine, linker) = self
+            .for_runners
+            .get()
+            .ok_or_else(|| LoadError::Engine { reason: "the engine of runners is gone".into() })?;
+        Ok((engine, linker))
+    }
+
+    fn compile(
+        &self,
+        engine: &Engine,
+        bytes: &[u8],
+        sha256: &str,
+        origin: &str,
+    ) -> Result<Component, LoadError> {
         let compiled = match &self.cache {
-            Some(cache) => cache.component(&self.engine, bytes, sha256),
-            None => Component::from_binary(&self.engine, bytes),
+            Some(cache) => cache.component(engine, bytes, sha256),
+            None => Component::from_binary(engine, bytes),
         };
         compiled.map_err(|error| LoadError::Invalid {
             origin: origin.into(),
@@ -135,19 +194,27 @@ impl HostInner {
         })
     }
 
-    fn link(&self, component: &Component, origin: &str) -> Result<Ready, LoadError> {
-        let pre =
-            self.linker.instantiate_pre(component).map_err(|error| wrong_type(origin, "log", &error))?;
+    fn link(
+        &self,
+        linker: &Linker<State>,
+        component: &Component,
+        roles: &[Role],
+        origin: &str,
+    ) -> Result<Ready, LoadError> {
+        let pre = linker.instantiate_pre(component).map_err(|error| wrong_type(origin, "log", &error))?;
         let plugin = guest::GuestIndices::new(&pre).map_err(|error| wrong_type(origin, "plugin", &error))?;
-        Ok(Ready { pre, plugin, limits: self.limits.clone() })
+        let limits = match roles {
+            [Role::Runner] => engine::runner_limits(&self.limits),
+            _ => self.limits.clone(),
+        };
+        let has_programs = roles.contains(&Role::Verifier) && imports_runners(component, pre.engine());
+        let runners = has_programs.then(|| Arc::clone(&self.runners));
+        Ok(Ready { pre, plugin, limits, runners })
     }
 
     /// Starts a first instance, compares the types of its roles, and asks it to describe itself.
     fn describe(&self, ready: &Ready, roles: &[Role], origin: &str) -> Result<Description, LoadError> {
-        let failed = |function, kind, fuel| LoadError::Start {
-            origin: origin.into(),
-            source: Box::new(CallError { plugin: origin.into(), function, problem: None, kind, fuel }),
-        };
+        let failed = |function, kind, fuel| start_error(origin, function, kind, fuel);
         let _permit = self.gate.enter();
         let mut started = ready.start().map_err(|kind| failed("instantiate", kind, None))?;
         for role in roles {
@@ -163,6 +230,25 @@ impl HostInner {
             .map_err(|kind: CallErrorKind| failed("describe", kind, Some(described.fuel)))?;
         description::check(description)
             .map_err(|reason| LoadError::BadDescription { origin: origin.into(), reason })
+    }
+}
+
+fn add_log(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wit_log::add_to_linker::<State, HasSelf<LogBuffer>>(linker, |state| &mut state.log)
+}
+
+fn imports_runners(component: &Component, engine: &Engine) -> bool {
+    component.component_type().imports(engine).any(|(name, _)| name.starts_with("ts-host:plugin/runners@"))
+}
+
+fn engine_error(error: &wasmtime::Error) -> LoadError {
+    LoadError::Engine { reason: format!("{error:#}") }
+}
+
+fn start_error(origin: &str, function: &'static str, kind: CallErrorKind, fuel: Option<u64>) -> LoadError {
+    LoadError::Start {
+        origin: origin.into(),
+        source: Box::new(CallError { plugin: origin.into(), function, problem: None, kind, fuel }),
     }
 }
 

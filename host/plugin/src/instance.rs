@@ -6,19 +6,34 @@
 //!
 //! Left out on purpose: deciding how long an instance lives, and the time that a call takes. Both are `pool.rs`.
 
+use std::sync::Arc;
+
 use wasmtime::component::{Instance, InstancePre};
-use wasmtime::{Store, Trap, WasmBacktrace};
+use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::bindings::exports::ts_host::plugin::plugin as guest;
 use crate::call_error::CallErrorKind;
 use crate::limits::{Limiter, Limits};
 use crate::log::LogBuffer;
+use crate::runners::{Programs, Runners};
+use crate::sandbox::Sandbox;
 use crate::{engine, text};
 
 /// What the host keeps for one instance.
 pub(crate) struct State {
     pub(crate) limiter: Limiter,
     pub(crate) log: LogBuffer,
+    /// The runners that it may have run programs, and for how long it waited for them.
+    pub(crate) programs: Programs,
+    /// What a runner sees of the world.
+    pub(crate) sandbox: Option<Box<Sandbox>>,
+}
+
+impl State {
+    /// What this instance sees of the world: nothing, unless it was given something.
+    pub(crate) fn sandbox(&mut self) -> &mut Sandbox {
+        self.sandbox.get_or_insert_default()
+    }
 }
 
 /// A component that is compiled, linked and checked.
@@ -26,6 +41,8 @@ pub(crate) struct Ready {
     pub(crate) pre: InstancePre<State>,
     pub(crate) plugin: guest::GuestIndices,
     pub(crate) limits: Limits,
+    /// For a plugin that has programs run: who runs them.
+    pub(crate) runners: Option<Arc<Runners>>,
 }
 
 /// A running instance, not yet configured.
@@ -45,14 +62,35 @@ pub(crate) struct Metered<T> {
 impl Ready {
     /// Starts a fresh instance.
     pub(crate) fn start(&self) -> Result<Started, CallErrorKind> {
+        self.start_in(None, &self.limits)
+    }
+
+    /// Starts a fresh instance in a world, under limits of its own.
+    pub(crate) fn start_in(
+        &self,
+        sandbox: Option<Box<Sandbox>>,
+        limits: &Limits,
+    ) -> Result<Started, CallErrorKind> {
         let state = State {
-            limiter: Limiter::new(&self.limits),
-            log: LogBuffer::new(self.limits.log_bytes_per_call),
+            limiter: Limiter::new(limits),
+            log: LogBuffer::new(limits.log_bytes_per_call),
+            programs: Programs::new(self.runners.clone()),
+            sandbox,
         };
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(self.limits.return_bytes);
-        let started = metered(&mut store, &self.limits, |store| {
+        store.set_hostcall_fuel(limits.return_bytes);
+        if self.runners.is_some() {
+            // While its programs run, a plugin's own time stands still.
+            store.epoch_deadline_callback(|mut store| {
+                let waited = store.data_mut().programs.take_waited();
+                Ok(match u64::try_from(waited.as_millis()) {
+                    Ok(0) | Err(_) => UpdateDeadline::Interrupt,
+                    Ok(ms) => UpdateDeadline::Continue(engine::epochs(ms)),
+                })
+            });
+        }
+        let started = metered(&mut store, limits, |store| {
             // An error that is no trap is the host's here: no slot, no memory from the system.
             let instance = self.pre.instantiate(&mut *store).map_err(|e| explain(&e, store, unavailable))?;
             let plugin =

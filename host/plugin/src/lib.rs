@@ -4,7 +4,8 @@
 //! step ends (a step splitter), which responses to imitate and which to prefer (a selection policy), and how
 //! long a response is (a length function). Each is a role of a WebAssembly component that implements
 //! `wit/`. A component gets no files, clock, randomness or network, only a log; every call has its fuel, its
-//! time and its memory; every answer is checked before anyone sees it.
+//! time and its memory; every answer is checked before anyone sees it. A fifth role, the runner, runs programs for
+//! verifiers that grade them.
 //!
 //! ```no_run
 //! use serde_json::Map;
@@ -22,7 +23,7 @@
 //! ```
 //!
 //! Reading order: `host` (from bytes to a plugin), `plugin`, one file per role, then `pool` and `instance`
-//! (how a call is made), `limits`, `engine`, `cache`.
+//! (how a call is made), `limits`, `engine`, `cache`; for programs `runner`, `sandbox`, `runners`.
 //!
 //! Left out on purpose: tensors, the run folder, and which plugin a recipe names.
 
@@ -42,6 +43,9 @@ mod log;
 mod plugin;
 mod pool;
 mod role;
+mod runner;
+mod runners;
+mod sandbox;
 mod selection_policy;
 mod settings;
 mod source;
@@ -61,8 +65,9 @@ pub use log::{LogLevel, LogSink};
 pub use plugin::{Identity, Plugin};
 pub use pool::{Call, Isolation};
 pub use role::Role;
+pub use runner::{Ending, FUEL_PER_MS, MAX_PROGRAM_MIB, Ran, RunLimits, Runner};
 pub use selection_policy::{Candidate, Group, Outcome, Pair, Positive, Selection, SelectionPolicy};
 pub use settings::{Settings, resolve as resolve_settings};
 pub use source::PluginSource;
 pub use step_splitter::StepSplitter;
-pub use verifier::{Grade, Problem, Verdict, Verifier};
+pub use verifier::{Grade, Problem, TestOutcome, Verdict, Verifier};

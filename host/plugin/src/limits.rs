@@ -111,6 +111,11 @@ impl Limiter {
         }
     }
 
+    /// Memory that the instance holds, bytes: the most that it held, since memories never shrink.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     /// Whether something was refused since the last [`Self::start_call`].
     pub(crate) fn refused(&self) -> bool {
         self.refused

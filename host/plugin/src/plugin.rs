@@ -20,7 +20,7 @@ use crate::load_error::LoadError;
 use crate::log::LogSink;
 use crate::pool::{Isolation, Pool};
 use crate::role::Role;
-use crate::{LengthFunction, SelectionPolicy, StepSplitter, Verifier};
+use crate::{LengthFunction, Runner, SelectionPolicy, StepSplitter, Verifier};
 
 /// Who a plugin is: what a run writes down to say which code graded it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -108,6 +108,20 @@ impl Plugin {
     /// As [`Self::verifier`].
     pub fn length_function(&self, settings: &Map<String, Value>) -> Result<LengthFunction, LoadError> {
         Pool::open(self, settings, self.inner.host.isolation).map(LengthFunction::new)
+    }
+
+    /// Whether it has programs run, and so needs runners.
+    pub fn runs_programs(&self) -> bool {
+        self.inner.ready.runners.is_some()
+    }
+
+    /// A handle on its runner. Every run has an instance of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::WrongRole`], or [`LoadError::Start`] where it cannot say its language.
+    pub fn runner(&self) -> Result<Runner, LoadError> {
+        Runner::open(self)
     }
 
     pub(crate) fn ready(&self) -> &Ready {

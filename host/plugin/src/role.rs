@@ -1,4 +1,4 @@
-//! The four roles that a plugin can have, and how each one's exports are found in a component.
+//! The roles that a plugin can have, and how each one's exports are found in a component.
 //!
 //! In: an interface name such as `ts-host:plugin/verifier@0.1.0`. Out: the [`Role`], and, through
 //! [`RoleGuest`], its typed functions.
@@ -26,12 +26,14 @@ pub enum Role {
     SelectionPolicy,
     /// Measures length.
     LengthFunction,
+    /// Runs programs, for verifiers of programs.
+    Runner,
 }
 
 impl Role {
     /// Every role, in the order of the pipeline.
-    pub const ALL: [Self; 4] =
-        [Self::Verifier, Self::StepSplitter, Self::SelectionPolicy, Self::LengthFunction];
+    pub const ALL: [Self; 5] =
+        [Self::Verifier, Self::StepSplitter, Self::SelectionPolicy, Self::LengthFunction, Self::Runner];
 
     /// The role's interface in `wit/`, without package and version.
     pub fn interface(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Role {
             Self::StepSplitter => "step-splitter",
             Self::SelectionPolicy => "selection-policy",
             Self::LengthFunction => "length-function",
+            Self::Runner => "runner",
         }
     }
 
@@ -62,6 +65,7 @@ impl Role {
             Self::StepSplitter => check::<guest::step_splitter::Guest>(pre, store, instance),
             Self::SelectionPolicy => check::<guest::selection_policy::Guest>(pre, store, instance),
             Self::LengthFunction => check::<guest::length_function::Guest>(pre, store, instance),
+            Self::Runner => check::<guest::runner::Guest>(pre, store, instance),
         }
     }
 }
@@ -109,4 +113,5 @@ role_guest! {
     step_splitter => StepSplitter,
     selection_policy => SelectionPolicy,
     length_function => LengthFunction,
+    runner => Runner,
 }

@@ -8,6 +8,8 @@
 
 use std::ops::Range;
 
+use serde::Serialize;
+
 use crate::bindings::exports::ts_host::plugin::verifier as guest;
 use crate::call_error::CallError;
 use crate::plugin::Plugin;
@@ -43,6 +45,26 @@ pub enum Verdict {
     Undecided(String),
 }
 
+/// What came of one test of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestOutcome {
+    /// The output is the expected one.
+    Passed,
+    /// The program ended, and its output is another one.
+    WrongAnswer,
+    /// It ended with an error, or without the value that was asked for.
+    RuntimeError,
+    /// It is no program of its language.
+    DoesNotCompile,
+    /// It was out of time.
+    TimeLimit,
+    /// It was out of memory.
+    MemoryLimit,
+    /// The response holds no program.
+    NoProgram,
+}
+
 /// The grade of one response.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grade {
@@ -54,6 +76,8 @@ pub struct Grade {
     pub answer: Option<Range<usize>>,
     /// How the verdict came about; may be empty. At most about 2,000 bytes, without control characters.
     pub note: String,
+    /// What came of each test that was run, in order; empty for a verifier that runs none.
+    pub tests: Vec<TestOutcome>,
 }
 
 /// A configured verifier, usable from many threads.
@@ -101,7 +125,7 @@ impl Verifier {
 }
 
 fn check(grade: guest::Graded, response: &str) -> Result<Grade, String> {
-    let guest::Graded { verdict, score, answer, note } = grade;
+    let guest::Graded { verdict, score, answer, note, tests } = grade;
     if !(0.0..=1.0).contains(&score) {
         return Err(format!("score {score} is not between 0 and 1"));
     }
@@ -113,7 +137,20 @@ fn check(grade: guest::Graded, response: &str) -> Result<Grade, String> {
         guest::Verdict::Undecided(tried) => Verdict::Undecided(text::sentence(&tried)),
     };
     let answer = answer.map(|answer| span::range(answer, response)).transpose()?;
-    Ok(Grade { verdict, score, answer, note: text::sentence(&note) })
+    let tests = tests.into_iter().map(outcome).collect();
+    Ok(Grade { verdict, score, answer, note: text::sentence(&note), tests })
+}
+
+fn outcome(outcome: guest::TestOutcome) -> TestOutcome {
+    match outcome {
+        guest::TestOutcome::Passed => TestOutcome::Passed,
+        guest::TestOutcome::WrongAnswer => TestOutcome::WrongAnswer,
+        guest::TestOutcome::RuntimeError => TestOutcome::RuntimeError,
+        guest::TestOutcome::DoesNotCompile => TestOutcome::DoesNotCompile,
+        guest::TestOutcome::TimeLimit => TestOutcome::TimeLimit,
+        guest::TestOutcome::MemoryLimit => TestOutcome::MemoryLimit,
+        guest::TestOutcome::NoProgram => TestOutcome::NoProgram,
+    }
 }
 
 #[cfg(test)]
@@ -122,14 +159,23 @@ mod tests {
 
     fn graded(score: f64, answer: Option<(u32, u32)>) -> guest::Graded {
         let answer = answer.map(|(start, end)| guest::Span { start, end });
-        guest::Graded { verdict: guest::Verdict::Correct, score, answer, note: "a\u{7}b".into() }
+        guest::Graded {
+            verdict: guest::Verdict::Correct,
+            score,
+            answer,
+            note: "a\u{7}b".into(),
+            tests: vec![],
+        }
     }
 
     #[test]
     fn a_grade_within_the_contract_passes_and_its_note_is_cleaned() {
         let grade = check(graded(0.5, Some((0, 2))), "42").unwrap();
         let note = "a\u{fffd}b".to_string();
-        assert_eq!(grade, Grade { verdict: Verdict::Correct, score: 0.5, answer: Some(0..2), note });
+        assert_eq!(
+            grade,
+            Grade { verdict: Verdict::Correct, score: 0.5, answer: Some(0..2), note, tests: vec![] }
+        );
     }
 
     #[test]

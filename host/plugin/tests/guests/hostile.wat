@@ -27,8 +27,12 @@
       (case "correct") (case "incorrect") (case "no-answer") (case "bad-reference" string)
       (case "undecided" string)))
     (export "verdict" (type $verdict (eq $verdict')))
+    (type $outcome' (enum
+      "passed" "wrong-answer" "runtime-error" "does-not-compile" "time-limit" "memory-limit" "no-program"))
+    (export "test-outcome" (type $outcome (eq $outcome')))
     (type $graded' (record
-      (field "verdict" $verdict) (field "score" f64) (field "answer" (option $span)) (field "note" string)))
+      (field "verdict" $verdict) (field "score" f64) (field "answer" (option $span)) (field "note" string)
+      (field "tests" (list $outcome))))
     (export "graded" (type $graded (eq $graded')))))
   (import "ts-host:plugin/log@0.1.0" (instance $log
     (type $level' (enum "debug" "info" "warn" "error"))
@@ -65,8 +69,9 @@
       "\00\04\00\00\07\00\00\00" "\10\04\00\00\05\00\00\00" "\20\04\00\00\0b\00\00\00" "\00\00\00\00\00\00\00\00")
     ;; the answer of `configure`: no error
     (data (i32.const 2112) "\00")
-    ;; the answer of `grade`: correct, score 1, no span, empty note. Its fields: +0 error?, +8 verdict (or the
-    ;; error's pointer, and its length at +12), +24 score, +32 span?, +36 start, +40 end, +44 note, +48 length
+    ;; the answer of `grade`: correct, score 1, no span, empty note, no tests. Its fields: +0 error?, +8 verdict (or the
+    ;; error's pointer, and its length at +12), +24 score, +32 span?, +36 start, +40 end, +44 note, +48 length,
+    ;; +52 tests, +56 length
     (data (i32.const 3096) "\00\00\00\00\00\00\f0\3f")
     (func (export "describe") (result i32) (i32.const 2048))
     (func (export "configure") (param i32 i32) (result i32) (i32.const 2112))

@@ -1,0 +1,330 @@
+//! What a program sees of the world: WASI with nothing in it.
+//!
+//! In: the program's standard input and how much of its output is kept. Out: a WASI context without files, network,
+//! arguments and environment, whose random numbers are the same in every run and whose clock is the run's own: it
+//! begins at one date, moves on by a microsecond at each look and by as long as the program sleeps, and nobody waits. Standard
+//! input and output are also those of the contract's `stdio`.
+//!
+//! Left out on purpose: limits of fuel and memory, which are `limits.rs`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use wasmtime::component::{HasData, Linker, Resource};
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
+use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
+use wasmtime_wasi::p2::{DynPollable, InputStream, OutputStream, Pollable, StreamError, subscribe};
+use wasmtime_wasi::{
+    Deterministic, HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView,
+    WasiView, async_trait,
+};
+
+use crate::bindings::ts_host::plugin::stdio;
+use crate::instance::State;
+
+/// The date that every program finds, in seconds after 1970: 2025-01-01.
+const EPOCH_SECONDS: u64 = 1_735_689_600;
+/// By how much a look at the clock moves it on, nanoseconds.
+const TICK_NS: u64 = 1_000;
+/// Bytes that a program can write, kept or not.
+const MOST_WRITTEN: u64 = 256 << 20;
+/// After so many bytes random numbers repeat themselves.
+const RANDOM_BYTES: usize = 1 << 16;
+
+/// The world of one program.
+pub(crate) struct Sandbox {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    clock: Clock,
+    stdio: Stdio,
+}
+
+impl Sandbox {
+    /// A world with this input, in which `output_bytes` of output are kept and sleep of more than `time_ms` in all
+    /// does not end.
+    pub(crate) fn new(input: &str, output_bytes: usize, time_ms: u32) -> Self {
+        let stdio = Stdio {
+            input: MemoryInputPipe::new(Bytes::copy_from_slice(input.as_bytes())),
+            output: Output::new(output_bytes),
+        };
+        let clock = Clock { slept_most: u64::from(time_ms) * 1_000_000, ..Clock::default() };
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdin(stdio.input.clone())
+            .stdout(stdio.output.clone())
+            .wall_clock(clock.clone())
+            .monotonic_clock(clock.clone())
+            .secure_random(random(1))
+            .insecure_random(random(2))
+            .insecure_random_seed(0)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false);
+        Self { wasi: wasi.build(), table: ResourceTable::new(), clock, stdio }
+    }
+
+    /// What the program wrote, and whether it wrote more.
+    pub(crate) fn into_output(self) -> (Vec<u8>, bool) {
+        let mut kept = self.stdio.output.lock();
+        (std::mem::take(&mut kept.bytes), kept.cut)
+    }
+}
+
+/// A world for a guest that was given none: one that is asked to describe itself.
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new("", 0, 0)
+    }
+}
+
+/// Gives a linker WASI and `stdio`.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_sync(linker)?;
+    linker.allow_shadowing(true);
+    monotonic_clock::add_to_linker::<State, Clocks>(linker, |state| {
+        let sandbox = state.sandbox();
+        ClockView { clock: &sandbox.clock, table: &mut sandbox.table }
+    })?;
+    linker.allow_shadowing(false);
+    stdio::add_to_linker::<State, Streams>(linker, |state| &mut state.sandbox().stdio)
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let sandbox = self.sandbox();
+        WasiCtxView { ctx: &mut sandbox.wasi, table: &mut sandbox.table }
+    }
+}
+
+/// Bytes that look random, the same every time: SplitMix64.
+fn random(seed: u64) -> Deterministic {
+    let mut state = seed;
+    let words = std::iter::repeat_with(|| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    });
+    Deterministic::new(words.take(RANDOM_BYTES / 8).flat_map(u64::to_le_bytes).collect())
+}
+
+/// The clock of one run, shared by what reads it.
+#[derive(Debug, Clone, Default)]
+struct Clock {
+    now_ns: Arc<AtomicU64>,
+    slept_ns: Arc<AtomicU64>,
+    slept_most: u64,
+}
+
+impl Clock {
+    fn read_ns(&self) -> u64 {
+        self.now_ns.fetch_add(TICK_NS, Ordering::Relaxed)
+    }
+
+    /// Moves the clock on. A program that sleeps for longer than it may take is out of time, as if it had worked.
+    fn sleep(&self, ns: u64) -> wasmtime::Result<()> {
+        let before = self.slept_ns.fetch_add(ns.min(u64::MAX / 4), Ordering::Relaxed);
+        if before.saturating_add(ns) > self.slept_most {
+            return Err(wasmtime::Trap::OutOfFuel.into());
+        }
+        self.now_ns.fetch_add(ns, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl HostMonotonicClock for Clock {
+    fn resolution(&self) -> u64 {
+        TICK_NS
+    }
+
+    fn now(&self) -> u64 {
+        self.read_ns()
+    }
+}
+
+impl HostWallClock for Clock {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(TICK_NS)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_secs(EPOCH_SECONDS) + Duration::from_nanos(self.read_ns())
+    }
+}
+
+struct Clocks;
+
+impl HasData for Clocks {
+    type Data<'a> = ClockView<'a>;
+}
+
+struct ClockView<'a> {
+    clock: &'a Clock,
+    table: &'a mut ResourceTable,
+}
+
+impl monotonic_clock::Host for ClockView<'_> {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.clock.read_ns())
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<u64> {
+        Ok(TICK_NS)
+    }
+
+    fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        self.subscribe_duration(when.saturating_sub(self.clock.read_ns()))
+    }
+
+    fn subscribe_duration(&mut self, ns: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        self.clock.sleep(ns)?;
+        let over = self.table.push(Over)?;
+        subscribe(self.table, over)
+    }
+}
+
+/// A wait that is over.
+struct Over;
+
+#[async_trait]
+impl Pollable for Over {
+    async fn ready(&mut self) {}
+}
+
+struct Stdio {
+    input: MemoryInputPipe,
+    output: Output,
+}
+
+struct Streams;
+
+impl HasData for Streams {
+    type Data<'a> = &'a mut Stdio;
+}
+
+impl stdio::Host for Stdio {
+    fn read(&mut self, most: u32) -> wasmtime::Result<Vec<u8>> {
+        Ok(InputStream::read(&mut self.input, most as usize).map(|bytes| bytes.to_vec()).unwrap_or_default())
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) -> wasmtime::Result<()> {
+        self.output.push(&bytes)
+    }
+}
+
+/// Output up to a limit; what comes after it is dropped, and the program is not told.
+#[derive(Clone)]
+struct Output {
+    kept: Arc<Mutex<Kept>>,
+    most: usize,
+}
+
+#[derive(Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    written: u64,
+    cut: bool,
+}
+
+impl Output {
+    fn new(most: usize) -> Self {
+        Self { kept: Arc::default(), most }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what there is room for. Writing costs fuel in the guest alone, so that a program that writes without end is
+    /// stopped here: it is out of time.
+    fn push(&self, bytes: &[u8]) -> wasmtime::Result<()> {
+        let mut kept = self.lock();
+        kept.written += bytes.len() as u64;
+        if kept.written > MOST_WRITTEN {
+            return Err(wasmtime::Trap::OutOfFuel.into());
+        }
+        let room = self.most - kept.bytes.len();
+        kept.cut |= bytes.len() > room;
+        kept.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        Ok(())
+    }
+}
+
+/// What a program can write at a time: more than is ever kept, since some C libraries lose what is over.
+pub(crate) const WRITE_BYTES: usize = (64 << 20) + 1;
+
+#[async_trait]
+impl Pollable for Output {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl OutputStream for Output {
+    fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
+        self.push(&bytes).map_err(StreamError::Trap)
+    }
+
+    fn flush(&mut self) -> Result<(), StreamError> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> Result<usize, StreamError> {
+        Ok(WRITE_BYTES)
+    }
+}
+
+impl IsTerminal for Output {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Output {
+    /// Never asked for: a host without asynchronous calls takes the stream below.
+    fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
+        Box::new(MemoryOutputPipe::new(0))
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_cut_and_says_so() {
+        let sandbox = Sandbox::new("", 5, 0);
+        sandbox.stdio.output.push(b"abc").unwrap();
+        assert!(!sandbox.stdio.output.lock().cut);
+        sandbox.stdio.output.push(b"def").unwrap();
+        sandbox.stdio.output.push(b"g").unwrap();
+        assert_eq!(sandbox.into_output(), (b"abcde".to_vec(), true));
+    }
+
+    #[test]
+    fn the_clock_moves_on_by_looks_and_sleep_and_too_much_sleep_is_out_of_time() {
+        let clock = Clock { slept_most: 2_000_000, ..Clock::default() };
+        assert_eq!((clock.read_ns(), clock.read_ns()), (0, TICK_NS));
+        clock.sleep(1_500_000).unwrap();
+        assert_eq!(clock.read_ns(), 1_502_000);
+        let error = clock.sleep(600_000).unwrap_err();
+        assert_eq!(error.downcast_ref(), Some(&wasmtime::Trap::OutOfFuel));
+    }
+
+    #[test]
+    fn random_bytes_are_the_same_in_every_run_and_not_alike() {
+        use wasmtime_wasi::Rng;
+        let mut bytes = [[0_u8; 64]; 3];
+        for (bytes, seed) in bytes.iter_mut().zip([1, 1, 2]) {
+            random(seed).fill_bytes(bytes);
+        }
+        assert_eq!(bytes[0], bytes[1]);
+        assert_ne!(bytes[0], bytes[2]);
+    }
+}
