@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `plugins` | builds every plugin crate into `plugins/NAME.wasm` and writes `plugins/plugins.lock` |
 //! | `plugins --check` | rebuilds, writes nothing, fails if sources, lock and committed components disagree |
+//! | `runners` | builds the components that run programs, `plugins/*_runner.wasm`, or takes them from `target/runners` |
+//! | `runners LANGUAGE` | the same for one language, `python` or `javascript` |
 //!
 //! In: the working tree. Out: components and their lock file. Left out on purpose: tests and releases, which
 //! are plain `cargo` commands.
@@ -13,6 +15,7 @@ mod debian;
 mod lock;
 mod plugins;
 mod process;
+mod runners;
 mod sources;
 mod toolchain;
 
@@ -21,12 +24,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-const USAGE: &str = "usage: cargo xtask plugins [--check]";
+const USAGE: &str = "usage: cargo xtask plugins [--check] | cargo xtask runners [python|javascript]";
 
 /// What the command line asks for.
 enum Chore {
     /// Build the plugins; with `check`, compare with what is committed instead of replacing it.
     Plugins { check: bool },
+    /// Build the components that run programs, or that of one language.
+    Runners { language: Option<String> },
 }
 
 fn main() -> ExitCode {
@@ -44,6 +49,10 @@ fn parse(arguments: &[String]) -> Result<Chore> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["plugins"] => Ok(Chore::Plugins { check: false }),
         ["plugins", "--check"] => Ok(Chore::Plugins { check: true }),
+        ["runners"] => Ok(Chore::Runners { language: None }),
+        ["runners", language] if runners::is_language(language) => {
+            Ok(Chore::Runners { language: Some(language.to_owned()) })
+        }
         _ => bail!("{USAGE}"),
     }
 }
@@ -53,6 +62,7 @@ fn run(chore: Chore) -> Result<()> {
     match chore {
         Chore::Plugins { check: false } => plugins::build(&root),
         Chore::Plugins { check: true } => plugins::check(&root),
+        Chore::Runners { language } => runners::build(&root, language.as_deref()),
     }
 }
 
@@ -76,7 +86,19 @@ mod tests {
     fn the_command_line_is_read_strictly() {
         assert!(matches!(parsed("plugins"), Ok(Chore::Plugins { check: false })));
         assert!(matches!(parsed("plugins --check"), Ok(Chore::Plugins { check: true })));
-        for wrong in ["", "plugin", "plugins --chekc", "plugins --check --check"] {
+        assert!(matches!(parsed("runners"), Ok(Chore::Runners { language: None })));
+        assert!(
+            matches!(parsed("runners python"), Ok(Chore::Runners { language: Some(name) }) if name == "python")
+        );
+        for wrong in [
+            "",
+            "runners --check",
+            "runners ruby",
+            "runners python javascript",
+            "plugin",
+            "plugins --chekc",
+            "plugins --check --check",
+        ] {
             assert!(parsed(wrong).is_err(), "{wrong:?} was accepted");
         }
     }
