@@ -24,6 +24,7 @@ pub const PLUGINS: &[(&str, &[u8])] = &[
     ("math_grader", include_bytes!("../../../plugins/math_grader.wasm")),
     ("exact_grader", include_bytes!("../../../plugins/exact_grader.wasm")),
     ("choice_grader", include_bytes!("../../../plugins/choice_grader.wasm")),
+    ("code_grader", include_bytes!("../../../plugins/code_grader.wasm")),
     ("text_grader", include_bytes!("../../../plugins/text_grader.wasm")),
     ("paragraph_splitter", include_bytes!("../../../plugins/paragraph_splitter.wasm")),
     ("sentence_splitter", include_bytes!("../../../plugins/sentence_splitter.wasm")),

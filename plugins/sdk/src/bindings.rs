@@ -42,6 +42,19 @@ pub mod verifier {
     });
 }
 
+pub mod runners {
+    wit_bindgen::generate!({
+        inline: "
+            package ts-host:sdk;
+            world runners-part { import ts-host:plugin/runners@0.1.0; }
+        ",
+        path: "../../wit",
+        world: "ts-host:sdk/runners-part",
+        additional_derives: [PartialEq],
+        generate_all,
+    });
+}
+
 pub mod step_splitter {
     wit_bindgen::generate!({
         inline: "

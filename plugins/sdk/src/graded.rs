@@ -12,5 +12,5 @@ use crate::verifier::{Graded, Verdict};
 pub fn graded(verdict: Verdict, place: Option<Range<usize>>, note: String) -> Graded {
     let score = if verdict == Verdict::Correct { 1.0 } else { 0.0 };
     let answer = place.map(|place| Span { start: place.start as u32, end: place.end as u32 });
-    Graded { verdict, score, answer, note }
+    Graded { verdict, score, answer, note, tests: vec![] }
 }

@@ -43,8 +43,15 @@ pub use tile::tile;
 
 /// The verifier's types.
 pub mod verifier {
-    pub use crate::bindings::verifier::exports::ts_host::plugin::verifier::{Graded, Problem, Verdict};
+    pub use crate::bindings::verifier::exports::ts_host::plugin::verifier::{
+        Graded, Problem, TestOutcome, Verdict,
+    };
     pub use crate::graded::graded;
+}
+
+/// Having programs run. A component that uses this imports it, and the host gives it to verifiers alone.
+pub mod runners {
+    pub use crate::bindings::runners::ts_host::plugin::runners::{Ending, Limits, Ran, languages, run};
 }
 
 /// The selection policy's types.

@@ -1,0 +1,46 @@
+//! A test by a function's value.
+//!
+//! Sites that have such problems give programs the usual names without an import (`List`, `deque`), and so does this.
+//!
+//! In: arguments, and the values of which any is right. Out: what came of it. Left out on purpose: what becomes of arguments,
+//! and what the function prints.
+
+use super::functions::{self, Manner};
+use super::{Failure, Job, Outcome, Tested, cut, raised};
+use crate::json::Json;
+use crate::value::{Value, for_driver};
+
+pub(super) fn test(
+    job: &Job,
+    args: &[Json],
+    kwargs: &[(String, Json)],
+    values: &[Value],
+) -> Result<Tested, Failure> {
+    let name = job.problem.entry_point.as_deref().unwrap_or_default();
+    let by_keyword = kwargs.iter().map(|(name, value)| Json::List(vec![Json::text(name), for_driver(value)]));
+    let call = functions::by_name(name, args.iter().map(for_driver).collect(), by_keyword.collect());
+    let longest = values.iter().map(|value| value.to_string().len()).max().unwrap_or_default();
+    let manner = Manner { ambient: true, changes: false, bytes: 4 * longest + (64 << 10) };
+    let answers = functions::call(job, &[call], manner)?;
+    let Some(result) = answers.results.first() else {
+        return Ok(answers.end.unwrap_or_else(|| Tested::new(Outcome::RuntimeError, "no result")));
+    };
+    if let Some(error) = result.get("raised") {
+        return Ok(raised(&functions::told(error)));
+    }
+    let Some(given) = result.get("value").map(Value::of_driver) else {
+        return Ok(Tested::new(Outcome::RuntimeError, "a malformed result"));
+    };
+    if values.iter().any(|expected| job.problem.rule.values_agree(&given, expected)) {
+        return Ok(Tested::new(Outcome::Passed, ""));
+    }
+    let args = Json::List(args.to_vec()).to_string();
+    let expected = values.first().map(ToString::to_string).unwrap_or_default();
+    let why = format!(
+        "{name} of `{}`, expected `{}`, got `{}`",
+        cut(args.trim_start_matches('[').trim_end_matches(']')),
+        cut(&expected),
+        cut(&given.to_string())
+    );
+    Ok(Tested::new(Outcome::WrongAnswer, why))
+}

@@ -1,0 +1,182 @@
+"""Runs a candidate program and calls its functions: follows `data.py`.
+
+In, as JSON on standard input: `source`, the program; `calls`, what to call; `ambient`, whether names that everybody
+imports are there without an import; `changes`, whether to tell what became of arguments. Out, on standard output: one line of JSON for each call, as soon as it has ended, or one
+that says why there are none:
+
+    {"value": 3}   {"value": null, "after": [[0, [1, 2, 3]]]}   {"raised": ["ValueError", "no root"]}
+    {"not-compiled": "SyntaxError: …"}   {"failed": ["ZeroDivisionError", "division by zero"]}
+
+`after` has the arguments that the call changed. A value of no kind of data becomes `{"object": "Pair", "id": 0}`, and a later
+call may take it as an argument or be about one of its attributes.
+
+Left out on purpose: what the calls should give. The candidate can take this process over, and print what it likes in place
+of this driver; all that it can say is what its functions give.
+"""
+
+import io
+import json
+import types
+
+# What a call does: with the function, or the object, that it is about.
+OPERATIONS = {
+    "get": getattr,
+    "set": setattr,
+    "item": lambda of, key: of[key],
+    "len": len,
+    "str": str,
+    "bool": bool,
+    "iter": list,
+}
+
+# Names that are there without an import where the site that a problem comes from has them.
+AMBIENT = {
+    "collections": "Counter OrderedDict defaultdict deque namedtuple",
+    "heapq": "heapify heappop heappush heappushpop heapreplace nlargest nsmallest",
+    "bisect": "bisect_left bisect_right insort insort_left insort_right",
+    "functools": "cache cached_property cmp_to_key lru_cache partial reduce",
+    "itertools": "accumulate chain combinations combinations_with_replacement count cycle groupby islice pairwise "
+    "permutations product repeat starmap takewhile zip_longest",
+    "math": "ceil comb cos dist e exp factorial floor gcd hypot inf isqrt lcm log log10 log2 pi prod sin sqrt tan",
+    "operator": "add and_ itemgetter mul or_ sub xor",
+    "string": "ascii_letters ascii_lowercase ascii_uppercase digits punctuation",
+    "random": "choice randint shuffle",
+    "typing": "Any Callable Deque Dict FrozenSet Generator Generic Iterable Iterator List Literal Mapping NamedTuple "
+    "Optional Sequence Set Tuple Type TypeVar Union",
+    "dataclasses": "dataclass field",
+    "fractions": "Fraction",
+    "decimal": "Decimal",
+    "": "array bisect collections copy datetime decimal fractions functools heapq io itertools json math operator random "
+    "re statistics string sys time typing",
+}
+
+
+class Nowhere(io.RawIOBase):
+    """What a program prints while its functions are tested is not looked at."""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        return len(data)
+
+
+class Candidate:
+    """A program that ran, and the objects that its calls made."""
+
+    def __init__(self, space, changes):
+        self.space = space
+        self.changes = changes
+        self.results = []
+        self.objects = []
+
+    def named(self, name):
+        """A function of the program, or a method of a new `Solution`."""
+        if name in self.space:
+            return self.space[name]
+        solution = self.space.get("Solution")
+        if solution is None or not hasattr(solution, name):
+            raise NameError(f"the program does not define {name}")
+        return getattr(solution(), name)
+
+    def call(self, call):
+        of = decode(call["of"], self.known)
+        args = [decode(item, self.known) for item in call.get("args", [])]
+        if call["op"] != "call":
+            return {"value": encode(OPERATIONS[call["op"]](of, *args), self.unknown)}
+        before = self.encoded(args)
+        kwargs = {name: decode(item, self.known) for name, item in call.get("kwargs", [])}
+        given = of(*args, **kwargs)
+        self.results.append(given)
+        result = {"value": encode(given, self.unknown)}
+        now = self.encoded(args)
+        after = [[at, item] for at, item in enumerate(now) if item != before[at]]
+        if after:
+            result["after"] = after
+        return result
+
+    def encoded(self, args):
+        """The arguments that a call may change."""
+        can_change = [self.changes and type(item) in (list, dict, set) for item in args]
+        return [encode(item, self.unknown) if can else None for item, can in zip(args, can_change)]
+
+    def known(self, data):
+        if "name" in data:
+            return self.named(data["name"])
+        return self.objects[data["id"]] if "id" in data else self.results[data["call"]]
+
+    def unknown(self, value):
+        for at, known in enumerate(self.objects):
+            if known is value:
+                break
+        else:
+            at = len(self.objects)
+            self.objects.append(value)
+        return {"object": type(value).__name__, "id": at}
+
+
+def told(error):
+    try:
+        text = str(error)[:300]
+    except BaseException:
+        text = ""
+    return [str(type(error).__name__), text]
+
+
+def ambient(code, space):
+    """Gives a program the names that it uses and that everybody imports."""
+    names, open_codes = set(), [code]
+    while open_codes:
+        part = open_codes.pop()
+        names.update(part.co_names)
+        open_codes.extend(constant for constant in part.co_consts if type(constant) is types.CodeType)
+    for module, held in AMBIENT.items():
+        for name in names.intersection(held.split()):
+            try:
+                found = __import__(module or name)
+                space[name] = getattr(found, name) if module else found
+            except (ImportError, AttributeError):
+                pass
+
+
+def drive():
+    task = json.loads(sys.stdin.buffer.read())
+    dumps, write, flush = json.dumps, sys.stdout.write, sys.stdout.flush
+
+    def say(result):
+        digits = get_digits()
+        set_digits(0)
+        try:
+            text = dumps(result)
+        finally:
+            set_digits(digits)
+        write("\n\x1e" + text + "\n")
+        flush()
+
+    sys.stdin = io.TextIOWrapper(io.BytesIO())
+    sys.stdout = sys.__stdout__ = io.TextIOWrapper(io.BufferedWriter(Nowhere()), "utf-8", "replace")
+    sys.setrecursionlimit(50_000)
+    try:
+        code = compile(task["source"], "<program>", "exec", dont_inherit=True)
+    except BaseException as error:
+        return say({"not-compiled": ": ".join(told(error))})
+    module = types.ModuleType("solution")
+    sys.modules["solution"] = module
+    if task["ambient"]:
+        ambient(code, module.__dict__)
+    try:
+        exec(code, module.__dict__)
+    except BaseException as error:
+        return say({"failed": told(error)})
+    candidate = Candidate(module.__dict__, task["changes"])
+    for call in task["calls"]:
+        made = len(candidate.results)
+        try:
+            say(candidate.call(call))
+        except BaseException as error:
+            say({"raised": told(error)})
+        if call["op"] == "call" and len(candidate.results) == made:
+            candidate.results.append(None)
+
+
+drive()

@@ -1,0 +1,223 @@
+//! Grades by a runner that says what it is told to, and writes down what it is asked.
+
+use std::cell::RefCell;
+
+use super::*;
+use crate::runner::{Ending, Limits, Ran};
+
+/// Gives these answers in turn, the last one for ever.
+struct Scripted {
+    answers: Vec<Result<Ran, String>>,
+    asked: RefCell<Vec<(String, String, Limits)>>,
+}
+
+impl Runner for Scripted {
+    fn languages(&self) -> Vec<String> {
+        vec!["python".to_owned()]
+    }
+
+    fn run(&self, _: &str, source: &str, input: &str, limits: &Limits) -> Result<Ran, String> {
+        let mut asked = self.asked.borrow_mut();
+        asked.push((source.to_owned(), input.to_owned(), *limits));
+        self.answers[(asked.len() - 1).min(self.answers.len() - 1)].clone()
+    }
+}
+
+fn ran(ending: Ending, output: &str) -> Result<Ran, String> {
+    Ok(Ran { ending, output: output.as_bytes().to_vec(), output_cut: false })
+}
+
+fn writes(output: &str) -> Result<Ran, String> {
+    ran(Ending::Exited(0), output)
+}
+
+fn says(line: &str) -> Result<Ran, String> {
+    writes(&format!("\n\u{1e}{line}\n"))
+}
+
+fn script(answers: Vec<Result<Ran, String>>) -> Scripted {
+    Scripted { answers, asked: RefCell::default() }
+}
+
+fn fields(tests: &str) -> Vec<(String, String)> {
+    [("tests", tests), ("entry_point", "f")].map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+}
+
+const RESPONSE: &str = "So:\n```python\ndef f(x): return x\n```";
+
+fn graded(tests: &str, answers: Vec<Result<Ran, String>>) -> Result<Grade, String> {
+    grade(&fields(tests), RESPONSE, &Settings::default(), &script(answers))
+}
+
+fn outcome(tests: &str, answers: Vec<Result<Ran, String>>) -> Outcome {
+    graded(tests, answers).unwrap().tests[0]
+}
+
+const OUTPUT: &str = r#"[{"input": "1", "output": "2"}]"#;
+const CALL: &str = r#"[{"args": [1], "expected": 2}]"#;
+const CHECK: &str = r#"[{"check": "assert f(1) == 2"}]"#;
+
+#[test]
+fn every_ending_has_its_outcome() {
+    for (ending, expected) in [
+        (Ending::Exited(0), Outcome::Passed),
+        (Ending::Exited(1), Outcome::RuntimeError),
+        (Ending::Failed("ValueError: x".to_owned()), Outcome::RuntimeError),
+        (Ending::Failed("MemoryError".to_owned()), Outcome::MemoryLimit),
+        (Ending::NotCompiled("SyntaxError".to_owned()), Outcome::DoesNotCompile),
+        (Ending::TimeLimit, Outcome::TimeLimit),
+        (Ending::MemoryLimit, Outcome::MemoryLimit),
+    ] {
+        assert_eq!(outcome(OUTPUT, vec![ran(ending, "2\n")]), expected);
+    }
+    assert_eq!(outcome(OUTPUT, vec![writes("3")]), Outcome::WrongAnswer);
+    let cut = Ok(Ran { ending: Ending::Exited(0), output: b"2".to_vec(), output_cut: true });
+    assert_eq!(outcome(OUTPUT, vec![cut]), Outcome::WrongAnswer);
+}
+
+#[test]
+fn the_score_is_a_share_and_the_note_tells_of_the_first_failure() {
+    let tests =
+        r#"[{"output": "1"}, {"input": "a\nb", "output": ["2", "3"]}, {"output": "1"}, {"output": "9"}]"#;
+    let answers = || vec![writes("1"), writes("4"), writes("1")];
+    let grade = graded(tests, answers()).unwrap();
+    assert_eq!((grade.verdict, grade.score), (Verdict::Incorrect, 0.5));
+    assert_eq!(grade.note, "2 of 4 tests passed; test 2: wrong answer: input `a\\nb`, expected `2`, got `4`");
+    assert_eq!(&RESPONSE[grade.place.unwrap()], "def f(x): return x\n");
+    let settings = Settings { stop_at_first_failure: true, ..Settings::default() };
+    let grade = super::grade(&fields(tests), RESPONSE, &settings, &script(answers())).unwrap();
+    assert_eq!((grade.tests.len(), grade.score), (2, 0.25));
+}
+
+#[test]
+fn what_does_not_compile_is_run_once() {
+    let runner = script(vec![ran(Ending::NotCompiled("SyntaxError".to_owned()), "")]);
+    let grade =
+        grade(&fields(r#"[{"output": "1"}, {"output": "2"}]"#), RESPONSE, &Settings::default(), &runner)
+            .unwrap();
+    assert_eq!(grade.tests, [Outcome::DoesNotCompile; 2]);
+    assert_eq!(runner.asked.borrow().len(), 1);
+}
+
+#[test]
+fn no_program_and_no_tests() {
+    let runner = script(vec![writes("")]);
+    let none = grade(&fields(OUTPUT), "I do not know.", &Settings::default(), &runner).unwrap();
+    assert_eq!((none.verdict, none.tests), (Verdict::NoAnswer, vec![Outcome::NoProgram]));
+    let bad = grade(&[], RESPONSE, &Settings::default(), &runner).unwrap();
+    assert!(matches!(bad.verdict, Verdict::BadReference(_)) && bad.tests.is_empty());
+    assert!(runner.asked.borrow().is_empty());
+}
+
+#[test]
+fn a_runner_that_fails_makes_no_grade() {
+    for tests in [OUTPUT, CALL, CHECK] {
+        assert_eq!(graded(tests, vec![Err("no runner".to_owned())]), Err("no runner".to_owned()));
+    }
+    let refused = graded(CALL, vec![ran(Ending::NotCompiled("?".to_owned()), "")]);
+    assert!(refused.unwrap_err().contains("the driver"));
+}
+
+#[test]
+fn a_call_gives_a_value_or_an_error() {
+    for (line, expected) in [
+        (r#"{"value": 2}"#, Outcome::Passed),
+        (r#"{"value": 2.0}"#, Outcome::Passed),
+        (r#"{"value": 3}"#, Outcome::WrongAnswer),
+        (r#"{"value": {"object": "A", "id": 0}}"#, Outcome::WrongAnswer),
+        (r#"{"raised": ["ValueError", ""]}"#, Outcome::RuntimeError),
+        (r#"{"raised": ["MemoryError", ""]}"#, Outcome::MemoryLimit),
+        (r#"{"failed": ["NameError", "x"]}"#, Outcome::RuntimeError),
+        (r#"{"not-compiled": "SyntaxError"}"#, Outcome::DoesNotCompile),
+        (r#"{"passed": true}"#, Outcome::RuntimeError),
+        ("2", Outcome::RuntimeError),
+        ("{", Outcome::RuntimeError),
+    ] {
+        assert_eq!(outcome(CALL, vec![says(line)]), expected, "{line}");
+    }
+    assert_eq!(outcome(CALL, vec![writes("")]), Outcome::RuntimeError);
+    assert_eq!(outcome(CALL, vec![ran(Ending::TimeLimit, "")]), Outcome::TimeLimit);
+}
+
+#[test]
+fn expected_values_are_in_no_run_of_the_program() {
+    let tests = r#"[{"input": "7", "output": "secret"}, {"args": ["a"], "expected": "secret"}, {"check": "assert f(1) == 'secret'"}]"#;
+    let need = says(r#"{"need": [{"op": "call", "of": {"name": "f"}, "args": [1]}], "certain": 1}"#);
+    let runner = script(vec![
+        writes(""),
+        says(r#"{"value": 1}"#),
+        need,
+        says(r#"{"value": 1}"#),
+        says(r#"{"passed": true}"#),
+    ]);
+    grade(&fields(tests), RESPONSE, &Settings::default(), &runner).unwrap();
+    let asked = runner.asked.borrow();
+    assert_eq!(asked.len(), 5);
+    for (source, input, _) in asked.iter() {
+        let has_program = source.contains("def f(x)") || input.contains("def f(x)");
+        let has_secret = source.contains("secret") || input.contains("secret");
+        assert!(has_program != has_secret, "{input}");
+    }
+}
+
+const NEED_TWO: &str =
+    r#"{"need": [{"op": "call", "args": [1]}, {"op": "call", "args": [2]}], "certain": 1}"#;
+
+#[test]
+fn a_check_goes_on_until_it_needs_no_more() {
+    let two = writes("\n\u{1e}{\"value\": 1}\n\n\u{1e}{\"value\": 2}\n");
+    let passed = says(r#"{"passed": true}"#);
+    assert_eq!(outcome(CHECK, vec![says(NEED_TWO), two.clone(), passed]), Outcome::Passed);
+    let failed = says(r#"{"failed": "assertion", "statement": "assert f(2) == 3", "error": "", "call": 1}"#);
+    let grade = graded(CHECK, vec![says(NEED_TWO), two.clone(), failed]).unwrap();
+    assert!(
+        grade.note.ends_with("wrong answer: `assert f(2) == 3`, where the last call gave `2`"),
+        "{}",
+        grade.note
+    );
+    let raised = says(r#"{"failed": "raised", "statement": "f(2)", "error": "ValueError: x", "call": 1}"#);
+    assert_eq!(outcome(CHECK, vec![says(NEED_TWO), two, raised]), Outcome::RuntimeError);
+    let for_ever =
+        graded(CHECK, [says(NEED_TWO), says(r#"{"value": 1}"#)].into_iter().cycle().take(60).collect());
+    assert!(for_ever.is_ok() || for_ever.unwrap_err().contains("more than 20 runs"));
+}
+
+#[test]
+fn only_a_certain_call_can_end_a_check() {
+    // The program is stopped in the second call, which the judge then does not need.
+    let stopped = ran(Ending::TimeLimit, "\n\u{1e}{\"value\": 1}\n");
+    let passed = says(r#"{"passed": true}"#);
+    assert_eq!(outcome(CHECK, vec![says(NEED_TWO), stopped.clone(), passed.clone()]), Outcome::Passed);
+    // It needs it.
+    let needs = says(&NEED_TWO.replace("\"certain\": 1", "\"certain\": 2"));
+    assert_eq!(outcome(CHECK, vec![says(NEED_TWO), stopped.clone(), needs]), Outcome::TimeLimit);
+    // It needs another one.
+    let other = says(&NEED_TWO.replace("[2]", "[3]").replace("\"certain\": 1", "\"certain\": 2"));
+    let two = writes("\n\u{1e}{\"value\": 1}\n\n\u{1e}{\"value\": 3}\n");
+    assert_eq!(outcome(CHECK, vec![says(NEED_TWO), stopped, other, two, passed]), Outcome::Passed);
+}
+
+#[test]
+fn a_broken_check_is_a_bad_reference_and_a_judge_that_fails_no_grade() {
+    let broken = graded(CHECK, vec![says(r#"{"broken": "the check is no Python"}"#)]).unwrap();
+    assert_eq!(broken.verdict, Verdict::BadReference("the check is no Python".to_owned()));
+    assert_eq!(
+        graded(CHECK, vec![ran(Ending::TimeLimit, "")]),
+        Err("the check could not be run: time limit".to_owned())
+    );
+}
+
+#[test]
+fn limits_are_the_problem_s_and_leave_room_for_what_is_expected() {
+    let tests = format!(r#"[{{"output": "{}"}}]"#, "x".repeat(1 << 20));
+    let mut fields = fields(&tests);
+    fields.extend(
+        [("time_limit_ms", "100"), ("memory_limit_mb", "64")].map(|(a, b)| (a.to_owned(), b.to_owned())),
+    );
+    let runner = script(vec![writes("")]);
+    grade(&fields, RESPONSE, &Settings::default(), &runner).unwrap();
+    assert_eq!(
+        runner.asked.borrow()[0].2,
+        Limits { time_ms: 100, memory_mib: 64, output_bytes: (2 << 20) + 1024 }
+    );
+}
