@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Makes a reasoning language model think shorter without thinking worse (TokenSqueeze), with graders that
 /// are sandboxed plugins.
@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Ablate(AblateArgs),
     /// Train the embedded model from scratch
     Pretrain(PretrainArgs),
+    /// Make a problem set for `code_grader` of a public set's file
+    Import(ImportArgs),
     /// Work on a plugin
     Plugin {
         /// What to do with it
@@ -136,6 +138,29 @@ pub(crate) struct PretrainArgs {
     pub(crate) workers: usize,
 }
 
+/// Flags of `import`.
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// Which set
+    pub(crate) format: ImportFormat,
+    /// The set's file, JSON lines or a JSON list
+    pub(crate) file: PathBuf,
+    /// The problem set to write, JSONL
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+/// A public set of programming problems.
+#[derive(ValueEnum, Debug, Clone, Copy)]
+pub(crate) enum ImportFormat {
+    /// HumanEval.jsonl
+    Humaneval,
+    /// mbpp.jsonl or sanitized-mbpp.json
+    Mbpp,
+    /// test*.jsonl of LiveCodeBench's code generation
+    Livecodebench,
+}
+
 /// What to do with a plugin.
 #[derive(Subcommand, Debug)]
 pub(crate) enum PluginCommand {
@@ -156,7 +181,10 @@ pub(crate) struct PluginTestArgs {
     /// Files of cases, JSONL
     #[arg(long, required = true, num_args = 1.., value_name = "CASES")]
     pub(crate) cases: Vec<PathBuf>,
-    /// Write a line a case: id, verdict (true, false or null), ms, fuel
+    /// Runner for a verifier of programs, a .wasm file; may be given several times [default: those beside the verifier]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plugin: Vec<String>,
+    /// Write a line a case: id, verdict (true, false or null), ms, fuel; of programs, what came of the tests too
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// A setting of the plugin, KEY=VALUE; may be given several times

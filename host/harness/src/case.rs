@@ -1,6 +1,6 @@
 //! One labelled case: a problem, a response, and what a verifier should make of it.
 //!
-//! Four formats are read, a line of JSON each, told apart by their fields:
+//! Five formats are read, a line of JSON each, told apart by their fields:
 //!
 //! | fields | where it comes from |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | `gold_parts`, `pred_parts`, `expected` | the same with texts as lists of (piece, number of times) |
 //! | `problem`, `response`, `expected` | whole problems; `expected` may name a verdict |
 //! | `gold`, `response`, `is_correct` | labelled responses, such as those published with GSM8K |
+//! | `code`, `tests`, `expected` | programs; `expected` is `pass`, `must_not_pass`, or how the first test fails |
 //!
 //! Each may have `id`, `fair` (`false`: a policy of the suite's authors; not counted), and `must` with
 //! `answer_within_ms` and `no_trap`. A bare answer (`form` `answer`) is put into `\boxed{…}` unless it holds
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use ts_plugin::{Problem, Verdict};
+use ts_plugin::{Problem, TestOutcome, Verdict};
 
 use crate::{Error, Result};
 
@@ -43,14 +44,19 @@ pub enum Expected {
     BadReference,
     /// Answer and reference can be neither told apart nor proved equal.
     Undecided,
+    /// A program whose first test that does not pass fails in this way.
+    Fails(TestOutcome),
     /// Anything will do.
     Anything,
 }
 
 impl Expected {
-    /// Whether a verdict is the expected one.
-    pub fn agrees(self, verdict: &Verdict) -> bool {
+    /// Whether a verdict, and what came of the tests if there are any, is the expected one.
+    pub fn agrees(self, verdict: &Verdict, tests: &[TestOutcome]) -> bool {
         match self {
+            Self::Fails(how) => {
+                matches!(verdict, Verdict::Incorrect | Verdict::NoAnswer) && outcome_of(tests) == Some(how)
+            }
             Self::Correct => matches!(verdict, Verdict::Correct),
             Self::NotCorrect => matches!(verdict, Verdict::Incorrect | Verdict::NoAnswer),
             Self::Incorrect => matches!(verdict, Verdict::Incorrect),
@@ -72,11 +78,25 @@ impl Expected {
                 "no_answer" | "no-answer" => Ok(Self::NoAnswer),
                 "bad_reference" | "bad-reference" => Ok(Self::BadReference),
                 "undecided" => Ok(Self::Undecided),
+                "pass" => Ok(Self::Correct),
+                "must_not_pass" => Ok(Self::NotCorrect),
+                "wrong_answer" => Ok(Self::Fails(TestOutcome::WrongAnswer)),
+                "runtime_error" => Ok(Self::Fails(TestOutcome::RuntimeError)),
+                "compile_error" => Ok(Self::Fails(TestOutcome::DoesNotCompile)),
+                "time_limit" => Ok(Self::Fails(TestOutcome::TimeLimit)),
+                "memory_limit" => Ok(Self::Fails(TestOutcome::MemoryLimit)),
+                "no_program" => Ok(Self::Fails(TestOutcome::NoProgram)),
                 other => Err(format!("`{other}` is no verdict")),
             },
             other => Err(format!("`expected` is {other}, not true, false, null or a verdict")),
         }
     }
+}
+
+/// What came of a program: how the first test that did not pass failed, or that all passed; none without tests.
+pub fn outcome_of(tests: &[TestOutcome]) -> Option<TestOutcome> {
+    let failed = tests.iter().find(|outcome| **outcome != TestOutcome::Passed);
+    failed.or(tests.first()).copied()
 }
 
 /// One case.
@@ -138,6 +158,8 @@ fn case(id: String, fields: &Map<String, Value>) -> std::result::Result<Case, St
     let has = |name: &str| fields.contains_key(name);
     let (problem, response, label) = if has("problem") {
         (whole_problem(&id, fields)?, text(fields, "response")?, "expected")
+    } else if has("code") {
+        (program_problem(&id, fields), fenced(&text(fields, "code")?), "expected")
     } else if has("is_correct") {
         (bare_problem(&id, text(fields, "gold")?), text(fields, "response")?, "is_correct")
     } else if has("gold_parts") {
@@ -147,7 +169,10 @@ fn case(id: String, fields: &Map<String, Value>) -> std::result::Result<Case, St
         let response = stated(text(fields, "pred")?, fields)?;
         (bare_problem(&id, text(fields, "gold")?), response, "expected")
     } else {
-        return Err("no known form of case: it has neither gold and pred nor problem and response".to_owned());
+        return Err(
+            "no known form of case: it has neither gold and pred, nor problem and response, nor code"
+                .to_owned(),
+        );
     };
     let label = fields.get(label).ok_or_else(|| format!("field `{label}` is missing"))?;
     let must = |name: &str| fields.get("must").and_then(|must| must.get(name));
@@ -192,6 +217,38 @@ fn stated(prediction: String, fields: &Map<String, Value>) -> std::result::Resul
     }
 }
 
+/// A program as a response gives it, whatever fences it holds.
+fn fenced(code: &str) -> String {
+    let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}python\n{code}\n{fence}\n")
+}
+
+/// A problem whose tests stand in the case itself.
+fn program_problem(id: &str, fields: &Map<String, Value>) -> Problem {
+    let mut read = bare_problem(id, String::new());
+    let of_problem = [
+        "tests",
+        "fn_name",
+        "entry_point",
+        "time_limit_ms",
+        "memory_limit_mb",
+        "preamble",
+        "setup",
+        "comparison",
+    ];
+    for name in of_problem {
+        if let Some(value) = fields.get(name) {
+            read.metadata.push((name.to_owned(), as_text(value)));
+        }
+    }
+    read
+}
+
+fn as_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 fn bare_problem(id: &str, reference: String) -> Problem {
     Problem { id: id.to_owned(), reference, ..Problem::default() }
 }
@@ -200,7 +257,7 @@ fn whole_problem(id: &str, fields: &Map<String, Value>) -> std::result::Result<P
     let problem = fields.get("problem").and_then(Value::as_object).ok_or("field `problem` is no object")?;
     let mut read = bare_problem(id, text(problem, "reference")?);
     for (name, value) in problem {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = as_text(value);
         match name.as_str() {
             "id" => read.id = value,
             "prompt" => read.prompt = value,
@@ -257,6 +314,21 @@ mod tests {
         let case = parsed(line).unwrap();
         assert_eq!(case.problem.metadata, [("tests".to_owned(), "[1]".to_owned())]);
         assert_eq!((case.problem.id.as_str(), case.expected), ("p", Expected::NoAnswer));
+    }
+
+    #[test]
+    fn programs() {
+        let line = r#"{"id":"c","code":"print('```')","tests":[{"input":"","output":"1"}],"expected":"time_limit",
+                       "time_limit_ms":2000,"mode":"stdin"}"#;
+        let case = parsed(line).unwrap();
+        assert_eq!(case.response, "````python\nprint('```')\n````\n");
+        assert_eq!(case.problem.metadata[1], ("time_limit_ms".to_owned(), "2000".to_owned()));
+        assert_eq!(case.expected, Expected::Fails(TestOutcome::TimeLimit));
+        let tests = [TestOutcome::Passed, TestOutcome::TimeLimit, TestOutcome::WrongAnswer];
+        assert!(case.expected.agrees(&Verdict::Incorrect, &tests));
+        assert!(!case.expected.agrees(&Verdict::Incorrect, &tests[2..]));
+        assert_eq!(outcome_of(&tests[..1]), Some(TestOutcome::Passed));
+        assert_eq!(outcome_of(&[]), None);
     }
 
     #[test]

@@ -87,7 +87,8 @@ impl Report {
             return;
         }
         self.counted += 1;
-        let agrees = matches!(&result.answer, Answer::Graded(verdict) if case.expected.agrees(verdict));
+        let agrees =
+            matches!(&result.answer, Answer::Graded(verdict) if case.expected.agrees(verdict, &result.tests));
         if agrees && !is_late {
             self.agreed += 1;
         }

@@ -12,9 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use ts_plugin::{Call, CallError, Grade, Problem, Verdict, Verifier};
+use ts_plugin::{Call, CallError, Grade, Problem, TestOutcome, Verdict, Verifier};
 
-use crate::case::Case;
+use crate::case::{Case, outcome_of};
 use crate::{Error, Result};
 
 /// What came of one case.
@@ -42,6 +42,8 @@ impl Answer {
 pub struct CaseResult {
     /// What the verifier said.
     pub answer: Answer,
+    /// What came of each test, for a verifier that runs some.
+    pub tests: Vec<TestOutcome>,
     /// The time of the call, waiting for a turn and starting an instance left out where the call succeeded.
     pub elapsed: Duration,
     /// The fuel of the call, where known.
@@ -67,6 +69,9 @@ struct Line<'a> {
     /// Milliseconds, to the microsecond.
     ms: f64,
     fuel: Option<u64>,
+    /// Of programs: `pass`, or how the first test failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
 }
 
 /// Grades every case, on `threads` threads (0 counts as 1).
@@ -74,7 +79,7 @@ pub fn run(verifier: &Verifier, cases: &[Case], threads: usize) -> Run {
     run_with(cases, threads, |problem, response| verifier.grade(problem, response))
 }
 
-/// Writes one line a case: `{"id", "verdict": true|false|null, "ms", "fuel"}`. `verdict` is null if the
+/// Writes one line a case: `{"id", "verdict": true|false|null, "ms", "fuel"}`, of programs `"kind"` too. `verdict` is null if the
 /// reference is bad, the verifier did not decide, or it failed; `fuel` is null if it is not known.
 ///
 /// # Errors
@@ -89,11 +94,25 @@ pub fn write_results(path: &Path, cases: &[Case], run: &Run) -> Result<()> {
             verdict: result.answer.verdict(),
             ms: (result.elapsed.as_secs_f64() * 1e6).round() / 1e3,
             fuel: result.fuel,
+            kind: outcome_of(&result.tests).map(word),
         };
         let line = serde_json::to_string(&line).map_err(|error| failed(error.into()))?;
         writeln!(file, "{line}").map_err(failed)?;
     }
     file.flush().map_err(failed)
+}
+
+/// An outcome in the words of the cases.
+fn word(outcome: TestOutcome) -> &'static str {
+    match outcome {
+        TestOutcome::Passed => "pass",
+        TestOutcome::WrongAnswer => "wrong_answer",
+        TestOutcome::RuntimeError => "runtime_error",
+        TestOutcome::DoesNotCompile => "compile_error",
+        TestOutcome::TimeLimit => "time_limit",
+        TestOutcome::MemoryLimit => "memory_limit",
+        TestOutcome::NoProgram => "no_program",
+    }
 }
 
 /// The work itself, for any way to grade.
@@ -136,11 +155,13 @@ where
     match grade(&case.problem, &case.response) {
         Ok(call) => CaseResult {
             answer: Answer::Graded(call.value.verdict),
+            tests: call.value.tests,
             elapsed: call.elapsed,
             fuel: Some(call.fuel),
         },
         Err(error) => CaseResult {
             answer: Answer::Failed(error.kind.name()),
+            tests: vec![],
             elapsed: started.elapsed(),
             fuel: error.fuel,
         },
@@ -181,7 +202,7 @@ pub(crate) mod tests {
                     });
                 }
             };
-            let grade = Grade { verdict, score: 0.0, answer: None, note: String::new() };
+            let grade = Grade { verdict, score: 0.0, answer: None, note: String::new(), tests: vec![] };
             Ok(Call { value: grade, fuel: 5, elapsed: Duration::from_millis(2) })
         })
     }

@@ -20,6 +20,12 @@ pub enum Error {
         /// Why.
         source: ts_plugin::LoadError,
     },
+    /// A verifier of programs has nothing to run them with.
+    #[error("verifier `{verifier}` has programs run, and no runner is loaded")]
+    NoRunner {
+        /// The verifier, as it was named.
+        verifier: String,
+    },
     /// The WebAssembly engine cannot be used.
     #[error(transparent)]
     PluginHost(ts_plugin::LoadError),
@@ -166,6 +172,9 @@ impl Error {
             Self::Recipe(RecipeError::Unknown { .. }) => Some("`ts-host recipe` lists the shipped recipes".into()),
             Self::Recipe(_) => Some("`ts-host recipe default` prints every key with its meaning".into()),
             Self::Plugin { source, .. } | Self::PluginHost(source) => source.hint(),
+            Self::NoRunner { .. } => Some(
+                "`cargo xtask runners` builds those that ship, beside the verifier; --plugin FILE names another".into(),
+            ),
             Self::PluginHash { .. } => Some("use the pinned component, or change the pin if you trust this one".into()),
             Self::Call(error) => error.kind.hint().map(str::to_owned),
             Self::TooManyUngraded { .. } => Some(

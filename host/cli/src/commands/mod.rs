@@ -1,5 +1,6 @@
 //! From what was typed to work: one function a command.
 
+mod import;
 mod plugin;
 
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Recipe { name } => print_recipes(name.as_deref()),
         Command::Ablate(args) => ablate(&args),
         Command::Pretrain(args) => pretrain(&args),
+        Command::Import(args) => import::run(&args),
         Command::Plugin { command: PluginCommand::Inspect { file } } => plugin::inspect(&file),
         Command::Plugin { command: PluginCommand::Test(args) } => plugin::test(&args),
     }
@@ -166,6 +168,7 @@ fn has_recipe_flags(args: &RunArgs) -> bool {
 fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
     let recipe = loader().load(recipe, vec![]).map_err(Error::from)?;
     let mut overrides = Vec::new();
+    let mut runners = Vec::new();
     for file in files {
         let plugin = open_plugin(&recipe, file)?;
         for role in plugin.roles() {
@@ -174,6 +177,10 @@ fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
                 ts_plugin::Role::StepSplitter => ("step_splitter", &recipe.plugins.step_splitter),
                 ts_plugin::Role::SelectionPolicy => ("selection_policy", &recipe.plugins.selection_policy),
                 ts_plugin::Role::LengthFunction => ("length_function", &recipe.plugins.length_function),
+                ts_plugin::Role::Runner => {
+                    runners.push(toml::Value::from(file.clone()));
+                    continue;
+                }
             };
             overrides.push(Override::new(&format!("plugins.{key}.source"), file.clone()));
             let in_recipe = Path::new(&section.source).file_stem().and_then(|stem| stem.to_str());
@@ -181,6 +188,9 @@ fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
                 overrides.push(Override::new(&format!("plugins.{key}.settings"), toml::Table::new()));
             }
         }
+    }
+    if !runners.is_empty() {
+        overrides.push(Override::new("plugins.runners", runners));
     }
     Ok(overrides)
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 use ts_pipeline::Error;
 use ts_pipeline::recipe::n_threads;
-use ts_pipeline::setup::open_plugin;
+use ts_pipeline::setup::{open_plugin, open_plugin_with_runners};
 use ts_plugin::{Description, Plugin, SettingValue};
 
 use super::loader;
@@ -46,7 +46,8 @@ pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
         settings.insert(key.trim().to_owned(), value);
     }
-    let verifier = plugin(&args.file)?
+    let recipe = loader().load("default", vec![]).map_err(Error::from)?;
+    let verifier = open_plugin_with_runners(&recipe, &args.file, &args.plugin)?
         .verifier(&settings)
         .map_err(|source| Error::Plugin { key: args.file.clone(), source })?;
     let cases = ts_harness::read_cases(&args.cases)?;

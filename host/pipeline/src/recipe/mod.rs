@@ -128,6 +128,8 @@ pub struct PromptSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PluginsSection {
+    /// Run programs, for a verifier that grades them: files. None means those beside the verifier.
+    pub runners: Vec<String>,
     /// Grades.
     pub verifier: PluginSection,
     /// Splits reasoning into steps.

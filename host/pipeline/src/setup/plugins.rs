@@ -3,7 +3,7 @@
 //! In: a recipe's `[plugins]`. Out: [`Plugins`], each role loaded, pinned if the recipe says so, configured, and on record
 //! for the manifest. Calling them is left out on purpose: the stages do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ts_plugin::{
     HostOptions, Isolation, LengthFunction, Limits, LogSink, Plugin, PluginHost, PluginSource,
@@ -37,6 +37,67 @@ pub fn open_plugin(recipe: &Recipe, source: &str) -> Result<Plugin, Error> {
     load_plugin(&host, source).map_err(|error| Error::Plugin { key: source.to_owned(), source: error })
 }
 
+/// Loads one plugin, and the runners that it needs: those given, or those beside it.
+///
+/// # Errors
+/// As [`open_plugin`]; [`Error::NoRunner`].
+pub fn open_plugin_with_runners(recipe: &Recipe, source: &str, runners: &[String]) -> Result<Plugin, Error> {
+    let host = plugin_host(recipe, None)?;
+    let failed = |error| Error::Plugin { key: source.to_owned(), source: error };
+    let plugin = load_plugin(&host, source).map_err(failed)?;
+    add_runners(&host, &plugin, source, runners)?;
+    Ok(plugin)
+}
+
+/// Gives a host the runners that a plugin needs, if it needs any, and says what they are.
+fn add_runners(
+    host: &PluginHost,
+    plugin: &Plugin,
+    source: &str,
+    given: &[String],
+) -> Result<Vec<PluginOrigin>, Error> {
+    if !plugin.runs_programs() {
+        return Ok(vec![]);
+    }
+    let found = if given.is_empty() { runners_beside(source) } else { given.to_vec() };
+    if found.is_empty() {
+        return Err(Error::NoRunner { verifier: source.to_owned() });
+    }
+    let add = |source: &String| {
+        let failed = |error| Error::Plugin { key: source.clone(), source: error };
+        let plugin = load_plugin(host, source).map_err(failed)?;
+        host.add_runner(plugin.runner().map_err(failed)?);
+        Ok(origin("runner", &plugin))
+    };
+    found.iter().map(add).collect()
+}
+
+/// The runners in the folder of a plugin's file, by name.
+fn runners_beside(source: &str) -> Vec<String> {
+    let Some(folder) = Path::new(source).parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return vec![];
+    };
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut runners: Vec<String> = files
+        .map(|file| file.path())
+        .filter(|path| path.to_string_lossy().ends_with("_runner.wasm"))
+        .map(|path| path.display().to_string())
+        .collect();
+    runners.sort();
+    runners
+}
+
+fn origin(role: &str, plugin: &Plugin) -> PluginOrigin {
+    let identity = plugin.identity();
+    PluginOrigin {
+        role: role.to_owned(),
+        name: identity.name.clone(),
+        version: identity.version.clone(),
+        sha256: identity.sha256.clone(),
+        origin: identity.origin.clone(),
+    }
+}
+
 /// Opens the four roles that a recipe names.
 pub(super) fn open_plugins(recipe: &Recipe, log: Option<LogSink>) -> Result<Plugins, Error> {
     let section = &recipe.plugins;
@@ -54,6 +115,7 @@ pub(super) fn open_plugins(recipe: &Recipe, log: Option<LogSink>) -> Result<Plug
     )?;
     let length_function =
         open_role(&host, &section.length_function, "length_function", &mut origins, Plugin::length_function)?;
+    origins.extend(add_runners(&host, verifier.plugin(), &section.verifier.source, &section.runners)?);
     Ok(Plugins { verifier, step_splitter, selection_policy, length_function, origins })
 }
 
@@ -80,13 +142,7 @@ fn open_role<R>(
             pinned: section.sha256.clone(),
         });
     }
-    origins.push(PluginOrigin {
-        role: role.to_owned(),
-        name: identity.name.clone(),
-        version: identity.version.clone(),
-        sha256: identity.sha256.clone(),
-        origin: identity.origin.clone(),
-    });
+    origins.push(origin(role, &plugin));
     let settings = section.settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     open(&plugin, &settings).map_err(failed)
 }
