@@ -57,33 +57,25 @@ pub(crate) fn runner_limits(limits: &Limits) -> Limits {
 
 /// Builds the engine of runners, and starts its ticker.
 pub(crate) fn start_for_runners(limits: &Limits, max_parallel: usize) -> Result<Engine, LoadError> {
+    let pool = pool_for_runners(limits, max_parallel);
+    let pooled = Engine::new(config_for_runners(limits).allocation_strategy(pool));
+    let engine = pooled.or_else(|_| Engine::new(&config_for_runners(limits)));
+    ticking(engine.map_err(|error| engine_error(&error))?)
+}
+
+fn config_for_runners(limits: &Limits) -> Config {
     let mut config = common(limits);
     config
         .memory_reservation(4 << 30) // all that an address can reach: no access needs a check
         .async_stack_size(limits.stack_bytes + HOST_STACK); // no call is asynchronous; the engine insists
-    let mut pool = PoolingAllocationConfig::new();
+    config
+}
+
+/// Slots for a program in each call, and for runners that are being loaded.
+fn pool_for_runners(limits: &Limits, max_parallel: usize) -> InstanceAllocationStrategy {
     let live = u32::try_from(max_parallel.saturating_add(2)).unwrap_or(u32::MAX).clamp(4, 256);
-    pool.total_component_instances(live)
-        .total_core_instances(live.saturating_mul(limits.instances))
-        .max_core_instances_per_component(limits.instances)
-        .max_component_instance_size(16 << 20)
-        .max_core_instance_size(16 << 20)
-        .total_memories(live * MEMORIES_PER_INSTANCE as u32)
-        .max_memories_per_component(MEMORIES_PER_INSTANCE as u32)
-        .max_memory_size(limits.memory_bytes)
-        .total_tables(live * TABLES_PER_INSTANCE as u32)
-        .max_tables_per_component(TABLES_PER_INSTANCE as u32)
-        .max_tables_per_module(TABLES_PER_INSTANCE as u32)
-        .table_elements(limits.table_elements)
-        .total_stacks(0)
-        .pagemap_scan(Enabled::Auto)
-        .linear_memory_keep_resident(if PoolingAllocationConfig::is_pagemap_scan_available() {
-            64 << 20
-        } else {
-            0
-        });
-    let pooled = Engine::new(config.clone().allocation_strategy(InstanceAllocationStrategy::Pooling(pool)));
-    ticking(pooled.or_else(|_| Engine::new(&config)).map_err(|error| engine_error(&error))?)
+    let keep_resident = if PoolingAllocationConfig::is_pagemap_scan_available() { 64 << 20 } else { 0 };
+    InstanceAllocationStrategy::Pooling(pool_of(limits, live, 16 << 20, keep_resident))
 }
 
 /// Runs what calls a runner on a thread whose stack is as deep as the runner's engine lets a guest go.
@@ -155,12 +147,22 @@ fn pool(limits: &Limits, max_parallel: usize) -> InstanceAllocationStrategy {
     // Bytes that are cleared by writing when an instance goes, the rest by giving pages back to the system. Where the system
     // tells which pages were written (Linux 6.7), only those are cleared; elsewhere all up to here, so few is better.
     let keep_resident = if PoolingAllocationConfig::is_pagemap_scan_available() { 4 << 20 } else { 64 << 10 };
+    InstanceAllocationStrategy::Pooling(pool_of(limits, live, 4 << 20, keep_resident))
+}
+
+/// A pool of so many instances, whose own data have at most `instance_bytes`.
+fn pool_of(
+    limits: &Limits,
+    live: u32,
+    instance_bytes: usize,
+    keep_resident: usize,
+) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(live)
         .total_core_instances(live.saturating_mul(limits.instances))
         .max_core_instances_per_component(limits.instances)
-        .max_component_instance_size(4 << 20)
-        .max_core_instance_size(4 << 20)
+        .max_component_instance_size(instance_bytes)
+        .max_core_instance_size(instance_bytes)
         .total_memories(live * MEMORIES_PER_INSTANCE as u32)
         .max_memories_per_component(MEMORIES_PER_INSTANCE as u32)
         .max_memory_size(limits.memory_bytes)
@@ -168,11 +170,11 @@ fn pool(limits: &Limits, max_parallel: usize) -> InstanceAllocationStrategy {
         .max_tables_per_component(TABLES_PER_INSTANCE as u32)
         .max_tables_per_module(TABLES_PER_INSTANCE as u32)
         .table_elements(limits.table_elements)
-        .total_stacks(0)
+        .total_stacks(0) // no call is asynchronous
         .pagemap_scan(Enabled::Auto)
         .linear_memory_keep_resident(keep_resident)
         .table_keep_resident(keep_resident);
-    InstanceAllocationStrategy::Pooling(pool)
+    pool
 }
 
 #[cfg(test)]
@@ -187,6 +189,10 @@ mod tests {
             let pooled = Engine::new(config(&limits).allocation_strategy(pool(&limits, 2)));
             assert!(pooled.is_ok(), "{memory_bytes}: {:?}", pooled.err());
         }
+        let limits = runner_limits(&Limits::default());
+        let pool = pool_for_runners(&limits, 2);
+        let pooled = Engine::new(config_for_runners(&limits).allocation_strategy(pool));
+        assert!(pooled.is_ok(), "{:?}", pooled.err());
     }
 
     #[test]
