@@ -20,7 +20,7 @@ fn fenced(program: &str) -> String {
 #[ignore = "needs `cargo xtask runners`"]
 fn the_public_cases() {
     let cases = read_cases(&[repository().join("tests/data/code_cases.jsonl")]).unwrap();
-    let report = Report::of(&cases, &run(&[grader(json!({}))], &cases, 2));
+    let report = Report::of(&cases, &run(&grader(json!({})), &cases, 2));
     assert_eq!((&report.false_negatives, &report.false_positives), (&vec![], &vec![]));
     assert_eq!(report.agreement(), 1.0);
 }

@@ -74,12 +74,9 @@ struct Line<'a> {
     kind: Option<&'static str>,
 }
 
-/// Grades every case, on `threads` threads (0 counts as 1), which take the verifiers in turn. Verifiers on hosts of
-/// their own do not wait for one another.
-pub fn run(verifiers: &[Verifier], cases: &[Case], threads: usize) -> Run {
-    run_with(cases, threads, |thread, problem, response| {
-        verifiers[thread % verifiers.len()].grade(problem, response)
-    })
+/// Grades every case, on `threads` threads (0 counts as 1).
+pub fn run(verifier: &Verifier, cases: &[Case], threads: usize) -> Run {
+    run_with(cases, threads, |problem, response| verifier.grade(problem, response))
 }
 
 /// Writes one line a case: `{"id", "verdict": true|false|null, "ms", "fuel"}`, of programs `"kind"` too. `verdict` is null if the
@@ -118,24 +115,21 @@ fn word(outcome: TestOutcome) -> &'static str {
     }
 }
 
-/// The work itself, for any way to grade, given the number of the thread.
+/// The work itself, for any way to grade.
 fn run_with<G>(cases: &[Case], threads: usize, grade: G) -> Run
 where
-    G: Fn(usize, &Problem, &str) -> std::result::Result<Call<Grade>, CallError> + Sync,
+    G: Fn(&Problem, &str) -> std::result::Result<Call<Grade>, CallError> + Sync,
 {
     let threads = threads.max(1);
     let started = Instant::now();
     let slots: Vec<OnceLock<CaseResult>> = cases.iter().map(|_| OnceLock::new()).collect();
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
-        for thread in 0..threads {
-            let (next, slots, grade) = (&next, &slots, &grade);
-            scope.spawn(move || {
+        for _ in 0..threads {
+            scope.spawn(|| {
                 // Each index is taken once, so each slot is filled once.
-                while let Some((case, slot)) = take(next, cases, slots) {
-                    slot.get_or_init(|| {
-                        grade_one(case, |problem, response| grade(thread, problem, response))
-                    });
+                while let Some((case, slot)) = take(&next, cases, &slots) {
+                    slot.get_or_init(|| grade_one(case, &grade));
                 }
             });
         }
@@ -153,9 +147,9 @@ fn take<'a>(
     Some((cases.get(index)?, slots.get(index)?))
 }
 
-fn grade_one<G>(case: &Case, grade: G) -> CaseResult
+fn grade_one<G>(case: &Case, grade: &G) -> CaseResult
 where
-    G: FnOnce(&Problem, &str) -> std::result::Result<Call<Grade>, CallError>,
+    G: Fn(&Problem, &str) -> std::result::Result<Call<Grade>, CallError>,
 {
     let started = Instant::now();
     match grade(&case.problem, &case.response) {
@@ -191,7 +185,7 @@ pub(crate) mod tests {
 
     /// Runs a verifier whose answer is the reference.
     pub(crate) fn obedient(cases: &[Case], threads: usize) -> Run {
-        run_with(cases, threads, |_, problem, _| {
+        run_with(cases, threads, |problem, _| {
             let verdict = match problem.reference.as_str() {
                 "correct" => Verdict::Correct,
                 "incorrect" => Verdict::Incorrect,

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::call_error::CallErrorKind;
+use crate::deep_stack::{HOST_STACK, PROGRAM_STACK};
 use crate::limits::{Limits, MEMORIES_PER_INSTANCE, TABLES_PER_INSTANCE};
 use crate::load_error::LoadError;
 use crate::sandbox;
@@ -36,10 +36,6 @@ pub(crate) fn start(limits: &Limits, max_parallel: usize) -> Result<Engine, Load
 
 /// MiB of memory that a program can be given at most, its interpreter's included.
 pub(crate) const PROGRAM_MIB: u32 = 2048;
-/// Stack of a program, bytes, of address space: an interpreter frees a chain of a million objects by recursion.
-const PROGRAM_STACK: usize = 512 << 20;
-/// What a thread's stack has beyond that.
-const HOST_STACK: usize = 2 << 20;
 /// Tables of an interpreter that is linked at run time are larger than a plugin's.
 const PROGRAM_TABLE_ELEMENTS: usize = 200_000;
 
@@ -76,20 +72,6 @@ fn pool_for_runners(limits: &Limits, max_parallel: usize) -> InstanceAllocationS
     let live = u32::try_from(max_parallel.saturating_add(2)).unwrap_or(u32::MAX).clamp(4, 256);
     let keep_resident = if PoolingAllocationConfig::is_pagemap_scan_available() { 64 << 20 } else { 0 };
     InstanceAllocationStrategy::Pooling(pool_of(limits, live, 16 << 20, keep_resident))
-}
-
-/// Runs what calls a runner on a thread whose stack is as deep as the runner's engine lets a guest go.
-pub(crate) fn on_deep_stack<T: Send>(
-    run: impl FnOnce() -> Result<T, CallErrorKind> + Send,
-) -> Result<T, CallErrorKind> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new()
-            .name("program".into())
-            .stack_size(PROGRAM_STACK + HOST_STACK)
-            .spawn_scoped(scope, run)
-            .map_err(|error| CallErrorKind::Unavailable(format!("no thread for a program: {error}")))?;
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
 }
 
 /// The engine, with a thread that counts its time and ends when the last user of the engine is gone.

@@ -17,6 +17,7 @@ use crate::bindings::ts_host::plugin::{log as wit_log, runners as wit_runners};
 use crate::cache::Cache;
 use crate::call_error::{CallError, CallErrorKind};
 use crate::contract;
+use crate::deep_stack::on_deep_stack;
 use crate::description::{self, Description};
 use crate::engine;
 use crate::gate::Gate;
@@ -135,13 +136,19 @@ impl PluginHost {
         contract::check_imports(engine, &component, roles.as_deref().unwrap_or_default(), &origin)?;
         let roles = roles?;
         let ready = host.link(linker, &component, &roles, &origin)?;
-        let description = if is_runner {
+        let (ready, description) = if is_runner {
             // Its engine lets it go deeper than this thread's stack may be.
-            engine::on_deep_stack(|| Ok(host.describe(&ready, &roles, &origin)))
-                .map_err(|kind| start_error(&origin, "instantiate", kind, None))??
+            let (host, roles, from) = (Arc::clone(host), roles.clone(), origin.clone());
+            let described = on_deep_stack(move || {
+                let description = host.describe(&ready, &roles, &from);
+                (ready, description)
+            });
+            described.map_err(|kind| start_error(&origin, "instantiate", kind, None))?
         } else {
-            host.describe(&ready, &roles, &origin)?
+            let description = host.describe(&ready, &roles, &origin);
+            (ready, description)
         };
+        let description = description?;
         let identity = Identity {
             name: description.name.clone(),
             version: description.version.clone(),

@@ -31,6 +31,7 @@ mod bindings;
 mod cache;
 mod call_error;
 mod contract;
+mod deep_stack;
 mod description;
 mod engine;
 mod gate;

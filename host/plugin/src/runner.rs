@@ -14,6 +14,7 @@ use wasmtime_wasi::I32Exit;
 
 use crate::bindings::exports::ts_host::plugin::runner as guest;
 use crate::call_error::{CallError, CallErrorKind};
+use crate::deep_stack::on_deep_stack;
 use crate::engine;
 use crate::instance::{Started, State, call_failed, metered};
 use crate::limits::Limits;
@@ -101,17 +102,21 @@ impl Runner {
             interface: Role::Runner.interface(),
             reason: text::sentence(&format!("{error:#}")),
         })?;
-        let limits = &plugin.ready().limits;
-        let language = engine::on_deep_stack(|| {
-            let Started { mut store, instance, .. } = plugin.ready().start()?;
-            let asked = metered(&mut store, limits, |store| {
-                let guest = guest::Guest::load(&indices, store, &instance)
-                    .map_err(|error| call_failed(&error, store))?;
-                guest.call_language(&mut *store).map_err(|error| call_failed(&error, store))
+        let asking = plugin.clone();
+        let asked = on_deep_stack(move || {
+            let ready = asking.ready();
+            let language = ready.start().and_then(|started| {
+                let Started { mut store, instance, .. } = started;
+                let asked = metered(&mut store, &ready.limits, |store| {
+                    let guest = guest::Guest::load(&indices, store, &instance)
+                        .map_err(|error| call_failed(&error, store))?;
+                    guest.call_language(&mut *store).map_err(|error| call_failed(&error, store))
+                });
+                asked.outcome
             });
-            asked.outcome
-        })
-        .map_err(|kind| LoadError::Start {
+            language.map(|language| (indices, language))
+        });
+        let (indices, language) = asked.and_then(|asked| asked).map_err(|kind| LoadError::Start {
             origin: origin(),
             source: Box::new(CallError {
                 plugin: plugin.identity().name.clone(),
@@ -159,24 +164,24 @@ impl Runner {
             ..self.inner.plugin.ready().limits.clone()
         };
         let sandbox = Box::new(Sandbox::new(input, output_bytes as usize, time_ms));
-        let run = || {
-            let started = self.inner.plugin.ready().start_in(Some(sandbox), &limits);
-            let Started { mut store, instance, .. } =
-                started.map_err(|kind| failed("instantiate", kind, None))?;
-            let program = guest::Program { source, time_ms };
+        let (inner, source) = (Arc::clone(&self.inner), source.to_owned());
+        let run = move || {
+            let started = inner.plugin.ready().start_in(Some(sandbox), &limits);
+            let Started { mut store, instance, .. } = started.map_err(|kind| ("instantiate", kind, None))?;
+            let program = guest::Program { source: &source, time_ms };
             let ran = metered(&mut store, &limits, |store| {
-                let guest = guest::Guest::load(&self.inner.indices, store, &instance)
+                let guest = guest::Guest::load(&inner.indices, store, &instance)
                     .map_err(|error| call_failed(&error, store))?;
                 Ok(ended(guest.call_run(&mut *store, program), store))
             });
-            let ending =
-                ran.outcome.and_then(|ended| ended).map_err(|kind| failed("run", kind, Some(ran.fuel)))?;
+            let ending = ran.outcome.and_then(|ended| ended).map_err(|kind| ("run", kind, Some(ran.fuel)))?;
             let state = store.into_data();
             let memory = state.limiter.held_bytes() as u64;
             let (output, output_cut) = state.sandbox.unwrap_or_default().into_output();
             Ok(Ran { ending, output, output_cut, fuel: ran.fuel, memory })
         };
-        engine::on_deep_stack(|| Ok(run())).map_err(|kind| failed("run", kind, None))?
+        let ran = on_deep_stack(run).map_err(|kind| failed("run", kind, None))?;
+        ran.map_err(|(function, kind, fuel)| failed(function, kind, fuel))
     }
 }
 

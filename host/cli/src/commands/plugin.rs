@@ -47,19 +47,12 @@ pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
         settings.insert(key.trim().to_owned(), value);
     }
     let recipe = loader().load("default", vec![]).map_err(Error::from)?;
-    let open = || {
-        open_plugin_with_runners(&recipe, &args.file, &args.plugin)?
-            .verifier(&settings)
-            .map_err(|source| Error::Plugin { key: args.file.clone(), source })
-    };
-    let threads = n_threads(args.workers);
-    let mut verifiers = vec![open()?];
-    // Threads that share an engine wait for each other by microseconds, which is much for a grader and nothing for a program.
-    while verifiers.len() < threads && !verifiers[0].plugin().runs_programs() {
-        verifiers.push(open()?);
-    }
+    let verifier = open_plugin_with_runners(&recipe, &args.file, &args.plugin)?
+        .verifier(&settings)
+        .map_err(|source| Error::Plugin { key: args.file.clone(), source })?;
     let cases = ts_harness::read_cases(&args.cases)?;
-    let run = ts_harness::run(&verifiers, &cases, threads);
+    let threads = n_threads(args.workers);
+    let run = ts_harness::run(&verifier, &cases, threads);
     if let Some(path) = &args.out {
         ts_harness::write_results(path, &cases, &run)?;
     }
