@@ -6,6 +6,7 @@
 // purpose: limits, which are the host's; and any attempt to hide this file from the program. It knows nothing that is
 // worth finding, and the next run has another engine.
 
+import { decode, encode } from "./bytes.js";
 import { inspect } from "./inspect.js";
 import { change } from "./language.js";
 import * as loop from "./loop.js";
@@ -45,17 +46,23 @@ export const plugin = {
 export const runner = {
   language: () => "javascript",
 
-  run({ source, timeMs }) {
-    let main;
+  compile(source) {
+    let text;
     try {
-      const text = rewrite(source.replace(/^\ufeff/, "").replace(/^#!/, "//"));
-      main = compile(`(function (exports, require, module, __filename, __dirname, $async) {${text}\n})`);
+      text = rewrite(source.replace(/^\ufeff/, "").replace(/^#!/, "//"));
+      whole(text);
     } catch (error) {
-      if (error instanceof Unsupported) return failed(error);
-      return { tag: "not-compiled", val: told(error) };
+      if (!(error instanceof Unsupported)) return { tag: "rejected", val: told(error) };
+      // It is a program, though not for this engine: it fails when it is run.
+      text = `throw new Error(${JSON.stringify(error.message)});`;
     }
+    return { tag: "code", val: encode(text) };
+  },
+
+  run({ code, timeMs }) {
     let ending;
     try {
+      const main = whole(decode(code));
       loop.start(timeMs);
       const module = { exports: {}, filename: FILE, id: ".", loaded: false, children: [], paths: [] };
       require.main = module;
@@ -72,6 +79,11 @@ export const runner = {
     return ending;
   },
 };
+
+/// A rewritten program as a function of what node gives a module.
+function whole(text) {
+  return compile(`(function (exports, require, module, __filename, __dirname, $async) {${text}\n})`);
+}
 
 function failed(error) {
   return { tag: "failed", val: told(error) };

@@ -4,7 +4,7 @@ This file is run once, when the component is built; what it leaves in memory is 
 a program may import is imported here (there is no file system afterwards), and a run begins with an interpreter that is
 warm.
 
-In: a program's text; its standard input and output are the real file descriptors 0 and 1, which the host gives an end.
+In: a program's text, and its bytecode back; its standard input and output are the real file descriptors 0 and 1, which the host gives an end.
 Out: how it ended. Left out on purpose: limits, the clock and random numbers, which are the host's; and any attempt to
 hide this file from the program. It knows nothing that is worth finding, and the next run has another interpreter.
 """
@@ -14,16 +14,18 @@ import builtins
 import gc
 import importlib
 import io
+import marshal
 import pkgutil
 import random
 import sys
 import types
 import warnings
 
+import heap
 import modules
 import wit_world
 import world
-from wit_world.exports.runner import Ending_Exited, Ending_Failed, Ending_NotCompiled
+from wit_world.exports.runner import Compiled_Code, Compiled_Rejected, Ending_Exited, Ending_Failed
 from wit_world.imports.types import Description
 
 # The functions below find their builtins here, whatever a program does to its own.
@@ -48,18 +50,21 @@ class Runner:
     def language(self):
         return "python"
 
+    def compile(self, source):
+        try:
+            code = compile(source.removeprefix("\ufeff"), FILE, "exec", dont_inherit=True)
+            return Compiled_Code(marshal.dumps(code))
+        except BaseException as error:
+            return Compiled_Rejected(told(error))
+
     def run(self, program, lost=Ending_Failed("it broke what was to tell how it ended")):
         try:
-            return run(program.source)
+            return run(marshal.loads(program.code))
         except:
             return lost
 
 
-def run(source):
-    try:
-        code = compile(source.removeprefix("\ufeff"), FILE, "exec", dont_inherit=True)
-    except BaseException as error:
-        return Ending_NotCompiled(told(error))
+def run(code):
     main = types.ModuleType("__main__")
     main.__builtins__ = builtins
     main.__file__ = FILE
@@ -156,8 +161,9 @@ def prepare():
     warnings.simplefilter("ignore")
     gc.collect()
     gc.freeze()
+    heap.fill()
 
 
 prepare()
 # What a program does not find where it looks for modules.
-OURS = [name for name in sys.modules if name.partition(".")[0] in ("app", "modules", "world", "wit_world")]
+OURS = [name for name in sys.modules if name.partition(".")[0] in ("app", "heap", "modules", "world", "wit_world")]

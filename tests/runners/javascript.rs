@@ -2,13 +2,16 @@
 
 use std::sync::OnceLock;
 
-use ts_plugin::{Ending, Ran, Runner};
+use ts_plugin::{Ending, Program, Ran, Runner};
 
 use crate::{LIMITS, runner};
 
 fn run(source: &str, input: &str) -> Ran {
     static JAVASCRIPT: OnceLock<Runner> = OnceLock::new();
-    JAVASCRIPT.get_or_init(|| runner("javascript_runner")).run(source, input, &LIMITS).unwrap()
+    JAVASCRIPT
+        .get_or_init(|| runner("javascript_runner"))
+        .run(&Program { source, input, limits: LIMITS })
+        .unwrap()
 }
 
 fn output(source: &str, input: &str) -> String {

@@ -14,7 +14,7 @@ mod python;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use ts_plugin::{Ending, HostOptions, PluginHost, PluginSource, Ran, RunLimits, Runner, Verifier};
+use ts_plugin::{Ending, HostOptions, PluginHost, PluginSource, Program, Ran, RunLimits, Runner, Verifier};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -52,7 +52,7 @@ fn python() -> &'static Runner {
 }
 
 fn run(source: &str, input: &str) -> Ran {
-    python().run(source, input, &LIMITS).unwrap()
+    python().run(&Program { source, input, limits: LIMITS }).unwrap()
 }
 
 /// What a program writes that must end well.

@@ -1,6 +1,6 @@
 //! Python programs: how they read and write, what they may import, how they end, and what they cannot do.
 
-use ts_plugin::{Ending, RunLimits};
+use ts_plugin::{Ending, Program, RunLimits, converse};
 
 use crate::{LIMITS, output, python, run};
 
@@ -87,7 +87,13 @@ fn limits_hold_and_are_named() {
     let ran = run("print('x' * 10 ** 7)", "");
     assert_eq!((ran.ending, ran.output.len(), ran.output_cut), (Ending::Exited(0), 1 << 20, true));
     let limits = RunLimits { memory_mib: 100_000, ..LIMITS };
-    assert!(python().run("pass", "", &limits).unwrap_err().to_string().contains("at most"));
+    assert!(
+        python()
+            .run(&Program { source: "pass", input: "", limits })
+            .unwrap_err()
+            .to_string()
+            .contains("at most")
+    );
 }
 
 #[test]
@@ -142,7 +148,38 @@ fn a_program_that_breaks_its_interpreter_breaks_it_for_itself_alone() {
         "import sys\nframe = sys._getframe()\nwhile frame:\n    frame.f_globals.clear()\n    frame = frame.f_back",
         "import gc\nfor thing in gc.get_objects():\n    if isinstance(thing, dict):\n        try: thing.clear()\n        except Exception: pass",
     ] {
-        python().run(source, "", &limits).unwrap();
+        python().run(&Program { source, input: "", limits }).unwrap();
         assert_eq!(output("print(sum(map(int, input().split())))", "3 4"), "7\n", "after {source}");
     }
+}
+
+/// What two programs write that converse, and how they end.
+fn conversation(first: &str, second: &str) -> [(String, Ending); 2] {
+    let program = |source| Program { source, input: "own\n", limits: LIMITS };
+    let (first, second) = converse((python(), &program(first)), (python(), &program(second))).unwrap();
+    [first, second].map(|ran| (String::from_utf8(ran.output).unwrap(), ran.ending))
+}
+
+#[test]
+#[ignore = "needs `cargo xtask runners`"]
+fn two_programs_converse() {
+    let ask = "input()\nfor n in range(3):\n    print(n, flush=True)\n    got = input()\n    assert got == str(n * n), got\n";
+    let answer = "import sys\ninput()\nfor line in sys.stdin:\n    print(int(line) ** 2, flush=True)\n";
+    let [asked, answered] = conversation(&format!("{ask}print('\\x04secret', flush=True)"), answer);
+    assert_eq!(asked, ("0\n1\n2\n\u{4}secret\n".into(), Ending::Exited(0)));
+    assert_eq!(answered, ("0\n1\n4\n".into(), Ending::Exited(0)));
+    // Both read: nothing is to come.
+    let waits = "import sys\nprint(sys.stdin.read())";
+    let [one, other] = conversation(waits, waits);
+    assert_eq!((&one, &one.0), (&other, &"own\n\n".into()));
+    // One does not compile, or ends, or is stopped: the other finds the end of its input.
+    for (lost, ending) in [
+        ("1 / 0", Ending::Failed("ZeroDivisionError: division by zero (line 1)".into())),
+        ("while True: pass", Ending::TimeLimit),
+    ] {
+        let [first, second] = conversation(lost, waits);
+        assert_eq!((first.1, second), (ending, ("own\n\n".into(), Ending::Exited(0))));
+    }
+    let [first, second] = conversation("1 1", waits);
+    assert!(matches!(first.1, Ending::NotCompiled(_)) && second.0 == "own\n\n", "{first:?}");
 }

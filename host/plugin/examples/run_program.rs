@@ -6,7 +6,7 @@
 use std::io::Read;
 use std::time::Instant;
 
-use ts_plugin::{HostOptions, PluginHost, PluginSource, RunLimits};
+use ts_plugin::{HostOptions, PluginHost, PluginSource, Program, RunLimits};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         let source = std::fs::read_to_string(&path)?;
         let began = Instant::now();
-        let ran = runner.run(&source, &input, &limits);
+        let ran = runner.run(&Program { source: &source, input: &input, limits });
         let ms = began.elapsed().as_secs_f64() * 1000.0;
         match ran {
             Ok(ran) => println!(

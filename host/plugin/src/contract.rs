@@ -97,6 +97,12 @@ pub(crate) fn check_imports(
     Ok(())
 }
 
+/// Whether a component wants programs run.
+pub(crate) fn imports_runners(engine: &Engine, component: &Component) -> bool {
+    let ty = component.component_type();
+    ty.imports(engine).any(|(name, _)| ours(name).is_some_and(|(name, _)| name == "runners"))
+}
+
 /// The roles that a component exports; fails where it has none, or any in another version.
 pub(crate) fn roles(engine: &Engine, component: &Component, origin: &str) -> Result<Vec<Role>, LoadError> {
     let ty = component.component_type();

@@ -25,7 +25,13 @@ static IDLE: Mutex<Vec<Sender<Work>>> = Mutex::new(Vec::new());
 pub(crate) fn on_deep_stack<T: Send + 'static>(
     run: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, CallErrorKind> {
-    let gone = |_| CallErrorKind::Unavailable("the thread of a program is gone".into());
+    begin_on_deep_stack(run)?.wait()
+}
+
+/// Begins to run something on a deep stack.
+pub(crate) fn begin_on_deep_stack<T: Send + 'static>(
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<Begun<T>, CallErrorKind> {
     let worker = match idle().pop() {
         Some(worker) => worker,
         None => start()?,
@@ -40,7 +46,17 @@ pub(crate) fn on_deep_stack<T: Send + 'static>(
         let _ = answer.send(result);
     };
     worker.send(Box::new(work)).map_err(|_| CallErrorKind::Unavailable("a thread ended".into()))?;
-    answered.recv().map_err(gone)
+    Ok(Begun(answered))
+}
+
+/// What runs on a deep stack.
+pub(crate) struct Begun<T>(Receiver<T>);
+
+impl<T> Begun<T> {
+    /// Its result, when it is there.
+    pub(crate) fn wait(self) -> Result<T, CallErrorKind> {
+        self.0.recv().map_err(|_| CallErrorKind::Unavailable("the thread of a program is gone".into()))
+    }
 }
 
 fn start() -> Result<Sender<Work>, CallErrorKind> {

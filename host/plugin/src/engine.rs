@@ -67,9 +67,10 @@ fn config_for_runners(limits: &Limits) -> Config {
     config
 }
 
-/// Slots for a program in each call, and for runners that are being loaded.
+/// Slots for two programs in each call, and for runners that are being loaded.
 fn pool_for_runners(limits: &Limits, max_parallel: usize) -> InstanceAllocationStrategy {
-    let live = u32::try_from(max_parallel.saturating_add(2)).unwrap_or(u32::MAX).clamp(4, 256);
+    let live =
+        u32::try_from(max_parallel.saturating_mul(2).saturating_add(2)).unwrap_or(u32::MAX).clamp(4, 256);
     let keep_resident = if PoolingAllocationConfig::is_pagemap_scan_available() { 64 << 20 } else { 0 };
     InstanceAllocationStrategy::Pooling(pool_of(limits, live, 16 << 20, keep_resident))
 }

@@ -208,13 +208,17 @@ impl HostInner {
         roles: &[Role],
         origin: &str,
     ) -> Result<Ready, LoadError> {
-        let pre = linker.instantiate_pre(component).map_err(|error| wrong_type(origin, "log", &error))?;
-        let plugin = guest::GuestIndices::new(&pre).map_err(|error| wrong_type(origin, "plugin", &error))?;
+        let pre = linker
+            .instantiate_pre(component)
+            .map_err(|error| LoadError::wrong_type(origin, "log", &error))?;
+        let plugin = guest::GuestIndices::new(&pre)
+            .map_err(|error| LoadError::wrong_type(origin, "plugin", &error))?;
         let limits = match roles {
             [Role::Runner] => engine::runner_limits(&self.limits),
             _ => self.limits.clone(),
         };
-        let has_programs = roles.contains(&Role::Verifier) && imports_runners(component, pre.engine());
+        let has_programs =
+            roles.contains(&Role::Verifier) && contract::imports_runners(pre.engine(), component);
         let runners = has_programs.then(|| Arc::clone(&self.runners));
         Ok(Ready { pre, plugin, limits, runners })
     }
@@ -226,7 +230,7 @@ impl HostInner {
         let mut started = ready.start().map_err(|kind| failed("instantiate", kind, None))?;
         for role in roles {
             role.check(&ready.pre, &mut started.store, &started.instance)
-                .map_err(|error| wrong_type(origin, role.interface(), &error))?;
+                .map_err(|error| LoadError::wrong_type(origin, role.interface(), &error))?;
         }
         let described = metered(&mut started.store, &ready.limits, |store| {
             started.plugin.call_describe(&mut *store).map_err(|error| call_failed(&error, store))
@@ -244,21 +248,10 @@ fn add_log(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wit_log::add_to_linker::<State, HasSelf<LogBuffer>>(linker, |state| &mut state.log)
 }
 
-fn imports_runners(component: &Component, engine: &Engine) -> bool {
-    component.component_type().imports(engine).any(|(name, _)| name.starts_with("ts-host:plugin/runners@"))
-}
-
 fn engine_error(error: &wasmtime::Error) -> LoadError {
     LoadError::Engine { reason: format!("{error:#}") }
 }
 
 fn start_error(origin: &str, function: &'static str, kind: CallErrorKind, fuel: Option<u64>) -> LoadError {
-    LoadError::Start {
-        origin: origin.into(),
-        source: Box::new(CallError { plugin: origin.into(), function, problem: None, kind, fuel }),
-    }
-}
-
-fn wrong_type(origin: &str, interface: &'static str, error: &wasmtime::Error) -> LoadError {
-    LoadError::WrongType { origin: origin.into(), interface, reason: text::sentence(&format!("{error:#}")) }
+    LoadError::start(origin, CallError { plugin: origin.into(), function, problem: None, kind, fuel })
 }

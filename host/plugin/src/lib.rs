@@ -23,7 +23,8 @@
 //! ```
 //!
 //! Reading order: `host` (from bytes to a plugin), `plugin`, one file per role, then `pool` and `instance`
-//! (how a call is made), `limits`, `engine`, `cache`; for programs `runner`, `sandbox`, `runners`.
+//! (how a call is made), `limits`, `engine`, `cache`; for programs `runner`, `sandbox`,
+//! `conversation`, `runners`.
 //!
 //! Left out on purpose: tensors, the run folder, and which plugin a recipe names.
 
@@ -31,6 +32,7 @@ mod bindings;
 mod cache;
 mod call_error;
 mod contract;
+mod conversation;
 mod deep_stack;
 mod description;
 mod engine;
@@ -66,7 +68,7 @@ pub use log::{LogLevel, LogSink};
 pub use plugin::{Identity, Plugin};
 pub use pool::{Call, Isolation};
 pub use role::Role;
-pub use runner::{Ending, FUEL_PER_MS, MAX_PROGRAM_MIB, Ran, RunLimits, Runner};
+pub use runner::{Ending, FUEL_PER_MS, MAX_PROGRAM_MIB, Program, Ran, RunLimits, Runner, converse};
 pub use selection_policy::{Candidate, Group, Outcome, Pair, Positive, Selection, SelectionPolicy};
 pub use settings::{Settings, resolve as resolve_settings};
 pub use source::PluginSource;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::call_error::CallError;
 use crate::role::Role;
+use crate::text;
 
 /// Why a plugin, or the host itself, could not be made ready.
 #[derive(Debug, thiserror::Error)]
@@ -178,6 +179,16 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    /// A plugin that fails before it is asked to do anything.
+    pub(crate) fn start(origin: &str, source: CallError) -> Self {
+        Self::Start { origin: origin.into(), source: Box::new(source) }
+    }
+
+    /// An interface of the right name with other types.
+    pub(crate) fn wrong_type(origin: &str, interface: &'static str, error: &wasmtime::Error) -> Self {
+        Self::WrongType { origin: origin.into(), interface, reason: text::sentence(&format!("{error:#}")) }
+    }
+
     /// What the reader can do about it; `None` where the message says all.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {

@@ -19,7 +19,7 @@ use crate::instance::Ready;
 use crate::load_error::LoadError;
 use crate::log::LogSink;
 use crate::pool::{Isolation, Pool};
-use crate::role::Role;
+use crate::role::{Role, RoleGuest};
 use crate::{LengthFunction, Runner, SelectionPolicy, StepSplitter, Verifier};
 
 /// Who a plugin is: what a run writes down to say which code graded it.
@@ -122,6 +122,20 @@ impl Plugin {
     /// [`LoadError::WrongRole`], or [`LoadError::Start`] where it cannot say its language.
     pub fn runner(&self) -> Result<Runner, LoadError> {
         Runner::open(self)
+    }
+
+    /// Where the component has the functions of a role.
+    pub(crate) fn indices_of<G: RoleGuest>(&self) -> Result<G::Indices, LoadError> {
+        let PluginInner { identity, roles, ready, .. } = &*self.inner;
+        if !roles.contains(&G::ROLE) {
+            return Err(LoadError::WrongRole {
+                plugin: identity.name.clone(),
+                wanted: G::ROLE,
+                roles: roles.clone(),
+            });
+        }
+        G::indices(&ready.pre)
+            .map_err(|error| LoadError::wrong_type(&identity.origin, G::ROLE.interface(), &error))
     }
 
     pub(crate) fn ready(&self) -> &Ready {

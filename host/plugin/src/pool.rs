@@ -73,21 +73,9 @@ impl<G: RoleGuest> Pool<G> {
         isolation: Isolation,
     ) -> Result<Self, LoadError> {
         let description = plugin.description();
-        if !plugin.roles().contains(&G::ROLE) {
-            return Err(LoadError::WrongRole {
-                plugin: description.name.clone(),
-                wanted: G::ROLE,
-                roles: plugin.roles().to_vec(),
-            });
-        }
-        let wrong_type = |error: wasmtime::Error| LoadError::WrongType {
-            origin: plugin.identity().origin.clone(),
-            interface: G::ROLE.interface(),
-            reason: text::sentence(&format!("{error:#}")),
-        };
         let pool = Self {
             plugin: plugin.clone(),
-            indices: G::indices(&plugin.ready().pre).map_err(wrong_type)?,
+            indices: plugin.indices_of::<G>()?,
             settings: settings::resolve(description, given)?,
             isolation,
             idle: Mutex::new(Vec::new()),
@@ -96,7 +84,7 @@ impl<G: RoleGuest> Pool<G> {
             CallError { kind: CallErrorKind::Refused(reason), .. } => {
                 LoadError::SettingsRefused { plugin: description.name.clone(), reason }
             }
-            source => LoadError::Start { origin: plugin.identity().origin.clone(), source: Box::new(source) },
+            source => LoadError::start(&plugin.identity().origin, source),
         })?;
         pool.idle().push(first);
         Ok(pool)

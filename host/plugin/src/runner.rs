@@ -1,26 +1,32 @@
-//! The runner role: runs one program in an instance of its own.
+//! The runner role: runs one program in an instance of its own, or two that converse.
 //!
-//! In: a program, its standard input and [`RunLimits`]. Out: what it wrote and how it ended ([`Ran`]); or a
+//! In: a [`Program`]: its text, its standard input and [`RunLimits`]. Out: what it wrote and how it ended ([`Ran`]); or a
 //! [`CallError`] where that says nothing of the program: the runner is broken, or the machine too slow.
+//!
+//! A text is compiled in an instance that then goes, under limits of its own, and what that gives is kept: it depends on
+//! nothing but the text.
 //!
 //! Fuel decides "out of time", so that a program is stopped at the same instruction on every machine. The wall-clock limit
 //! behind it is so generous that only a machine that stalls meets it.
 //!
 //! Left out on purpose: tests, and what a right output is.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::exports::ts_host::plugin::runner as guest;
 use crate::call_error::{CallError, CallErrorKind};
-use crate::deep_stack::on_deep_stack;
+use crate::conversation::{self, End};
+use crate::deep_stack::{Begun, begin_on_deep_stack, on_deep_stack};
 use crate::engine;
 use crate::instance::{Started, State, call_failed, metered};
 use crate::limits::Limits;
 use crate::load_error::LoadError;
 use crate::plugin::Plugin;
-use crate::role::{Role, RoleGuest};
+use crate::role::RoleGuest;
 use crate::sandbox::Sandbox;
 use crate::text;
 
@@ -29,6 +35,22 @@ use crate::text;
 pub const FUEL_PER_MS: u64 = 20_000_000;
 /// The wall-clock limit, in multiples of the time limit, and milliseconds on top.
 const BACKSTOP: (u64, u64) = (10, 20_000);
+
+/// What the compilation of a text may use. The same for every text and every run, so that what comes of it can be kept.
+const COMPILATION: RunLimits = RunLimits { time_ms: 10_000, memory_mib: 1024, output_bytes: 0 };
+/// Bytes of texts and of what was made of them that are kept.
+const KEPT_BYTES: usize = 64 << 20;
+
+/// A program, to be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Program<'a> {
+    /// Its text.
+    pub source: &'a str,
+    /// Its standard input, or the beginning of it.
+    pub input: &'a str,
+    /// What it may use.
+    pub limits: RunLimits,
+}
 
 /// What one program may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,49 +106,51 @@ struct Inner {
     plugin: Plugin,
     indices: <guest::Guest as RoleGuest>::Indices,
     language: String,
+    compiled: Mutex<Kept>,
+}
+
+/// What came of texts.
+#[derive(Default)]
+struct Kept {
+    by_source: HashMap<String, Compiled>,
+    bytes: usize,
+}
+
+/// What came of a text.
+#[derive(Clone)]
+enum Compiled {
+    /// A program in the runner's own form.
+    Code(Arc<[u8]>),
+    /// None, for this reason.
+    Ended(Ending),
+}
+
+/// What one call into an instance came to, and what is left of the instance.
+struct Called<T> {
+    value: T,
+    fuel: u64,
+    state: State,
 }
 
 impl Runner {
     /// Checks the role and asks for the language.
     pub(crate) fn open(plugin: &Plugin) -> Result<Self, LoadError> {
-        if !plugin.roles().contains(&Role::Runner) {
-            return Err(LoadError::WrongRole {
-                plugin: plugin.identity().name.clone(),
-                wanted: Role::Runner,
-                roles: plugin.roles().to_vec(),
-            });
-        }
-        let origin = || plugin.identity().origin.clone();
-        let indices = guest::Guest::indices(&plugin.ready().pre).map_err(|error| LoadError::WrongType {
-            origin: origin(),
-            interface: Role::Runner.interface(),
-            reason: text::sentence(&format!("{error:#}")),
-        })?;
-        let asking = plugin.clone();
+        let indices = plugin.indices_of::<guest::Guest>()?;
+        let mut inner =
+            Inner { plugin: plugin.clone(), indices, language: String::new(), compiled: Mutex::default() };
         let asked = on_deep_stack(move || {
-            let ready = asking.ready();
-            let language = ready.start().and_then(|started| {
-                let Started { mut store, instance, .. } = started;
-                let asked = metered(&mut store, &ready.limits, |store| {
-                    let guest = guest::Guest::load(&indices, store, &instance)
-                        .map_err(|error| call_failed(&error, store))?;
-                    guest.call_language(&mut *store).map_err(|error| call_failed(&error, store))
-                });
-                asked.outcome
+            let limits = inner.plugin.ready().limits.clone();
+            let asked = inner.call("language", Sandbox::default(), &limits, |guest, store| {
+                guest.call_language(&mut *store).map_err(|error| call_failed(&error, store))
             });
-            language.map(|language| (indices, language))
+            asked.map(|asked| {
+                inner.language = asked.value;
+                inner
+            })
         });
-        let (indices, language) = asked.and_then(|asked| asked).map_err(|kind| LoadError::Start {
-            origin: origin(),
-            source: Box::new(CallError {
-                plugin: plugin.identity().name.clone(),
-                function: "language",
-                problem: None,
-                kind,
-                fuel: None,
-            }),
-        })?;
-        Ok(Self { inner: Arc::new(Inner { plugin: plugin.clone(), indices, language }) })
+        let inner = asked.unwrap_or_else(|kind| Err(failed(plugin, "language", kind, None)));
+        let inner = inner.map_err(|error| LoadError::start(&plugin.identity().origin, error))?;
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The language that it runs.
@@ -144,65 +168,197 @@ impl Runner {
     /// # Errors
     ///
     /// A [`CallError`]: nothing can be said of the program.
-    pub fn run(&self, source: &str, input: &str, limits: &RunLimits) -> Result<Ran, CallError> {
-        let failed = |function, kind, fuel| CallError {
-            plugin: self.inner.plugin.identity().name.clone(),
-            function,
-            problem: None,
-            kind,
-            fuel,
-        };
-        let RunLimits { time_ms, memory_mib, output_bytes } = *limits;
+    pub fn run(&self, program: &Program<'_>) -> Result<Ran, CallError> {
+        self.begin(program, program.limits.wall_ms(), None)?.wait(self)
+    }
+
+    /// What comes of a program's text.
+    fn compile(&self, program: &Program<'_>) -> Result<Compiled, CallError> {
+        let kept = || self.inner.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = kept().by_source.get(program.source) {
+            return Ok(compiled.clone());
+        }
+        let (inner, source) = (Arc::clone(&self.inner), program.source.to_owned());
+        let compiled = on_deep_stack(move || {
+            let limits = COMPILATION.of(&inner.plugin);
+            let compiled = inner.call("compile", Sandbox::default(), &limits, |guest, store| {
+                let answer = guest.call_compile(&mut *store, &source);
+                compiled(answer, store)
+            });
+            compiled.map(|compiled| compiled.value)
+        });
+        let compiled = compiled.map_err(|kind| failed(self.plugin(), "compile", kind, None))??;
+        kept().add(program.source, &compiled);
+        Ok(compiled)
+    }
+
+    /// Begins a run.
+    fn begin(
+        &self,
+        program: &Program<'_>,
+        wall_ms: u64,
+        conversation: Option<End>,
+    ) -> Result<Running, CallError> {
+        let RunLimits { time_ms, memory_mib, output_bytes } = program.limits;
         if memory_mib > MAX_PROGRAM_MIB {
             let reason = format!("a program can be given {MAX_PROGRAM_MIB} MiB at most, not {memory_mib}");
-            return Err(failed("run", CallErrorKind::Unavailable(reason), None));
+            return Err(failed(self.plugin(), "run", CallErrorKind::Unavailable(reason), None));
         }
-        let limits = Limits {
-            fuel_per_call: u64::from(time_ms) * FUEL_PER_MS,
-            wall_ms_per_call: u64::from(time_ms) * BACKSTOP.0 + BACKSTOP.1,
-            memory_bytes: (memory_mib as usize) << 20,
-            ..self.inner.plugin.ready().limits.clone()
+        let code = match self.compile(program)? {
+            Compiled::Code(code) => code,
+            Compiled::Ended(ending) => return Ok(Running::Over(Ran::before_it_began(ending))),
         };
-        let sandbox = Box::new(Sandbox::new(input, output_bytes as usize, time_ms));
-        let (inner, source) = (Arc::clone(&self.inner), source.to_owned());
+        let limits = Limits { wall_ms_per_call: wall_ms, ..program.limits.of(self.plugin()) };
+        let sandbox = Sandbox::new(program.input, output_bytes as usize, time_ms, conversation);
+        let inner = Arc::clone(&self.inner);
         let run = move || {
-            let started = inner.plugin.ready().start_in(Some(sandbox), &limits);
-            let Started { mut store, instance, .. } = started.map_err(|kind| ("instantiate", kind, None))?;
-            let program = guest::Program { source: &source, time_ms };
-            let ran = metered(&mut store, &limits, |store| {
-                let guest = guest::Guest::load(&inner.indices, store, &instance)
-                    .map_err(|error| call_failed(&error, store))?;
-                Ok(ended(guest.call_run(&mut *store, program), store))
-            });
-            let ending = ran.outcome.and_then(|ended| ended).map_err(|kind| ("run", kind, Some(ran.fuel)))?;
-            let state = store.into_data();
+            let Called { value, fuel, state } = inner.call("run", sandbox, &limits, |guest, store| {
+                let answer = guest.call_run(&mut *store, guest::Program { code: &code, time_ms });
+                ended(answer, store)
+            })?;
             let memory = state.limiter.held_bytes() as u64;
             let (output, output_cut) = state.sandbox.unwrap_or_default().into_output();
-            Ok(Ran { ending, output, output_cut, fuel: ran.fuel, memory })
+            Ok(Ran { ending: value, output, output_cut, fuel, memory })
         };
-        let ran = on_deep_stack(run).map_err(|kind| failed("run", kind, None))?;
-        ran.map_err(|(function, kind, fuel)| failed(function, kind, fuel))
+        let begun = begin_on_deep_stack(run).map_err(|kind| failed(self.plugin(), "run", kind, None))?;
+        Ok(Running::Begun(begun))
     }
+}
+
+/// Runs two programs at once: what one writes, the other reads after its own input. `wit/runner.wit` has the rules.
+///
+/// # Errors
+///
+/// A [`CallError`]: nothing can be said of either program.
+pub fn converse(
+    first: (&Runner, &Program<'_>),
+    second: (&Runner, &Program<'_>),
+) -> Result<(Ran, Ran), CallError> {
+    // Each may have to wait for all that the other does.
+    let wall_ms = first.1.limits.wall_ms().saturating_add(second.1.limits.wall_ms());
+    let [one, other] = conversation::ends();
+    // Where one does not begin, its end is dropped, and the other finds the end of its input.
+    let begun = [(first, one), (second, other)]
+        .map(|((runner, program), end)| (runner, runner.begin(program, wall_ms, Some(end))));
+    let [first, second] = begun.map(|(runner, begun)| begun.and_then(|running| running.wait(runner)));
+    Ok((first?, second?))
+}
+
+/// A run that may still go on.
+enum Running {
+    Begun(Begun<Result<Ran, CallError>>),
+    Over(Ran),
+}
+
+impl Running {
+    fn wait(self, runner: &Runner) -> Result<Ran, CallError> {
+        match self {
+            Self::Over(ran) => Ok(ran),
+            Self::Begun(begun) => {
+                begun.wait().unwrap_or_else(|kind| Err(failed(runner.plugin(), "run", kind, None)))
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Calls one function of a fresh instance, on a thread whose stack is deep.
+    fn call<T>(
+        &self,
+        function: &'static str,
+        sandbox: Sandbox,
+        limits: &Limits,
+        call: impl FnOnce(&guest::Guest, &mut Store<State>) -> Result<T, CallErrorKind>,
+    ) -> Result<Called<T>, CallError> {
+        let started = self.plugin.ready().start_in(Some(Box::new(sandbox)), limits);
+        let Started { mut store, instance, .. } =
+            started.map_err(|kind| failed(&self.plugin, "instantiate", kind, None))?;
+        let called = metered(&mut store, limits, |store| {
+            let guest = guest::Guest::load(&self.indices, store, &instance);
+            let guest = guest.map_err(|error| call_failed(&error, store))?;
+            call(&guest, store)
+        });
+        let fuel = called.fuel;
+        let value = called.outcome.map_err(|kind| failed(&self.plugin, function, kind, Some(fuel)))?;
+        Ok(Called { value, fuel, state: store.into_data() })
+    }
+}
+
+impl RunLimits {
+    /// As the limits of a call.
+    fn of(&self, plugin: &Plugin) -> Limits {
+        Limits {
+            fuel_per_call: u64::from(self.time_ms) * FUEL_PER_MS,
+            wall_ms_per_call: self.wall_ms(),
+            memory_bytes: (self.memory_mib as usize) << 20,
+            ..plugin.ready().limits.clone()
+        }
+    }
+
+    /// Milliseconds after which the machine is too slow.
+    fn wall_ms(&self) -> u64 {
+        u64::from(self.time_ms) * BACKSTOP.0 + BACKSTOP.1
+    }
+}
+
+impl Ran {
+    fn before_it_began(ending: Ending) -> Self {
+        Self { ending, output: Vec::new(), output_cut: false, fuel: 0, memory: 0 }
+    }
+}
+
+impl Kept {
+    /// Keeps what came of a text. When there is too much, all goes: what is used again comes again.
+    fn add(&mut self, source: &str, compiled: &Compiled) {
+        let code = if let Compiled::Code(code) = compiled { code.len() } else { 0 };
+        self.bytes += source.len() + code;
+        if self.bytes > KEPT_BYTES {
+            self.by_source.clear();
+            self.bytes = source.len() + code;
+        }
+        self.by_source.insert(source.to_owned(), compiled.clone());
+    }
+}
+
+fn failed(plugin: &Plugin, function: &'static str, kind: CallErrorKind, fuel: Option<u64>) -> CallError {
+    CallError { plugin: plugin.identity().name.clone(), function, problem: None, kind, fuel }
+}
+
+/// What came of a text, by what its runner says or the host saw.
+fn compiled(
+    outcome: wasmtime::Result<Result<guest::Compiled, String>>,
+    store: &Store<State>,
+) -> Result<Compiled, CallErrorKind> {
+    Ok(match outcome {
+        Ok(Ok(guest::Compiled::Code(code))) => Compiled::Code(code.into()),
+        Ok(Ok(_)) if store.data().limiter.refused() => Compiled::Ended(Ending::MemoryLimit),
+        Ok(Ok(guest::Compiled::Rejected(why))) => Compiled::Ended(Ending::NotCompiled(text::sentence(&why))),
+        Ok(Err(reason)) => return Err(CallErrorKind::Refused(text::sentence(&reason))),
+        Err(error) => Compiled::Ended(stopped(&error, store)?),
+    })
 }
 
 /// How a program ended, by what its runner says or the host saw.
 fn ended(
     outcome: wasmtime::Result<Result<guest::Ending, String>>,
-    store: &wasmtime::Store<State>,
+    store: &Store<State>,
 ) -> Result<Ending, CallErrorKind> {
-    let error = match outcome {
-        Ok(Ok(guest::Ending::Exited(status))) => return Ok(Ending::Exited(status)),
+    match outcome {
+        Ok(Ok(guest::Ending::Exited(status))) => Ok(Ending::Exited(status)),
         // A program that is refused memory usually ends by an error of its own.
-        Ok(Ok(_)) if store.data().limiter.refused() => return Ok(Ending::MemoryLimit),
-        Ok(Ok(guest::Ending::Failed(why))) => return Ok(Ending::Failed(text::sentence(&why))),
-        Ok(Ok(guest::Ending::NotCompiled(why))) => return Ok(Ending::NotCompiled(text::sentence(&why))),
-        Ok(Err(reason)) => return Err(CallErrorKind::Refused(text::sentence(&reason))),
-        Err(error) => error,
-    };
+        Ok(Ok(_)) if store.data().limiter.refused() => Ok(Ending::MemoryLimit),
+        Ok(Ok(guest::Ending::Failed(why))) => Ok(Ending::Failed(text::sentence(&why))),
+        Ok(Err(reason)) => Err(CallErrorKind::Refused(text::sentence(&reason))),
+        Err(error) => stopped(&error, store),
+    }
+}
+
+/// How a program ended that did not come back from its call.
+fn stopped(error: &wasmtime::Error, store: &Store<State>) -> Result<Ending, CallErrorKind> {
     if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
         return Ok(Ending::Exited(*status as u8));
     }
-    match call_failed(&error, store) {
+    match call_failed(error, store) {
         CallErrorKind::OutOfFuel => Ok(Ending::TimeLimit),
         CallErrorKind::OutOfMemory => Ok(Ending::MemoryLimit),
         CallErrorKind::StackOverflow => Ok(Ending::Failed("stack overflow".to_owned())),

@@ -1,6 +1,7 @@
 //! What a program sees of the world: WASI with nothing in it.
 //!
-//! In: the program's standard input and how much of its output is kept. Out: a WASI context without files, network,
+//! In: the program's standard input, how much of its output is kept, and the program that it converses with, if there is
+//! one. Out: a WASI context without files, network,
 //! arguments and environment, whose random numbers are the same in every run and whose clock is the run's own: it
 //! begins at one date, moves on by a microsecond at each look and by as long as the program sleeps, and nobody waits. Standard
 //! input and output are also those of the contract's `stdio`.
@@ -8,14 +9,13 @@
 //! Left out on purpose: limits of fuel and memory, which are `limits.rs`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use wasmtime::component::{HasData, Linker, Resource};
-use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
-use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::p2::{DynPollable, InputStream, OutputStream, Pollable, StreamError, subscribe};
 use wasmtime_wasi::{
     Deterministic, HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView,
@@ -23,6 +23,7 @@ use wasmtime_wasi::{
 };
 
 use crate::bindings::ts_host::plugin::stdio;
+use crate::conversation::End;
 use crate::instance::State;
 
 /// The date that every program finds, in seconds after 1970: 2025-01-01.
@@ -44,11 +45,12 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     /// A world with this input, in which `output_bytes` of output are kept and sleep of more than `time_ms` in all
-    /// does not end.
-    pub(crate) fn new(input: &str, output_bytes: usize, time_ms: u32) -> Self {
+    /// does not end. With a conversation, the program reads on and is read there.
+    pub(crate) fn new(input: &str, output_bytes: usize, time_ms: u32, conversation: Option<End>) -> Self {
+        let conversation = conversation.map(Arc::new);
         let stdio = Stdio {
-            input: MemoryInputPipe::new(Bytes::copy_from_slice(input.as_bytes())),
-            output: Output::new(output_bytes),
+            input: Input::new(input, conversation.clone()),
+            output: Output::new(output_bytes, conversation),
         };
         let clock = Clock { slept_most: u64::from(time_ms) * 1_000_000, ..Clock::default() };
         let mut wasi = WasiCtxBuilder::new();
@@ -56,8 +58,8 @@ impl Sandbox {
             .stdout(stdio.output.clone())
             .wall_clock(clock.clone())
             .monotonic_clock(clock.clone())
-            .secure_random(random(1))
-            .insecure_random(random(2))
+            .secure_random(random(0))
+            .insecure_random(random(1))
             .insecure_random_seed(0)
             .allow_tcp(false)
             .allow_udp(false)
@@ -75,7 +77,7 @@ impl Sandbox {
 /// A world for a guest that was given none: one that is asked to describe itself.
 impl Default for Sandbox {
     fn default() -> Self {
-        Self::new("", 0, 0)
+        Self::new("", 0, 0, None)
     }
 }
 
@@ -98,8 +100,14 @@ impl WasiView for State {
     }
 }
 
-/// Bytes that look random, the same every time: SplitMix64.
-fn random(seed: u64) -> Deterministic {
+/// Bytes that look random, the same every time.
+fn random(which: usize) -> Deterministic {
+    static BYTES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| [1, 2].map(split_mix));
+    Deterministic::new(BYTES[which].clone())
+}
+
+/// SplitMix64.
+fn split_mix(seed: u64) -> Vec<u8> {
     let mut state = seed;
     let words = std::iter::repeat_with(|| {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -108,7 +116,7 @@ fn random(seed: u64) -> Deterministic {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     });
-    Deterministic::new(words.take(RANDOM_BYTES / 8).flat_map(u64::to_le_bytes).collect())
+    words.take(RANDOM_BYTES / 8).flat_map(u64::to_le_bytes).collect()
 }
 
 /// The clock of one run, shared by what reads it.
@@ -195,7 +203,7 @@ impl Pollable for Over {
 }
 
 struct Stdio {
-    input: MemoryInputPipe,
+    input: Input,
     output: Output,
 }
 
@@ -207,11 +215,65 @@ impl HasData for Streams {
 
 impl stdio::Host for Stdio {
     fn read(&mut self, most: u32) -> wasmtime::Result<Vec<u8>> {
-        Ok(InputStream::read(&mut self.input, most as usize).map(|bytes| bytes.to_vec()).unwrap_or_default())
+        Ok(self.input.take(most as usize).to_vec())
     }
 
     fn write(&mut self, bytes: Vec<u8>) -> wasmtime::Result<()> {
         self.output.push(&bytes)
+    }
+}
+
+/// What the program was given to read, and then what it is told.
+#[derive(Clone)]
+struct Input {
+    given: Arc<Mutex<Bytes>>,
+    conversation: Option<Arc<End>>,
+}
+
+impl Input {
+    fn new(given: &str, conversation: Option<Arc<End>>) -> Self {
+        Self { given: Arc::new(Mutex::new(Bytes::copy_from_slice(given.as_bytes()))), conversation }
+    }
+
+    /// At most so many bytes; none at the end.
+    fn take(&self, most: usize) -> Bytes {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        if most == 0 || !given.is_empty() {
+            let there = given.len().min(most);
+            return given.split_to(there);
+        }
+        self.conversation.as_ref().map(|with| with.read(most).into()).unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Pollable for Input {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl InputStream for Input {
+    /// Waits, if it must, where it is: the thread is the program's own.
+    fn read(&mut self, most: usize) -> Result<Bytes, StreamError> {
+        let bytes = self.take(most);
+        if bytes.is_empty() && most > 0 { Err(StreamError::Closed) } else { Ok(bytes) }
+    }
+}
+
+impl IsTerminal for Input {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdinStream for Input {
+    /// Never asked for: a host without asynchronous calls takes the stream below.
+    fn async_stream(&self) -> Box<dyn tokio::io::AsyncRead + Send + Sync> {
+        Box::new(tokio::io::empty())
+    }
+
+    fn p2_stream(&self) -> Box<dyn InputStream> {
+        Box::new(self.clone())
     }
 }
 
@@ -220,6 +282,7 @@ impl stdio::Host for Stdio {
 struct Output {
     kept: Arc<Mutex<Kept>>,
     most: usize,
+    conversation: Option<Arc<End>>,
 }
 
 #[derive(Default)]
@@ -230,8 +293,8 @@ struct Kept {
 }
 
 impl Output {
-    fn new(most: usize) -> Self {
-        Self { kept: Arc::default(), most }
+    fn new(most: usize, conversation: Option<Arc<End>>) -> Self {
+        Self { kept: Arc::default(), most, conversation }
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -248,7 +311,11 @@ impl Output {
         }
         let room = self.most - kept.bytes.len();
         kept.cut |= bytes.len() > room;
-        kept.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let bytes = &bytes[..bytes.len().min(room)];
+        kept.bytes.extend_from_slice(bytes);
+        if let Some(with) = &self.conversation {
+            with.write(bytes);
+        }
         Ok(())
     }
 }
@@ -285,7 +352,7 @@ impl IsTerminal for Output {
 impl StdoutStream for Output {
     /// Never asked for: a host without asynchronous calls takes the stream below.
     fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
-        Box::new(MemoryOutputPipe::new(0))
+        Box::new(tokio::io::sink())
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
@@ -299,7 +366,7 @@ mod tests {
 
     #[test]
     fn output_is_cut_and_says_so() {
-        let sandbox = Sandbox::new("", 5, 0);
+        let sandbox = Sandbox::new("", 5, 0, None);
         sandbox.stdio.output.push(b"abc").unwrap();
         assert!(!sandbox.stdio.output.lock().cut);
         sandbox.stdio.output.push(b"def").unwrap();
@@ -321,8 +388,8 @@ mod tests {
     fn random_bytes_are_the_same_in_every_run_and_not_alike() {
         use wasmtime_wasi::Rng;
         let mut bytes = [[0_u8; 64]; 3];
-        for (bytes, seed) in bytes.iter_mut().zip([1, 1, 2]) {
-            random(seed).fill_bytes(bytes);
+        for (bytes, which) in bytes.iter_mut().zip([0, 0, 1]) {
+            random(which).fill_bytes(bytes);
         }
         assert_eq!(bytes[0], bytes[1]);
         assert_ne!(bytes[0], bytes[2]);

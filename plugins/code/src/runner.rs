@@ -9,7 +9,24 @@ pub trait Runner {
     fn languages(&self) -> Vec<String>;
 
     /// Runs one program. An error means that nothing can be said of it, and says why.
-    fn run(&self, language: &str, source: &str, input: &str, limits: &Limits) -> Result<Ran, String>;
+    fn run(&self, program: Program<'_>) -> Result<Ran, String>;
+
+    /// Runs two programs, each of which reads what the other writes, a line at a time, up to U+0004. An error means that
+    /// nothing can be said of them, and says why.
+    fn converse(&self, first: Program<'_>, second: Program<'_>) -> Result<(Ran, Ran), String>;
+}
+
+/// A program, to be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Program<'a> {
+    /// Its language.
+    pub language: &'a str,
+    /// Its text.
+    pub source: &'a str,
+    /// Its standard input, or the beginning of it.
+    pub input: &'a str,
+    /// What it may use.
+    pub limits: Limits,
 }
 
 /// What one run may use.

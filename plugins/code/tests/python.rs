@@ -9,7 +9,7 @@ mod subprocess;
 
 use serde_json::{Value as Json, json};
 use subprocess::Subprocess;
-use ts_code::{Grade, Limits, Outcome, Runner, Settings, Verdict, grade};
+use ts_code::{Grade, Limits, Outcome, Program, Runner, Settings, Verdict, grade};
 
 fn graded(fields: &Json, response: &str) -> Result<Grade, String> {
     let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -249,7 +249,8 @@ fn a_bug_in_a_solution_of_humaneval_is_found_where_the_asserts_find_it() {
             // The asserts and the program in one run, as the data set's own harness has them.
             let together = format!("{prompt}{bug}\n{check}");
             let limits = Limits { time_ms: 3000, memory_mib: 1024, output_bytes: 1024 };
-            let ran = Subprocess.run("python", &together, "", &limits).unwrap();
+            let program = Program { language: "python", source: &together, input: "", limits };
+            let ran = Subprocess.run(program).unwrap();
             let truth = ran.ending == ts_code::Ending::Exited(0);
             let grade = graded(&fields, &fenced(&format!("{prompt}{bug}")));
             let ours = grade.as_ref().map(|grade| grade.verdict == Verdict::Correct);

@@ -6,7 +6,7 @@
 //! In: a problem and a response. Out: a grade, the place of the program, and what came of each test. Left out on purpose:
 //! running programs. The host does, each in an instance of its own that knows of no test.
 
-use ts_code::{Comparison, Ending, Limits, Outcome, Ran, Runner};
+use ts_code::{Comparison, Ending, Limits, Outcome, Program, Ran, Runner};
 use ts_plugin_sdk::verifier::{Graded, Problem, TestOutcome, Verdict, graded};
 use ts_plugin_sdk::{
     Description, Plugin, Settings, Value, Verifier, description, export_verifier, runners, setting,
@@ -97,19 +97,35 @@ impl Runner for Host {
         runners::languages()
     }
 
-    fn run(&self, language: &str, source: &str, input: &str, limits: &Limits) -> Result<Ran, String> {
-        let Limits { time_ms, memory_mib, output_bytes } = *limits;
-        let ran =
-            runners::run(language, source, input, runners::Limits { time_ms, memory_mib, output_bytes })?;
-        let ending = match ran.ending {
-            runners::Ending::Exited(status) => Ending::Exited(status),
-            runners::Ending::Failed(why) => Ending::Failed(why),
-            runners::Ending::NotCompiled(why) => Ending::NotCompiled(why),
-            runners::Ending::TimeLimit => Ending::TimeLimit,
-            runners::Ending::MemoryLimit => Ending::MemoryLimit,
-        };
-        Ok(Ran { ending, output: ran.output, output_cut: ran.output_cut })
+    fn run(&self, program: Program<'_>) -> Result<Ran, String> {
+        runners::run(&of_host(program)).map(ran)
     }
+
+    fn converse(&self, first: Program<'_>, second: Program<'_>) -> Result<(Ran, Ran), String> {
+        let (first, second) = runners::converse(&of_host(first), &of_host(second))?;
+        Ok((ran(first), ran(second)))
+    }
+}
+
+fn of_host(program: Program<'_>) -> runners::Program {
+    let Program { language, source, input, limits: Limits { time_ms, memory_mib, output_bytes } } = program;
+    runners::Program {
+        language: language.to_owned(),
+        source: source.to_owned(),
+        input: input.to_owned(),
+        limits: runners::Limits { time_ms, memory_mib, output_bytes },
+    }
+}
+
+fn ran(ran: runners::Ran) -> Ran {
+    let ending = match ran.ending {
+        runners::Ending::Exited(status) => Ending::Exited(status),
+        runners::Ending::Failed(why) => Ending::Failed(why),
+        runners::Ending::NotCompiled(why) => Ending::NotCompiled(why),
+        runners::Ending::TimeLimit => Ending::TimeLimit,
+        runners::Ending::MemoryLimit => Ending::MemoryLimit,
+    };
+    Ran { ending, output: ran.output, output_cut: ran.output_cut }
 }
 
 fn outcome(outcome: Outcome) -> TestOutcome {

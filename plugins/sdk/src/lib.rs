@@ -51,7 +51,9 @@ pub mod verifier {
 
 /// Having programs run. A component that uses this imports it, and the host gives it to verifiers alone.
 pub mod runners {
-    pub use crate::bindings::runners::ts_host::plugin::runners::{Ending, Limits, Ran, languages, run};
+    pub use crate::bindings::runners::ts_host::plugin::runners::{
+        Ending, Limits, Program, Ran, converse, languages, run,
+    };
 }
 
 /// The selection policy's types.

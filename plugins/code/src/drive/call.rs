@@ -5,7 +5,7 @@
 //! In: arguments, and the values of which any is right. Out: what came of it. Left out on purpose: what becomes of arguments,
 //! and what the function prints.
 
-use super::functions::{self, Manner};
+use super::functions;
 use super::{Failure, Job, Outcome, Tested, cut, raised};
 use crate::json::Json;
 use crate::value::{Value, for_driver};
@@ -20,10 +20,9 @@ pub(super) fn test(
     let by_keyword = kwargs.iter().map(|(name, value)| Json::List(vec![Json::text(name), for_driver(value)]));
     let call = functions::by_name(name, args.iter().map(for_driver).collect(), by_keyword.collect());
     let longest = values.iter().map(|value| value.to_string().len()).max().unwrap_or_default();
-    let manner = Manner { ambient: true, changes: false, bytes: 4 * longest + (64 << 10) };
-    let answers = functions::call(job, &[call], manner)?;
-    let Some(result) = answers.results.first() else {
-        return Ok(answers.end.unwrap_or_else(|| Tested::new(Outcome::RuntimeError, "no result")));
+    let result = match functions::call(job, call, 4 * longest + (64 << 10))? {
+        Ok(result) => result,
+        Err(end) => return Ok(end),
     };
     if let Some(error) = result.get("raised") {
         return Ok(raised(&functions::told(error)));

@@ -1,15 +1,15 @@
 //! Calls of a program's functions, in a run of the program.
 //!
-//! A driver, text of ours, runs the program and writes a line for each call as soon as it has ended: of a run that is stopped,
-//! the results so far are there. The program can write such lines too. They say what its functions give, as the true ones do, so
-//! nothing is won by that.
+//! A driver, text of ours, runs the program and writes a line for each call. The program can write such lines too. They say what
+//! its functions give, as the true ones do, so nothing is won by that.
 //!
-//! In: calls, as `drivers/candidate.py` takes them. Out: their results, and how it went on where some are missing. Left out on
-//! purpose: what the results should be, which no run of the program may know.
+//! In: calls, as `drivers/candidate.py` takes them. Out: results, or how the program ended. Left out on purpose: what the results
+//! should be, which no run of the program may know.
 
 use super::{Failure, Job, Outcome, Tested, ended_badly, raised};
 use crate::json::Json;
 use crate::language::Language;
+use crate::runner::Ran;
 
 const DATA: &str = include_str!("../drivers/data.py");
 const PYTHON: &str = include_str!("../drivers/candidate.py");
@@ -25,49 +25,51 @@ pub(super) struct Manner {
     pub(super) ambient: bool,
     /// Whether to tell what became of arguments.
     pub(super) changes: bool,
-    /// Bytes of results, at least.
-    pub(super) bytes: usize,
 }
 
-/// What came of some calls.
-#[derive(Debug)]
-pub(super) struct Answers {
-    /// The results of the first calls.
-    pub(super) results: Vec<Json>,
-    /// Why there is none for the next one, if there is not one for each.
-    pub(super) end: Option<Tested>,
-}
-
-/// Runs the program and calls its functions.
-pub(super) fn call(job: &Job, calls: &[Json], manner: Manner) -> Result<Answers, Failure> {
+/// What Python runs to call a program's functions, and its first line of input.
+pub(super) fn python(job: &Job, manner: Manner) -> (String, String) {
     let task = Json::object([
         ("source", Json::text(job.program)),
-        ("calls", Json::List(calls.to_vec())),
         ("ambient", Json::Bool(manner.ambient)),
         ("changes", Json::Bool(manner.changes)),
     ]);
-    let ran = match job.problem.language {
-        Language::JavaScript => job.run(&with_task(JAVASCRIPT, &task), "", manner.bytes)?,
-        _ => job.run(&[DATA, PYTHON].concat(), &task.to_string(), manner.bytes)?,
+    ([DATA, PYTHON].concat(), format!("{task}\n"))
+}
+
+/// Has one function of the program called: its result, or how the program ended before.
+pub(super) fn call(job: &Job, call: Json, bytes: usize) -> Result<Result<Json, Tested>, Failure> {
+    let (source, input) = match job.problem.language {
+        Language::JavaScript => {
+            let task = Json::object([("source", Json::text(job.program)), ("calls", Json::List(vec![call]))]);
+            (with_task(JAVASCRIPT, &task), String::new())
+        }
+        _ => {
+            let (source, task) = python(job, Manner { ambient: true, changes: false });
+            (source, format!("{task}{call}\n"))
+        }
     };
-    let end = ended_badly(&ran.ending);
-    if let Some(Tested { outcome: Outcome::DoesNotCompile, why }) = end {
-        return Err(Failure::Grader(format!("the runner takes the driver for no program: {why}")));
+    let ran = job.run(job.limited(&source, &input, bytes))?;
+    let result = lines(&ran.output).into_iter().next();
+    if let Some(end) = result.as_ref().and_then(said_of_the_program) {
+        return Ok(Err(end));
     }
-    let mut results = lines(&ran.output);
-    results.truncate(calls.len());
-    let whole_end =
-        results.iter().enumerate().find_map(|(at, result)| load_error(result).map(|end| (at, end)));
-    if let Some((at, end)) = whole_end {
-        results.truncate(at);
-        return Ok(Answers { results, end: Some(end) });
+    match result {
+        Some(result) => Ok(Ok(result)),
+        None => Ok(Err(end(&ran)?)),
     }
-    let end = (results.len() < calls.len()).then(|| {
-        let silent =
-            if ran.output_cut { "its results are too long" } else { "it ended before its function did" };
-        end.unwrap_or_else(|| Tested::new(Outcome::RuntimeError, silent))
-    });
-    Ok(Answers { results, end })
+}
+
+/// How a program ended that did not give a result.
+pub(super) fn end(ran: &Ran) -> Result<Tested, Failure> {
+    match ended_badly(&ran.ending) {
+        Some(Tested { outcome: Outcome::DoesNotCompile, why }) => {
+            Err(Failure::Grader(format!("the runner takes the driver for no program: {why}")))
+        }
+        Some(end) => Ok(end),
+        None if ran.output_cut => Ok(Tested::new(Outcome::RuntimeError, "its results are too long")),
+        None => Ok(Tested::new(Outcome::RuntimeError, "it ended before its function did")),
+    }
 }
 
 /// The lines that a driver wrote. The first that is malformed ends them.
@@ -84,7 +86,7 @@ fn with_task(driver: &str, task: &Json) -> String {
 }
 
 /// What a driver says of a program that did not get as far as a call.
-fn load_error(result: &Json) -> Option<Tested> {
+pub(super) fn said_of_the_program(result: &Json) -> Option<Tested> {
     if let Some(why) = result.get("not-compiled").and_then(Json::as_text) {
         return Some(Tested::new(Outcome::DoesNotCompile, super::cut(why)));
     }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | output ([`output`]) | the program, with the input | what it writes |
 //! | call ([`call`](mod@call)) | a driver that runs the program and calls its function ([`functions`]) | the value, as data |
-//! | check ([`check`]) | the same driver; and, in another instance, the asserts with stubs for functions | values for the stubs |
+//! | check ([`check`]) | the same driver, in conversation with another instance: the asserts, with stubs for functions | a verdict |
 //!
 //! In: a test, and a [`Job`]. Out: what came of it, or why nothing can be said. Left out on purpose: which tests to run.
 
@@ -14,7 +14,7 @@ mod functions;
 mod output;
 
 use crate::problem::{Problem, Test};
-use crate::runner::{Ending, Limits, Ran, Runner};
+use crate::runner::{Ending, Limits, Program, Ran, Runner};
 
 /// What came of a test, as `wit/verifier.wit` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,13 +92,18 @@ pub(crate) fn test(job: &Job, test: &Test) -> Result<Tested, Failure> {
 }
 
 impl Job<'_> {
-    fn run(&self, source: &str, input: &str, output_bytes: usize) -> Result<Ran, Failure> {
+    /// A program under the limits of the problem, of which so many bytes of output are kept, at least.
+    fn limited<'a>(&'a self, source: &'a str, input: &'a str, output_bytes: usize) -> Program<'a> {
         let limits = Limits {
             time_ms: self.problem.time_limit_ms,
             memory_mib: self.problem.memory_limit_mb,
             output_bytes: u32::try_from(output_bytes.max(self.output_bytes)).unwrap_or(u32::MAX),
         };
-        self.runner.run(self.problem.language.name(), source, input, &limits).map_err(Failure::Grader)
+        Program { language: self.problem.language.name(), source, input, limits }
+    }
+
+    fn run(&self, program: Program<'_>) -> Result<Ran, Failure> {
+        self.runner.run(program).map_err(Failure::Grader)
     }
 }
 

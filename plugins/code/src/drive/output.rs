@@ -7,7 +7,7 @@ use super::{Failure, Job, Outcome, Tested, cut, ended_badly};
 
 pub(super) fn test(job: &Job, input: &str, outputs: &[String]) -> Result<Tested, Failure> {
     let longest = outputs.iter().map(String::len).max().unwrap_or_default();
-    let ran = job.run(job.program, input, 2 * longest + 1024)?;
+    let ran = job.run(job.limited(job.program, input, 2 * longest + 1024))?;
     if let Some(tested) = ended_badly(&ran.ending) {
         return Ok(tested);
     }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::*;
-use crate::runner::{Ending, Limits, Ran};
+use crate::runner::{Ending, Limits, Program, Ran};
 
 /// Gives these answers in turn, the last one for ever.
 struct Scripted {
@@ -16,10 +16,14 @@ impl Runner for Scripted {
         vec!["python".to_owned()]
     }
 
-    fn run(&self, _: &str, source: &str, input: &str, limits: &Limits) -> Result<Ran, String> {
+    fn run(&self, program: Program<'_>) -> Result<Ran, String> {
         let mut asked = self.asked.borrow_mut();
-        asked.push((source.to_owned(), input.to_owned(), *limits));
+        asked.push((program.source.to_owned(), program.input.to_owned(), program.limits));
         self.answers[(asked.len() - 1).min(self.answers.len() - 1)].clone()
+    }
+
+    fn converse(&self, first: Program<'_>, second: Program<'_>) -> Result<(Ran, Ran), String> {
+        Ok((self.run(first)?, self.run(second)?))
     }
 }
 
@@ -142,17 +146,10 @@ fn a_call_gives_a_value_or_an_error() {
 #[test]
 fn expected_values_are_in_no_run_of_the_program() {
     let tests = r#"[{"input": "7", "output": "secret"}, {"args": ["a"], "expected": "secret"}, {"check": "assert f(1) == 'secret'"}]"#;
-    let need = says(r#"{"need": [{"op": "call", "of": {"name": "f"}, "args": [1]}], "certain": 1}"#);
-    let runner = script(vec![
-        writes(""),
-        says(r#"{"value": 1}"#),
-        need,
-        says(r#"{"value": 1}"#),
-        says(r#"{"passed": true}"#),
-    ]);
+    let runner = script(vec![writes(""), says(r#"{"value": 1}"#), says(r#"{"passed": true}"#), writes("")]);
     grade(&fields(tests), RESPONSE, &Settings::default(), &runner).unwrap();
     let asked = runner.asked.borrow();
-    assert_eq!(asked.len(), 5);
+    assert_eq!(asked.len(), 4);
     for (source, input, _) in asked.iter() {
         let has_program = source.contains("def f(x)") || input.contains("def f(x)");
         let has_secret = source.contains("secret") || input.contains("secret");
@@ -160,41 +157,29 @@ fn expected_values_are_in_no_run_of_the_program() {
     }
 }
 
-const NEED_TWO: &str =
-    r#"{"need": [{"op": "call", "args": [1]}, {"op": "call", "args": [2]}], "certain": 1}"#;
-
 #[test]
-fn a_check_goes_on_until_it_needs_no_more() {
-    let two = writes("\n\u{1e}{\"value\": 1}\n\n\u{1e}{\"value\": 2}\n");
-    let passed = says(r#"{"passed": true}"#);
-    assert_eq!(outcome(CHECK, vec![says(NEED_TWO), two.clone(), passed]), Outcome::Passed);
-    let failed = says(r#"{"failed": "assertion", "statement": "assert f(2) == 3", "error": "", "call": 1}"#);
-    let grade = graded(CHECK, vec![says(NEED_TWO), two.clone(), failed]).unwrap();
-    assert!(
-        grade.note.ends_with("wrong answer: `assert f(2) == 3`, where the last call gave `2`"),
-        "{}",
-        grade.note
-    );
-    let raised = says(r#"{"failed": "raised", "statement": "f(2)", "error": "ValueError: x", "call": 1}"#);
-    assert_eq!(outcome(CHECK, vec![says(NEED_TWO), two, raised]), Outcome::RuntimeError);
-    let for_ever =
-        graded(CHECK, [says(NEED_TWO), says(r#"{"value": 1}"#)].into_iter().cycle().take(60).collect());
-    assert!(for_ever.is_ok() || for_ever.unwrap_err().contains("more than 20 runs"));
-}
-
-#[test]
-fn only_a_certain_call_can_end_a_check() {
-    // The program is stopped in the second call, which the judge then does not need.
+fn a_check_ends_as_its_judge_says_or_as_the_program_did() {
+    let failed =
+        r#"{"failed": "assertion", "statement": "assert f(2) == 3", "error": "", "name": "f", "value": [2]}"#;
+    let raised = r#"{"failed": "raised", "statement": "f(2)", "error": "ValueError: x"}"#;
     let stopped = ran(Ending::TimeLimit, "\n\u{1e}{\"value\": 1}\n");
-    let passed = says(r#"{"passed": true}"#);
-    assert_eq!(outcome(CHECK, vec![says(NEED_TWO), stopped.clone(), passed.clone()]), Outcome::Passed);
-    // It needs it.
-    let needs = says(&NEED_TWO.replace("\"certain\": 1", "\"certain\": 2"));
-    assert_eq!(outcome(CHECK, vec![says(NEED_TWO), stopped.clone(), needs]), Outcome::TimeLimit);
-    // It needs another one.
-    let other = says(&NEED_TWO.replace("[2]", "[3]").replace("\"certain\": 1", "\"certain\": 2"));
-    let two = writes("\n\u{1e}{\"value\": 1}\n\n\u{1e}{\"value\": 3}\n");
-    assert_eq!(outcome(CHECK, vec![says(NEED_TWO), stopped, other, two, passed]), Outcome::Passed);
+    for (said, candidate, expected) in [
+        (r#"{"passed": true}"#, writes(""), Outcome::Passed),
+        // It is stopped after all that was asked for.
+        (r#"{"passed": true}"#, stopped.clone(), Outcome::Passed),
+        (failed, writes(""), Outcome::WrongAnswer),
+        (raised, writes(""), Outcome::RuntimeError),
+        (r#"{"ended": null}"#, stopped, Outcome::TimeLimit),
+        (r#"{"ended": null}"#, writes(""), Outcome::RuntimeError),
+        (r#"{"ended": {"not-compiled": "SyntaxError"}}"#, writes(""), Outcome::DoesNotCompile),
+        (r#"{"ended": {"failed": ["MemoryError", ""]}}"#, writes(""), Outcome::MemoryLimit),
+        (r#"{"ended": 7}"#, ran(Ending::MemoryLimit, ""), Outcome::MemoryLimit),
+    ] {
+        assert_eq!(outcome(CHECK, vec![says(said), candidate]), expected, "{said}");
+    }
+    let grade = graded(CHECK, vec![says(failed), writes("")]).unwrap();
+    let expected = "0 of 1 tests passed; test 1: wrong answer: `assert f(2) == 3`, where f gave `[2]`";
+    assert_eq!(grade.note, expected);
 }
 
 #[test]

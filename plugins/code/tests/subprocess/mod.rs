@@ -3,11 +3,12 @@
 //! In: a program of ours or of a data set that is trusted. Out: how it ended, as a runner would say. Left out on purpose:
 //! fuel and denial of anything; the host's tests have these.
 
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use ts_code::{Ending, Limits, Ran, Runner};
+use ts_code::{Ending, Limits, Program, Ran, Runner};
 
 /// `python3` and `node`.
 pub(crate) struct Subprocess;
@@ -17,17 +18,57 @@ impl Runner for Subprocess {
         vec!["python".to_owned(), "javascript".to_owned()]
     }
 
-    fn run(&self, language: &str, source: &str, input: &str, limits: &Limits) -> Result<Ran, String> {
-        let mut command = match language {
+    fn run(&self, program: Program<'_>) -> Result<Ran, String> {
+        let mut process = Process::start(&program)?;
+        let (mut stdin, stdout) = process.pipes();
+        let input = program.input.to_owned();
+        let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+        let most = u64::from(program.limits.output_bytes);
+        let reader = std::thread::spawn(move || kept(stdout, most));
+        let ending = process.wait(&program.limits)?;
+        let _ = writer.join();
+        let (output, output_cut) = reader.join().unwrap();
+        Ok(Ran { ending, output, output_cut })
+    }
+
+    fn converse(&self, first: Program<'_>, second: Program<'_>) -> Result<(Ran, Ran), String> {
+        let mut processes = [Process::start(&first)?, Process::start(&second)?];
+        let [(mut to_first, from_first), (mut to_second, from_second)] =
+            processes.each_mut().map(Process::pipes);
+        // A driver reads its input before it writes.
+        to_first.write_all(first.input.as_bytes()).map_err(|error| error.to_string())?;
+        to_second.write_all(second.input.as_bytes()).map_err(|error| error.to_string())?;
+        let forth = std::thread::spawn(move || passed_on(from_first, to_second));
+        let back = std::thread::spawn(move || passed_on(from_second, to_first));
+        let [one, other] = &mut processes;
+        let endings = std::thread::scope(|scope| {
+            let other = scope.spawn(|| other.wait(&second.limits));
+            (one.wait(&first.limits), other.join().unwrap())
+        });
+        let ran = |ending, output| Ran { ending, output, output_cut: false };
+        Ok((ran(endings.0?, forth.join().unwrap()), ran(endings.1?, back.join().unwrap())))
+    }
+}
+
+/// A process, and the thread that reads its errors.
+struct Process {
+    child: Child,
+    errors: Option<JoinHandle<(Vec<u8>, bool)>>,
+}
+
+impl Process {
+    fn start(program: &Program<'_>) -> Result<Self, String> {
+        let mut command = match program.language {
             "python" => {
                 let mut command = Command::new("sh");
-                let memory = format!("ulimit -v {}; exec python3 -c \"$0\"", limits.memory_mib * 1024);
-                command.args(["-c", &memory, source]);
+                let memory =
+                    format!("ulimit -v {}; exec python3 -c \"$0\"", program.limits.memory_mib * 1024);
+                command.args(["-c", &memory, program.source]);
                 command
             }
             "javascript" => {
                 let mut command = Command::new("node");
-                command.args(["-e", source]);
+                command.args(["-e", program.source]);
                 command
             }
             other => return Err(format!("no runner for `{other}`")),
@@ -38,30 +79,32 @@ impl Runner for Subprocess {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| error.to_string())?;
-        let (mut stdin, stdout, stderr) =
-            (child.stdin.take().unwrap(), child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let input = input.to_owned();
-        let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
-        let most = u64::from(limits.output_bytes);
-        let reader = std::thread::spawn(move || kept(stdout, most));
-        let errors = std::thread::spawn(move || kept(stderr, 1 << 20));
+        let stderr = child.stderr.take().unwrap();
+        let errors = Some(std::thread::spawn(move || kept(stderr, 1 << 20)));
+        Ok(Self { child, errors })
+    }
+
+    fn pipes(&mut self) -> (ChildStdin, ChildStdout) {
+        (self.child.stdin.take().unwrap(), self.child.stdout.take().unwrap())
+    }
+
+    fn wait(&mut self, limits: &Limits) -> Result<Ending, String> {
         let end = Instant::now() + Duration::from_millis(u64::from(limits.time_ms));
         let status = loop {
-            if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
+            if let Some(status) = self.child.try_wait().map_err(|error| error.to_string())? {
                 break Some(status);
             }
             if Instant::now() > end {
-                let _ = child.kill();
-                let _ = child.wait();
+                let _ = self.child.kill();
+                let _ = self.child.wait();
                 break None;
             }
             std::thread::sleep(Duration::from_millis(2));
         };
-        let _ = writer.join();
-        let (output, output_cut) = reader.join().unwrap();
-        let errors = String::from_utf8_lossy(&errors.join().unwrap().0).into_owned();
+        let errors = self.errors.take().unwrap().join().unwrap().0;
+        let errors = String::from_utf8_lossy(&errors).into_owned();
         let told = errors.trim_end().lines().last().unwrap_or_default().to_owned();
-        let ending = match status.map(|status| status.code()) {
+        Ok(match status.map(|status| status.code()) {
             None => Ending::TimeLimit,
             Some(Some(1)) if !errors.contains("Traceback") && errors.contains("Error: ") => {
                 Ending::NotCompiled(told)
@@ -69,8 +112,26 @@ impl Runner for Subprocess {
             Some(Some(1)) if errors.contains("Traceback") => Ending::Failed(told),
             Some(Some(status)) => Ending::Exited(status as u8),
             Some(None) => Ending::Failed("a signal".to_owned()),
-        };
-        Ok(Ran { ending, output, output_cut })
+        })
+    }
+}
+
+/// Passes on what one process writes to another one's input, up to U+0004; and keeps it.
+fn passed_on(from: ChildStdout, to: ChildStdin) -> Vec<u8> {
+    let (mut from, mut to, mut all) = (BufReader::new(from), Some(to), Vec::new());
+    loop {
+        let at = all.len();
+        match from.read_until(b'\n', &mut all) {
+            Ok(0) | Err(_) => return all,
+            Ok(_) => {}
+        }
+        let line = &all[at..];
+        if line.contains(&4) {
+            to = None;
+        }
+        if to.as_mut().is_some_and(|to| to.write_all(line).is_err()) {
+            to = None;
+        }
     }
 }
 
