@@ -9,6 +9,7 @@
 
 mod grader;
 mod javascript;
+mod processes;
 mod python;
 
 use std::path::{Path, PathBuf};

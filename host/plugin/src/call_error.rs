@@ -6,6 +6,8 @@
 //!
 //! Left out on purpose: "incorrect". A call that fails is never a verdict.
 
+use serde::{Deserialize, Serialize};
+
 /// Why one call gave no answer. Displays as one line that names the plugin, the function and the problem.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("plugin `{plugin}`, `{function}`{}: {kind}", of_problem(problem.as_deref()))]
@@ -23,7 +25,7 @@ pub struct CallError {
 }
 
 /// The causes of a [`CallError`].
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallErrorKind {
     /// The plugin itself said that it cannot answer. The text is its own.

@@ -27,6 +27,7 @@ use crate::load_error::LoadError;
 use crate::log::{LogBuffer, LogSink};
 use crate::plugin::{Identity, Plugin, PluginInner};
 use crate::pool::Isolation;
+use crate::processes::Processes;
 use crate::role::Role;
 use crate::runner::Runner;
 use crate::runners::{Programs, Runners};
@@ -74,6 +75,7 @@ pub(crate) struct HostInner {
     /// What compiles and links runners, from the first one on.
     for_runners: OnceLock<(Engine, Linker<State>)>,
     runners: Arc<Runners>,
+    pub(crate) processes: Option<Processes>,
     cache: Option<Cache>,
     limits: Limits,
     pub(crate) isolation: Isolation,
@@ -101,6 +103,7 @@ impl PluginHost {
                 })
             })
             .map_err(|error| engine_error(&error))?;
+        let processes = Processes::new(cache_dir.clone(), &limits);
         let cache = cache_dir.map(Cache::open).transpose()?;
         let gate = Gate::new(max_parallel);
         Ok(Self {
@@ -109,6 +112,7 @@ impl PluginHost {
                 linker,
                 for_runners: OnceLock::new(),
                 runners: Arc::default(),
+                processes,
                 cache,
                 limits,
                 isolation,
@@ -127,6 +131,7 @@ impl PluginHost {
     pub fn load(&self, source: PluginSource) -> Result<Plugin, LoadError> {
         let host = &self.inner;
         let origin = source.origin();
+        let file = if let PluginSource::File(path) = &source { Some(path.clone()) } else { None };
         let bytes = source.read(host.limits.component_bytes)?;
         let sha256 = sha256_hex(&bytes);
         let is_runner = contract::is_runner(&bytes);
@@ -156,7 +161,7 @@ impl PluginHost {
             origin,
             bytes: bytes.len() as u64,
         };
-        Ok(Plugin::new(PluginInner { host: Arc::clone(host), ready, identity, roles, description }))
+        Ok(Plugin::new(PluginInner { host: Arc::clone(host), file, ready, identity, roles, description }))
     }
 
     /// Lets the plugins of this host have programs run in a runner's language. It takes the place of an earlier runner of

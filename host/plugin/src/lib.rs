@@ -24,7 +24,7 @@
 //!
 //! Reading order: `host` (from bytes to a plugin), `plugin`, one file per role, then `pool` and `instance`
 //! (how a call is made), `limits`, `engine`, `cache`; for programs `runner`, `sandbox`,
-//! `conversation`, `runners`.
+//! `conversation`, `processes`, `runners`.
 //!
 //! Left out on purpose: tensors, the run folder, and which plugin a recipe names.
 
@@ -45,6 +45,7 @@ mod load_error;
 mod log;
 mod plugin;
 mod pool;
+mod processes;
 mod role;
 mod runner;
 mod runners;
@@ -67,6 +68,7 @@ pub use load_error::LoadError;
 pub use log::{LogLevel, LogSink};
 pub use plugin::{Identity, Plugin};
 pub use pool::{Call, Isolation};
+pub use processes::support_processes;
 pub use role::Role;
 pub use runner::{Ending, FUEL_PER_MS, MAX_PROGRAM_MIB, Program, Ran, RunLimits, Runner, converse};
 pub use selection_policy::{Candidate, Group, Outcome, Pair, Positive, Selection, SelectionPolicy};

@@ -7,6 +7,7 @@
 //! Left out on purpose: unloading. A plugin goes when its last handle does.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -19,6 +20,7 @@ use crate::instance::Ready;
 use crate::load_error::LoadError;
 use crate::log::LogSink;
 use crate::pool::{Isolation, Pool};
+use crate::processes::Processes;
 use crate::role::{Role, RoleGuest};
 use crate::{LengthFunction, Runner, SelectionPolicy, StepSplitter, Verifier};
 
@@ -45,6 +47,7 @@ pub struct Plugin {
 
 pub(crate) struct PluginInner {
     pub(crate) host: Arc<HostInner>,
+    pub(crate) file: Option<PathBuf>,
     pub(crate) ready: Ready,
     pub(crate) identity: Identity,
     pub(crate) roles: Vec<Role>,
@@ -140,6 +143,15 @@ impl Plugin {
 
     pub(crate) fn ready(&self) -> &Ready {
         &self.inner.ready
+    }
+
+    /// The file that it came from, if it came from one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.inner.file.as_deref()
+    }
+
+    pub(crate) fn processes(&self) -> Option<&Processes> {
+        self.inner.host.processes.as_ref()
     }
 
     pub(crate) fn gate(&self) -> &Gate {

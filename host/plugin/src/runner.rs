@@ -14,6 +14,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
 
@@ -42,7 +43,7 @@ const COMPILATION: RunLimits = RunLimits { time_ms: 10_000, memory_mib: 1024, ou
 const KEPT_BYTES: usize = 64 << 20;
 
 /// A program, to be run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program<'a> {
     /// Its text.
     pub source: &'a str,
@@ -53,7 +54,7 @@ pub struct Program<'a> {
 }
 
 /// What one program may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunLimits {
     /// Milliseconds, counted as fuel: [`FUEL_PER_MS`].
     pub time_ms: u32,
@@ -67,7 +68,7 @@ pub struct RunLimits {
 pub const MAX_PROGRAM_MIB: u32 = engine::PROGRAM_MIB;
 
 /// How a program ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// By itself, with this status.
     Exited(u8),
@@ -82,7 +83,7 @@ pub enum Ending {
 }
 
 /// What came of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ran {
     /// How it ended.
     pub ending: Ending,
@@ -169,6 +170,12 @@ impl Runner {
     ///
     /// A [`CallError`]: nothing can be said of the program.
     pub fn run(&self, program: &Program<'_>) -> Result<Ran, CallError> {
+        let elsewhere = self.plugin().processes().and_then(|processes| processes.run(self, program));
+        elsewhere.unwrap_or_else(|| self.run_here(program))
+    }
+
+    /// Runs one program in this process.
+    pub(crate) fn run_here(&self, program: &Program<'_>) -> Result<Ran, CallError> {
         self.begin(program, program.limits.wall_ms(), None)?.wait(self)
     }
 
@@ -231,6 +238,15 @@ impl Runner {
 ///
 /// A [`CallError`]: nothing can be said of either program.
 pub fn converse(
+    first: (&Runner, &Program<'_>),
+    second: (&Runner, &Program<'_>),
+) -> Result<(Ran, Ran), CallError> {
+    let elsewhere = first.0.plugin().processes().and_then(|processes| processes.converse(first, second));
+    elsewhere.unwrap_or_else(|| converse_here(first, second))
+}
+
+/// The same in this process.
+pub(crate) fn converse_here(
     first: (&Runner, &Program<'_>),
     second: (&Runner, &Program<'_>),
 ) -> Result<(Ran, Ran), CallError> {
