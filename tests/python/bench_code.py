@@ -4,9 +4,10 @@
     cargo build --release --workspace --examples
     python3 tests/python/bench_code.py
 
-Both sides run the same programs and tests on this machine, in turns, on one worker and on one a core. A sandboxed test is three
-instances (the judge, the candidate, the judge again), so that the candidate never sees the asserts; a process is one, which does.
-Prints a table. Left out on purpose: compiling the runner, which happens once; a warm-up run leaves it in the cache.
+Both sides run the same programs and tests on this machine, in turns, on one worker and on one a core. A sandboxed test of HumanEval is two
+instances (the judge and the candidate), so that the candidate never sees the asserts; a process is one, which does. Then tests by
+input and output, for which both sides start one. Prints a table. Left out on purpose: compiling the runner, which happens once; a
+warm-up run leaves it in the cache.
 """
 
 import json
@@ -24,6 +25,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 3
 EMPTY_RUNS = 40
+SQUARES = 400
+SQUARE = "n = int(input())\nprint(n * n)\n"
 
 
 def problems():
@@ -50,8 +53,19 @@ def cases(folder):
     return path
 
 
+def square_cases(folder):
+    """Problems of ten tests by input and output."""
+    path = Path(folder) / "squares.jsonl"
+    tests = [{"input": f"{n}\n", "output": f"{n * n}\n"} for n in range(10)]
+    with path.open("w") as file:
+        for at in range(SQUARES // 10):
+            problem = {"id": str(at), "prompt": "", "reference": "", "tests": tests}
+            file.write(json.dumps({"problem": problem, "response": f"```python\n{SQUARE}```", "expected": "pass"}) + "\n")
+    return path
+
+
 def sandboxed(path, workers):
-    """Seconds for all problems in sandboxes, as ts-host measures them: loading the runner is left out."""
+    """Seconds for all problems in sandboxes, as ts-host measures them: loading the grader is left out."""
     grader = ROOT / "plugins/code_grader.wasm"
     command = [ROOT / "target/release/ts-host", "plugin", "test", grader, "--cases", path, "--workers", str(workers)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -64,12 +78,18 @@ def process(item):
     return subprocess.run([sys.executable, "-"], input=program, text=True, capture_output=True).returncode == 0
 
 
-def in_processes(workers):
-    """Seconds for all problems, a CPython process for each."""
+def square(n):
+    """Whether the program passes a test by input and output in a CPython process."""
+    said = subprocess.run([sys.executable, "-c", SQUARE], input=f"{n}\n", text=True, capture_output=True)
+    return said.stdout == f"{n * n}\n"
+
+
+def in_processes(test, items, workers):
+    """Seconds for all tests, a CPython process for each."""
     began = time.perf_counter()
     with ThreadPoolExecutor(workers) as pool:
-        passed = sum(pool.map(process, problems()))
-    assert passed == 164, passed
+        passed = sum(pool.map(test, items))
+    assert passed == len(items), passed
     return time.perf_counter() - began
 
 
@@ -103,15 +123,19 @@ def main():
     # The first child that is waited for sets the peak: the small one goes first.
     process_mib = peak_of([sys.executable, "-c", "pass"])
     with tempfile.TemporaryDirectory() as folder:
-        path = cases(folder)
-        sandboxed(path, 1)
+        kinds = [
+            ("HumanEval tests", cases(folder), process, problems()),
+            ("tests by input and output", square_cases(folder), square, [n % 10 for n in range(SQUARES)]),
+        ]
+        sandboxed(kinds[0][1], 1)
         rows = []
-        for workers in sorted({1, cores}):
-            ours, theirs = [], []
-            for _ in range(ROUNDS):
-                ours.append(164 / sandboxed(path, workers))
-                theirs.append(164 / in_processes(workers))
-            rows.append((f"HumanEval tests a second, {workers} at once", max(ours), max(theirs)))
+        for name, path, test, items in kinds:
+            for workers in sorted({1, cores}):
+                ours, theirs = [], []
+                for _ in range(ROUNDS):
+                    ours.append(len(items) / sandboxed(path, workers))
+                    theirs.append(len(items) / in_processes(test, items, workers))
+                rows.append((f"{name} a second, {workers} at once", max(ours), max(theirs)))
         empty_ms, empty_mib = empty_sandboxes(folder)
         rows.append(("an empty program, ms (median)", empty_ms, empty_processes()))
         rows.append(("memory of an empty program, MiB", empty_mib, process_mib))

@@ -11,6 +11,7 @@ mod grader;
 mod javascript;
 mod processes;
 mod python;
+mod squeeze;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
