@@ -19,7 +19,6 @@
 mod compare;
 mod drive;
 mod grade;
-mod json;
 mod language;
 mod problem;
 mod program;

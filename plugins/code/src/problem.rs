@@ -20,10 +20,10 @@
 //! whether the texts are programs.
 
 use crate::compare::{Comparison, Rule};
-use crate::json::Json;
 use crate::language::Language;
 use crate::settings::Settings;
 use crate::value::Value;
+use ts_json::Json;
 
 /// A problem's tests and all that they need.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Problem {
         let language = Language::named(name("language").unwrap_or(&settings.language));
         let comparison = name("comparison").map_or(Ok(settings.comparison), Comparison::named)?;
         let tolerance = number(name("tolerance"), "tolerance", settings.tolerance, 0.0..=1.0)?;
-        let tests = Json::parse(field("tests").ok_or("the problem has no tests")?);
+        let tests = Json::parse_python(field("tests").ok_or("the problem has no tests")?);
         let tests = tests.map_err(|fault| format!("tests is no JSON: {fault}"))?;
         let tests = tests.as_list().ok_or("tests is no list")?;
         if tests.is_empty() {
@@ -184,7 +184,7 @@ mod tests {
         for (fields, fault) in [
             (vec![], "the problem has no tests"),
             (vec![("tests", "[]")], "the problem has no tests"),
-            (vec![("tests", "{")], "tests is no JSON: unexpected end"),
+            (vec![("tests", "{")], "tests is no JSON: it ends too early"),
             (vec![("tests", "{}")], "tests is no list"),
             (vec![("tests", "[{}]")], "test 1: it has no output, no args and no check"),
             (vec![("tests", "[3]")], "test 1: it has no output, no args and no check"),

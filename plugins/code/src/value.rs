@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::json::Json;
+use ts_json::Json;
 
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,13 +151,13 @@ mod tests {
             ("{\"deque\": [1]}", "an object of type deque"),
             ("{}", "an object of type object"),
         ] {
-            assert_eq!(Value::of_driver(&Json::parse(json).unwrap()).to_string(), printed, "{json}");
+            assert_eq!(Value::of_driver(&Json::parse_python(json).unwrap()).to_string(), printed, "{json}");
         }
     }
 
     #[test]
     fn a_problem_s_objects_are_dicts() {
-        let json = Json::parse("[{\"set\": [1]}]").unwrap();
+        let json = Json::parse_python("[{\"set\": [1]}]").unwrap();
         assert_eq!(Value::of_problem(&json).to_string(), "[{\"set\": [1]}]");
         assert_eq!(for_driver(&json).to_string(), "[{\"dict\": [[\"set\", [1]]]}]");
     }

@@ -17,13 +17,13 @@
 //! In: a problem and a response. Out: a grade with the place of the answer and a note of what was compared. Left out
 //! on purpose: meaning. `1/2` is not `0.5` here, nor `couch` `sofa`.
 
-mod decimal;
 mod exact;
 mod json;
 mod normalised;
 mod numeric;
 mod pattern;
 mod place;
+mod ratio;
 
 use ts_plugin_sdk::verifier::{Graded, Problem, Verdict, graded};
 use ts_plugin_sdk::{Description, Plugin, Settings, Value, Verifier, description, export_verifier, setting};

@@ -13,9 +13,10 @@
 
 use dashu_int::ops::Abs;
 use dashu_ratio::RBig;
+use ts_json::Decimal;
 use ts_plugin_sdk::verifier::Verdict;
 
-use crate::decimal::Decimal;
+use crate::ratio::ratio;
 use crate::{Judged, Reference};
 
 /// Signs that say what the number counts.
@@ -55,7 +56,7 @@ struct Number {
 impl Tolerance {
     /// Tolerances as the decimals that the settings show. `None` if one of them is not finite.
     pub(crate) fn new(absolute: f64, relative: f64) -> Option<Self> {
-        let exact = |tolerance: f64| Decimal::parse(&tolerance.to_string())?.to_ratio();
+        let exact = |tolerance: f64| ratio(&Decimal::parse(&tolerance.to_string())?);
         Some(Tolerance { absolute: exact(absolute)?, relative: exact(relative)? })
     }
 
@@ -67,7 +68,7 @@ impl Tolerance {
         if self.absolute == RBig::ZERO && self.relative == RBig::ZERO {
             return Some(false);
         }
-        let (one, other) = (one.to_ratio()?, other.to_ratio()?);
+        let (one, other) = (ratio(one)?, ratio(other)?);
         let distance = (&one - &other).abs();
         let share = &self.relative * one.abs().max(other.abs());
         Some(distance <= share.max(self.absolute.clone()))

@@ -11,8 +11,7 @@
 use std::ops::Range;
 
 use ts_extract::{How, after_reasoning, last_line};
-
-use crate::json::Json;
+use ts_json::Json;
 
 /// What LaTeX wraps texts in.
 const WRAPPERS: [&str; 5] = ["\\text", "\\textbf", "\\textit", "\\mathrm", "\\mathbf"];

@@ -13,7 +13,6 @@
 //! In: what a program gave, and what was expected. Out: whether they agree. Left out on purpose: what case means; `YES` is
 //! not `Yes`.
 
-mod decimal;
 mod text;
 mod value;
 

@@ -2,8 +2,8 @@
 //!
 //! In: the output and the expected one. Out: whether they agree. Left out on purpose: any meaning but that of decimals.
 
-use super::decimal::Decimal;
 use super::is_near;
+use ts_json::Decimal;
 
 /// The same text, but for a line's end at the end of either.
 pub(super) fn exact(given: &str, expected: &str) -> bool {
@@ -51,7 +51,7 @@ fn token(given: &str, expected: &str, tolerance: Option<f64>) -> bool {
     if given == expected {
         return true;
     }
-    let (Some(given_as), Some(expected_as)) = (Decimal::read(given), Decimal::read(expected)) else {
+    let (Some(given_as), Some(expected_as)) = (Decimal::parse(given), Decimal::parse(expected)) else {
         return false;
     };
     let near = |tolerance| match (given.parse(), expected.parse()) {

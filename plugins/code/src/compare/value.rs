@@ -94,11 +94,11 @@ fn spelled(key: &Value) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Json;
+    use ts_json::Json;
 
     fn agree(given: &str, expected: &str, tolerance: Option<f64>) -> bool {
-        let given = Value::of_driver(&Json::parse(given).unwrap());
-        let expected = Value::of_problem(&Json::parse(expected).unwrap());
+        let given = Value::of_driver(&Json::parse_python(given).unwrap());
+        let expected = Value::of_problem(&Json::parse_python(expected).unwrap());
         equal(&given, &expected, tolerance)
     }
 
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn sets_have_no_order() {
-        let set = |text: &str| Value::of_driver(&Json::parse(text).unwrap());
+        let set = |text: &str| Value::of_driver(&Json::parse_python(text).unwrap());
         let (a, b) = (
             set("{\"set\": [1, {\"tuple\": [2, \"x\"]}]}"),
             set("{\"set\": [{\"tuple\": [2, \"x\"]}, 1.0]}"),

@@ -7,8 +7,8 @@
 
 use super::functions;
 use super::{Failure, Job, Outcome, Tested, cut, raised};
-use crate::json::Json;
 use crate::value::{Value, for_driver};
+use ts_json::Json;
 
 pub(super) fn test(
     job: &Job,

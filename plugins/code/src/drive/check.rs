@@ -7,10 +7,10 @@
 
 use super::functions::{self, Manner};
 use super::{Failure, Job, Outcome, Tested, cut, ended_badly, raised};
-use crate::json::Json;
 use crate::program::helpers;
 use crate::runner::{Limits, Program};
 use crate::value::Value;
+use ts_json::Json;
 
 const DATA: &str = include_str!("../drivers/data.py");
 const JUDGE: &str = include_str!("../drivers/judge.py");

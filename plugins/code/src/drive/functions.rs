@@ -7,9 +7,9 @@
 //! should be, which no run of the program may know.
 
 use super::{Failure, Job, Outcome, Tested, ended_badly, raised};
-use crate::json::Json;
 use crate::language::Language;
 use crate::runner::Ran;
+use ts_json::Json;
 
 const DATA: &str = include_str!("../drivers/data.py");
 const PYTHON: &str = include_str!("../drivers/candidate.py");
@@ -76,7 +76,7 @@ pub(super) fn end(ran: &Ran) -> Result<Tested, Failure> {
 pub(super) fn lines(output: &[u8]) -> Vec<Json> {
     let output = String::from_utf8_lossy(output);
     let marked = output.split('\n').filter_map(|line| line.strip_prefix(MARK));
-    marked.map_while(|line| Json::parse(line).ok()).collect()
+    marked.map_while(|line| Json::parse_python(line).ok()).collect()
 }
 
 /// JavaScript with its task in place of its last `undefined`.

@@ -1,18 +1,12 @@
 //! Numbers as they are written: exact decimals of any size.
 //!
 //! In: the digits of a number. Out: a [`Decimal`], equal to another exactly if the numbers are: `1.0` and `1`, `1e2`
-//! and `100`. Left out on purpose: arithmetic; [`Decimal::to_ratio`] hands over to those who know it.
-
-use dashu_int::{IBig, UBig};
-use dashu_ratio::RBig;
-
-/// The most digits, of the number and of its exponent's power of ten, that arithmetic takes on.
-const MAX_DIGITS: usize = 4096;
+//! and `100`. Left out on purpose: arithmetic; [`Decimal::parts`] hands over to those who know it.
 
 /// A number: `digits` × 10^`exponent`. The digits neither begin nor end with a zero; zero has none, no sign, and
 /// exponent 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Decimal {
+pub struct Decimal {
     is_negative: bool,
     digits: String,
     exponent: i64,
@@ -21,7 +15,7 @@ pub(crate) struct Decimal {
 impl Decimal {
     /// Reads `digits`, `digits.digits` or `.digits`, with a sign and an exponent if need be. `None` if the text is
     /// nothing of the kind, or its exponent does not fit 64 bits.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (is_negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -47,27 +41,14 @@ impl Decimal {
     }
 
     /// The number divided by 100. `None` if its exponent does not fit 64 bits then.
-    pub(crate) fn hundredth(&self) -> Option<Self> {
+    pub fn hundredth(&self) -> Option<Self> {
         let exponent = if self.digits.is_empty() { 0 } else { self.exponent.checked_sub(2)? };
         Some(Decimal { exponent, ..self.clone() })
     }
 
-    /// The number as a fraction, if it is of a size to compute with.
-    pub(crate) fn to_ratio(&self) -> Option<RBig> {
-        let power = usize::try_from(self.exponent.unsigned_abs()).ok()?;
-        if self.digits.len() > MAX_DIGITS || power > MAX_DIGITS {
-            return None;
-        }
-        if self.digits.is_empty() {
-            return Some(RBig::ZERO);
-        }
-        let digits = IBig::from(UBig::from_str_radix(&self.digits, 10).ok()?);
-        let digits = if self.is_negative { -digits } else { digits };
-        let power = UBig::from(10_u8).pow(power);
-        Some(match self.exponent >= 0 {
-            true => RBig::from(digits * IBig::from(power)),
-            false => RBig::from_parts(digits, power),
-        })
+    /// Its sign, its digits, and the power of ten of the last one.
+    pub fn parts(&self) -> (bool, &str, i64) {
+        (self.is_negative, &self.digits, self.exponent)
     }
 }
 
@@ -115,19 +96,14 @@ mod tests {
         }
     }
 
-    #[test]
-    fn ratios_are_exact_and_limited() {
-        let ratio = |text| Decimal::parse(text).unwrap().to_ratio();
-        assert_eq!(ratio("-0.125"), Some(RBig::from_parts((-1).into(), 8_u8.into())));
-        assert_eq!(ratio("25e2"), Some(RBig::from(2500)));
-        assert!(ratio("0") == Some(RBig::ZERO) && ratio("1e4096").is_some() && ratio("1e-4097").is_none());
-    }
-
     proptest! {
         #[test]
         fn whole_numbers_are_themselves(one: i64, other: i64) {
             let decimal = |n: i64| Decimal::parse(&n.to_string()).unwrap();
-            prop_assert_eq!(decimal(one).to_ratio(), Some(RBig::from(one)));
+            let written = decimal(one);
+            let (is_negative, digits, exponent) = written.parts();
+            let value: i128 = format!("{}0", digits).parse::<i128>().unwrap() / 10 * 10_i128.pow(exponent as u32);
+            prop_assert_eq!(if is_negative { -value } else { value }, i128::from(one));
             prop_assert_eq!(decimal(one) == decimal(other), one == other);
         }
     }
