@@ -85,7 +85,9 @@ fn decides(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Value {
         manifest.problems.iter().find(|set| set.split == split).map(|set| json!([set.sha256, set.n]))
     };
     let plugins = &recipe.plugins;
-    let verifier = json!([plugin("verifier", &plugins.verifier), plugins.limits]);
+    let runners = manifest.plugins.iter().filter(|plugin| plugin.role == "runner");
+    let runners: Vec<&String> = runners.map(|runner| &runner.sha256).collect();
+    let verifier = json!([plugin("verifier", &plugins.verifier), plugins.limits, plugins.isolation, runners]);
     let splitter = plugin("step_splitter", &plugins.step_splitter);
     let policy = plugin("selection_policy", &plugins.selection_policy);
     let length = plugin("length_function", &plugins.length_function);

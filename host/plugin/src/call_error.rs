@@ -85,10 +85,12 @@ impl CallErrorKind {
             Self::OutOfMemory => {
                 Some("it leaks, or it needs more memory: `plugins.limits.memory_mib` in a recipe")
             }
-            Self::OutputTooLarge => {
-                Some("a plugin returns indices and offsets, not text; `return_bytes` is the limit")
+            Self::OutputTooLarge => Some(
+                "a plugin returns indices and offsets, not text; `plugins.limits.output_kib` is the limit",
+            ),
+            Self::StackOverflow => {
+                Some("it recurses without end, or it needs more: `plugins.limits.stack_kib`")
             }
-            Self::StackOverflow => Some("it recurses without end, or it needs more than `stack_bytes`"),
             Self::Unavailable(_) => Some("fewer instances at once may help: lower `max_parallel`"),
         }
     }

@@ -7,7 +7,9 @@
 //! Left out on purpose: a registry. Which plugin does what is the recipe's to say.
 
 use std::path::PathBuf;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -132,7 +134,7 @@ impl PluginHost {
         let host = &self.inner;
         let origin = source.origin();
         let file = if let PluginSource::File(path) = &source { Some(path.clone()) } else { None };
-        let bytes = source.read(host.limits.component_bytes)?;
+        let bytes: Arc<[u8]> = source.read(host.limits.component_bytes)?.into();
         let sha256 = sha256_hex(&bytes);
         let is_runner = contract::is_runner(&bytes);
         let (engine, linker) = if is_runner { host.for_runners()? } else { (&host.engine, &host.linker) };
@@ -189,21 +191,35 @@ impl HostInner {
         Ok((engine, linker))
     }
 
+    /// Compiles a component, or takes it from the cache, on a thread of its own: what takes too long is given up.
     fn compile(
-        &self,
+        self: &Arc<Self>,
         engine: &Engine,
-        bytes: &[u8],
+        bytes: &Arc<[u8]>,
         sha256: &str,
         origin: &str,
     ) -> Result<Component, LoadError> {
-        let compiled = match &self.cache {
-            Some(cache) => cache.component(engine, bytes, sha256),
-            None => Component::from_binary(engine, bytes),
+        let (host, engine, bytes, sha256) =
+            (Arc::clone(self), engine.clone(), Arc::clone(bytes), sha256.to_owned());
+        let (compiled, result) = channel();
+        let compile = move || {
+            let component = match &host.cache {
+                Some(cache) => cache.component(&engine, &bytes, &sha256),
+                None => Component::from_binary(&engine, &bytes),
+            };
+            // Nobody waits any more if it took too long.
+            let _ = compiled.send(component);
         };
-        compiled.map_err(|error| LoadError::Invalid {
-            origin: origin.into(),
-            reason: text::sentence(&format!("{error:#}")),
-        })
+        let thread = std::thread::Builder::new().name("compile".into()).spawn(compile);
+        thread.map_err(|error| LoadError::Engine { reason: format!("no thread to compile on: {error}") })?;
+        let limit_ms = self.limits.compile_ms;
+        match result.recv_timeout(Duration::from_millis(limit_ms)) {
+            Ok(component) => component.map_err(|error| LoadError::Invalid {
+                origin: origin.into(),
+                reason: text::sentence(&format!("{error:#}")),
+            }),
+            Err(_) => Err(LoadError::TooLongToCompile { origin: origin.into(), limit_ms }),
+        }
     }
 
     fn link(

@@ -7,7 +7,8 @@
 //! Fuel is the limit that decides: it counts executed instructions, so it stops a call at the same place on every
 //! machine. Wall-clock time is the backstop behind it and is generous for that reason.
 //!
-//! Left out on purpose: a limit on compile time. The compiler cannot be interrupted; `component_bytes` bounds it.
+//! Left out on purpose: stopping the compiler, which cannot be interrupted. After its time the plugin is refused, and the
+//! thread that still compiles it is left behind.
 
 use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
@@ -37,6 +38,8 @@ pub struct Limits {
     pub stack_bytes: usize,
     /// Size of a component file, bytes. Default 64 MiB.
     pub component_bytes: u64,
+    /// Time to compile a component, milliseconds. Default 120,000; a runner, the largest there is, takes 10,000.
+    pub compile_ms: u64,
 }
 
 impl Default for Limits {
@@ -51,6 +54,7 @@ impl Default for Limits {
             log_bytes_per_call: 16 * KIB,
             stack_bytes: 512 * KIB,
             component_bytes: 64 * MIB as u64,
+            compile_ms: 120_000,
         }
     }
 }
@@ -76,7 +80,8 @@ impl Limits {
         within("return_bytes", self.return_bytes as u64, KIB as u64, 4096 * MIB as u64)?;
         within("log_bytes_per_call", self.log_bytes_per_call as u64, 0, 4096 * MIB as u64)?;
         within("stack_bytes", self.stack_bytes as u64, 16 * KIB as u64, MIB as u64)?;
-        within("component_bytes", self.component_bytes, 8, 4096 * MIB as u64)
+        within("component_bytes", self.component_bytes, 8, 4096 * MIB as u64)?;
+        within("compile_ms", self.compile_ms, 1, 1 << 40)
     }
 }
 

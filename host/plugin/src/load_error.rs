@@ -80,6 +80,14 @@ pub enum LoadError {
         /// What the compiler said.
         reason: String,
     },
+    /// Compiling it takes longer than `compile_ms`.
+    #[error("plugin `{origin}` is not compiled after {limit_ms} ms")]
+    TooLongToCompile {
+        /// Where it came from.
+        origin: String,
+        /// The limit in milliseconds.
+        limit_ms: u64,
+    },
     /// It asks for something that no plugin is given.
     #[error("plugin `{origin}` imports `{import}`, which no plugin is given")]
     ForbiddenImport {
@@ -199,7 +207,10 @@ impl LoadError {
             Self::NotFound { siblings, .. } => {
                 format!("this folder has {}; `cargo xtask plugins` builds those that ship", siblings.join(", "))
             }
-            Self::TooLarge { .. } => "raise `component_bytes` if you trust it".into(),
+            Self::TooLarge { .. } => "raise `plugins.limits.component_mib` if you trust it".into(),
+            Self::TooLongToCompile { .. } => {
+                "raise `plugins.limits.compile_ms` if you trust it and the machine is slow".into()
+            }
             Self::NotAComponent { .. } => {
                 "build it as a component: for Rust, target wasm32-unknown-unknown with wasm-component-ld as the linker".into()
             }

@@ -57,6 +57,15 @@ fn a_cut_component_is_not_valid() {
 }
 
 #[test]
+fn what_takes_too_long_to_compile_is_refused() {
+    let plugin = std::fs::read("../../plugins/math_grader.wasm").unwrap();
+    let host = host(Limits { compile_ms: 1, ..Limits::default() }, Isolation::PerCall);
+    let error = load(&host, plugin).unwrap_err();
+    assert!(matches!(error, LoadError::TooLongToCompile { limit_ms: 1, .. }), "{error:?}");
+    assert!(error.hint().unwrap().contains("compile_ms"));
+}
+
+#[test]
 fn a_core_module_is_not_a_component() {
     let error = refused(component("(module)"));
     assert!(

@@ -15,6 +15,7 @@ use ts_core::objective::LengthMargin;
 use ts_core::pairing::PairScope;
 use ts_core::refinement::KlReduction;
 use ts_model::generate::Sampling;
+use ts_plugin::Isolation;
 
 pub use load::{Loader, Override, RecipeError};
 
@@ -138,6 +139,8 @@ pub struct PluginsSection {
     pub selection_policy: PluginSection,
     /// Measures length.
     pub length_function: PluginSection,
+    /// What an instance may see of other calls.
+    pub isolation: Isolation,
     /// Limits of each call.
     pub limits: LimitsSection,
 }
@@ -164,6 +167,20 @@ pub struct LimitsSection {
     pub wall_ms: u64,
     /// MiB an instance.
     pub memory_mib: u64,
+    /// KiB that a plugin may hand over at once.
+    pub output_kib: u64,
+    /// KiB of log kept from a call.
+    pub log_kib: u64,
+    /// KiB of native stack.
+    pub stack_kib: u64,
+    /// Elements of a table.
+    pub table_elements: u64,
+    /// Core instances within a component's.
+    pub instances: u32,
+    /// MiB of a component's file.
+    pub component_mib: u64,
+    /// Milliseconds to compile a component.
+    pub compile_ms: u64,
     /// Share of responses that may stay without a grade, 0 to 1.
     pub max_failed_share: f64,
 }

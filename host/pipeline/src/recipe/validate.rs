@@ -25,10 +25,21 @@ impl Recipe {
         check(!self.prompt.reasoning_end.is_empty(), "prompt.reasoning_end", "a text", &"empty");
 
         let limits = &self.plugins.limits;
-        check(limits.fuel > 0, "plugins.limits.fuel", "above 0", &limits.fuel);
-        check(limits.wall_ms > 0, "plugins.limits.wall_ms", "above 0", &limits.wall_ms);
-        let memory = limits.memory_mib;
-        check((1..=4096).contains(&memory), "plugins.limits.memory_mib", "1 to 4096", &memory);
+        for (key, value, least, most) in [
+            ("fuel", limits.fuel, 1, u64::MAX),
+            ("wall_ms", limits.wall_ms, 1, 1 << 40),
+            ("memory_mib", limits.memory_mib, 1, 4096),
+            ("output_kib", limits.output_kib, 1, 4 << 20),
+            ("log_kib", limits.log_kib, 0, 4 << 20),
+            ("stack_kib", limits.stack_kib, 16, 1024),
+            ("table_elements", limits.table_elements, 1, 10_000_000),
+            ("instances", limits.instances.into(), 1, 1000),
+            ("component_mib", limits.component_mib, 1, 4096),
+            ("compile_ms", limits.compile_ms, 1, 1 << 40),
+        ] {
+            let range = format!("{least} to {most}");
+            check((least..=most).contains(&value), &format!("plugins.limits.{key}"), &range, &value);
+        }
         let share = limits.max_failed_share;
         check((0.0..=1.0).contains(&share), "plugins.limits.max_failed_share", "0 to 1", &share);
 

@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use ts_plugin::{
-    HostOptions, Isolation, LengthFunction, Limits, LogSink, Plugin, PluginHost, PluginSource,
-    SelectionPolicy, StepSplitter, Verifier,
+    HostOptions, LengthFunction, Limits, LogSink, Plugin, PluginHost, PluginSource, SelectionPolicy,
+    StepSplitter, Verifier,
 };
 use ts_run::manifest::PluginOrigin;
 
@@ -159,9 +159,15 @@ fn plugin_host(recipe: &Recipe, log: Option<LogSink>) -> Result<PluginHost, Erro
             fuel_per_call: limits.fuel,
             wall_ms_per_call: limits.wall_ms,
             memory_bytes: (limits.memory_mib as usize) << 20,
-            ..Limits::default()
+            table_elements: limits.table_elements as usize,
+            instances: limits.instances,
+            return_bytes: (limits.output_kib as usize) << 10,
+            log_bytes_per_call: (limits.log_kib as usize) << 10,
+            stack_bytes: (limits.stack_kib as usize) << 10,
+            component_bytes: limits.component_mib << 20,
+            compile_ms: limits.compile_ms,
         },
-        isolation: Isolation::PerCall,
+        isolation: recipe.plugins.isolation,
         log,
         max_parallel: recipe.run.n_workers(),
     };
