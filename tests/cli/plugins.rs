@@ -9,7 +9,125 @@ fn inspect_says_what_a_plugin_is() {
     for thing in ["q_dyn", "selection-policy", "ts-host:plugin@", "sha256", "setting depth_alpha = 0.2"] {
         assert!(text.contains(thing), "`{thing}` is not in: {text}");
     }
-    assert_eq!(host.run(&["plugin", "inspect", "q_dyn"]), text);
+    // All but what a start took.
+    let lasting = |text: &str| text.lines().filter(|line| !line.contains("microseconds")).count();
+    let embedded = host.run(&["plugin", "inspect", "q_dyn"]);
+    assert_eq!(lasting(&embedded), lasting(&text));
+    assert!(text.contains("imports: ts-host:plugin/log@") && text.contains("KiB of memory"), "{text}");
+}
+
+#[test]
+fn check_says_that_a_plugin_runs_or_why_not() {
+    let host = Host::new();
+    let text = host.run(&["plugin", "check", &repository("plugins/math_grader.wasm")]);
+    assert!(text.starts_with("math_grader 0.1.0 runs on this host"), "{text}");
+    std::fs::write(host.path("x.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    let error = host.fail(&["plugin", "check", "x.wasm"]);
+    assert!(error.contains("a core WebAssembly module") && error.contains("hint: build it as"), "{error}");
+    let error = host.fail(&["plugin", "check", "y.wasm"]);
+    assert!(error.contains("no plugin at `y.wasm`"), "{error}");
+}
+
+#[test]
+fn docs_is_a_page_whose_recipe_is_one() {
+    let host = Host::new();
+    let page = host.run(&["plugin", "docs", "q_dyn"]);
+    assert!(page.contains("| `depth_alpha` | a finite number | `0.2` |"), "{page}");
+    let recipe = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    std::fs::write(host.path("recipe.toml"), format!("extends = \"default\"\n{recipe}")).unwrap();
+    host.run(&["check", "--recipe", "recipe.toml"]);
+}
+
+#[test]
+fn run_makes_one_call_of_any_role() {
+    let host = Host::new();
+    let call = |plugin: &str, input: &str| {
+        std::fs::write(host.path("input.json"), input).unwrap();
+        let output = host.run(&["plugin", "run", plugin, "--input", "input.json"]);
+        serde_json::from_str::<serde_json::Value>(&output).unwrap()
+    };
+    let grade = call("exact_grader", r#"{"problem": {"reference": "7"}, "response": "<answer>7</answer>"}"#);
+    assert_eq!(
+        (&grade["verdict"], &grade["score"], &grade["answer"]),
+        (&"correct".into(), &1.0.into(), &[8, 9].into())
+    );
+    assert_eq!(call("tokens", r#"{"text": "a", "tokens": 7}"#)["length"], 7.0);
+    assert_eq!(
+        call("paragraph_splitter", r#"{"text": "a\n\nb"}"#)["steps"],
+        serde_json::json!([[0, 3], [3, 4]])
+    );
+    let response = |outcome: &str, length: u32| serde_json::json!({"outcome": outcome, "score": 1, "length": length, "tokens": length, "finished": true, "step_tokens": []});
+    let responses = [response("correct", 20), response("correct", 10), response("incorrect", 5)];
+    let group = serde_json::json!({"problem_id": "p", "responses": responses, "token_limit": 99, "seed": 1});
+    assert_eq!(call("shortest", &group.to_string())["positives"][0]["response"], 1);
+
+    std::fs::write(host.path("input.json"), r#"{"txt": "a"}"#).unwrap();
+    let error = host.fail(&["plugin", "run", "tokens", "--input", "input.json"]);
+    assert!(error.contains("input.json does not fit") && error.contains("`txt`"), "{error}");
+    std::fs::write(host.path("input.json"), r#"{"text": "a", "tokens": 7}"#).unwrap();
+    let set = ["--set", "plugins.limits.fuel=1"];
+    let error = host.fail(&[&["plugin", "run", "tokens", "--input", "input.json"], &set[..]].concat());
+    assert!(error.contains("fuel"), "{error}");
+}
+
+#[test]
+fn golden_cases_show_differences_until_they_are_accepted() {
+    let host = Host::new();
+    std::fs::write(
+        host.path("golden.jsonl"),
+        "{\"id\": \"seven\", \"input\": {\"text\": \"a\", \"tokens\": 7}}\n",
+    )
+    .unwrap();
+    let test = ["plugin", "test", "tokens", "--cases", "golden.jsonl"];
+    let output = host.output(&test);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("1 golden cases, 1 differ\n  seven\n  - null\n  + {\"length\":7.0}"), "{text}");
+    host.run(&[&test[..], &["--update"]].concat());
+    assert!(host.run(&test).contains("1 golden cases, 0 differ"));
+    let error = host.fail(&["plugin", "test", "q_dyn", "--cases", "golden.jsonl"]);
+    assert!(error.contains("golden.jsonl:1") && error.contains("the input is"), "{error}");
+}
+
+#[test]
+fn bench_prints_a_row_for_each_way_to_call() {
+    let host = Host::new();
+    std::fs::write(host.path("golden.jsonl"), "{\"input\": {\"text\": \"a\", \"tokens\": 7}}\n").unwrap();
+    let text = host.run(&[
+        "plugin",
+        "bench",
+        "tokens",
+        "--cases",
+        "golden.jsonl",
+        "--seconds",
+        "0.05",
+        "--workers",
+        "2",
+    ]);
+    for row in ["| per_call | 1 |", "| per_call | 2 |", "| reused | 1 |", "| reused | 2 |"] {
+        assert!(text.contains(row), "{text}");
+    }
+    std::fs::write(host.path("golden.jsonl"), "").unwrap();
+    assert!(host.fail(&["plugin", "bench", "tokens", "--cases", "golden.jsonl"]).contains("no cases"));
+}
+
+#[test]
+fn replay_grades_again_what_a_run_saw() {
+    let host = Host::new();
+    host.run(&crate::small(&["sample", "--out", "run"]));
+    let replay = ["plugin", "replay", "run", "--problem", "train-000"];
+    assert!(host.run(&replay).contains("draw 0: not graded yet, is"));
+    host.run(&["grade", "--out", "run"]);
+    let text = host.run(&replay);
+    assert!(text.ends_with("8 responses, 0 graded otherwise than in the run\n"), "{text}");
+    // The grader that wants the answer letter by letter, between tags, finds none.
+    let other = host.run(&[&replay[..], &["--plugin", "exact_grader"]].concat());
+    assert!(
+        other.contains("was correct 1, is no_answer 0") || other.contains("was correct 1, is incorrect 0"),
+        "{other}"
+    );
+    let error = host.fail(&["plugin", "replay", "run", "--problem", "nope"]);
+    assert!(error.contains("no problem `nope`"), "{error}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn lengths() {
         let length = plugin(name).length_function(&Map::new()).unwrap();
         let mut table = String::new();
         for (text, tokens) in [("", 1), ("4", 2), ("π ≈ 3.14", 6), ("So 2 + 2 = 4.\n", 9)] {
-            let measured = length.measure("p", text, tokens).unwrap();
+            let measured = length.measure("p", text, tokens).unwrap().value;
             writeln!(table, "{text:?}, {tokens} tokens: {measured}").unwrap();
         }
         snapshot(&format!("{name}__lengths"), &table);

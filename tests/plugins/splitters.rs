@@ -20,7 +20,7 @@ fn steps() {
         let mut table = String::new();
         for text in TEXTS {
             writeln!(table, "{text:?}").unwrap();
-            for step in splitter.split("p", text).unwrap() {
+            for step in splitter.split("p", text).unwrap().value {
                 writeln!(table, "    {:?}", &text[step]).unwrap();
             }
         }

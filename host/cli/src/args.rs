@@ -164,32 +164,106 @@ pub(crate) enum ImportFormat {
 /// What to do with a plugin.
 #[derive(Subcommand, Debug)]
 pub(crate) enum PluginCommand {
-    /// Say what a plugin is: roles, version, settings, hash
+    /// Say what a plugin is: roles, contract, settings, imports, size, hash, what a start costs
     Inspect {
         /// A .wasm file or the name of an embedded plugin
         file: String,
     },
-    /// Grade cases whose verdict is known, and compare
+    /// Say whether this host would run a plugin, and if not, why and what to do
+    Check {
+        /// A .wasm file or the name of an embedded plugin
+        file: String,
+    },
+    /// Print a plugin's settings as a page in Markdown
+    Docs {
+        /// A .wasm file or the name of an embedded plugin
+        file: String,
+    },
+    /// Make one call: a JSON object in, a JSON object out
+    Run(PluginRunArgs),
+    /// Run cases and compare: verdicts that are known, or outputs of before
     Test(PluginTestArgs),
+    /// Measure calls: how many a second, percentiles, fuel, memory
+    Bench(PluginBenchArgs),
+    /// Grade a problem's responses again, as a run saw them, and compare
+    Replay(PluginReplayArgs),
+}
+
+/// A plugin to be called: how it is opened.
+#[derive(Args, Debug)]
+pub(crate) struct CalledArgs {
+    /// A .wasm file or the name of an embedded plugin
+    pub(crate) file: String,
+    /// The role to call, of a plugin that has several: verifier, step-splitter, selection-policy or length-function
+    #[arg(long)]
+    pub(crate) role: Option<String>,
+    /// Runner for a verifier of programs, a .wasm file; may be given several times [default: those beside the verifier]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plugin: Vec<String>,
+    /// A setting of the plugin, KEY=VALUE; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) setting: Vec<String>,
+    /// A value of the recipe, such as plugins.limits.fuel=1000000 or plugins.isolation=reused; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// Flags of `plugin run`.
+#[derive(Args, Debug)]
+pub(crate) struct PluginRunArgs {
+    /// The plugin
+    #[command(flatten)]
+    pub(crate) called: CalledArgs,
+    /// The input, JSON; `-` is standard input
+    #[arg(long, default_value = "-", value_name = "FILE")]
+    pub(crate) input: PathBuf,
+}
+
+/// Flags of `plugin bench`.
+#[derive(Args, Debug)]
+pub(crate) struct PluginBenchArgs {
+    /// The plugin
+    #[command(flatten)]
+    pub(crate) called: CalledArgs,
+    /// Files of cases, JSONL
+    #[arg(long, required = true, num_args = 1.., value_name = "CASES")]
+    pub(crate) cases: Vec<PathBuf>,
+    /// Seconds for each row of the table
+    #[arg(long, default_value_t = 2.0)]
+    pub(crate) seconds: f64,
+    /// Most threads; 0 is one a core
+    #[arg(long, default_value_t = 0)]
+    pub(crate) workers: usize,
+}
+
+/// Flags of `plugin replay`.
+#[derive(Args, Debug)]
+pub(crate) struct PluginReplayArgs {
+    /// The run's folder
+    pub(crate) run: PathBuf,
+    /// The problem's identifier
+    #[arg(long, value_name = "ID")]
+    pub(crate) problem: String,
+    /// Another verifier to try, with its default settings [default: the run's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plugin: Option<String>,
 }
 
 /// Flags of `plugin test`.
 #[derive(Args, Debug)]
 pub(crate) struct PluginTestArgs {
-    /// A .wasm file or the name of an embedded plugin
-    pub(crate) file: String,
-    /// Files of cases, JSONL
+    /// The plugin
+    #[command(flatten)]
+    pub(crate) called: CalledArgs,
+    /// Files of cases, JSONL: labelled, or golden (`input` and `output`)
     #[arg(long, required = true, num_args = 1.., value_name = "CASES")]
     pub(crate) cases: Vec<PathBuf>,
-    /// Runner for a verifier of programs, a .wasm file; may be given several times [default: those beside the verifier]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) plugin: Vec<String>,
+    /// Accept the outputs of now: write them into the golden cases
+    #[arg(long)]
+    pub(crate) update: bool,
     /// Write a line a case: id, verdict (true, false or null), ms, fuel; of programs, what came of the tests too
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// A setting of the plugin, KEY=VALUE; may be given several times
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) setting: Vec<String>,
     /// Threads; 0 is one a core
     #[arg(long, default_value_t = 0)]
     pub(crate) workers: usize,

@@ -24,6 +24,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use ts_plugin::{Problem, TestOutcome, Verdict};
 
+use crate::handle::problem_of;
 use crate::{Error, Result};
 
 /// The longest text that a list of parts may unfold to, in bytes.
@@ -255,15 +256,10 @@ fn bare_problem(id: &str, reference: String) -> Problem {
 
 fn whole_problem(id: &str, fields: &Map<String, Value>) -> std::result::Result<Problem, String> {
     let problem = fields.get("problem").and_then(Value::as_object).ok_or("field `problem` is no object")?;
-    let mut read = bare_problem(id, text(problem, "reference")?);
-    for (name, value) in problem {
-        let value = as_text(value);
-        match name.as_str() {
-            "id" => read.id = value,
-            "prompt" => read.prompt = value,
-            "reference" => {}
-            _ => read.metadata.push((name.clone(), value)),
-        }
+    text(problem, "reference")?;
+    let mut read = problem_of(problem)?;
+    if !problem.contains_key("id") {
+        id.clone_into(&mut read.id);
     }
     Ok(read)
 }

@@ -1,21 +1,28 @@
-//! Runs a verifier over labelled cases and counts where it agrees: the library behind `ts-host plugin test`.
+//! Calls plugins on cases: the library behind `ts-host plugin test`, `run` and `bench`.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`case`] | one labelled case, and the formats that it is read from |
 //! | [`run`] | all cases through one verifier, on all cores, in order |
 //! | [`report`] | agreement, false negatives and positives, failures by reason, speed |
+//! | [`handle`] | one call of any role, as JSON |
+//! | [`golden`] | cases with the outputs that a plugin gave before |
+//! | [`bench`] | what calls cost |
 //!
-//! In: a configured [`ts_plugin::Verifier`] and files of cases. Out: one line of JSON for each case, and a
-//! [`Report`]. Left out on purpose: loading the plugin and printing; those are the command line's.
+//! In: a loaded plugin and files of cases. Out: one line of JSON for each case, and a [`Report`]; or where outputs differ.
+//! Left out on purpose: loading the plugin and printing; those are the command line's.
 
+pub mod bench;
 pub mod case;
 mod error;
+pub mod golden;
+pub mod handle;
 pub mod report;
 pub mod run;
 
 pub use case::{Case, Expected, read_cases};
 pub use error::Error;
+pub use handle::Handle;
 pub use report::Report;
 pub use run::{Answer, CaseResult, Run, run, write_results};
 

@@ -203,7 +203,7 @@ pub(crate) mod tests {
                 }
             };
             let grade = Grade { verdict, score: 0.0, answer: None, note: String::new(), tests: vec![] };
-            Ok(Call { value: grade, fuel: 5, elapsed: Duration::from_millis(2) })
+            Ok(Call { value: grade, fuel: 5, elapsed: Duration::from_millis(2), memory: 0 })
         })
     }
 

@@ -76,6 +76,14 @@ pub enum Error {
         /// The run's folder.
         folder: PathBuf,
     },
+    /// A run has no training problem of that name.
+    #[error("{} trains on no problem `{problem}`", folder.display())]
+    NoSuchProblem {
+        /// The identifier that was given.
+        problem: String,
+        /// The run's folder.
+        folder: PathBuf,
+    },
     /// Artefacts do not fit together.
     #[error("{file}: {message}")]
     Inconsistent {
@@ -204,6 +212,7 @@ impl Error {
             Self::Twice { .. } => Some("a row is known by its recipe's run.name, and each has one run a seed".into()),
             Self::NoRoom { key, .. } => Some(format!("lower {key}, or leave the problem out")),
             Self::Device { .. } => Some("build with --features cuda, or set model.device to \"cpu\"".into()),
+            Self::NoSuchProblem { .. } => Some("problems-train.jsonl in the folder has their identifiers".into()),
             Self::Inconsistent { .. } => Some("the folder holds artefacts of different runs: start in a new one".into()),
             Self::Worker { .. } | Self::File { .. } => None,
         }

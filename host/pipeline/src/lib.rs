@@ -7,6 +7,7 @@
 //! | run a stage | [`stages`] |
 //! | make the table | [`summary`], [`report`] |
 //! | take finished stages over from another run | [`reuse`] |
+//! | grade again what a run saw | [`replay`] |
 //! | run many recipes on the same samples | [`ablation`] |
 //! | make the embedded checkpoint | [`pretrain`] |
 //!
@@ -19,6 +20,7 @@ mod objective;
 pub mod pretrain;
 pub mod progress;
 pub mod recipe;
+pub mod replay;
 pub mod report;
 pub mod reuse;
 mod rewrite;

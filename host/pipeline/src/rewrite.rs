@@ -133,7 +133,7 @@ impl Search<'_> {
         let Rewriter { tokenizer, splitter, reasoning_end, problem, .. } = self.rewriter;
         let (text, ends) = tokenizer.token_ends(tokens)?;
         let end_of_reasoning = text.find(reasoning_end);
-        let spans = splitter.split(problem, &text[..end_of_reasoning.unwrap_or(text.len())])?;
+        let spans = splitter.split(problem, &text[..end_of_reasoning.unwrap_or(text.len())])?.value;
         let step_end = match (spans.as_slice(), end_of_reasoning.is_some(), self.is_last) {
             ([] | [_], false, _) => return Ok(Growth::Open),
             ([step], true, true) | ([step, _, ..], false, false) => step.end,

@@ -32,7 +32,7 @@ impl Steps {
     ) -> Result<Self, Error> {
         let (text, ends) = tokenizer.token_ends(tokens)?;
         let reasoning = text.find(reasoning_end).unwrap_or(text.len());
-        let spans = splitter.split(problem, &text[..reasoning])?;
+        let spans = splitter.split(problem, &text[..reasoning])?.value;
         Ok(Self::snap(&ends, reasoning, spans.iter().map(|span| span.end)))
     }
 

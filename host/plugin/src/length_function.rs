@@ -9,7 +9,7 @@
 use crate::bindings::exports::ts_host::plugin::length_function as guest;
 use crate::call_error::CallError;
 use crate::plugin::Plugin;
-use crate::pool::Pool;
+use crate::pool::{Call, Pool};
 use crate::settings::Settings;
 
 /// A configured length function, usable from many threads.
@@ -39,10 +39,8 @@ impl LengthFunction {
     /// # Errors
     ///
     /// A [`CallError`]; one of kind [`crate::CallErrorKind::BadOutput`] if the length is not finite and above 0.
-    pub fn measure(&self, problem_id: &str, text: &str, tokens: u32) -> Result<f64, CallError> {
-        self.pool
-            .call("measure", problem_id, |guest, store| guest.call_measure(store, text, tokens), check)
-            .map(|call| call.value)
+    pub fn measure(&self, problem_id: &str, text: &str, tokens: u32) -> Result<Call<f64>, CallError> {
+        self.pool.call("measure", problem_id, |guest, store| guest.call_measure(store, text, tokens), check)
     }
 }
 

@@ -202,7 +202,10 @@ impl LoadError {
         let hint = match self {
             Self::NotFound { path, siblings } if siblings.is_empty() => format!(
                 "`{}` holds no plugins; `cargo xtask plugins` builds those that ship",
-                path.parent().unwrap_or(path).display()
+                path.parent()
+                    .filter(|folder| !folder.as_os_str().is_empty())
+                    .unwrap_or(std::path::Path::new("."))
+                    .display()
             ),
             Self::NotFound { siblings, .. } => {
                 format!("this folder has {}; `cargo xtask plugins` builds those that ship", siblings.join(", "))

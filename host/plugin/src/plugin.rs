@@ -9,10 +9,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::call_error::CallError;
+use crate::deep_stack::on_deep_stack;
 use crate::description::Description;
 use crate::gate::Gate;
 use crate::host::HostInner;
@@ -111,6 +114,37 @@ impl Plugin {
     /// As [`Self::verifier`].
     pub fn length_function(&self, settings: &Map<String, Value>) -> Result<LengthFunction, LoadError> {
         Pool::open(self, settings, self.inner.host.isolation).map(LengthFunction::new)
+    }
+
+    /// What it imports, interface by interface; none of it gives authority over anything.
+    pub fn imports(&self) -> Vec<String> {
+        let pre = &self.inner.ready.pre;
+        pre.component().component_type().imports(pre.engine()).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// How long a fresh instance takes to start, and the memory that it holds then, bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Start`].
+    pub fn start(&self) -> Result<(Duration, u64), LoadError> {
+        let _permit = self.gate().enter();
+        let plugin = self.clone();
+        let start = move || {
+            let began = Instant::now();
+            let started = plugin.inner.ready.start()?;
+            Ok((began.elapsed(), started.store.data().limiter.held_bytes() as u64))
+        };
+        // The engine of runners lets them go deeper than this thread's stack may be.
+        let started = match self.roles().contains(&Role::Runner) {
+            true => on_deep_stack(start).and_then(|started| started),
+            false => start(),
+        };
+        started.map_err(|kind| {
+            let plugin = self.identity().name.clone();
+            let error = CallError { plugin, function: "instantiate", problem: None, kind, fuel: None };
+            LoadError::start(&self.identity().origin, error)
+        })
     }
 
     /// Whether it has programs run, and so needs runners.

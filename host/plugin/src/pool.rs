@@ -45,6 +45,8 @@ pub struct Call<T> {
     pub fuel: u64,
     /// Time in the plugin, without the time spent waiting for a turn and starting an instance.
     pub elapsed: Duration,
+    /// Memory that the instance held in the end, which is the most: bytes.
+    pub memory: u64,
 }
 
 /// Instances of one configured plugin in one role.
@@ -121,11 +123,12 @@ impl<G: RoleGuest> Pool<G> {
         }
         instance.store.data_mut().log.deliver(&self.plugin.identity().name, self.plugin.log_sink());
         let Metered { outcome, fuel } = result;
+        let memory = instance.store.data().limiter.held_bytes() as u64;
         if matches!(outcome, Ok(_) | Err(CallErrorKind::Refused(_))) {
             self.put_back(instance, problem);
         }
         match outcome {
-            Ok(value) => Ok(Call { value, fuel, elapsed }),
+            Ok(value) => Ok(Call { value, fuel, elapsed, memory }),
             Err(kind) => Err(self.error(function, Some(problem), kind, Some(fuel))),
         }
     }

@@ -9,6 +9,8 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::bindings::exports::ts_host::plugin::selection_policy as guest;
 use crate::call_error::CallError;
 use crate::plugin::Plugin;
@@ -16,7 +18,8 @@ use crate::pool::{Call, Pool};
 use crate::settings::Settings;
 
 /// What the grader made of a response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Graded correct.
     Correct,
@@ -29,7 +32,8 @@ pub enum Outcome {
 }
 
 /// One response of a group.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Candidate {
     /// What the grader made of it.
     pub outcome: Outcome,
@@ -48,7 +52,8 @@ pub struct Candidate {
 }
 
 /// All responses to one problem.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Group {
     /// The problem's identifier.
     pub problem_id: String,
@@ -61,7 +66,7 @@ pub struct Group {
 }
 
 /// A response to imitate (the SFT term).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Positive {
     /// Index into [`Group::responses`].
     pub response: usize,
@@ -72,7 +77,7 @@ pub struct Positive {
 }
 
 /// A preference (the DPO term).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Pair {
     /// Index into [`Group::responses`]: the preferred one.
     pub chosen: usize,
@@ -83,7 +88,7 @@ pub struct Pair {
 }
 
 /// What a policy chose; empty is an answer.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Selection {
     /// Responses to imitate, each at most once.
     pub positives: Vec<Positive>,

@@ -11,7 +11,7 @@ use std::ops::Range;
 use crate::bindings::exports::ts_host::plugin::step_splitter as guest;
 use crate::call_error::CallError;
 use crate::plugin::Plugin;
-use crate::pool::Pool;
+use crate::pool::{Call, Pool};
 use crate::settings::Settings;
 use crate::span;
 
@@ -42,14 +42,12 @@ impl StepSplitter {
     /// # Errors
     ///
     /// A [`CallError`]; one of kind [`crate::CallErrorKind::BadOutput`] if the steps do not tile the text.
-    pub fn split(&self, problem_id: &str, text: &str) -> Result<Vec<Range<usize>>, CallError> {
-        self.pool
-            .call(
-                "split",
-                problem_id,
-                |guest, store| guest.call_split(store, text),
-                |spans| span::tiles(&spans, text),
-            )
-            .map(|call| call.value)
+    pub fn split(&self, problem_id: &str, text: &str) -> Result<Call<Vec<Range<usize>>>, CallError> {
+        self.pool.call(
+            "split",
+            problem_id,
+            |guest, store| guest.call_split(store, text),
+            |spans| span::tiles(&spans, text),
+        )
     }
 }

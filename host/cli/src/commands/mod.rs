@@ -17,7 +17,7 @@ use ts_pipeline::summary::{kept_recipe, report};
 use ts_pipeline::{Error, Recipe, Run, Stage, ablation, pretrain, run_stage};
 use ts_plugin::{LogLevel, LogSink};
 
-use crate::args::{AblateArgs, Cli, Command, PluginCommand, PretrainArgs, RunArgs};
+use crate::args::{AblateArgs, Cli, Command, PretrainArgs, RunArgs};
 use crate::progress::Terminal;
 use crate::terminal::{note, say};
 
@@ -38,8 +38,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Ablate(args) => ablate(&args),
         Command::Pretrain(args) => pretrain(&args),
         Command::Import(args) => import::run(&args),
-        Command::Plugin { command: PluginCommand::Inspect { file } } => plugin::inspect(&file),
-        Command::Plugin { command: PluginCommand::Test(args) } => plugin::test(&args),
+        Command::Plugin { command } => plugin::dispatch(&command),
     }
 }
 

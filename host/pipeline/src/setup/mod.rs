@@ -5,7 +5,7 @@
 //! through [`Run::base_model`] and [`Run::trained_model`]: grading should not wait for a checkpoint.
 
 mod checkpoint;
-mod plugins;
+pub(crate) mod plugins;
 mod problems;
 mod prompts;
 

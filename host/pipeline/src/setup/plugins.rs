@@ -33,8 +33,14 @@ pub struct Plugins {
 /// # Errors
 /// [`Error::Plugin`], under the name that was given.
 pub fn open_plugin(recipe: &Recipe, source: &str) -> Result<Plugin, Error> {
+    Ok(open_alone(recipe, source)?.1)
+}
+
+fn open_alone(recipe: &Recipe, source: &str) -> Result<(PluginHost, Plugin), Error> {
     let host = plugin_host(recipe, None)?;
-    load_plugin(&host, source).map_err(|error| Error::Plugin { key: source.to_owned(), source: error })
+    let plugin = load_plugin(&host, source)
+        .map_err(|error| Error::Plugin { key: source.to_owned(), source: error })?;
+    Ok((host, plugin))
 }
 
 /// Loads one plugin, and the runners that it needs: those given, or those beside it.
@@ -42,11 +48,20 @@ pub fn open_plugin(recipe: &Recipe, source: &str) -> Result<Plugin, Error> {
 /// # Errors
 /// As [`open_plugin`]; [`Error::NoRunner`].
 pub fn open_plugin_with_runners(recipe: &Recipe, source: &str, runners: &[String]) -> Result<Plugin, Error> {
-    let host = plugin_host(recipe, None)?;
-    let failed = |error| Error::Plugin { key: source.to_owned(), source: error };
-    let plugin = load_plugin(&host, source).map_err(failed)?;
+    let (host, plugin) = open_alone(recipe, source)?;
     add_runners(&host, &plugin, source, runners)?;
     Ok(plugin)
+}
+
+/// Opens the verifier that a recipe names, and nothing else of it.
+///
+/// # Errors
+/// Those of the plugin, its settings, its pin, its runners.
+pub(crate) fn open_verifier(recipe: &Recipe) -> Result<Verifier, Error> {
+    let (host, section) = (plugin_host(recipe, None)?, &recipe.plugins);
+    let verifier = open_role(&host, &section.verifier, "verifier", &mut Vec::new(), Plugin::verifier)?;
+    add_runners(&host, verifier.plugin(), &section.verifier.source, &section.runners)?;
+    Ok(verifier)
 }
 
 /// Gives a host the runners that a plugin needs, if it needs any, and says what they are.

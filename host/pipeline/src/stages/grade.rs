@@ -64,7 +64,7 @@ pub(crate) struct Graded {
 }
 
 impl Graded {
-    fn into_record(self, problem: &str, draw: u32) -> GradeRecord {
+    pub(crate) fn into_record(self, problem: &str, draw: u32) -> GradeRecord {
         let Self { outcome, score, answer, note, fuel } = self;
         GradeRecord { problem: problem.to_owned(), draw, outcome, score, answer, note, fuel }
     }

@@ -118,7 +118,7 @@ impl Examples<'_> {
 
     fn measured(&self, tokens: &[u32], text: &str) -> Result<(Vec<u32>, f64), Error> {
         let length_function = &self.run.plugins.length_function;
-        let length = length_function.measure(&self.problem.id, text, tokens.len() as u32)?;
+        let length = length_function.measure(&self.problem.id, text, tokens.len() as u32)?.value;
         Ok((tokens.to_vec(), length))
     }
 }

@@ -115,7 +115,7 @@ fn candidate(
             }
         },
         score: grade.score,
-        length: run.plugins.length_function.measure(&problem.id, &sample.text, tokens)?,
+        length: run.plugins.length_function.measure(&problem.id, &sample.text, tokens)?.value,
         tokens,
         finished: sample.finished,
         step_tokens: steps.steps.iter().map(|step| step.len() as u32).collect(),

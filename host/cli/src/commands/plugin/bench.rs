@@ -1,0 +1,74 @@
+//! What a plugin's calls cost here.
+//!
+//! In: a plugin and cases. Out: a table, by isolation and number of threads. Left out on purpose: loading and compiling it, which
+//! happen once.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use ts_harness::bench::bench as measure;
+use ts_harness::golden::{is_golden, read_golden};
+use ts_harness::handle::{Handle, Input};
+use ts_pipeline::recipe::n_threads;
+
+use super::handle;
+use crate::args::{CalledArgs, PluginBenchArgs};
+use crate::terminal::say;
+
+pub(super) fn bench(args: &PluginBenchArgs) -> Result<()> {
+    let most = n_threads(args.workers);
+    say(
+        "| instances | threads | calls a second | p50, us | p90, us | p99, us | longest, us | fuel, mean | fuel, most | memory, KiB | failed |",
+    )?;
+    say("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")?;
+    for isolation in ["per_call", "reused"] {
+        let mut set = args.called.set.clone();
+        set.extend([format!("plugins.isolation={isolation}"), format!("run.workers={most}")]);
+        let CalledArgs { file, role, plugin, setting, .. } = &args.called;
+        let called = CalledArgs {
+            file: file.clone(),
+            role: role.clone(),
+            plugin: plugin.clone(),
+            setting: setting.clone(),
+            set,
+        };
+        let handle = handle(&called)?;
+        let inputs = inputs(&handle, args)?;
+        for threads in if most > 1 { vec![1, most] } else { vec![1] } {
+            let cost =
+                measure(&handle, &inputs, threads, Duration::from_secs_f64(args.seconds.clamp(0.0, 3600.0)));
+            let [p50, p90, p99, longest] = cost.percentiles.map(|time| time.as_secs_f64() * 1e6);
+            say(format_args!(
+                "| {isolation} | {threads} | {:.0} | {p50:.1} | {p90:.1} | {p99:.1} | {longest:.1} | {:.0} | {} | {} | {} |",
+                cost.calls_per_second,
+                cost.fuel.0,
+                cost.fuel.1,
+                cost.memory / 1024,
+                cost.failed
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+/// The inputs of cases of any form.
+fn inputs(handle: &Handle, args: &PluginBenchArgs) -> Result<Vec<Input>> {
+    let mut inputs = Vec::new();
+    for path in &args.cases {
+        if is_golden(path)? {
+            for case in read_golden(path)? {
+                match handle.input(&case.input) {
+                    Ok(input) => inputs.push(input),
+                    Err(reason) => bail!("{}: {reason}", path.display()),
+                }
+            }
+        } else {
+            let cases = ts_harness::read_cases(std::slice::from_ref(path))?;
+            inputs.extend(cases.into_iter().map(|case| Input::Grade(case.problem, case.response)));
+        }
+    }
+    if inputs.is_empty() {
+        bail!("there are no cases");
+    }
+    Ok(inputs)
+}

@@ -1,0 +1,70 @@
+//! The commands for people who write plugins, a file each.
+//!
+//! In: a plugin as a user names it. Out: answers on standard output. Left out on purpose: grading and measuring, which are
+//! `ts_harness`'s.
+
+mod bench;
+mod inspect;
+mod replay;
+mod run;
+mod test;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value};
+use ts_harness::Handle;
+use ts_pipeline::recipe::Override;
+use ts_pipeline::setup::{open_plugin, open_plugin_with_runners};
+use ts_pipeline::{Error, Recipe};
+use ts_plugin::{Plugin, Role};
+
+use super::loader;
+use crate::args::{CalledArgs, PluginCommand};
+
+/// Does what was asked for.
+pub(super) fn dispatch(command: &PluginCommand) -> Result<()> {
+    match command {
+        PluginCommand::Inspect { file } => inspect::inspect(&plugin(file)?),
+        PluginCommand::Check { file } => inspect::check(&plugin(file)?),
+        PluginCommand::Docs { file } => inspect::docs(&plugin(file)?),
+        PluginCommand::Run(args) => run::run(args),
+        PluginCommand::Test(args) => test::test(args),
+        PluginCommand::Bench(args) => bench::bench(args),
+        PluginCommand::Replay(args) => replay::replay(args),
+    }
+}
+
+fn recipe(set: &[String]) -> Result<Recipe> {
+    let overrides = set.iter().map(|text| Override::parse(text)).collect::<Result<_, _>>();
+    Ok(loader().load("default", overrides.map_err(Error::from)?).map_err(Error::from)?)
+}
+
+fn plugin(file: &str) -> Result<Plugin> {
+    Ok(open_plugin(&recipe(&[])?, file)?)
+}
+
+/// Opens a plugin and what it needs, ready to be called in a role.
+fn handle(args: &CalledArgs) -> Result<Handle> {
+    let plugin = open_plugin_with_runners(&recipe(&args.set)?, &args.file, &args.plugin)?;
+    let role = args.role.as_deref().map(role).transpose()?;
+    let failed = |source| Error::Plugin { key: args.file.clone(), source };
+    Ok(Handle::open(&plugin, role, &settings(&args.setting)?).map_err(failed)?)
+}
+
+fn role(name: &str) -> Result<Role> {
+    match Role::ALL.into_iter().find(|role| role.interface() == name) {
+        Some(Role::Runner) => bail!("--role runner: a runner is called by verifiers alone"),
+        Some(role) => Ok(role),
+        None => bail!("--role {name}: must be verifier, step-splitter, selection-policy or length-function"),
+    }
+}
+
+fn settings(texts: &[String]) -> Result<Map<String, Value>> {
+    let mut settings = Map::new();
+    for text in texts {
+        let (key, value) =
+            text.split_once('=').with_context(|| format!("--setting {text}: must be KEY=VALUE"))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        settings.insert(key.trim().to_owned(), value);
+    }
+    Ok(settings)
+}

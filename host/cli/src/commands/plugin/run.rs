@@ -1,0 +1,37 @@
+//! One call of a plugin.
+//!
+//! In: a JSON object, in the form of the plugin's role. Out: the JSON object that it gives; what it cost goes to standard error.
+//! Left out on purpose: the forms; `ts_harness::handle` has them.
+
+use std::io::Read;
+
+use anyhow::{Context, Result, bail};
+
+use super::handle;
+use crate::args::PluginRunArgs;
+use crate::terminal::{note, say};
+
+pub(super) fn run(args: &PluginRunArgs) -> Result<()> {
+    let handle = handle(&args.called)?;
+    let name = args.input.display();
+    let mut text = String::new();
+    match args.input.as_os_str() == "-" {
+        true => std::io::stdin().read_to_string(&mut text).map(drop),
+        false => std::fs::read_to_string(&args.input).map(|read| text = read),
+    }
+    .with_context(|| format!("cannot read the input from {name}"))?;
+    let value = serde_json::from_str(&text).with_context(|| format!("the input from {name} is no JSON"))?;
+    let input = match handle.input(&value) {
+        Ok(input) => input,
+        Err(reason) => bail!("the input from {name} does not fit: {reason}"),
+    };
+    let answered = handle.call(&input);
+    say(format_args!("{:#}", answered.output))?;
+    if let Some(fuel) = answered.fuel {
+        note(format_args!("{fuel} units of fuel, {} KiB of memory", answered.memory / 1024));
+    }
+    if answered.failed {
+        bail!("the call failed");
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! Runs cases and compares: labelled ones with their labels, golden ones with what the plugin gave before.
+//!
+//! In: a plugin and files of cases. Out: agreement, or differences. Left out on purpose: a failing exit status for labels that a
+//! verifier does not share; a difference of a golden case has one.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use ts_harness::golden::{compare, is_golden, read_golden, write_golden};
+use ts_harness::handle::Handle;
+use ts_pipeline::recipe::n_threads;
+
+use super::handle;
+use crate::args::PluginTestArgs;
+use crate::terminal::say;
+
+pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
+    let handle = handle(&args.called)?;
+    let golden = args.cases.iter().map(|path| is_golden(path)).collect::<Result<Vec<_>, _>>()?;
+    match golden.iter().filter(|is_golden| **is_golden).count() {
+        0 => labelled(args, &handle),
+        count if count == golden.len() => {
+            let differences =
+                args.cases.iter().map(|path| compare_golden(args, &handle, path)).sum::<Result<usize>>()?;
+            match differences {
+                0 => Ok(()),
+                _ if args.update => Ok(()),
+                count => bail!("{count} outputs differ; --update accepts them"),
+            }
+        }
+        _ => bail!("some of the files hold labelled cases and some golden ones: test them one by one"),
+    }
+}
+
+/// Compares the cases of one file with what the plugin gives now; how many differ.
+fn compare_golden(args: &PluginTestArgs, handle: &Handle, path: &Path) -> Result<usize> {
+    let mut cases = read_golden(path)?;
+    let differences = compare(handle, &mut cases, path)?;
+    say(format_args!("{}: {} golden cases, {} differ", path.display(), cases.len(), differences.len()))?;
+    for one in differences.iter().take(args.show) {
+        say(format_args!("  {}\n  - {}\n  + {}", one.id, one.before, one.now))?;
+    }
+    if args.update && !differences.is_empty() {
+        write_golden(path, &cases)?;
+        say(format_args!("{}: accepted", path.display()))?;
+    }
+    Ok(differences.len())
+}
+
+/// Grades labelled cases and compares.
+fn labelled(args: &PluginTestArgs, handle: &Handle) -> Result<()> {
+    let Handle::Verifier(verifier) = handle else {
+        bail!("labelled cases are for verifiers; those of this role have `input` and `output`");
+    };
+    let cases = ts_harness::read_cases(&args.cases)?;
+    let threads = n_threads(args.workers);
+    let run = ts_harness::run(verifier, &cases, threads);
+    if let Some(path) = &args.out {
+        ts_harness::write_results(path, &cases, &run).context("the cases were run")?;
+    }
+    let report = ts_harness::Report::of(&cases, &run);
+    say(format_args!(
+        "{} cases, {} with an expected verdict: {:.2} % agree",
+        report.cases,
+        report.counted,
+        100.0 * report.agreement()
+    ))?;
+    for (what, ids) in [
+        ("false negatives", &report.false_negatives),
+        ("false positives", &report.false_positives),
+        ("over their limits", &report.broken_limits),
+    ] {
+        say(format_args!("{what}: {}", ids.len()))?;
+        ids.iter().take(args.show).try_for_each(|id| say(format_args!("  {id}")))?;
+        if ids.len() > args.show {
+            say(format_args!("  and {} more (--show, --out)", ids.len() - args.show))?;
+        }
+    }
+    for (reason, n) in &report.nulls {
+        say(format_args!("no verdict, {reason}: {n}"))?;
+    }
+    say(format_args!(
+        "{:.2} s on {threads} threads, {:.0} cases a second a core",
+        report.seconds, report.cases_per_second_per_core
+    ))
+}
