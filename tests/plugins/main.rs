@@ -4,6 +4,7 @@
 //! purpose: how they compute it; their own crates test that without a host.
 
 mod descriptions;
+mod determinism;
 mod gsm8k;
 mod lengths;
 mod math_answers;
