@@ -81,9 +81,14 @@ impl Host {
 
     /// Standard error of a command that must fail, and not by a panic.
     fn fail(&self, args: &[&str]) -> String {
+        self.fail_with(1, args)
+    }
+
+    /// The same, with this exit code.
+    fn fail_with(&self, code: i32, args: &[&str]) -> String {
         let output = self.output(args);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {stderr}");
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
         stderr
     }

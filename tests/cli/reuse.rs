@@ -34,8 +34,8 @@ fn a_run_with_nothing_changed_takes_everything_over() {
 fn a_grader_that_fails_stops_the_run_and_the_samples_are_kept() {
     let host = Host::new();
     host.run(&small(&["sample", "--out", "a", "--set", "plugins.limits.fuel=4000"]));
-    let stderr = host.fail(&["grade", "--out", "a"]);
-    for thing in ["no grade for 96 of 96", "grader failed on 96", "fuel", "hint: ", "--from"] {
+    let stderr = host.fail_with(3, &["grade", "--out", "a"]);
+    for thing in ["no grade for 96 of 96", "grader failed on 96 (out_of_fuel 96)", "hint: ", "--from"] {
         assert!(stderr.contains(thing), "{stderr}");
     }
     // Raising the limit in the same folder would mix two runs; in another, only the grades are new.
@@ -67,7 +67,7 @@ fn a_grader_that_does_not_decide_stops_the_run_and_calls_nothing_wrong() {
     ];
     let sample = [&["sample", "--out", "a", "--train-problems", "far.jsonl"], &grader[..]].concat();
     host.run(&small(&sample));
-    let stderr = host.fail(&["grade", "--out", "a"]);
+    let stderr = host.fail_with(3, &["grade", "--out", "a"]);
     for thing in ["no grade for ", " of 96", "did not decide ", "too long to compute", "hint: "] {
         assert!(stderr.contains(thing), "{stderr}");
     }

@@ -45,10 +45,10 @@ fn inputs(handle: &Handle) -> Vec<Input> {
 fn group(seed: u64) -> Value {
     let response = |at: u64| {
         let random = (seed * 97 + at * 61) % 23;
-        let (outcome, score) = if random % 3 == 0 { ("incorrect", 0) } else { ("correct", 1) };
+        let (outcome, score) = if random.is_multiple_of(3) { ("incorrect", 0) } else { ("correct", 1) };
         json!({
             "outcome": outcome, "score": score, "length": random + 1, "tokens": random + 1, "finished": random != 7,
-            "step_tokens": [1, random], "first_correct_steps": if random % 2 == 0 { json!(1) } else { Value::Null },
+            "step_tokens": [1, random], "first_correct_steps": if random.is_multiple_of(2) { json!(1) } else { Value::Null },
         })
     };
     let responses: Vec<Value> = (0..16).map(response).collect();

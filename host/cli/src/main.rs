@@ -1,6 +1,7 @@
 //! `ts-host`: parse, run, exit code.
 //!
-//! Exit codes: 0 done; 1 something failed, and the message says what; 2 the command line is wrong.
+//! Exit codes: 0 done; 1 something failed, and the message says what; 2 the command line is wrong; 3 a run stopped because too
+//! many responses have no grade, which is the grader's failure and not the run's.
 
 mod args;
 mod commands;
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
             if let Some(hint) = commands::hint(&error) {
                 terminal::note(format_args!("hint: {hint}"));
             }
-            ExitCode::FAILURE
+            commands::exit_code(&error)
         }
     }
 }

@@ -125,7 +125,7 @@ impl Side {
             intervals: bootstrap_intervals(&scored, budget, resamples, bootstrap_seed(run_seed))?,
             by_difficulty: summarise_by_difficulty(&scored, budget)?,
             curve: points.into_iter().zip(accuracies).collect(),
-            ungraded: Ungraded::among(records.iter().map(|r| r.outcome)),
+            ungraded: Ungraded::among(records.iter().map(|r| (r.outcome, r.failure.as_deref()))),
             cut_off: n_cut_off as f64 / records.len().max(1) as f64,
         };
         Ok((side, scored))
@@ -240,7 +240,7 @@ impl Report {
         }
         writeln!(out, "- made {} examples and trained for {} steps", s.n_examples, s.n_train_steps)?;
         for (when, side) in [("before", &self.baseline), ("after", &self.result)] {
-            let ungraded = side.ungraded;
+            let ungraded = &side.ungraded;
             if ungraded.total() > 0 {
                 let n = ungraded.total();
                 writeln!(out, "- {n} held-out responses {when} have no grade and count nowhere: {ungraded}")?;
@@ -304,6 +304,7 @@ mod tests {
             seed: 0,
             difficulty: Some(1),
             outcome,
+            failure: None,
             tokens,
             n_steps: 2,
             step_tokens: 10,
@@ -325,7 +326,10 @@ mod tests {
         ];
         let (side, scored) = Side::of(&records, &eval(), 1).unwrap();
         assert_eq!(scored.len(), 3);
-        assert_eq!(side.ungraded, Ungraded { n_grader_failed: 1, n_bad_reference: 1, n_undecided: 1 });
+        assert_eq!(
+            side.ungraded,
+            Ungraded { n_grader_failed: 1, n_bad_reference: 1, n_undecided: 1, failures: [].into() }
+        );
         assert!((side.summary.accuracy - 2.0 / 3.0).abs() < 1e-12);
         assert_eq!(side.summary.len_correct, Some(50.0));
         assert!((side.summary.len_all - 200.0 / 3.0).abs() < 1e-12);

@@ -66,7 +66,7 @@ fn stage_numbers(folder: &Path, manifest: &Manifest) -> Result<StageNumbers, Err
     let refined: Vec<RefinedRecord> = read_journal(&Artefact::Refined.path_in(folder))?;
     let examples: Vec<ExampleRecord> = read_journal(&Artefact::Examples.path_in(folder))?;
     let steps: Vec<TrainRecord> = read_journal(&Artefact::Train.path_in(folder))?;
-    let ungraded = Ungraded::among(grades.iter().map(|grade| grade.outcome));
+    let ungraded = Ungraded::among(grades.iter().map(|grade| (grade.outcome, grade.failure.as_deref())));
     let n_correct = grades.iter().filter(|grade| grade.outcome.is_correct()).count();
     let seconds = Stage::ALL
         .iter()

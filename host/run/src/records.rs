@@ -62,6 +62,9 @@ pub struct GradeRecord {
     pub answer: Option<[u32; 2]>,
     /// The verifier's explanation, or why it failed; may be empty.
     pub note: String,
+    /// Where it failed: how, in a word, such as `out_of_fuel`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// Fuel that the verifier used, in instructions; none where fuel is not counted.
     pub fuel: Option<u64>,
 }
@@ -227,6 +230,9 @@ pub struct EvalRecord {
     pub difficulty: Option<u32>,
     /// What the verifier made of it.
     pub outcome: Outcome,
+    /// Where the verifier failed: how, in a word, such as `out_of_fuel`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// Its length in tokens, the end-of-text token included.
     pub tokens: u32,
     /// Number of its reasoning steps.
@@ -289,6 +295,7 @@ mod tests {
                 score: 0.1 + 0.2,
                 answer: Some([7, 8]),
                 note: String::new(),
+                failure: None,
                 fuel: None,
             },
             r#"{"problem":"p1","draw":3,"outcome":"no_answer","score":0.30000000000000004,"answer":[7,8],"note":"","fuel":null}"#,
@@ -381,13 +388,14 @@ mod tests {
                 seed: 9,
                 difficulty: None,
                 outcome: Outcome::GraderFailed,
+                failure: Some("trapped".to_owned()),
                 tokens: 8,
                 n_steps: 2,
                 step_tokens: 5,
                 finished: false,
                 text: String::new(),
             },
-            r#"{"problem":"p1","run":15,"seed":9,"difficulty":null,"outcome":"grader_failed","tokens":8,"n_steps":2,"step_tokens":5,"finished":false,"text":""}"#,
+            r#"{"problem":"p1","run":15,"seed":9,"difficulty":null,"outcome":"grader_failed","failure":"trapped","tokens":8,"n_steps":2,"step_tokens":5,"finished":false,"text":""}"#,
         );
     }
 

@@ -4,6 +4,7 @@ mod import;
 mod plugin;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -48,6 +49,14 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
         let pipeline = cause.downcast_ref::<Error>().and_then(Error::hint);
         pipeline.or_else(|| cause.downcast_ref::<ts_harness::Error>().map(|error| error.hint().to_owned()))
     })
+}
+
+/// The exit code of a command that failed.
+pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let is_ungraded = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(Error::TooManyUngraded { .. }))
+    };
+    if error.chain().any(is_ungraded) { ExitCode::from(3) } else { ExitCode::FAILURE }
 }
 
 fn run(args: &RunArgs) -> Result<()> {

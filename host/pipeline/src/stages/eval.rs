@@ -39,7 +39,7 @@ fn evaluate(
     let mut tally = Tally::new(run.recipe.plugins.limits.max_failed_share);
     let mut n_tokens: u64 = 0;
     for record in &done {
-        tally.count(record.outcome, "");
+        tally.count(record.outcome, record.failure.as_deref(), "");
         n_tokens += u64::from(record.tokens);
     }
 
@@ -52,6 +52,7 @@ fn evaluate(
             seed: response.seed,
             difficulty: problem.difficulty,
             outcome: grade.outcome,
+            failure: grade.failure,
             tokens: response.tokens.len() as u32,
             n_steps: steps.steps.len() as u32,
             step_tokens: steps.reasoning_tokens() as u32,
@@ -61,7 +62,7 @@ fn evaluate(
         Ok((record, grade.note))
     };
     draws.append_to(run, &mut journal, load, graded, |record, note| {
-        tally.count(record.outcome, &note);
+        tally.count(record.outcome, record.failure.as_deref(), &note);
         n_tokens += u64::from(record.tokens);
         run.progress.advance(1, u64::from(record.tokens));
         tally.check()

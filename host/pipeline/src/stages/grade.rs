@@ -49,7 +49,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     })?;
     tally.check_at_end()?;
     journal.sync()?;
-    let Tally { total, ungraded, .. } = tally;
+    let Tally { total, ungraded, .. } = &tally;
     let summary = format!("{total} graded, {:.1} % correct, {ungraded}", tally.percent_correct());
     Ok(Done { records: journal.n_records(), summary })
 }
@@ -60,13 +60,15 @@ pub(crate) struct Graded {
     pub(crate) score: f64,
     pub(crate) answer: Option<[u32; 2]>,
     pub(crate) note: String,
+    /// How the grader failed.
+    pub(crate) failure: Option<String>,
     pub(crate) fuel: Option<u64>,
 }
 
 impl Graded {
     pub(crate) fn into_record(self, problem: &str, draw: u32) -> GradeRecord {
-        let Self { outcome, score, answer, note, fuel } = self;
-        GradeRecord { problem: problem.to_owned(), draw, outcome, score, answer, note, fuel }
+        let Self { outcome, score, answer, note, failure, fuel } = self;
+        GradeRecord { problem: problem.to_owned(), draw, outcome, score, answer, note, failure, fuel }
     }
 }
 
@@ -87,6 +89,7 @@ pub(crate) fn grade(verifier: &Verifier, problem: &ProblemRecord, response: &str
                 score: grade.score,
                 answer: grade.answer.map(|span| [span.start as u32, span.end as u32]),
                 note: reason.unwrap_or(grade.note),
+                failure: None,
                 fuel: Some(call.fuel),
             }
         }
@@ -95,6 +98,7 @@ pub(crate) fn grade(verifier: &Verifier, problem: &ProblemRecord, response: &str
             score: 0.0,
             answer: None,
             note: error.to_string(),
+            failure: Some(error.kind.name().to_owned()),
             fuel: error.fuel,
         },
     }
@@ -139,16 +143,16 @@ impl Tally {
     }
 
     fn add(&mut self, record: &GradeRecord) {
-        self.count(record.outcome, &record.note);
+        self.count(record.outcome, record.failure.as_deref(), &record.note);
     }
 
-    pub(crate) fn count(&mut self, outcome: Outcome, note: &str) {
+    pub(crate) fn count(&mut self, outcome: Outcome, failure: Option<&str>, note: &str) {
         self.total += 1;
         self.correct += usize::from(outcome.is_correct());
         if !outcome.is_gradable() && self.ungraded.total() == 0 {
             note.clone_into(&mut self.first_ungraded);
         }
-        self.ungraded.count(outcome);
+        self.ungraded.count(outcome, failure);
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -160,7 +164,7 @@ impl Tally {
             return Ok(());
         }
         Err(Error::TooManyUngraded {
-            ungraded: self.ungraded,
+            ungraded: self.ungraded.clone(),
             total: self.total,
             allowed: self.allowed,
             first: self.first_ungraded.clone(),
@@ -180,14 +184,14 @@ mod tests {
     #[test]
     fn a_failing_grader_stops_the_run_only_past_the_allowed_share() {
         let mut tally = Tally::new(0.02);
-        tally.count(Outcome::GraderFailed, "out of fuel");
+        tally.count(Outcome::GraderFailed, Some("out_of_fuel"), "out of fuel");
         for _ in 1..JUDGE_FROM {
             tally.check().unwrap();
-            tally.count(Outcome::Incorrect, "");
+            tally.count(Outcome::Incorrect, None, "");
         }
         tally.check_at_end().unwrap();
         for _ in 0..4 {
-            tally.count(Outcome::GraderFailed, "later");
+            tally.count(Outcome::GraderFailed, Some("trapped"), "later");
         }
         let error = tally.check().unwrap_err().to_string();
         assert!(error.contains("5 of 204") && error.contains("out of fuel"), "{error}");
@@ -199,11 +203,11 @@ mod tests {
             let mut tally = Tally::new(0.25);
             for outcome in [Outcome::Correct, Outcome::Correct, Outcome::NoAnswer, outcome] {
                 tally.check_at_end().unwrap();
-                tally.count(outcome, "the first");
+                tally.count(outcome, None, "the first");
             }
             tally.check_at_end().unwrap();
             assert!((tally.percent_correct() - 200.0 / 3.0).abs() < 1e-12);
-            tally.count(outcome, "the second");
+            tally.count(outcome, None, "the second");
             let error = tally.check_at_end().unwrap_err().to_string();
             assert!(error.starts_with("no grade for 2 of 5") && error.ends_with("the first"), "{error}");
         }
