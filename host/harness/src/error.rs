@@ -27,6 +27,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The plugin cannot be loaded or configured.
+    #[error("cannot use {}", path.display())]
+    Plugin {
+        /// Its file.
+        path: PathBuf,
+        /// Why not.
+        source: ts_plugin::LoadError,
+    },
     /// The results cannot be written.
     #[error("cannot write results to {}", path.display())]
     Write {
@@ -46,6 +54,7 @@ impl Error {
                 "a case is {gold, pred, form}, {gold_parts, pred_parts}, {problem, response, expected} or \
                  {gold, response, is_correct}"
             }
+            Self::Plugin { .. } => "`ts-host plugin check` says more",
             Self::Write { .. } => "the folder must exist and be writable",
         }
     }

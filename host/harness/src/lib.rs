@@ -7,7 +7,8 @@
 //! | [`report`] | agreement, false negatives and positives, failures by reason, speed |
 //! | [`handle`] | one call of any role, as JSON |
 //! | [`golden`] | cases with the outputs that a plugin gave before |
-//! | [`bench`] | what calls cost |
+//! | [`mod@snapshot`] | outputs as text for snapshot tests |
+//! | [`mod@bench`] | what calls cost |
 //!
 //! In: a loaded plugin and files of cases. Out: one line of JSON for each case, and a [`Report`]; or where outputs differ.
 //! Left out on purpose: loading the plugin and printing; those are the command line's.
@@ -19,12 +20,14 @@ pub mod golden;
 pub mod handle;
 pub mod report;
 pub mod run;
+pub mod snapshot;
 
 pub use case::{Case, Expected, read_cases};
 pub use error::Error;
 pub use handle::Handle;
 pub use report::Report;
 pub use run::{Answer, CaseResult, Run, run, write_results};
+pub use snapshot::snapshot;
 
 /// The result of this crate's functions that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
