@@ -190,7 +190,7 @@ pub(crate) enum PluginCommand {
 }
 
 /// A plugin to be called: how it is opened.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Clone)]
 pub(crate) struct CalledArgs {
     /// A .wasm file or the name of an embedded plugin
     pub(crate) file: String,

@@ -47,6 +47,7 @@ fn checks() {
         ("assert f(2) == 4", "def g(x): return 4", RuntimeError),
         ("assert f(2) == 4", "def f(x): raise ValueError(x)", RuntimeError),
         ("assert f(2) == 4", "def f(x): assert x == 4", RuntimeError),
+        ("assert f(2) == 4", "data = open(0).read()\ndef f(x): return x * x if data == '' else 0", Passed),
         ("assert f(2) == 4", "def f(x) return 4", DoesNotCompile),
         ("assert f(2) == 4", "import sys\nsys.exit(0)", RuntimeError),
         ("assert f(2) == 4", "import os\ndef f(x): os._exit(0)", RuntimeError),

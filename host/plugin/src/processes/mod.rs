@@ -36,7 +36,10 @@ pub fn support_processes() {
     if arguments.next().is_some_and(|first| first == ARGUMENT) && arguments.next().is_none() {
         std::process::exit(serve::serve());
     }
-    if let Ok(program) = std::env::current_exe() {
+    // On Linux this is the running program, even if another one has taken the place of its file.
+    let running = PathBuf::from("/proc/self/exe");
+    let program = if running.exists() { Ok(running) } else { std::env::current_exe() };
+    if let Ok(program) = program {
         // A second call changes nothing.
         let _ = PROGRAM.set(program);
     }

@@ -12,7 +12,7 @@ use ts_harness::handle::{Handle, Input};
 use ts_pipeline::recipe::n_threads;
 
 use super::handle;
-use crate::args::{CalledArgs, PluginBenchArgs};
+use crate::args::PluginBenchArgs;
 use crate::terminal::say;
 
 pub(super) fn bench(args: &PluginBenchArgs) -> Result<()> {
@@ -22,16 +22,8 @@ pub(super) fn bench(args: &PluginBenchArgs) -> Result<()> {
     )?;
     say("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")?;
     for isolation in ["per_call", "reused"] {
-        let mut set = args.called.set.clone();
-        set.extend([format!("plugins.isolation={isolation}"), format!("run.workers={most}")]);
-        let CalledArgs { file, role, plugin, setting, .. } = &args.called;
-        let called = CalledArgs {
-            file: file.clone(),
-            role: role.clone(),
-            plugin: plugin.clone(),
-            setting: setting.clone(),
-            set,
-        };
+        let mut called = args.called.clone();
+        called.set.extend([format!("plugins.isolation={isolation}"), format!("run.workers={most}")]);
         let handle = handle(&called)?;
         let inputs = inputs(&handle, args)?;
         for threads in if most > 1 { vec![1, most] } else { vec![1] } {
