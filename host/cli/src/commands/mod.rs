@@ -2,6 +2,7 @@
 
 mod import;
 mod plugin;
+mod serve;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Ablate(args) => ablate(&args),
         Command::Pretrain(args) => pretrain(&args),
         Command::Import(args) => import::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Plugin { command: PluginCommand::Inspect { file } } => plugin::inspect(&file),
         Command::Plugin { command: PluginCommand::Test(args) } => plugin::test(&args),
     }

@@ -37,15 +37,21 @@ fn plugin(file: &str) -> Result<Plugin> {
     Ok(open_plugin(&recipe, file)?)
 }
 
-/// Grades labelled cases and compares.
-pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
+/// The values of `--setting`: JSON, or else a text as it stands.
+pub(super) fn settings(given: &[String]) -> Result<Map<String, Value>> {
     let mut settings = Map::new();
-    for text in &args.setting {
+    for text in given {
         let (key, value) =
             text.split_once('=').with_context(|| format!("--setting {text}: must be KEY=VALUE"))?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
         settings.insert(key.trim().to_owned(), value);
     }
+    Ok(settings)
+}
+
+/// Grades labelled cases and compares.
+pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
+    let settings = settings(&args.setting)?;
     let recipe = loader().load("default", vec![]).map_err(Error::from)?;
     let verifier = open_plugin_with_runners(&recipe, &args.file, &args.plugin)?
         .verifier(&settings)
