@@ -24,8 +24,8 @@ NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def reward(completions, reference, prompts=None, **kwargs):
-    """A reward function of TRL: a score or None for each completion. `reference` is the dataset's column of that name, and the
-    lists in `kwargs` are its other columns, of which the grader gets those named in `METADATA`."""
+    """A reward function of TRL: a score or None for each completion. `reference` is the dataset's column of that name; the other
+    columns are in `kwargs`, and the grader gets those named in `METADATA`."""
     items = []
     for index, completion in enumerate(completions):
         item = {"id": index, "reference": reference[index], "response": text_of(completion)}
@@ -35,13 +35,16 @@ def reward(completions, reference, prompts=None, **kwargs):
             if kwargs.get(name) is not None:
                 item[name] = kwargs[name][index]
         items.append(item)
-    return [score_of(answer) for answer in grade(items)]
+    scores = [score_of(answer) for answer in grade(items)]
+    if scores and "log_metric" in kwargs:
+        kwargs["log_metric"]("ts_serve/without_grade", scores.count(None) / len(scores))
+    return scores
 
 
 METADATA = ()  # such as ("tests",) for graders of programs
 
 
-def compute_score(data_source, solution_str, ground_truth, extra_info=None):
+def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kwargs):
     """A reward function of verl: the score, and whether there is one.
 
     verl has no None. A response without a grade gets 0.0 with `graded` 0.0, which verl logs: look at its mean. More than

@@ -3,8 +3,8 @@
 //! In: a listener. Out: nothing, when the process is told to stop (SIGTERM, SIGINT): then no connection is taken any more,
 //! requests in flight are answered, and the rest is cut off once the longest of them must be over.
 //!
-//! A client that sends half a request is cut off after [`Options::patience`](crate::Options::patience); one connection more
-//! than may be waits outside.
+//! A client that sends half a request, or does not read its answer, is cut off after
+//! [`Options::patience`](crate::Options::patience); one connection more than may be waits outside.
 //!
 //! Left out on purpose: HTTP/2. Whoever needs it has a proxy.
 
@@ -22,6 +22,7 @@ use tokio::runtime;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use crate::impatient::Impatient;
 use crate::routes::respond;
 use crate::service::{Service, Shared};
 
@@ -87,7 +88,7 @@ async fn converse(stream: TcpStream, watcher: Watcher, shared: Arc<Shared>) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Impatient::new(stream, patience)), service);
     // A connection that broke has nobody to be told.
     let _ = watcher.watch(connection).await;
 }

@@ -8,7 +8,7 @@
 //! the time that a client waits.
 //!
 //! Reading order: `item` and `answer` (the two shapes of JSON), `queue` and `service` (how an item is graded), `http`
-//! (connections), `routes` (requests), `stdio`; `budget` and `metrics` beside them.
+//! and `impatient` (connections), `routes` (requests), `stdio`; `budget` and `metrics` beside them.
 //!
 //! Left out on purpose: TLS, passwords, and which plugin is served. The address is a loopback one unless the user says
 //! otherwise, and what is put before it can do the rest.
@@ -16,6 +16,7 @@
 mod answer;
 mod budget;
 mod http;
+mod impatient;
 mod item;
 mod metrics;
 mod options;

@@ -19,7 +19,7 @@ pub struct Options {
     pub max_held_bytes: usize,
     /// How long a request waits for its items; what is left then is answered with an error.
     pub deadline: Duration,
-    /// How long a client may take to send a request.
+    /// How long a client may take to send a request, and to read on in an answer.
     pub patience: Duration,
     /// Connections at once; more wait outside.
     pub max_connections: usize,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{Server, post, receive};
+use super::server::{Server, post, receive};
 use crate::repository;
 
 /// Connections at once that ask for grades, and that misbehave.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::Server;
+use super::server::Server;
 use crate::{Host, read, repository};
 
 /// The page's blocks of one language.
@@ -76,11 +76,15 @@ from ts_serve import compute_score, reward
 chat = [{"role": "assistant", "content": "\\boxed{4}"}]
 print(reward(completions=["\\boxed{0.5}", "\\boxed{3}", ""], reference=["1/2", "4", "1"], prompts=["?", "?", "?"], level=[1, 2, 3]))
 print(reward(prompts=[[{"role": "user", "content": "?"}]] * 600, completions=[chat] * 600, reference=["4"] * 600) == [1.0] * 600)
-print(compute_score("gsm8k", "\\boxed{7}", "7"), compute_score("gsm8k", "\\boxed{7}", "8", extra_info={"index": 1}))
+print(compute_score("gsm8k", "\\boxed{7}", "7"), compute_score("gsm8k", "\\boxed{7}", "8", extra_info={"index": 1}, reward_router_address=None))
+logged = []
+reward(["1", ""], ["1", ""], log_metric=lambda *metric: logged.append(metric), trainer_state=None, completion_ids=[[1], [2]])
+print(logged)
 "#;
     assert_eq!(
         python(&server, program),
-        "[1.0, 0.0, 0.0]\nTrue\n{'score': 1.0, 'graded': 1.0} {'score': 0.0, 'graded': 1.0}\n"
+        "[1.0, 0.0, 0.0]\nTrue\n{'score': 1.0, 'graded': 1.0} {'score': 0.0, 'graded': 1.0}\n\
+         [('ts_serve/without_grade', 0.5)]\n"
     );
 }
 
