@@ -174,6 +174,9 @@ pub(crate) struct ServeArgs {
     /// A setting of the verifier, KEY=VALUE; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) setting: Vec<String>,
+    /// A limit of the grader, such as plugins.limits.fuel=4000000000; any value of a recipe's `plugins.limits`
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
     /// Address to listen at; port 0 is any free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8377")]
     pub(crate) listen: SocketAddr,

@@ -1,7 +1,8 @@
 //! How many bytes of requests are held at once.
 //!
 //! In: what is about to be held. Out: a [`Held`], which gives it back when it is dropped; or nothing, if that would be too
-//! much. Left out on purpose: what the bytes become once they are read. That is a few times as many at most.
+//! much. Left out on purpose: what the bytes become while JSON is made of them. That is some ten times as many at
+//! worst, for one request on each of the few threads that read.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::QUICK;
 use super::server::Server;
 use crate::{Host, read, repository};
 
@@ -90,7 +91,7 @@ print(logged)
 
 #[test]
 fn the_client_waits_for_room_and_gives_no_score_where_there_is_no_grade() {
-    let server = Server::looping(&["--workers", "1", "--queue", "2"]);
+    let server = Server::looping(&[&["--workers", "1", "--queue", "2"], &QUICK[..]].concat());
     let program = r#"
 import threading
 from ts_serve import compute_score, reward

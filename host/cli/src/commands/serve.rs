@@ -9,7 +9,7 @@ use ts_pipeline::recipe::{Override, n_threads};
 use ts_pipeline::setup::open_plugin_with_runners;
 use ts_serve::{Options, Service};
 
-use super::{loader, plugin};
+use super::{loader, parse_overrides, plugin};
 use crate::args::ServeArgs;
 use crate::terminal::note;
 
@@ -17,8 +17,9 @@ use crate::terminal::note;
 pub(super) fn run(args: &ServeArgs) -> Result<()> {
     let settings = plugin::settings(&args.setting)?;
     let workers = n_threads(args.workers);
-    let threads = Override::new("run.workers", workers as i64);
-    let recipe = loader().load("default", vec![threads]).map_err(Error::from)?;
+    let mut overrides = parse_overrides(&args.set)?;
+    overrides.push(Override::new("run.workers", workers as i64));
+    let recipe = loader().load("default", overrides).map_err(Error::from)?;
     let (source, runners) = args.plugin.split_first().context("--plugin: a verifier must be given")?;
     let verifier = open_plugin_with_runners(&recipe, source, runners)?
         .verifier(&settings)
