@@ -4,13 +4,13 @@
 //! with the tests; the long one prints the latencies:
 //! `cargo test --release --workspace --test cli -- --ignored --nocapture serve::load`.
 
-use std::io::Write;
-use std::net::Shutdown;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::server::{Server, post, receive};
 use crate::repository;
@@ -80,8 +80,9 @@ fn round(server: &Server, requests_each: usize) -> Vec<Duration> {
     })
 }
 
-/// Asks for grades and checks every answer.
+/// Asks for grades over one connection and checks every answer.
 fn ask(server: &Server, client: usize, requests: usize) -> Vec<Duration> {
+    let mut stream = BufReader::new(server.connect());
     let one = |request| {
         let item = |index: usize| {
             let answer = [42, 41][index % 2];
@@ -89,9 +90,12 @@ fn ask(server: &Server, client: usize, requests: usize) -> Vec<Duration> {
             json!({ "id": id, "reference": "42", "response": format!("It is \\boxed{{{answer}}}.") })
         };
         let items: Vec<_> = (0..ITEMS).map(item).collect();
+        let text = post(&json!({ "items": items }).to_string()).replace("connection: close\r\n", "");
         let started = Instant::now();
-        let answers = server.grade(json!(items));
+        let answers = exchange(&mut stream, &text);
         let elapsed = started.elapsed();
+        let answers = answers["items"].as_array().unwrap();
+        assert_eq!(answers.len(), ITEMS);
         for (index, answer) in answers.iter().enumerate() {
             assert_eq!(answer["id"], items[index]["id"]);
             assert_eq!(answer["verdict"], ["correct", "incorrect"][index % 2]);
@@ -99,6 +103,22 @@ fn ask(server: &Server, client: usize, requests: usize) -> Vec<Duration> {
         elapsed
     };
     (0..requests).map(one).collect()
+}
+
+/// Sends a request and reads its answer; the connection is kept.
+fn exchange(stream: &mut BufReader<TcpStream>, request: &str) -> Value {
+    stream.get_mut().write_all(request.as_bytes()).unwrap();
+    let (mut line, mut length) = (String::new(), 0);
+    while line != "\r\n" {
+        line.clear();
+        assert!(stream.read_line(&mut line).unwrap() > 0, "the connection ended");
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    serde_json::from_slice(&body).unwrap()
 }
 
 /// Misbehaves in one of several ways until it is enough.
