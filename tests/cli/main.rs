@@ -7,6 +7,7 @@ mod readme;
 mod resume;
 mod reuse;
 mod runs;
+mod serve;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,5 +1,6 @@
 //! What was typed. Nothing here is checked against the world: `commands` turns it into work.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Pretrain(PretrainArgs),
     /// Make a problem set for `code_grader` of a public set's file
     Import(ImportArgs),
+    /// Grade for other trainers, over HTTP or as JSON lines
+    Serve(ServeArgs),
     /// Work on a plugin
     Plugin {
         /// What to do with it
@@ -159,6 +162,47 @@ pub(crate) enum ImportFormat {
     Mbpp,
     /// test*.jsonl of LiveCodeBench's code generation
     Livecodebench,
+}
+
+/// Flags of `serve`.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// The verifier: a .wasm file or the name of an embedded plugin; after it, runners for a verifier of programs [default:
+    /// those beside the verifier]
+    #[arg(long, required = true, value_name = "FILE")]
+    pub(crate) plugin: Vec<String>,
+    /// A setting of the verifier, KEY=VALUE; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) setting: Vec<String>,
+    /// A limit of the grader, such as plugins.limits.fuel=4000000000; any value of a recipe's `plugins.limits`
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Address to listen at; port 0 is any free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8377")]
+    pub(crate) listen: SocketAddr,
+    /// Read items from standard input and write answers to standard output, a line each, instead
+    #[arg(long, conflicts_with = "listen")]
+    pub(crate) stdio: bool,
+    /// Threads that grade; 0 is one a core
+    #[arg(long, default_value_t = 0)]
+    pub(crate) workers: usize,
+    /// Items that may wait; a request that finds no room is answered with 503
+    #[arg(long, default_value_t = 4096, value_parser = at_least_one)]
+    pub(crate) queue: usize,
+    /// Largest body of a request, or line, MiB
+    #[arg(long, default_value_t = 16, value_parser = at_least_one)]
+    pub(crate) max_body_mib: usize,
+    /// Seconds after which what is left of a request is answered with an error
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) deadline: u64,
+}
+
+/// A number that bounds something; to a million, so that nothing overflows.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=1_000_000) => Ok(number),
+        _ => Err("must be a whole number from 1 to 1000000".to_owned()),
+    }
 }
 
 /// What to do with a plugin.

@@ -2,6 +2,7 @@
 
 mod import;
 mod plugin;
+mod serve;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Pretrain(args) => pretrain(&args),
         Command::Import(args) => import::run(&args),
         Command::Plugin { command } => plugin::dispatch(&command),
+        Command::Serve(args) => serve::run(&args),
     }
 }
 

@@ -12,12 +12,11 @@ mod test;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 use ts_harness::Handle;
-use ts_pipeline::recipe::Override;
 use ts_pipeline::setup::{open_plugin, open_plugin_with_runners};
 use ts_pipeline::{Error, Recipe};
 use ts_plugin::{Plugin, Role};
 
-use super::loader;
+use super::{loader, parse_overrides};
 use crate::args::{CalledArgs, PluginCommand};
 
 /// Does what was asked for.
@@ -34,8 +33,7 @@ pub(super) fn dispatch(command: &PluginCommand) -> Result<()> {
 }
 
 fn recipe(set: &[String]) -> Result<Recipe> {
-    let overrides = set.iter().map(|text| Override::parse(text)).collect::<Result<_, _>>();
-    Ok(loader().load("default", overrides.map_err(Error::from)?).map_err(Error::from)?)
+    Ok(loader().load("default", parse_overrides(set)?).map_err(Error::from)?)
 }
 
 fn plugin(file: &str) -> Result<Plugin> {
@@ -58,7 +56,7 @@ fn role(name: &str) -> Result<Role> {
     }
 }
 
-fn settings(texts: &[String]) -> Result<Map<String, Value>> {
+pub(super) fn settings(texts: &[String]) -> Result<Map<String, Value>> {
     let mut settings = Map::new();
     for text in texts {
         let (key, value) =

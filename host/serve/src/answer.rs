@@ -1,0 +1,165 @@
+//! What an item is answered with.
+//!
+//! In: what the grader gave. Out: JSON: `{"id", "verdict", "score", "answer", "note", "tests", "fuel", "ms"}`, or `{"id",
+//! "verdict": null, "error": {"kind", "message", "hint"}}`.
+//!
+//! Left out on purpose: a verdict for a grader that failed.
+
+use serde::Serialize;
+use serde_json::Value;
+use ts_plugin::{Call, CallError, Grade, TestOutcome, Verdict};
+
+/// The answer to one item.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// The grader gave a grade.
+    Graded {
+        /// The item's, as it came.
+        id: Value,
+        /// `correct`, `incorrect`, `no_answer`, `bad_reference` or `undecided`.
+        verdict: &'static str,
+        /// Between 0 and 1; nothing to go by for a bad reference and for undecided.
+        score: f64,
+        /// Bytes of the response where the judged answer stands: first, and one after the last.
+        answer: Option<[usize; 2]>,
+        /// How the verdict came about; may be empty.
+        note: String,
+        /// What came of each test, for graders that run some.
+        tests: Vec<TestOutcome>,
+        /// Fuel used.
+        fuel: u64,
+        /// Milliseconds in the grader, to the microsecond.
+        ms: f64,
+    },
+    /// There is no grade.
+    Failed {
+        /// The item's, as it came.
+        id: Value,
+        /// Always null.
+        verdict: (),
+        /// Why.
+        error: Failure,
+    },
+}
+
+/// Why there is no grade, or why a request was refused.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Failure {
+    /// The cause as one word.
+    pub kind: &'static str,
+    /// One sentence.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<&'static str>,
+}
+
+impl Answer {
+    /// What the grader gave.
+    pub(crate) fn new(id: Value, graded: Result<Call<Grade>, CallError>) -> Self {
+        let Call { value: grade, fuel, elapsed, .. } = match graded {
+            Ok(call) => call,
+            Err(error) => {
+                let (kind, hint) = (error.kind.name(), error.kind.hint());
+                return Self::failed(id, Failure { kind, message: error.to_string(), hint });
+            }
+        };
+        let (verdict, reason) = match grade.verdict {
+            Verdict::Correct => ("correct", String::new()),
+            Verdict::Incorrect => ("incorrect", String::new()),
+            Verdict::NoAnswer => ("no_answer", String::new()),
+            Verdict::BadReference(why) => ("bad_reference", why),
+            Verdict::Undecided(tried) => ("undecided", tried),
+        };
+        let note = match (reason.is_empty(), grade.note.is_empty()) {
+            (true, _) => grade.note,
+            (false, true) => reason,
+            (false, false) => format!("{reason}; {}", grade.note),
+        };
+        Self::Graded {
+            id,
+            verdict,
+            score: grade.score,
+            answer: grade.answer.map(|span| [span.start, span.end]),
+            note,
+            tests: grade.tests,
+            fuel,
+            ms: (elapsed.as_secs_f64() * 1e6).round() / 1e3,
+        }
+    }
+
+    /// No grade.
+    pub(crate) fn failed(id: Value, error: Failure) -> Self {
+        Self::Failed { id, verdict: (), error }
+    }
+
+    /// The request's time was up.
+    pub(crate) fn deadline(id: Value) -> Self {
+        let message = "the request's time was up before this item had its grade".to_owned();
+        let hint = Some("send fewer items at once, or give --workers or --deadline more");
+        Self::failed(id, Failure { kind: "deadline", message, hint })
+    }
+
+    /// The grading broke off, which is a fault of the host's.
+    pub(crate) fn lost(id: Value) -> Self {
+        let message = "the host failed at this item".to_owned();
+        let hint = Some("this is a fault in ts-host; tell its authors");
+        Self::failed(id, Failure { kind: "internal", message, hint })
+    }
+
+    /// The verdict, or the kind of the error.
+    pub(crate) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Graded { verdict, .. } => verdict,
+            Self::Failed { error, .. } => error.kind,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use ts_plugin::CallErrorKind;
+
+    fn graded(verdict: Verdict, note: &str) -> Answer {
+        let (answer, tests) = (Some(1..3), vec![TestOutcome::Passed]);
+        let value = Grade { verdict, score: 0.5, answer, note: note.into(), tests };
+        Answer::new(
+            Value::from("a"),
+            Ok(Call { value, fuel: 5, elapsed: Duration::from_micros(1500), memory: 0 }),
+        )
+    }
+
+    #[test]
+    fn a_grade_is_written_whole() {
+        assert_eq!(
+            serde_json::to_string(&graded(Verdict::Correct, "equal")).unwrap(),
+            r#"{"id":"a","verdict":"correct","score":0.5,"answer":[1,3],"note":"equal","tests":["passed"],"fuel":5,"ms":1.5}"#
+        );
+    }
+
+    #[test]
+    fn the_reason_for_no_verdict_stands_in_the_note() {
+        for (given, expected) in [("", "degree 9"), ("x", "degree 9; x")] {
+            let answer = graded(Verdict::Undecided("degree 9".into()), given);
+            assert!(matches!(&answer, Answer::Graded { note, .. } if note == expected), "{answer:?}");
+            assert_eq!(answer.outcome(), "undecided");
+        }
+    }
+
+    #[test]
+    fn a_failure_has_no_verdict() {
+        let error = CallError {
+            plugin: "p".into(),
+            function: "grade",
+            problem: None,
+            kind: CallErrorKind::Refused("no tests".into()),
+            fuel: None,
+        };
+        assert_eq!(
+            serde_json::to_string(&Answer::new(Value::Null, Err(error))).unwrap(),
+            r#"{"id":null,"verdict":null,"error":{"kind":"refused","message":"plugin `p`, `grade`: refused: no tests","hint":null}}"#
+        );
+    }
+}
