@@ -2,6 +2,7 @@
 
 mod import;
 mod plugin;
+mod plugin_new;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Pretrain(args) => pretrain(&args),
         Command::Import(args) => import::run(&args),
         Command::Plugin { command: PluginCommand::Inspect { file } } => plugin::inspect(&file),
+        Command::Plugin { command: PluginCommand::New(args) } => plugin_new::run(&args),
         Command::Plugin { command: PluginCommand::Test(args) } => plugin::test(&args),
     }
 }
