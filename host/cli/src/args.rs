@@ -213,6 +213,8 @@ pub(crate) enum PluginCommand {
         /// A .wasm file or the name of an embedded plugin
         file: String,
     },
+    /// Make a project folder for a new plugin
+    New(PluginNewArgs),
     /// Say whether this host would run a plugin, and if not, why and what to do
     Check {
         /// A .wasm file or the name of an embedded plugin
@@ -314,4 +316,31 @@ pub(crate) struct PluginTestArgs {
     /// Disagreements to print
     #[arg(long, default_value_t = 10)]
     pub(crate) show: usize,
+}
+
+/// Flags of `plugin new`.
+#[derive(Args, Debug)]
+pub(crate) struct PluginNewArgs {
+    /// Its name, such as my_grader; the project's folder has it too
+    pub(crate) name: String,
+    /// What the plugin is for
+    #[arg(long, default_value = "verifier")]
+    pub(crate) role: PluginRole,
+    /// What it is written in
+    #[arg(long)]
+    pub(crate) lang: PluginLanguage,
+}
+
+/// A role that has templates.
+#[derive(ValueEnum, Debug, Clone, Copy)]
+pub(crate) enum PluginRole {
+    /// Grades responses
+    Verifier,
+}
+
+/// A language that has templates.
+#[derive(ValueEnum, Debug, Clone, Copy)]
+pub(crate) enum PluginLanguage {
+    /// With wit-bindgen
+    Rust,
 }

@@ -27,7 +27,7 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Elements of each table of one instance. Default 20,000.
     pub table_elements: usize,
-    /// Core instances inside one component instance. Default 32.
+    /// Core instances inside one component instance. Default 64: Python's libraries are one each.
     pub instances: u32,
     /// Data that a plugin may hand over at once (a result, or one log message), bytes as the host holds them.
     /// Default 16 MiB.
@@ -49,7 +49,7 @@ impl Default for Limits {
             wall_ms_per_call: 30_000,
             memory_bytes: 256 * MIB,
             table_elements: 20_000,
-            instances: 32,
+            instances: 64,
             return_bytes: 16 * MIB,
             log_bytes_per_call: 16 * KIB,
             stack_bytes: 512 * KIB,
@@ -90,8 +90,8 @@ const KIB: usize = 1024;
 /// One mebibyte, in bytes.
 const MIB: usize = 1024 * KIB;
 
-/// Linear memories in one component instance: its own, and one for an adapter.
-pub(crate) const MEMORIES_PER_INSTANCE: usize = 2;
+/// Linear memories in one component instance: its own, one for an adapter, and those of what stands in for WASI.
+pub(crate) const MEMORIES_PER_INSTANCE: usize = 4;
 /// Tables in one component instance.
 pub(crate) const TABLES_PER_INSTANCE: usize = 8;
 

@@ -5,6 +5,7 @@
 
 mod bench;
 mod inspect;
+mod new;
 mod replay;
 mod run;
 mod test;
@@ -25,6 +26,7 @@ pub(super) fn dispatch(command: &PluginCommand) -> Result<()> {
         PluginCommand::Inspect { file } => inspect::inspect(&plugin(file)?),
         PluginCommand::Check { file } => inspect::check(&plugin(file)?),
         PluginCommand::Docs { file } => inspect::docs(&plugin(file)?),
+        PluginCommand::New(args) => new::new(args),
         PluginCommand::Run(args) => run::run(args),
         PluginCommand::Test(args) => test::test(args),
         PluginCommand::Bench(args) => bench::bench(args),

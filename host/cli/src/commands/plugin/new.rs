@@ -1,0 +1,24 @@
+//! The command `plugin new`: a project folder for a new plugin.
+//!
+//! In: a name, a role and a language. Out: the folder, and where to read on. Left out on purpose: the files, which are
+//! `ts-templates`'s.
+
+use std::path::Path;
+
+use anyhow::Result;
+use ts_templates::{Language, Role};
+
+use crate::args::{PluginLanguage, PluginNewArgs, PluginRole};
+use crate::terminal::say;
+
+/// Makes the project in a folder of its name, below the current one.
+pub(super) fn new(args: &PluginNewArgs) -> Result<()> {
+    let role = match args.role {
+        PluginRole::Verifier => Role::Verifier,
+    };
+    let language = match args.lang {
+        PluginLanguage::Rust => Language::Rust,
+    };
+    ts_templates::write(Path::new(&args.name), &args.name, role, language)?;
+    say(format_args!("made {}; its README.md says how to build and test it", args.name))
+}

@@ -1,0 +1,56 @@
+//! Verifier `NAME`: the last line of the response is the reference, but for case.
+//!
+//! In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: any meaning; `0.5` is not
+//! `1/2`.
+
+wit_bindgen::generate!({ path: "wit", world: "verifier-plugin" });
+
+use exports::ts_host::plugin::verifier::{Graded, Guest, Problem, Verdict};
+use ts_host::plugin::types::{Description, Setting, Span};
+
+/// What is white space in every language of the templates.
+const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+
+struct Component;
+
+impl exports::ts_host::plugin::plugin::Guest for Component {
+    fn describe() -> Description {
+        Description {
+            name: "NAME".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            summary: "The last line of the response must be the reference, but for case.".to_owned(),
+            settings: vec![],
+        }
+    }
+
+    fn configure(_settings: Vec<Setting>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl Guest for Component {
+    fn grade(problem: Problem, response: String) -> Result<Graded, String> {
+        let reference = problem.reference.trim_matches(SPACE);
+        let written = response.trim_end_matches(SPACE);
+        let line = written.rsplit('\n').next().unwrap_or_default();
+        let answer = line.trim_matches(SPACE);
+        if reference.is_empty() {
+            return Ok(graded(Verdict::BadReference("the reference is empty".to_owned()), None));
+        }
+        if answer.is_empty() {
+            return Ok(graded(Verdict::NoAnswer, None));
+        }
+        let same = answer.to_lowercase() == reference.to_lowercase();
+        let start = (written.len() - answer.len()) as u32;
+        let place = Span { start, end: written.len() as u32 };
+        Ok(graded(if same { Verdict::Correct } else { Verdict::Incorrect }, Some(place)))
+    }
+}
+
+/// A grade without partial credit, note and tests.
+fn graded(verdict: Verdict, answer: Option<Span>) -> Graded {
+    let score = if matches!(verdict, Verdict::Correct) { 1.0 } else { 0.0 };
+    Graded { verdict, score, answer, note: String::new(), tests: vec![] }
+}
+
+export!(Component);

@@ -1,0 +1,64 @@
+//! Which files a template is made of.
+//!
+//! In: a role and a language. Out: paths within the project, and texts in which NAME stands for the plugin's name. Left out on
+//! purpose: other roles than verifier and other languages than Rust; `wit/worlds.wit` has their worlds.
+
+/// What the plugin is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Grades responses.
+    Verifier,
+}
+
+/// What the plugin is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// Rust, to `wasm32-unknown-unknown`.
+    Rust,
+}
+
+impl Language {
+    /// Every language that has templates.
+    pub const ALL: [Language; 1] = [Language::Rust];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::Rust => "rust",
+        }
+    }
+}
+
+/// A path, and a text.
+type File = (&'static str, &'static str);
+
+/// The contract. Its files refer to one another, so a project has all of them.
+const WIT: [File; 8] = [
+    ("wit/length-function.wit", include_str!("../../../wit/length-function.wit")),
+    ("wit/plugin.wit", include_str!("../../../wit/plugin.wit")),
+    ("wit/runner.wit", include_str!("../../../wit/runner.wit")),
+    ("wit/selection-policy.wit", include_str!("../../../wit/selection-policy.wit")),
+    ("wit/step-splitter.wit", include_str!("../../../wit/step-splitter.wit")),
+    ("wit/types.wit", include_str!("../../../wit/types.wit")),
+    ("wit/verifier.wit", include_str!("../../../wit/verifier.wit")),
+    ("wit/worlds.wit", include_str!("../../../wit/worlds.wit")),
+];
+
+const RUST: &[File] = &[
+    ("README.md", include_str!("../rust/README.md")),
+    // Under its own name cargo would take the folder for a package of this workspace.
+    ("Cargo.toml", include_str!("../rust/Cargo.toml.in")),
+    (".cargo/config.toml", include_str!("../rust/config.toml")),
+    (".gitignore", "/target\n"),
+    ("src/lib.rs", include_str!("../rust/verifier/lib.rs")),
+];
+
+/// The files of one template.
+pub(crate) fn of(role: Role, language: Language) -> impl Iterator<Item = File> {
+    let Role::Verifier = role;
+    let own = match language {
+        Language::Rust => RUST,
+    };
+    let cases = ("cases.jsonl", include_str!("../cases.jsonl"));
+    own.iter().copied().chain(WIT).chain([cases])
+}
