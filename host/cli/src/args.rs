@@ -343,4 +343,8 @@ pub(crate) enum PluginRole {
 pub(crate) enum PluginLanguage {
     /// With wit-bindgen
     Rust,
+    /// With componentize-py
+    Python,
+    /// With componentize-qjs
+    Javascript,
 }

@@ -1,7 +1,7 @@
 //! Which files a template is made of.
 //!
 //! In: a role and a language. Out: paths within the project, and texts in which NAME stands for the plugin's name. Left out on
-//! purpose: other roles than verifier and other languages than Rust; `wit/worlds.wit` has their worlds.
+//! purpose: other roles than verifier; `wit/worlds.wit` has their worlds.
 
 /// What the plugin is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,16 +15,22 @@ pub enum Role {
 pub enum Language {
     /// Rust, to `wasm32-unknown-unknown`.
     Rust,
+    /// Python, with componentize-py.
+    Python,
+    /// JavaScript, with componentize-qjs.
+    JavaScript,
 }
 
 impl Language {
     /// Every language that has templates.
-    pub const ALL: [Language; 1] = [Language::Rust];
+    pub const ALL: [Language; 3] = [Language::Rust, Language::Python, Language::JavaScript];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Language::Rust => "rust",
+            Language::Python => "python",
+            Language::JavaScript => "javascript",
         }
     }
 }
@@ -53,11 +59,27 @@ const RUST: &[File] = &[
     ("src/lib.rs", include_str!("../rust/verifier/lib.rs")),
 ];
 
+const PYTHON: &[File] = &[
+    ("README.md", include_str!("../python/README.md")),
+    ("requirements.txt", include_str!("../python/requirements.txt")),
+    (".gitignore", "/.venv\n/NAME.wasm\n"),
+    ("app.py", include_str!("../python/app.py")),
+];
+
+const JAVASCRIPT: &[File] = &[
+    ("README.md", include_str!("../javascript/README.md")),
+    ("package.json", include_str!("../javascript/package.json.in")),
+    (".gitignore", "/node_modules\n/NAME.wasm\n"),
+    ("app.js", include_str!("../javascript/app.js")),
+];
+
 /// The files of one template.
 pub(crate) fn of(role: Role, language: Language) -> impl Iterator<Item = File> {
     let Role::Verifier = role;
     let own = match language {
         Language::Rust => RUST,
+        Language::Python => PYTHON,
+        Language::JavaScript => JAVASCRIPT,
     };
     let cases = ("cases.jsonl", include_str!("../cases.jsonl"));
     own.iter().copied().chain(WIT).chain([cases])

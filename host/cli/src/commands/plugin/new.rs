@@ -18,6 +18,8 @@ pub(super) fn new(args: &PluginNewArgs) -> Result<()> {
     };
     let language = match args.lang {
         PluginLanguage::Rust => Language::Rust,
+        PluginLanguage::Python => Language::Python,
+        PluginLanguage::Javascript => Language::JavaScript,
     };
     ts_templates::write(Path::new(&args.name), &args.name, role, language)?;
     say(format_args!("made {}; its README.md says how to build and test it", args.name))
