@@ -8,7 +8,7 @@
 
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
 use serde_json::Value;
@@ -43,7 +43,17 @@ pub fn stdio(
     let (to, pending) = sync_channel(shared.options.queue.max(1));
     // It is left behind where the answers' reader goes first: nothing interrupts a read.
     thread::Builder::new().name("read".into()).spawn(move || read_all(input, &shared, &to))?;
-    for next in pending {
+    loop {
+        let next = match pending.try_recv() {
+            Ok(next) => next,
+            Err(TryRecvError::Disconnected) => return output.flush(),
+            Err(TryRecvError::Empty) => {
+                // Whoever sends the next line may be waiting for this answer.
+                output.flush()?;
+                let Ok(next) = pending.recv() else { return Ok(()) };
+                next
+            }
+        };
         let Pending { id, mut answer, _held } = next?;
         let answer = match answer.try_recv() {
             Ok(answer) => answer,
@@ -55,7 +65,6 @@ pub fn stdio(
         service.shared.metrics.item(answer.outcome());
         writeln!(output, "{}", serde_json::to_string(&answer)?)?;
     }
-    output.flush()
 }
 
 fn read_all(mut input: impl BufRead, shared: &Arc<Shared>, to: &SyncSender<io::Result<Pending>>) {

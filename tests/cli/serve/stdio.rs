@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -61,4 +62,25 @@ fn a_reader_that_goes_ends_it_without_a_word() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn who_waits_for_an_answer_before_the_next_line_has_it() {
+    let host = Host::new();
+    let mut child = host
+        .command(&["serve", "--plugin", "exact_grader", "--stdio"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    let (line, answers) = std::sync::mpsc::channel();
+    std::thread::spawn(move || output.lines().for_each(|answer| line.send(answer.unwrap()).unwrap()));
+    for index in 0..3 {
+        writeln!(input, r#"{{"id":{index},"reference":"1","response":"<answer>1</answer>"}}"#).unwrap();
+        let answer = answers.recv_timeout(Duration::from_secs(60)).expect("the answer is kept back");
+        assert!(answer.contains(&format!("\"id\":{index},\"verdict\":\"correct\"")), "{answer}");
+    }
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
