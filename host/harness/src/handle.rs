@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use ts_plugin::{
     Call, CallError, Grade, Group, LengthFunction, LoadError, Plugin, Problem, Role, SelectionPolicy,
-    StepSplitter, Verdict, Verifier,
+    StepSplitter, Verifier,
 };
 
 /// A plugin that is ready to be called in one of its roles.
@@ -187,13 +187,7 @@ fn answered<T>(result: Result<Call<T>, CallError>, output: impl FnOnce(T) -> Val
 }
 
 fn graded(grade: Grade) -> GradeOutput {
-    let (verdict, why) = match grade.verdict {
-        Verdict::Correct => ("correct", None),
-        Verdict::Incorrect => ("incorrect", None),
-        Verdict::NoAnswer => ("no_answer", None),
-        Verdict::BadReference(why) => ("bad_reference", Some(why)),
-        Verdict::Undecided(why) => ("undecided", Some(why)),
-    };
+    let (verdict, why) = (grade.verdict.name(), grade.verdict.reason().map(str::to_owned));
     let answer = grade.answer.map(|place| [place.start, place.end]);
     GradeOutput { verdict, why, score: grade.score, answer, note: grade.note, tests: grade.tests }
 }

@@ -45,6 +45,27 @@ pub enum Verdict {
     Undecided(String),
 }
 
+impl Verdict {
+    /// Its name in files and answers.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Correct => "correct",
+            Self::Incorrect => "incorrect",
+            Self::NoAnswer => "no_answer",
+            Self::BadReference(_) => "bad_reference",
+            Self::Undecided(_) => "undecided",
+        }
+    }
+
+    /// Why it says nothing of the response, where it does not.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::BadReference(reason) | Self::Undecided(reason) => Some(reason),
+            Self::Correct | Self::Incorrect | Self::NoAnswer => None,
+        }
+    }
+}
+
 /// What came of one test of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use ts_plugin::{Call, CallError, Grade, TestOutcome, Verdict};
+use ts_plugin::{Call, CallError, Grade, TestOutcome};
 
 /// The answer to one item.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -64,17 +64,11 @@ impl Answer {
                 return Self::failed(id, Failure { kind, message: error.to_string(), hint });
             }
         };
-        let (verdict, reason) = match grade.verdict {
-            Verdict::Correct => ("correct", String::new()),
-            Verdict::Incorrect => ("incorrect", String::new()),
-            Verdict::NoAnswer => ("no_answer", String::new()),
-            Verdict::BadReference(why) => ("bad_reference", why),
-            Verdict::Undecided(tried) => ("undecided", tried),
-        };
-        let note = match (reason.is_empty(), grade.note.is_empty()) {
-            (true, _) => grade.note,
-            (false, true) => reason,
-            (false, false) => format!("{reason}; {}", grade.note),
+        let verdict = grade.verdict.name();
+        let note = match (grade.verdict.reason().unwrap_or_default(), grade.note.is_empty()) {
+            ("", _) => grade.note,
+            (reason, true) => reason.to_owned(),
+            (reason, false) => format!("{reason}; {}", grade.note),
         };
         Self::Graded {
             id,
@@ -121,6 +115,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
     use ts_plugin::CallErrorKind;
+    use ts_plugin::Verdict;
 
     fn graded(verdict: Verdict, note: &str) -> Answer {
         let (answer, tests) = (Some(1..3), vec![TestOutcome::Passed]);
