@@ -217,7 +217,9 @@ impl LoadError {
             Self::NotAComponent { .. } => {
                 "build it as a component: for Rust, target wasm32-unknown-unknown with wasm-component-ld as the linker".into()
             }
-            Self::Invalid { .. } => "the file may be cut short; build it again".into(),
+            Self::Invalid { .. } => {
+                "build it again if the file was cut short; `plugins.limits` has the limits on instances and tables".into()
+            }
             Self::ForbiddenImport { import, .. } if import.starts_with("wasi:") => {
                 "plugins get no files, clock, randomness or network; build without WASI (wasm32-unknown-unknown)".into()
             }
