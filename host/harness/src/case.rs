@@ -246,7 +246,7 @@ fn program_problem(id: &str, fields: &Map<String, Value>) -> Problem {
     read
 }
 
-fn as_text(value: &Value) -> String {
+pub(crate) fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

@@ -28,6 +28,13 @@ pub struct Golden {
     pub output: Value,
 }
 
+impl Golden {
+    /// Its name, or its place in the file, from 0, as `line N`.
+    pub(crate) fn name(&self, at: usize) -> String {
+        self.id.clone().unwrap_or_else(|| format!("line {}", at + 1))
+    }
+}
+
 /// A case whose output is another one now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
@@ -85,7 +92,7 @@ pub fn compare(handle: &Handle, cases: &mut [Golden], path: &Path) -> Result<Vec
         let malformed = |reason| Error::Malformed { path: path.to_path_buf(), line: at + 1, reason };
         let now = handle.call(&handle.input(&case.input).map_err(malformed)?).output;
         if now != case.output {
-            let id = case.id.clone().unwrap_or_else(|| format!("line {}", at + 1));
+            let id = case.name(at);
             let before = std::mem::replace(&mut case.output, now.clone());
             differences.push(Difference { id, before, now });
         }

@@ -19,6 +19,8 @@ use ts_plugin::{
     StepSplitter, Verifier,
 };
 
+use crate::case::as_text;
+
 /// A plugin that is ready to be called in one of its roles.
 pub enum Handle {
     /// Grades.
@@ -161,7 +163,7 @@ impl Handle {
 pub(crate) fn problem_of(fields: &Map<String, Value>) -> Result<Problem, String> {
     let mut problem = Problem::default();
     for (name, value) in fields {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = as_text(value);
         match name.as_str() {
             "id" => problem.id = text,
             "prompt" => problem.prompt = text,

@@ -37,9 +37,8 @@ pub fn snapshot(plugin: &Path, cases: &Path, settings: &Map<String, Value>) -> R
     compare(&handle, &mut golden, cases)?;
     let mut text = String::new();
     for (at, case) in golden.iter().enumerate() {
-        let name = case.id.clone().unwrap_or_else(|| format!("line {}", at + 1));
         // A text takes whatever is written into it.
-        let _ = writeln!(text, "{name}: {:#}", case.output);
+        let _ = writeln!(text, "{}: {:#}", case.name(at), case.output);
     }
     Ok(text)
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::call_error::CallError;
 use crate::role::Role;
+use crate::source::folder_of;
 use crate::text;
 
 /// Why a plugin, or the host itself, could not be made ready.
@@ -202,10 +203,7 @@ impl LoadError {
         let hint = match self {
             Self::NotFound { path, siblings } if siblings.is_empty() => format!(
                 "`{}` holds no plugins; `cargo xtask plugins` builds those that ship",
-                path.parent()
-                    .filter(|folder| !folder.as_os_str().is_empty())
-                    .unwrap_or(std::path::Path::new("."))
-                    .display()
+                folder_of(path).display()
             ),
             Self::NotFound { siblings, .. } => {
                 format!("this folder has {}; `cargo xtask plugins` builds those that ship", siblings.join(", "))

@@ -66,12 +66,16 @@ fn read_file(path: &Path, limit: u64) -> std::io::Result<(u64, Vec<u8>)> {
     Ok((size.max(bytes.len() as u64), bytes))
 }
 
+/// The folder that a path names a file in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn read_error(path: &Path, source: std::io::Error) -> LoadError {
     if source.kind() != std::io::ErrorKind::NotFound {
         return LoadError::Unreadable { path: path.into(), source };
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut siblings: Vec<String> = std::fs::read_dir(folder)
+    let mut siblings: Vec<String> = std::fs::read_dir(folder_of(path))
         .into_iter()
         .flatten()
         .flatten()

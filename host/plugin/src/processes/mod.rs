@@ -16,7 +16,7 @@ mod wire;
 use std::io::{BufReader, BufWriter};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::call_error::{CallError, CallErrorKind};
 use crate::limits::Limits;
@@ -81,20 +81,24 @@ impl Processes {
     fn ask(&self, request: &Request<'_>) -> Option<std::io::Result<Answer>> {
         let mut failed = std::io::Error::other("no process");
         for _ in 0..2 {
-            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let idle = self.idle().pop();
             let mut process = match idle {
                 Some(idle) => idle,
                 None => Process::start(&self.program, &self.setup).ok()?,
             };
             match process.ask(request) {
                 Ok(answer) => {
-                    self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(process);
+                    self.idle().push(process);
                     return Some(Ok(answer));
                 }
                 Err(error) => failed = error,
             }
         }
         Some(Err(failed))
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
