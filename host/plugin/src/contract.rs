@@ -1,8 +1,7 @@
-//! The contract as a component shows it before anything runs: what it imports and which roles it exports.
+//! The contract as a component shows it before anything runs: its version, what it imports and which roles it exports.
 //!
-//! In: a compiled component. Out: its [`Role`]s, or an error that names the import, interface or version at
-//! fault. The package is `ts-host:plugin` in `wit/`; versions are compared as semantic versions are below
-//! 1.0: the minor number must be equal.
+//! In: a compiled component. Out: what it was recognised as, or an error that names the import, interface or version at
+//! fault. The package is `ts-host:plugin` in `wit/`; its versions are those of [`Version`].
 //!
 //! Left out on purpose: the types of the functions. They are compared when an instance is first made.
 
@@ -13,34 +12,37 @@ use wasmtime::component::types::ComponentItem;
 
 use crate::load_error::LoadError;
 use crate::role::Role;
-
-/// Version of the contract in `wit/` that this host speaks.
-pub const WIT_VERSION: &str = "0.1.0";
+use crate::versions::Version;
 
 /// The package, as interface names begin.
 const PACKAGE: &str = "ts-host:plugin/";
 
-/// An interface name taken apart: `ts-host:plugin/verifier@0.1.0` is ("verifier", "0.1.0").
+/// A component that is a plugin of ours.
+pub(crate) struct Recognised {
+    /// The version of the contract that it was built against; the newest, where it was built against several.
+    pub(crate) version: Version,
+    /// The roles that it exports in that version; never empty.
+    pub(crate) roles: Vec<Role>,
+}
+
+/// An interface name taken apart: `ts-host:plugin/verifier@0.2.0` is ("verifier", "0.2.0").
 fn ours(interface: &str) -> Option<(&str, &str)> {
     let name = interface.strip_prefix(PACKAGE)?;
     Some(name.split_once('@').unwrap_or((name, "none")))
 }
 
-/// Whether a plugin with this version of an interface fits this host.
-fn compatible(version: &str) -> bool {
-    fn track(version: &str) -> Option<(&str, &str)> {
-        version.rsplit_once('.')?.0.split_once('.')
-    }
-    track(version).is_some() && track(version) == track(WIT_VERSION)
-}
-
-fn wrong_version(origin: &str, name: &str, have: &str) -> LoadError {
+fn wrong_version(origin: &str, name: &str, have: &str, want: String) -> LoadError {
     LoadError::WrongVersion {
         origin: origin.into(),
         interface: format!("{PACKAGE}{name}"),
         have: have.into(),
-        want: WIT_VERSION,
+        want,
     }
+}
+
+/// The versions that this host speaks, for a reader.
+fn spoken() -> String {
+    Version::ALL.map(Version::name).join(" or ")
 }
 
 /// Whether a component, not yet compiled, exports the role of a runner, which another engine compiles.
@@ -72,11 +74,12 @@ pub(crate) fn check_imports(
     roles: &[Role],
     origin: &str,
 ) -> Result<(), LoadError> {
-    let is_given = |name: &str| match name {
-        "log" => true,
-        "runners" => roles.contains(&Role::Verifier),
-        "stdio" => roles.contains(&Role::Runner),
-        _ => false,
+    // The versions in which a plugin is given it.
+    let given = |name: &str| match name {
+        "log" => &Version::ALL[..],
+        "runners" if roles.contains(&Role::Verifier) => &[Version::V0_2],
+        "stdio" if roles.contains(&Role::Runner) => &[Version::V0_2],
+        _ => &[],
     };
     for (import, item) in component.component_type().imports(engine) {
         let only_types = match &item.ty {
@@ -89,8 +92,11 @@ pub(crate) fn check_imports(
         match ours(import) {
             _ if only_types => {}
             None if import.starts_with("wasi:") && roles.contains(&Role::Runner) => {}
-            Some((name, version)) if is_given(name) && compatible(version) => {}
-            Some((name, version)) if is_given(name) => return Err(wrong_version(origin, name, version)),
+            Some((name, version)) if !given(name).is_empty() => {
+                if !Version::of(version).is_some_and(|version| given(name).contains(&version)) {
+                    return Err(wrong_version(origin, name, version, spoken()));
+                }
+            }
             _ => return Err(LoadError::ForbiddenImport { origin: origin.into(), import: import.into() }),
         }
     }
@@ -103,37 +109,41 @@ pub(crate) fn imports_runners(engine: &Engine, component: &Component) -> bool {
     ty.imports(engine).any(|(name, _)| ours(name).is_some_and(|(name, _)| name == "runners"))
 }
 
-/// The roles that a component exports; fails where it has none, or any in another version.
-pub(crate) fn roles(engine: &Engine, component: &Component, origin: &str) -> Result<Vec<Role>, LoadError> {
+/// What a component exports; fails where that is no plugin, or one of another version.
+pub(crate) fn recognise(
+    engine: &Engine,
+    component: &Component,
+    origin: &str,
+) -> Result<Recognised, LoadError> {
     let ty = component.component_type();
     let exports: Vec<&str> = ty.exports(engine).map(|(name, _)| name).collect();
-    let has = |wanted: &str| -> Result<bool, LoadError> {
-        let mut versions =
-            exports.iter().filter_map(|name| ours(name)).filter(|(name, _)| *name == wanted).peekable();
-        let Some((name, first)) = versions.peek().copied() else { return Ok(false) };
-        if versions.any(|(_, version)| compatible(version)) {
-            return Ok(true);
-        }
-        Err(wrong_version(origin, name, first))
+    let versions_of = |wanted: &'static str| {
+        exports.iter().filter_map(|name| ours(name)).filter(move |(name, _)| *name == wanted).map(|(_, v)| v)
     };
     let not_a_plugin = |missing| LoadError::NotAPlugin {
         origin: origin.into(),
         missing,
         exports: exports.iter().map(|name| format!("`{name}`")).collect(),
     };
-    if !has("plugin")? {
-        return Err(not_a_plugin("`ts-host:plugin/plugin`"));
+    let Some(version) = versions_of("plugin").filter_map(Version::of).max() else {
+        return Err(match versions_of("plugin").next() {
+            Some(have) => wrong_version(origin, "plugin", have, spoken()),
+            None => not_a_plugin("`ts-host:plugin/plugin`"),
+        });
+    };
+    let has = |role: &Role| versions_of(role.interface()).any(|have| Version::of(have) == Some(version));
+    let roles: Vec<Role> = Role::ALL.into_iter().filter(has).collect();
+    if !roles.is_empty() {
+        return Ok(Recognised { version, roles });
     }
-    let mut roles = Vec::new();
-    for role in Role::ALL {
-        if has(role.interface())? {
-            roles.push(role);
+    let elsewhere =
+        Role::ALL.into_iter().find_map(|role| Some((role, versions_of(role.interface()).next()?)));
+    Err(match elsewhere {
+        Some((role, have)) => {
+            wrong_version(origin, role.interface(), have, format!("{version}, which its `plugin` has"))
         }
-    }
-    if roles.is_empty() {
-        return Err(not_a_plugin("role"));
-    }
-    Ok(roles)
+        None => not_a_plugin("role"),
+    })
 }
 
 #[cfg(test)]
@@ -141,22 +151,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_is_that_of_the_wit_files() {
-        let types = include_str!("../../../wit/types.wit");
-        assert!(types.contains(&format!("package ts-host:plugin@{WIT_VERSION};")));
-    }
-
-    #[test]
-    fn below_1_0_the_minor_number_decides() {
-        assert!(compatible("0.1.0") && compatible("0.1.9"));
-        for version in ["0.2.0", "1.1.0", "0.10.0", "0.1", "none", ""] {
-            assert!(!compatible(version), "{version}");
-        }
-    }
-
-    #[test]
     fn names_are_taken_apart() {
-        assert_eq!(ours("ts-host:plugin/verifier@0.1.0"), Some(("verifier", "0.1.0")));
+        assert_eq!(ours("ts-host:plugin/verifier@0.2.0"), Some(("verifier", "0.2.0")));
         assert_eq!(ours("ts-host:plugin/verifier"), Some(("verifier", "none")));
         assert_eq!(ours("wasi:cli/stdout@0.2.0"), None);
     }

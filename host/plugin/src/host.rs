@@ -14,11 +14,10 @@ use std::time::Duration;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
-use crate::bindings::exports::ts_host::plugin::plugin as guest;
 use crate::bindings::ts_host::plugin::{log as wit_log, runners as wit_runners};
 use crate::cache::Cache;
 use crate::call_error::{CallError, CallErrorKind};
-use crate::contract;
+use crate::contract::{self, Recognised};
 use crate::deep_stack::on_deep_stack;
 use crate::description::{self, Description};
 use crate::engine;
@@ -34,7 +33,8 @@ use crate::role::Role;
 use crate::runner::Runner;
 use crate::runners::{Programs, Runners};
 use crate::source::{PluginSource, sha256_hex};
-use crate::{sandbox, text};
+use crate::versions::{Exported, PluginExports, Version};
+use crate::{sandbox, text, versions};
 
 /// How a host treats its plugins.
 #[derive(Clone)]
@@ -139,10 +139,11 @@ impl PluginHost {
         let is_runner = contract::is_runner(&bytes);
         let (engine, linker) = if is_runner { host.for_runners()? } else { (&host.engine, &host.linker) };
         let component = host.compile(engine, &bytes, &sha256, &origin)?;
-        let roles = contract::roles(engine, &component, &origin);
-        contract::check_imports(engine, &component, roles.as_deref().unwrap_or_default(), &origin)?;
-        let roles = roles?;
-        let ready = host.link(linker, &component, &roles, &origin)?;
+        let recognised = contract::recognise(engine, &component, &origin);
+        let roles = recognised.as_ref().map(|plugin| plugin.roles.as_slice()).unwrap_or_default();
+        contract::check_imports(engine, &component, roles, &origin)?;
+        let Recognised { version, roles } = recognised?;
+        let ready = host.link(linker, &component, version, &roles, &origin)?;
         let (ready, description) = if is_runner {
             // Its engine lets it go deeper than this thread's stack may be.
             let (host, roles, from) = (Arc::clone(host), roles.clone(), origin.clone());
@@ -226,13 +227,14 @@ impl HostInner {
         &self,
         linker: &Linker<State>,
         component: &Component,
+        version: Version,
         roles: &[Role],
         origin: &str,
     ) -> Result<Ready, LoadError> {
         let pre = linker
             .instantiate_pre(component)
             .map_err(|error| LoadError::wrong_type(origin, "log", &error))?;
-        let plugin = guest::GuestIndices::new(&pre)
+        let plugin = PluginExports::indices(&pre, version)
             .map_err(|error| LoadError::wrong_type(origin, "plugin", &error))?;
         let limits = match roles {
             [Role::Runner] => engine::runner_limits(&self.limits),
@@ -241,7 +243,7 @@ impl HostInner {
         let has_programs =
             roles.contains(&Role::Verifier) && contract::imports_runners(pre.engine(), component);
         let runners = has_programs.then(|| Arc::clone(&self.runners));
-        Ok(Ready { pre, plugin, limits, runners })
+        Ok(Ready { pre, version, plugin, limits, runners })
     }
 
     /// Starts a first instance, compares the types of its roles, and asks it to describe itself.
@@ -250,11 +252,11 @@ impl HostInner {
         let _permit = self.gate.enter();
         let mut started = ready.start().map_err(|kind| failed("instantiate", kind, None))?;
         for role in roles {
-            role.check(&ready.pre, &mut started.store, &started.instance)
+            role.check(&ready.pre, ready.version, &mut started.store, &started.instance)
                 .map_err(|error| LoadError::wrong_type(origin, role.interface(), &error))?;
         }
         let described = metered(&mut started.store, &ready.limits, |store| {
-            started.plugin.call_describe(&mut *store).map_err(|error| call_failed(&error, store))
+            started.plugin.describe(store).map_err(|error| call_failed(&error, store))
         });
         started.store.data_mut().log.deliver(origin, self.log.as_ref());
         let description = described
@@ -266,7 +268,8 @@ impl HostInner {
 }
 
 fn add_log(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    wit_log::add_to_linker::<State, HasSelf<LogBuffer>>(linker, |state| &mut state.log)
+    wit_log::add_to_linker::<State, HasSelf<LogBuffer>>(linker, |state| &mut state.log)?;
+    versions::add_to_linker(linker)
 }
 
 fn engine_error(error: &wasmtime::Error) -> LoadError {

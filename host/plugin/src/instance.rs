@@ -11,12 +11,12 @@ use std::sync::Arc;
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
-use crate::bindings::exports::ts_host::plugin::plugin as guest;
 use crate::call_error::CallErrorKind;
 use crate::limits::{Limiter, Limits};
 use crate::log::LogBuffer;
 use crate::runners::{Programs, Runners};
 use crate::sandbox::Sandbox;
+use crate::versions::{Exported, PluginExports, PluginIndices, Version};
 use crate::{engine, text};
 
 /// What the host keeps for one instance.
@@ -39,7 +39,8 @@ impl State {
 /// A component that is compiled, linked and checked.
 pub(crate) struct Ready {
     pub(crate) pre: InstancePre<State>,
-    pub(crate) plugin: guest::GuestIndices,
+    pub(crate) version: Version,
+    pub(crate) plugin: PluginIndices,
     pub(crate) limits: Limits,
     /// For a plugin that has programs run: who runs them.
     pub(crate) runners: Option<Arc<Runners>>,
@@ -49,7 +50,7 @@ pub(crate) struct Ready {
 pub(crate) struct Started {
     pub(crate) store: Store<State>,
     pub(crate) instance: Instance,
-    pub(crate) plugin: guest::Guest,
+    pub(crate) plugin: PluginExports,
 }
 
 /// What a call came to.
@@ -93,8 +94,8 @@ impl Ready {
         let started = metered(&mut store, limits, |store| {
             // An error that is no trap is the host's here: no slot, no memory from the system.
             let instance = self.pre.instantiate(&mut *store).map_err(|e| explain(&e, store, unavailable))?;
-            let plugin =
-                self.plugin.load(&mut *store, &instance).map_err(|e| explain(&e, store, unavailable))?;
+            let plugin = PluginExports::load(&self.plugin, store, &instance)
+                .map_err(|e| explain(&e, store, unavailable))?;
             Ok((instance, plugin))
         });
         let (instance, plugin) = started.outcome?;

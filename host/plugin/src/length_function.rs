@@ -6,20 +6,20 @@
 //!
 //! Left out on purpose: a unit. Tokens, characters, steps: the plugin's documentation says.
 
-use crate::bindings::exports::ts_host::plugin::length_function as guest;
 use crate::call_error::CallError;
 use crate::plugin::Plugin;
 use crate::pool::{Call, Pool};
 use crate::settings::Settings;
+use crate::versions::LengthFunctionExports;
 
 /// A configured length function, usable from many threads.
 #[derive(Debug)]
 pub struct LengthFunction {
-    pool: Pool<guest::Guest>,
+    pool: Pool<LengthFunctionExports>,
 }
 
 impl LengthFunction {
-    pub(crate) fn new(pool: Pool<guest::Guest>) -> Self {
+    pub(crate) fn new(pool: Pool<LengthFunctionExports>) -> Self {
         Self { pool }
     }
 
@@ -40,7 +40,7 @@ impl LengthFunction {
     ///
     /// A [`CallError`]; one of kind [`crate::CallErrorKind::BadOutput`] if the length is not finite and above 0.
     pub fn measure(&self, problem_id: &str, text: &str, tokens: u32) -> Result<Call<f64>, CallError> {
-        self.pool.call("measure", problem_id, |guest, store| guest.call_measure(store, text, tokens), check)
+        self.pool.call("measure", problem_id, |guest, store| guest.measure(store, text, tokens), check)
     }
 }
 

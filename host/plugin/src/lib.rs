@@ -57,9 +57,9 @@ mod span;
 mod step_splitter;
 mod text;
 mod verifier;
+mod versions;
 
 pub use call_error::{CallError, CallErrorKind};
-pub use contract::WIT_VERSION;
 pub use description::{Description, SettingSpec, SettingValue};
 pub use host::{HostOptions, PluginHost};
 pub use length_function::LengthFunction;
@@ -76,3 +76,4 @@ pub use settings::{Settings, resolve as resolve_settings};
 pub use source::PluginSource;
 pub use step_splitter::StepSplitter;
 pub use verifier::{Grade, Problem, TestOutcome, Verdict, Verifier};
+pub use versions::Version;

@@ -108,7 +108,7 @@ pub enum LoadError {
         exports: Vec<String>,
     },
     /// It was built against another version of the contract.
-    #[error("plugin `{origin}` has `{interface}` in version {have}, this host wants {want}")]
+    #[error("plugin `{origin}` has `{interface}` in version {have}; this host takes {want}")]
     WrongVersion {
         /// Where it came from.
         origin: String,
@@ -116,8 +116,8 @@ pub enum LoadError {
         interface: String,
         /// The version that the plugin has.
         have: String,
-        /// The version that this host has.
-        want: &'static str,
+        /// The versions that it might have.
+        want: String,
     },
     /// An interface has the right name and version, and other functions or types.
     #[error("plugin `{origin}` has another `{interface}` than this host: {reason}")]

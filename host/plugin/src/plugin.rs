@@ -24,7 +24,8 @@ use crate::load_error::LoadError;
 use crate::log::LogSink;
 use crate::pool::{Isolation, Pool};
 use crate::processes::Processes;
-use crate::role::{Role, RoleGuest};
+use crate::role::{Role, RoleExports};
+use crate::versions::Version;
 use crate::{LengthFunction, Runner, SelectionPolicy, StepSplitter, Verifier};
 
 /// Who a plugin is: what a run writes down to say which code graded it.
@@ -116,6 +117,11 @@ impl Plugin {
         Pool::open(self, settings, self.inner.host.isolation).map(LengthFunction::new)
     }
 
+    /// The version of the contract that it was built against.
+    pub fn contract(&self) -> Version {
+        self.inner.ready.version
+    }
+
     /// What it imports, interface by interface; none of it gives authority over anything.
     pub fn imports(&self) -> Vec<String> {
         let pre = &self.inner.ready.pre;
@@ -162,7 +168,7 @@ impl Plugin {
     }
 
     /// Where the component has the functions of a role.
-    pub(crate) fn indices_of<G: RoleGuest>(&self) -> Result<G::Indices, LoadError> {
+    pub(crate) fn indices_of<G: RoleExports>(&self) -> Result<G::Indices, LoadError> {
         let PluginInner { identity, roles, ready, .. } = &*self.inner;
         if !roles.contains(&G::ROLE) {
             return Err(LoadError::WrongRole {
@@ -171,7 +177,7 @@ impl Plugin {
                 roles: roles.clone(),
             });
         }
-        G::indices(&ready.pre)
+        G::indices(&ready.pre, ready.version)
             .map_err(|error| LoadError::wrong_type(&identity.origin, G::ROLE.interface(), &error))
     }
 

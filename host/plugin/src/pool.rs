@@ -19,7 +19,7 @@ use crate::call_error::{CallError, CallErrorKind};
 use crate::instance::{Metered, State, call_failed, metered};
 use crate::load_error::LoadError;
 use crate::plugin::Plugin;
-use crate::role::RoleGuest;
+use crate::role::RoleExports;
 use crate::settings::{self, Settings};
 use crate::text;
 
@@ -50,7 +50,7 @@ pub struct Call<T> {
 }
 
 /// Instances of one configured plugin in one role.
-pub(crate) struct Pool<G: RoleGuest> {
+pub(crate) struct Pool<G: RoleExports> {
     plugin: Plugin,
     indices: G::Indices,
     settings: Settings,
@@ -67,7 +67,7 @@ struct Configured<G> {
     problem: String,
 }
 
-impl<G: RoleGuest> Pool<G> {
+impl<G: RoleExports> Pool<G> {
     /// Checks the role and the settings, and configures a first instance to have its errors early.
     pub(crate) fn open(
         plugin: &Plugin,
@@ -159,10 +159,9 @@ impl<G: RoleGuest> Pool<G> {
         let (mut store, instance, plugin) = (started.store, started.instance, started.plugin);
         let settings = settings::lower(&self.settings);
         let configured = metered(&mut store, &ready.limits, |store| {
-            if !settings.is_empty() {
-                let answer = plugin
-                    .call_configure(&mut *store, &settings)
-                    .map_err(|error| call_failed(&error, store))?;
+            if !settings.is_empty() || ready.version.configures_without_settings() {
+                let answer =
+                    plugin.configure(store, &settings).map_err(|error| call_failed(&error, store))?;
                 answer.map_err(|reason| CallErrorKind::Refused(text::sentence(&reason)))?;
             }
             G::load(&self.indices, store, &instance).map_err(|error| call_failed(&error, store))
@@ -225,7 +224,7 @@ fn depends_on_instance(kind: &CallErrorKind) -> bool {
     !matches!(kind, CallErrorKind::Refused(_) | CallErrorKind::OverTime)
 }
 
-impl<G: RoleGuest> fmt::Debug for Pool<G> {
+impl<G: RoleExports> fmt::Debug for Pool<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
             .field("plugin", &self.plugin.identity().name)

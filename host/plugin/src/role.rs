@@ -1,7 +1,7 @@
 //! The roles that a plugin can have, and how each one's exports are found in a component.
 //!
-//! In: an interface name such as `ts-host:plugin/verifier@0.1.0`. Out: the [`Role`], and, through
-//! [`RoleGuest`], its typed functions.
+//! In: an interface name such as `ts-host:plugin/verifier@0.2.0`. Out: the [`Role`], and, through
+//! [`RoleExports`], its typed functions.
 //!
 //! Left out on purpose: what the roles do. Each has a file of its own with its types and its checks.
 
@@ -11,8 +11,9 @@ use serde::Serialize;
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
-use crate::bindings::exports::ts_host::plugin as guest;
+use crate::bindings::exports::ts_host::plugin::runner;
 use crate::instance::State;
+use crate::versions::{self, Exported, Version};
 
 /// Something that a plugin can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -45,29 +46,6 @@ impl Role {
             Self::Runner => "runner",
         }
     }
-
-    /// Fails where the component's exports for this role are not of the host's types.
-    pub(crate) fn check(
-        self,
-        pre: &InstancePre<State>,
-        store: &mut Store<State>,
-        instance: &Instance,
-    ) -> wasmtime::Result<()> {
-        fn check<G: RoleGuest>(
-            pre: &InstancePre<State>,
-            store: &mut Store<State>,
-            instance: &Instance,
-        ) -> wasmtime::Result<()> {
-            G::load(&G::indices(pre)?, store, instance).map(drop)
-        }
-        match self {
-            Self::Verifier => check::<guest::verifier::Guest>(pre, store, instance),
-            Self::StepSplitter => check::<guest::step_splitter::Guest>(pre, store, instance),
-            Self::SelectionPolicy => check::<guest::selection_policy::Guest>(pre, store, instance),
-            Self::LengthFunction => check::<guest::length_function::Guest>(pre, store, instance),
-            Self::Runner => check::<guest::runner::Guest>(pre, store, instance),
-        }
-    }
 }
 
 impl fmt::Display for Role {
@@ -76,42 +54,58 @@ impl fmt::Display for Role {
     }
 }
 
-/// The generated functions of one role.
-pub(crate) trait RoleGuest: Sized + Send + 'static {
+/// The functions of one role.
+pub(crate) trait RoleExports: Exported {
     /// Which role.
     const ROLE: Role;
-    /// Where a component has the functions: looked up once per component.
-    type Indices: Send + Sync;
-
-    /// Looks the functions up by name.
-    fn indices(pre: &InstancePre<State>) -> wasmtime::Result<Self::Indices>;
-
-    /// Takes the functions from an instance; fails where a type differs.
-    fn load(indices: &Self::Indices, store: &mut Store<State>, instance: &Instance)
-    -> wasmtime::Result<Self>;
 }
 
-macro_rules! role_guest {
-    ($($module:ident => $role:ident),+ $(,)?) => {$(
-        impl RoleGuest for guest::$module::Guest {
+macro_rules! functions_of {
+    ($($role:ident => $functions:ty),+ $(,)?) => {
+        $(impl RoleExports for $functions {
             const ROLE: Role = Role::$role;
-            type Indices = guest::$module::GuestIndices;
+        })+
 
-            fn indices(pre: &InstancePre<State>) -> wasmtime::Result<Self::Indices> {
-                Self::Indices::new(pre)
-            }
-
-            fn load(indices: &Self::Indices, store: &mut Store<State>, instance: &Instance) -> wasmtime::Result<Self> {
-                indices.load(store, instance)
+        impl Role {
+            /// Fails where the component's exports for this role are not of the types of the version that it names.
+            pub(crate) fn check(
+                self,
+                pre: &InstancePre<State>,
+                version: Version,
+                store: &mut Store<State>,
+                instance: &Instance,
+            ) -> wasmtime::Result<()> {
+                match self {
+                    $(Self::$role => {
+                        let indices = <$functions>::indices(pre, version)?;
+                        <$functions>::load(&indices, store, instance).map(drop)
+                    })+
+                }
             }
         }
-    )+};
+    };
 }
 
-role_guest! {
-    verifier => Verifier,
-    step_splitter => StepSplitter,
-    selection_policy => SelectionPolicy,
-    length_function => LengthFunction,
-    runner => Runner,
+functions_of! {
+    Verifier => versions::VerifierExports,
+    StepSplitter => versions::StepSplitterExports,
+    SelectionPolicy => versions::SelectionPolicyExports,
+    LengthFunction => versions::LengthFunctionExports,
+    Runner => runner::Guest,
+}
+
+impl Exported for runner::Guest {
+    type Indices = runner::GuestIndices;
+
+    fn indices(pre: &InstancePre<State>, _: Version) -> wasmtime::Result<Self::Indices> {
+        Self::Indices::new(pre)
+    }
+
+    fn load(
+        indices: &Self::Indices,
+        store: &mut Store<State>,
+        instance: &Instance,
+    ) -> wasmtime::Result<Self> {
+        indices.load(store, instance)
+    }
 }

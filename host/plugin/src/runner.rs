@@ -27,7 +27,6 @@ use crate::instance::{Started, State, call_failed, metered};
 use crate::limits::Limits;
 use crate::load_error::LoadError;
 use crate::plugin::Plugin;
-use crate::role::RoleGuest;
 use crate::sandbox::Sandbox;
 use crate::text;
 
@@ -105,7 +104,7 @@ pub struct Runner {
 
 struct Inner {
     plugin: Plugin,
-    indices: <guest::Guest as RoleGuest>::Indices,
+    indices: guest::GuestIndices,
     language: String,
     compiled: Mutex<Kept>,
 }
@@ -290,7 +289,7 @@ impl Inner {
         let Started { mut store, instance, .. } =
             started.map_err(|kind| failed(&self.plugin, "instantiate", kind, None))?;
         let called = metered(&mut store, limits, |store| {
-            let guest = guest::Guest::load(&self.indices, store, &instance);
+            let guest = self.indices.load(&mut *store, &instance);
             let guest = guest.map_err(|error| call_failed(&error, store))?;
             call(&guest, store)
         });

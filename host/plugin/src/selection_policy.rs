@@ -16,6 +16,7 @@ use crate::call_error::CallError;
 use crate::plugin::Plugin;
 use crate::pool::{Call, Pool};
 use crate::settings::Settings;
+use crate::versions::SelectionPolicyExports;
 
 /// What the grader made of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,11 +100,11 @@ pub struct Selection {
 /// A configured selection policy, usable from many threads.
 #[derive(Debug)]
 pub struct SelectionPolicy {
-    pool: Pool<guest::Guest>,
+    pool: Pool<SelectionPolicyExports>,
 }
 
 impl SelectionPolicy {
-    pub(crate) fn new(pool: Pool<guest::Guest>) -> Self {
+    pub(crate) fn new(pool: Pool<SelectionPolicyExports>) -> Self {
         Self { pool }
     }
 
@@ -134,7 +135,7 @@ impl SelectionPolicy {
         self.pool.call(
             "select",
             &group.problem_id,
-            |guest, store| guest.call_select(store, lowered()),
+            |guest, store| guest.select(store, lowered()),
             |selection| check(&selection, &group.responses),
         )
     }

@@ -8,21 +8,21 @@
 
 use std::ops::Range;
 
-use crate::bindings::exports::ts_host::plugin::step_splitter as guest;
 use crate::call_error::CallError;
 use crate::plugin::Plugin;
 use crate::pool::{Call, Pool};
 use crate::settings::Settings;
 use crate::span;
+use crate::versions::StepSplitterExports;
 
 /// A configured step splitter, usable from many threads.
 #[derive(Debug)]
 pub struct StepSplitter {
-    pool: Pool<guest::Guest>,
+    pool: Pool<StepSplitterExports>,
 }
 
 impl StepSplitter {
-    pub(crate) fn new(pool: Pool<guest::Guest>) -> Self {
+    pub(crate) fn new(pool: Pool<StepSplitterExports>) -> Self {
         Self { pool }
     }
 
@@ -46,7 +46,7 @@ impl StepSplitter {
         self.pool.call(
             "split",
             problem_id,
-            |guest, store| guest.call_split(store, text),
+            |guest, store| guest.split(store, text),
             |spans| span::tiles(&spans, text),
         )
     }

@@ -15,6 +15,7 @@ use crate::call_error::CallError;
 use crate::plugin::Plugin;
 use crate::pool::{Call, Pool};
 use crate::settings::Settings;
+use crate::versions::VerifierExports;
 use crate::{span, text};
 
 /// A problem, as its line in the problem set has it.
@@ -104,11 +105,11 @@ pub struct Grade {
 /// A configured verifier, usable from many threads.
 #[derive(Debug)]
 pub struct Verifier {
-    pool: Pool<guest::Guest>,
+    pool: Pool<VerifierExports>,
 }
 
 impl Verifier {
-    pub(crate) fn new(pool: Pool<guest::Guest>) -> Self {
+    pub(crate) fn new(pool: Pool<VerifierExports>) -> Self {
         Self { pool }
     }
 
@@ -139,7 +140,7 @@ impl Verifier {
         self.pool.call(
             "grade",
             &problem.id,
-            |guest, store| guest.call_grade(store, lowered(), response),
+            |guest, store| guest.grade(store, lowered(), response),
             |grade| check(grade, response),
         )
     }

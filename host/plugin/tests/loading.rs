@@ -6,7 +6,7 @@ use std::path::Path;
 
 use guests::{GOOD, component, host, load, text};
 use serde_json::{Map, json};
-use ts_plugin::{HostOptions, Isolation, Limits, LoadError, Plugin, PluginHost, PluginSource, Role};
+use ts_plugin::{HostOptions, Isolation, Limits, LoadError, Plugin, PluginHost, PluginSource, Role, Version};
 
 fn refused(bytes: Vec<u8>) -> LoadError {
     load(&host(Limits::default(), Isolation::PerCall), bytes).unwrap_err()
@@ -95,18 +95,35 @@ fn a_component_of_another_kind_is_not_a_plugin() {
 
 #[test]
 fn another_version_says_have_and_want() {
-    let error = changed("@0.1.0", "@0.2.0").unwrap_err();
+    let error = changed("@0.2.0", "@0.3.0").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "plugin `embedded:test` has `ts-host:plugin/log` in version 0.2.0, this host wants 0.1.0"
+        "plugin `embedded:test` has `ts-host:plugin/log` in version 0.3.0; this host takes 0.1.0 or 0.2.0"
     );
-    let error = changed("plugin/verifier@0.1.0", "plugin/verifier@1.0.0").unwrap_err();
-    assert!(error.to_string().contains("`ts-host:plugin/verifier` in version 1.0.0"), "{error}");
+    let error = changed("plugin/plugin@0.2.0", "plugin/plugin@1.0.0").unwrap_err();
+    assert!(error.to_string().contains("`ts-host:plugin/plugin` in version 1.0.0"), "{error}");
+}
+
+#[test]
+fn every_interface_is_of_one_version() {
+    for other in ["0.1.0", "1.0.0"] {
+        let error = changed("plugin/verifier@0.2.0", &format!("plugin/verifier@{other}")).unwrap_err();
+        let said = format!(
+            "`ts-host:plugin/verifier` in version {other}; this host takes 0.2.0, which its `plugin` has"
+        );
+        assert!(error.to_string().contains(&said), "{error}");
+    }
 }
 
 #[test]
 fn a_compatible_version_is_taken() {
-    changed("@0.1.0", "@0.1.7").unwrap();
+    assert_eq!(changed("@0.2.0", "@0.2.7").unwrap().contract(), Version::V0_2);
+}
+
+#[test]
+fn the_types_are_those_of_the_version_that_it_names() {
+    let error = changed("@0.2.0", "@0.1.0").unwrap_err();
+    assert!(matches!(error, LoadError::WrongType { interface: "verifier", .. }), "{error:?}");
 }
 
 #[test]
@@ -123,12 +140,12 @@ fn a_missing_function_is_found_at_load() {
 
 #[test]
 fn a_plugin_without_a_role_is_none() {
-    let error = changed("plugin/verifier@0.1.0", "plugin/grader@0.1.0").unwrap_err();
+    let error = changed("plugin/verifier@0.2.0", "plugin/grader@0.2.0").unwrap_err();
     assert_eq!(
         error.to_string(),
         "component `embedded:test` is not a plugin of this host: it exports no role"
     );
-    assert!(error.hint().unwrap().contains("`ts-host:plugin/grader@0.1.0`"));
+    assert!(error.hint().unwrap().contains("`ts-host:plugin/grader@0.2.0`"));
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) fn inspect(plugin: &Plugin) -> Result<()> {
     let (identity, Description { summary, settings, .. }) = (plugin.identity(), plugin.description());
     say(format_args!("{} {}: {summary}", identity.name, identity.version))?;
     say(format_args!("roles: {}", roles(plugin)))?;
-    say(format_args!("contract: ts-host:plugin@{}", ts_plugin::WIT_VERSION))?;
+    say(format_args!("contract: ts-host:plugin@{}", plugin.contract()))?;
     say(format_args!("{} bytes, sha256 {}", identity.bytes, identity.sha256))?;
     let imports = plugin.imports();
     say(format_args!("imports: {}", if imports.is_empty() { "nothing".into() } else { imports.join(", ") }))?;
@@ -48,11 +48,7 @@ pub(super) fn check(plugin: &Plugin) -> Result<()> {
     say(format_args!("{} {} runs on this host", identity.name, identity.version))?;
     say(format_args!("  it is a component, and its {} bytes are within the limit", identity.bytes))?;
     say(format_args!("  what it imports is granted: {}", plugin.imports().join(", ")))?;
-    say(format_args!(
-        "  its roles are those of ts-host:plugin@{}: {}",
-        ts_plugin::WIT_VERSION,
-        roles(plugin)
-    ))?;
+    say(format_args!("  its roles are those of ts-host:plugin@{}: {}", plugin.contract(), roles(plugin)))?;
     say(format_args!(
         "  it starts, in {micros:.0} microseconds and {} KiB, and describes itself",
         bytes / 1024
