@@ -36,6 +36,15 @@ fn plugins() {
         &["plugins.verifier", "tokens", "verifier", "length-function"],
     );
     says(&check("plugins.verifier.sha256=00"), &["plugins.verifier", "00", "hint: "]);
+    let grader = format!("plugins.verifier.source={}", repository("plugins/code_grader.wasm"));
+    let with_runner = |entry: String| {
+        host.fail(&["check", "--set", &grader, "--set", &format!("plugins.runners=[{entry}]")])
+    };
+    let tokens = repository("plugins/tokens.wasm");
+    let pinned = with_runner(format!("{{ source = '{tokens}', sha256 = '00' }}"));
+    says(&pinned, &["tokens.wasm has sha256", "plugins.runners allows only 00", "hint: "]);
+    says(&with_runner(format!("'{tokens}'")), &["tokens", "is no runner"]);
+    says(&with_runner("3".into()), &["a runner is a file, or a table with `source` and `sha256`"]);
     says(&check("plugins.selection_policy.settings.depth=1"), &["depth", "depth_alpha"]);
     says(&check("plugins.selection_policy.settings.depth_alpha=\"deep\""), &["depth_alpha"]);
 }

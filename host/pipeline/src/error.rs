@@ -30,7 +30,7 @@ pub enum Error {
     #[error(transparent)]
     PluginHost(ts_plugin::LoadError),
     /// A plugin is not the one that the recipe pins.
-    #[error("plugin {source_name} has sha256 {found}, and {key}.sha256 allows only {pinned}")]
+    #[error("plugin {source_name} has sha256 {found}, and {key} allows only {pinned}")]
     PluginHash {
         /// The recipe's key.
         key: String,

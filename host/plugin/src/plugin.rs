@@ -22,7 +22,7 @@ use crate::host::HostInner;
 use crate::instance::Ready;
 use crate::load_error::LoadError;
 use crate::log::LogSink;
-use crate::pool::{Isolation, Pool};
+use crate::pool::Pool;
 use crate::processes::Processes;
 use crate::role::{Role, RoleExports};
 use crate::versions::Version;
@@ -89,14 +89,13 @@ impl Plugin {
         Pool::open(self, settings, self.inner.host.isolation).map(Verifier::new)
     }
 
-    /// A handle on its step splitter. Its instances are always [`Isolation::Reused`]: the host calls it once per
-    /// sampled token.
+    /// A handle on its step splitter, under the host's isolation.
     ///
     /// # Errors
     ///
     /// As [`Self::verifier`].
     pub fn step_splitter(&self, settings: &Map<String, Value>) -> Result<StepSplitter, LoadError> {
-        Pool::open(self, settings, Isolation::Reused).map(StepSplitter::new)
+        Pool::open(self, settings, self.inner.host.isolation).map(StepSplitter::new)
     }
 
     /// A handle on its selection policy, under the host's isolation.

@@ -15,7 +15,7 @@ use ts_core::objective::LengthMargin;
 use ts_core::pairing::PairScope;
 use ts_core::refinement::KlReduction;
 use ts_model::generate::Sampling;
-use ts_plugin::Isolation;
+use ts_plugin::{Isolation, Role};
 
 pub use load::{Loader, Override, RecipeError};
 
@@ -129,8 +129,8 @@ pub struct PromptSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PluginsSection {
-    /// Run programs, for a verifier that grades them: files. None means those beside the verifier.
-    pub runners: Vec<String>,
+    /// Run programs, for a verifier that grades them. None means those beside the verifier.
+    pub runners: Vec<RunnerSection>,
     /// Grades.
     pub verifier: PluginSection,
     /// Splits reasoning into steps.
@@ -145,6 +145,28 @@ pub struct PluginsSection {
     pub limits: LimitsSection,
 }
 
+impl PluginsSection {
+    /// What the recipe says of the plugin in a role; a runner goes with the verifier.
+    pub fn of(&self, role: Role) -> &PluginSection {
+        match role {
+            Role::Verifier | Role::Runner => &self.verifier,
+            Role::StepSplitter => &self.step_splitter,
+            Role::SelectionPolicy => &self.selection_policy,
+            Role::LengthFunction => &self.length_function,
+        }
+    }
+
+    /// [`Self::of`], to be changed.
+    pub(crate) fn of_mut(&mut self, role: Role) -> &mut PluginSection {
+        match role {
+            Role::Verifier | Role::Runner => &mut self.verifier,
+            Role::StepSplitter => &mut self.step_splitter,
+            Role::SelectionPolicy => &mut self.selection_policy,
+            Role::LengthFunction => &mut self.length_function,
+        }
+    }
+}
+
 /// `[plugins.ROLE]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -155,6 +177,54 @@ pub struct PluginSection {
     pub sha256: String,
     /// The plugin's own settings; it validates them.
     pub settings: BTreeMap<String, serde_json::Value>,
+}
+
+/// One of `plugins.runners`: a file, or `{ source, sha256 }`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "RunnerEntry", into = "RunnerEntry")]
+pub struct RunnerSection {
+    /// A file.
+    pub source: String,
+    /// The only component accepted, in hexadecimal; empty is any.
+    pub sha256: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "a runner is a file, or a table with `source` and `sha256`")]
+enum RunnerEntry {
+    File(String),
+    Pinned(PinnedRunner),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PinnedRunner {
+    source: String,
+    sha256: String,
+}
+
+impl From<&str> for RunnerSection {
+    fn from(source: &str) -> Self {
+        Self { source: source.to_owned(), sha256: String::new() }
+    }
+}
+
+impl From<RunnerEntry> for RunnerSection {
+    fn from(entry: RunnerEntry) -> Self {
+        match entry {
+            RunnerEntry::File(source) => source.as_str().into(),
+            RunnerEntry::Pinned(PinnedRunner { source, sha256 }) => Self { source, sha256 },
+        }
+    }
+}
+
+impl From<RunnerSection> for RunnerEntry {
+    fn from(RunnerSection { source, sha256 }: RunnerSection) -> Self {
+        match sha256.is_empty() {
+            true => Self::File(source),
+            false => Self::Pinned(PinnedRunner { source, sha256 }),
+        }
+    }
 }
 
 /// `[plugins.limits]`

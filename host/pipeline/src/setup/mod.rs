@@ -23,7 +23,9 @@ use ts_run::{Artefact, RunFolder, atomic, read_journal};
 
 use self::checkpoint::{Checkpoint, open_checkpoint, open_device};
 use self::plugins::open_plugins;
-pub use self::plugins::{Plugins, compiled_code_folder, load_plugin, open_plugin, open_plugin_with_runners};
+pub use self::plugins::{
+    Plugins, Settings, compiled_code_folder, key_of, load_plugin, open_plugin, open_plugin_with_runners,
+};
 use self::problems::{forbid_leaks, open_problems, problem_lines};
 use self::prompts::Prompts;
 use crate::Error;
@@ -244,6 +246,11 @@ impl Recipe {
         recipe.eval.max_batch_rows = 0;
         recipe
     }
+}
+
+/// The tokenizer of a recipe's model, and nothing else of it.
+pub(crate) fn tokenizer_of(recipe: &Recipe) -> Result<TextTokenizer, Error> {
+    Ok(TextTokenizer::read(&open_checkpoint(&recipe.model.source)?.path)?)
 }
 
 fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {

@@ -6,13 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use ts_plugin::{
-    HostOptions, LengthFunction, Limits, LogSink, Plugin, PluginHost, PluginSource, SelectionPolicy,
+    HostOptions, LengthFunction, Limits, LogSink, Plugin, PluginHost, PluginSource, Role, SelectionPolicy,
     StepSplitter, Verifier,
 };
 use ts_run::manifest::PluginOrigin;
 
 use crate::Error;
-use crate::recipe::{PluginSection, Recipe};
+use crate::recipe::{PluginSection, Recipe, RunnerSection};
 
 /// The four roles, ready to call, and where they came from.
 pub struct Plugins {
@@ -49,8 +49,21 @@ fn open_alone(recipe: &Recipe, source: &str) -> Result<(PluginHost, Plugin), Err
 /// As [`open_plugin`]; [`Error::NoRunner`].
 pub fn open_plugin_with_runners(recipe: &Recipe, source: &str, runners: &[String]) -> Result<Plugin, Error> {
     let (host, plugin) = open_alone(recipe, source)?;
-    add_runners(&host, &plugin, source, runners)?;
+    let runners: Vec<RunnerSection> = runners.iter().map(|source| source.as_str().into()).collect();
+    add_runners(&host, &plugin, source, &runners)?;
     Ok(plugin)
+}
+
+/// Loads the plugin that a recipe names for a role, with its runners and its settings, and nothing else of it.
+///
+/// # Errors
+/// Those of the plugin, its pin, its runners.
+pub(crate) fn open_for(recipe: &Recipe, role: Role) -> Result<(Plugin, Settings), Error> {
+    let (host, section) = (plugin_host(recipe, None)?, recipe.plugins.of(role));
+    let opened = |plugin: &Plugin, settings: &Settings| Ok((plugin.clone(), settings.clone()));
+    let opened = open_role(&host, section, &key_of(role), &mut Vec::new(), opened)?;
+    add_runners(&host, &opened.0, &section.source, &recipe.plugins.runners)?;
+    Ok(opened)
 }
 
 /// Opens the verifier that a recipe names, and nothing else of it.
@@ -58,10 +71,14 @@ pub fn open_plugin_with_runners(recipe: &Recipe, source: &str, runners: &[String
 /// # Errors
 /// Those of the plugin, its settings, its pin, its runners.
 pub(crate) fn open_verifier(recipe: &Recipe) -> Result<Verifier, Error> {
-    let (host, section) = (plugin_host(recipe, None)?, &recipe.plugins);
-    let verifier = open_role(&host, &section.verifier, "verifier", &mut Vec::new(), Plugin::verifier)?;
-    add_runners(&host, verifier.plugin(), &section.verifier.source, &section.runners)?;
-    Ok(verifier)
+    let (plugin, settings) = open_for(recipe, Role::Verifier)?;
+    let failed = |source| Error::Plugin { key: "plugins.verifier".to_owned(), source };
+    plugin.verifier(&settings).map_err(failed)
+}
+
+/// A role as recipes and manifests write it.
+pub fn key_of(role: Role) -> String {
+    role.interface().replace('-', "_")
 }
 
 /// Gives a host the runners that a plugin needs, if it needs any, and says what they are.
@@ -69,7 +86,7 @@ fn add_runners(
     host: &PluginHost,
     plugin: &Plugin,
     source: &str,
-    given: &[String],
+    given: &[RunnerSection],
 ) -> Result<Vec<PluginOrigin>, Error> {
     if !plugin.runs_programs() {
         return Ok(vec![]);
@@ -78,9 +95,10 @@ fn add_runners(
     if found.is_empty() {
         return Err(Error::NoRunner { verifier: source.to_owned() });
     }
-    let add = |source: &String| {
+    let add = |RunnerSection { source, sha256 }: &RunnerSection| {
         let failed = |error| Error::Plugin { key: source.clone(), source: error };
         let plugin = load_plugin(host, source).map_err(failed)?;
+        check_pin("plugins.runners", source, sha256, &plugin)?;
         host.add_runner(plugin.runner().map_err(failed)?);
         Ok(origin("runner", &plugin))
     };
@@ -88,18 +106,18 @@ fn add_runners(
 }
 
 /// The runners in the folder of a plugin's file, by name.
-fn runners_beside(source: &str) -> Vec<String> {
+fn runners_beside(source: &str) -> Vec<RunnerSection> {
     let Some(folder) = Path::new(source).parent().filter(|folder| !folder.as_os_str().is_empty()) else {
         return vec![];
     };
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut runners: Vec<String> = files
+    let mut runners: Vec<_> = files
         .map(|file| file.path())
         .filter(|path| path.to_string_lossy().ends_with("_runner.wasm"))
         .map(|path| path.display().to_string())
         .collect();
     runners.sort();
-    runners
+    runners.iter().map(|source| source.as_str().into()).collect()
 }
 
 fn origin(role: &str, plugin: &Plugin) -> PluginOrigin {
@@ -114,7 +132,7 @@ fn origin(role: &str, plugin: &Plugin) -> PluginOrigin {
 }
 
 /// Opens the four roles that a recipe names.
-pub(super) fn open_plugins(recipe: &Recipe, log: Option<LogSink>) -> Result<Plugins, Error> {
+pub(crate) fn open_plugins(recipe: &Recipe, log: Option<LogSink>) -> Result<Plugins, Error> {
     let section = &recipe.plugins;
     let host = plugin_host(recipe, log)?;
     let mut origins = Vec::new();
@@ -135,7 +153,7 @@ pub(super) fn open_plugins(recipe: &Recipe, log: Option<LogSink>) -> Result<Plug
 }
 
 /// A plugin's own settings.
-type Settings = serde_json::Map<String, serde_json::Value>;
+pub type Settings = serde_json::Map<String, serde_json::Value>;
 
 /// Loads the plugin of one role, checks its pin, and configures it.
 fn open_role<R>(
@@ -148,18 +166,24 @@ fn open_role<R>(
     let key = format!("plugins.{role}");
     let failed = |source| Error::Plugin { key: key.clone(), source };
     let plugin = load_plugin(host, &section.source).map_err(failed)?;
-    let identity = plugin.identity();
-    if !section.sha256.is_empty() && !section.sha256.eq_ignore_ascii_case(&identity.sha256) {
-        return Err(Error::PluginHash {
-            key,
-            source_name: section.source.clone(),
-            found: identity.sha256.clone(),
-            pinned: section.sha256.clone(),
-        });
-    }
+    check_pin(&key, &section.source, &section.sha256, &plugin)?;
     origins.push(origin(role, &plugin));
     let settings = section.settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     open(&plugin, &settings).map_err(failed)
+}
+
+/// Fails where a recipe pins another component than the one loaded.
+fn check_pin(key: &str, source: &str, pinned: &str, plugin: &Plugin) -> Result<(), Error> {
+    let found = &plugin.identity().sha256;
+    if pinned.is_empty() || pinned.eq_ignore_ascii_case(found) {
+        return Ok(());
+    }
+    Err(Error::PluginHash {
+        key: key.to_owned(),
+        source_name: source.to_owned(),
+        found: found.clone(),
+        pinned: pinned.to_owned(),
+    })
 }
 
 /// The engine that a recipe's plugins run in.
