@@ -1,10 +1,10 @@
 //! `ts-host`: parse, run, exit code.
 //!
-//! Exit codes: 0 done; 1 something failed, and the message says what; 2 the command line is wrong; 3 a run stopped because too
-//! many responses have no grade, which is the grader's failure and not the run's.
+//! Left out on purpose: what the exit codes are; `exit_code.rs` has them.
 
 mod args;
 mod commands;
+mod exit_code;
 mod progress;
 mod terminal;
 
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
             if let Some(hint) = commands::hint(&error) {
                 terminal::note(format_args!("hint: {hint}"));
             }
-            commands::exit_code(&error)
+            exit_code::exit_code(&error)
         }
     }
 }

@@ -44,6 +44,13 @@ impl Ungraded {
         }
     }
 
+    /// The one way in which the grader failed, if that is the only reason there is.
+    pub fn only_failure(&self) -> Option<&str> {
+        let mut ways = self.failures.keys();
+        let only = ways.next().filter(|_| ways.next().is_none() && self.n_grader_failed == self.total())?;
+        Some(only)
+    }
+
     /// All of them.
     pub fn total(&self) -> usize {
         self.n_grader_failed + self.n_bad_reference + self.n_undecided

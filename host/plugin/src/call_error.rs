@@ -97,7 +97,7 @@ impl CallErrorKind {
 }
 
 fn of_problem(problem: Option<&str>) -> String {
-    problem.map(|id| format!(", problem `{id}`")).unwrap_or_default()
+    problem.filter(|id| !id.is_empty()).map(|id| format!(", problem `{id}`")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
             fuel: Some(9),
         };
         assert_eq!(error.to_string(), "plugin `exact_grader`, `grade`, problem `sum-7`: ran out of fuel");
-        error.problem = None;
+        error.problem = Some(String::new());
         error.kind = CallErrorKind::Refused("no tests".into());
         assert_eq!(error.to_string(), "plugin `exact_grader`, `grade`: refused: no tests");
     }

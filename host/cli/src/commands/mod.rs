@@ -5,7 +5,6 @@ mod plugin;
 mod serve;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -14,10 +13,10 @@ use ts_embedded::RECIPES;
 use ts_pipeline::progress::Progress;
 use ts_pipeline::recipe::{Loader, Override, n_threads};
 use ts_pipeline::reuse::Donor;
-use ts_pipeline::setup::{check, open_plugin};
+use ts_pipeline::setup::{check, key_of, open_plugin};
 use ts_pipeline::summary::{kept_recipe, report};
 use ts_pipeline::{Error, Recipe, Run, Stage, ablation, pretrain, run_stage};
-use ts_plugin::{LogLevel, LogSink};
+use ts_plugin::{LogLevel, LogSink, Role};
 
 use crate::args::{AblateArgs, Cli, Command, PretrainArgs, RunArgs};
 use crate::progress::Terminal;
@@ -51,14 +50,6 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
         let pipeline = cause.downcast_ref::<Error>().and_then(Error::hint);
         pipeline.or_else(|| cause.downcast_ref::<ts_harness::Error>().map(|error| error.hint().to_owned()))
     })
-}
-
-/// The exit code of a command that failed.
-pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let is_ungraded = |cause: &(dyn std::error::Error + 'static)| {
-        matches!(cause.downcast_ref(), Some(Error::TooManyUngraded { .. }))
-    };
-    if error.chain().any(is_ungraded) { ExitCode::from(3) } else { ExitCode::FAILURE }
 }
 
 fn run(args: &RunArgs) -> Result<()> {
@@ -182,16 +173,11 @@ fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
     for file in files {
         let plugin = open_plugin(&recipe, file)?;
         for role in plugin.roles() {
-            let (key, section) = match role {
-                ts_plugin::Role::Verifier => ("verifier", &recipe.plugins.verifier),
-                ts_plugin::Role::StepSplitter => ("step_splitter", &recipe.plugins.step_splitter),
-                ts_plugin::Role::SelectionPolicy => ("selection_policy", &recipe.plugins.selection_policy),
-                ts_plugin::Role::LengthFunction => ("length_function", &recipe.plugins.length_function),
-                ts_plugin::Role::Runner => {
-                    runners.push(toml::Value::from(file.clone()));
-                    continue;
-                }
-            };
+            if *role == Role::Runner {
+                runners.push(toml::Value::from(file.clone()));
+                continue;
+            }
+            let (key, section) = (key_of(*role), recipe.plugins.of(*role));
             overrides.push(Override::new(&format!("plugins.{key}.source"), file.clone()));
             let in_recipe = Path::new(&section.source).file_stem().and_then(|stem| stem.to_str());
             if in_recipe != Some(&plugin.identity().name) {

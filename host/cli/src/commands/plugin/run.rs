@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::handle;
 use crate::args::PluginRunArgs;
+use crate::exit_code::CallFailed;
 use crate::terminal::{note, say};
 
 pub(super) fn run(args: &PluginRunArgs) -> Result<()> {
@@ -27,11 +28,15 @@ pub(super) fn run(args: &PluginRunArgs) -> Result<()> {
     };
     let answered = handle.call(&input);
     say(format_args!("{:#}", answered.output))?;
-    if let Some(fuel) = answered.fuel {
-        note(format_args!("{fuel} units of fuel, {} KiB of memory", answered.memory / 1024));
+    let fuel = answered.fuel.unwrap_or_default();
+    match answered.failed {
+        Some(how) => {
+            note(format_args!("{fuel} units of fuel"));
+            Err(CallFailed { how }.into())
+        }
+        None => {
+            note(format_args!("{fuel} units of fuel, {} KiB of memory", answered.memory / 1024));
+            Ok(())
+        }
     }
-    if answered.failed {
-        bail!("the call failed");
-    }
-    Ok(())
 }

@@ -1,0 +1,112 @@
+//! Exit codes: what a script learns of how a command ended.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | something failed, and the message says what |
+//! | 2 | the command line is wrong |
+//! | 3 | a run stopped because too many responses have no grade, for several reasons |
+//! | 11 to 19 | calls of a plugin failed, all in the same way: [`HOW`], in that order |
+//!
+//! In: an error. Out: its code. Left out on purpose: messages and hints.
+
+use std::process::ExitCode;
+
+use ts_pipeline::Error;
+use ts_plugin::CallError;
+
+/// The ways in which a call fails. A place in this list is part of the command line's promise: new ones go to the end.
+const HOW: [&str; 9] = [
+    "refused",
+    "trapped",
+    "stack_overflow",
+    "out_of_fuel",
+    "over_time",
+    "out_of_memory",
+    "output_too_large",
+    "bad_output",
+    "unavailable",
+];
+
+/// A single call that failed; its output, already printed, says the rest.
+#[derive(Debug, thiserror::Error)]
+#[error("the call failed: {how}")]
+pub(crate) struct CallFailed {
+    /// How, in a word.
+    pub(crate) how: &'static str,
+}
+
+/// The exit code of a command that failed.
+pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(error.chain().find_map(code_of).unwrap_or(1))
+}
+
+fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    let call = cause.downcast_ref::<CallError>().or_else(|| Some(cause.downcast_ref::<Box<CallError>>()?));
+    if let Some(call) = call {
+        return how(call.kind.name());
+    }
+    if let Some(CallFailed { how: name }) = cause.downcast_ref() {
+        return how(name);
+    }
+    match cause.downcast_ref()? {
+        Error::Call(call) => how(call.kind.name()),
+        Error::TooManyUngraded { ungraded, .. } => Some(ungraded.only_failure().and_then(how).unwrap_or(3)),
+        _ => None,
+    }
+}
+
+fn how(name: &str) -> Option<u8> {
+    Some(11 + HOW.iter().position(|how| *how == name)? as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ts_pipeline::ungraded::Ungraded;
+    use ts_plugin::{CallErrorKind, LoadError};
+
+    use super::*;
+
+    fn call(kind: CallErrorKind) -> CallError {
+        CallError { plugin: "p".into(), function: "grade", problem: None, kind, fuel: None }
+    }
+
+    fn stopped(failures: &[(&str, usize)], n_undecided: usize) -> Option<u8> {
+        let failures: BTreeMap<_, _> =
+            failures.iter().map(|(how, count)| (how.to_string(), *count)).collect();
+        let n_grader_failed = failures.values().sum();
+        let ungraded = Ungraded { n_grader_failed, n_undecided, failures, ..Ungraded::default() };
+        code_of(&Error::TooManyUngraded { ungraded, total: 9, allowed: 0.0, first: String::new() })
+    }
+
+    #[test]
+    fn every_way_to_fail_has_its_own_code() {
+        let kinds = [
+            CallErrorKind::Refused(String::new()),
+            CallErrorKind::Trapped(String::new()),
+            CallErrorKind::StackOverflow,
+            CallErrorKind::OutOfFuel,
+            CallErrorKind::OverTime,
+            CallErrorKind::OutOfMemory,
+            CallErrorKind::OutputTooLarge,
+            CallErrorKind::BadOutput(String::new()),
+            CallErrorKind::Unavailable(String::new()),
+        ];
+        for (kind, code) in kinds.into_iter().zip(11..) {
+            assert_eq!(code_of(&call(kind.clone())), Some(code));
+            assert_eq!(code_of(&Error::Call(call(kind.clone()))), Some(code));
+            let start = LoadError::Start { origin: "o".into(), source: Box::new(call(kind)) };
+            assert_eq!(anyhow::Error::from(start).chain().find_map(code_of), Some(code));
+        }
+    }
+
+    #[test]
+    fn a_stopped_run_says_how_if_there_is_one_way() {
+        assert_eq!(stopped(&[("out_of_fuel", 3)], 0), Some(14));
+        assert_eq!(stopped(&[("out_of_fuel", 3), ("trapped", 1)], 0), Some(3));
+        assert_eq!(stopped(&[("out_of_fuel", 3)], 1), Some(3));
+        assert_eq!(stopped(&[], 2), Some(3));
+    }
+}
