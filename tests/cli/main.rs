@@ -100,6 +100,12 @@ fn small<'a>(args: &[&'a str]) -> Vec<&'a str> {
     [args, SMALL].concat()
 }
 
+/// A verifier that misbehaves: the body of its `grade` is component text.
+fn hostile(grade: &str) -> Vec<u8> {
+    let text = include_str!("../../host/plugin/tests/guests/hostile.wat").replace("{grade}", grade);
+    wat::parse_str(text).unwrap()
+}
+
 fn read(path: impl AsRef<Path>) -> Vec<u8> {
     let path = path.as_ref();
     std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

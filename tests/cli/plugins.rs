@@ -1,12 +1,19 @@
 //! The commands for people who write plugins.
 
-use crate::{Host, read, repository};
+use crate::{Host, hostile, read, repository};
 
 #[test]
 fn inspect_says_what_a_plugin_is() {
     let host = Host::new();
     let text = host.run(&["plugin", "inspect", &repository("plugins/q_dyn.wasm")]);
-    for thing in ["q_dyn", "selection-policy", "ts-host:plugin@", "sha256", "setting depth_alpha = 0.2"] {
+    for thing in [
+        "q_dyn",
+        "selection-policy",
+        "ts-host:plugin@",
+        "sha256",
+        "setting depth_alpha = 0.2",
+        "selection-policy: a call on",
+    ] {
         assert!(text.contains(thing), "`{thing}` is not in: {text}");
     }
     // All but what a start took.
@@ -66,8 +73,38 @@ fn run_makes_one_call_of_any_role() {
     assert!(error.contains("input.json does not fit") && error.contains("`txt`"), "{error}");
     std::fs::write(host.path("input.json"), r#"{"text": "a", "tokens": 7}"#).unwrap();
     let set = ["--set", "plugins.limits.fuel=1"];
-    let error = host.fail(&[&["plugin", "run", "tokens", "--input", "input.json"], &set[..]].concat());
+    let error =
+        host.fail_with(14, &[&["plugin", "run", "tokens", "--input", "input.json"], &set[..]].concat());
     assert!(error.contains("fuel"), "{error}");
+}
+
+#[test]
+fn every_way_to_fail_has_its_exit_code() {
+    let host = Host::new();
+    std::fs::write(host.path("input.json"), r#"{"problem": {"reference": "2"}, "response": "2"}"#).unwrap();
+    let refuses = "(i32.store8 (i32.const 3072) (i32.const 1)) (i32.store (i32.const 3084) (i32.const 0))";
+    let hoards = "(loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (unreachable)";
+    let floods =
+        "(i32.store (i32.const 3116) (i32.const 4096)) (i32.store (i32.const 3120) (i32.const 60000))";
+    let lies = "(f64.store (i32.const 3096) (f64.const 2))";
+    let answer = |stores: &str| format!("{stores} (i32.const 3072)");
+    for (body, set, code, name) in [
+        (answer(refuses), "plugins.limits.fuel=1000000", 11, "refused"),
+        ("(unreachable)".into(), "plugins.limits.fuel=1000000", 12, "trapped"),
+        ("(call $recurse (i32.const 0))".into(), "plugins.limits.stack_kib=64", 13, "stack_overflow"),
+        ("(loop (br 0)) (unreachable)".into(), "plugins.limits.fuel=1000000", 14, "out_of_fuel"),
+        ("(loop (br 0)) (unreachable)".into(), "plugins.limits.wall_ms=1", 15, "over_time"),
+        (hoards.into(), "plugins.limits.memory_mib=2", 16, "out_of_memory"),
+        (answer(floods), "plugins.limits.output_kib=8", 17, "output_too_large"),
+        (answer(lies), "plugins.limits.fuel=1000000", 18, "bad_output"),
+    ] {
+        std::fs::write(host.path("hostile.wasm"), hostile(&body)).unwrap();
+        let output = host.output(&["plugin", "run", "hostile.wasm", "--input", "input.json", "--set", set]);
+        let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{name}: {said} {told}");
+        assert!(said.contains(&format!("\"kind\": \"{name}\"")), "{name}: {said}");
+        assert!(told.contains(&format!("the call failed: {name}")), "{name}: {told}");
+    }
 }
 
 #[test]
@@ -126,6 +163,24 @@ fn replay_grades_again_what_a_run_saw() {
         other.contains("was correct 1, is no_answer 0") || other.contains("was correct 1, is incorrect 0"),
         "{other}"
     );
+    let splits =
+        host.run(&[&replay[..], &["--role", "step-splitter", "--plugin", "sentence_splitter"]].concat());
+    assert!(splits.contains("\n  + {\"steps\":[[0,"), "{splits}");
+    assert!(
+        splits.contains("8 calls, ") && splits.ends_with(" answered otherwise by sentence_splitter\n"),
+        "{splits}"
+    );
+    let recipes: &[&str] = &["--setting", "all_correct=1"];
+    for (role, plugin, settings) in [
+        ("verifier", "math_grader", &[][..]),
+        ("selection-policy", "q_dyn", recipes),
+        ("length-function", "tokens", &[]),
+    ] {
+        let golden = host.run(&[&replay[..], &["--role", role, "--golden"]].concat());
+        std::fs::write(host.path("golden.jsonl"), golden).unwrap();
+        let told = host.run(&[&["plugin", "test", plugin, "--cases", "golden.jsonl"], settings].concat());
+        assert!(told.ends_with("golden cases, 0 differ\n") && !told.contains(" 0 golden"), "{told}");
+    }
     let error = host.fail(&["plugin", "replay", "run", "--problem", "nope"]);
     assert!(error.contains("no problem `nope`"), "{error}");
 }

@@ -7,8 +7,8 @@ use ts_plugin::{Problem, TestOutcome, Verdict};
 use crate::{grader, host, plugin_file, repository};
 
 fn problem(fields: Value) -> Problem {
-    let as_text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let metadata = fields.as_object().unwrap().iter().map(|(name, value)| (name.clone(), as_text(value)));
+    let metadata =
+        fields.as_object().unwrap().iter().map(|(name, value)| (name.clone(), Problem::text_of(value)));
     Problem { id: "p".into(), metadata: metadata.collect(), ..Problem::default() }
 }
 

@@ -231,7 +231,7 @@ pub(crate) enum PluginCommand {
     Test(PluginTestArgs),
     /// Measure calls: how many a second, percentiles, fuel, memory
     Bench(PluginBenchArgs),
-    /// Grade a problem's responses again, as a run saw them, and compare
+    /// Call a plugin again on what a run saw of a problem, and compare
     Replay(PluginReplayArgs),
 }
 
@@ -290,9 +290,15 @@ pub(crate) struct PluginReplayArgs {
     /// The problem's identifier
     #[arg(long, value_name = "ID")]
     pub(crate) problem: String,
-    /// Another verifier to try, with its default settings [default: the run's]
+    /// The role to call: verifier, step-splitter, selection-policy or length-function
+    #[arg(long, default_value = "verifier")]
+    pub(crate) role: String,
+    /// Another plugin to try, with its default settings [default: the run's]
     #[arg(long, value_name = "FILE")]
     pub(crate) plugin: Option<String>,
+    /// Print golden cases, for `plugin test`, instead of answers
+    #[arg(long)]
+    pub(crate) golden: bool,
 }
 
 /// Flags of `plugin test`.

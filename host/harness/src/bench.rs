@@ -43,7 +43,7 @@ pub fn bench(handle: &Handle, inputs: &[Input], threads: usize, time: Duration) 
             let start = Instant::now();
             let answered = handle.call(input);
             took.push(start.elapsed());
-            failed += usize::from(answered.failed);
+            failed += usize::from(answered.failed.is_some());
             let used = answered.fuel.unwrap_or(0);
             fuel = (fuel.0 + u128::from(used), fuel.1.max(used));
             memory = memory.max(answered.memory);

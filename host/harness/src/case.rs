@@ -240,14 +240,10 @@ fn program_problem(id: &str, fields: &Map<String, Value>) -> Problem {
     ];
     for name in of_problem {
         if let Some(value) = fields.get(name) {
-            read.metadata.push((name.to_owned(), as_text(value)));
+            read.metadata.push((name.to_owned(), Problem::text_of(value)));
         }
     }
     read
-}
-
-pub(crate) fn as_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn bare_problem(id: &str, reference: String) -> Problem {

@@ -52,7 +52,7 @@ impl Error {
             Self::Read { .. } => "cases are files of JSON, one case a line",
             Self::Malformed { .. } => {
                 "a case is {gold, pred, form}, {gold_parts, pred_parts}, {problem, response, expected} or \
-                 {gold, response, is_correct}"
+                 {gold, response, is_correct}, or golden: {input, output}"
             }
             Self::Plugin { .. } => "`ts-host plugin check` says more",
             Self::Write { .. } => "the folder must exist and be writable",

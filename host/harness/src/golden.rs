@@ -6,13 +6,21 @@
 //! In: a file of cases and a [`Handle`]. Out: where outputs differ, and the file with those of now. Left out on purpose: labels; a
 //! golden case says what a plugin did, a labelled one what it should do.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::handle::Handle;
 use crate::{Error, Result};
+
+/// A file of golden cases.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GoldenFile {
+    path: PathBuf,
+    /// One for each line; none where the line is empty.
+    lines: Vec<Option<Golden>>,
+}
 
 /// One golden case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,13 +36,6 @@ pub struct Golden {
     pub output: Value,
 }
 
-impl Golden {
-    /// Its name, or its place in the file, from 0, as `line N`.
-    pub(crate) fn name(&self, at: usize) -> String {
-        self.id.clone().unwrap_or_else(|| format!("line {}", at + 1))
-    }
-}
-
 /// A case whose output is another one now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
@@ -46,68 +47,111 @@ pub struct Difference {
     pub now: Value,
 }
 
-/// Whether a file holds golden cases: its first line has an `input`.
-///
-/// # Errors
-///
-/// [`Error::Read`].
-pub fn is_golden(path: &Path) -> Result<bool> {
-    let text = read_text(path)?;
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let first: Value = serde_json::from_str(first).unwrap_or_default();
-    Ok(first.get("input").is_some())
-}
-
-/// Reads every case.
-///
-/// # Errors
-///
-/// [`Error::Read`]; [`Error::Malformed`] with the line.
-pub fn read_golden(path: &Path) -> Result<Vec<Golden>> {
-    let text = read_text(path)?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let read = |(at, line): (usize, &str)| {
-        let malformed = |error: serde_json::Error| Error::Malformed {
-            path: path.to_path_buf(),
-            line: at + 1,
-            reason: error.to_string(),
-        };
-        serde_json::from_str(line).map_err(malformed)
-    };
-    lines.map(read).collect()
-}
-
-fn read_text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })
-}
-
-/// Calls the plugin on each case, puts what it gives in the place of the output, and says where that differs.
-///
-/// # Errors
-///
-/// [`Error::Malformed`] for an input that the role does not take; `path` is for the error.
-pub fn compare(handle: &Handle, cases: &mut [Golden], path: &Path) -> Result<Vec<Difference>> {
-    let mut differences = Vec::new();
-    for (at, case) in cases.iter_mut().enumerate() {
-        let malformed = |reason| Error::Malformed { path: path.to_path_buf(), line: at + 1, reason };
-        let now = handle.call(&handle.input(&case.input).map_err(malformed)?).output;
-        if now != case.output {
-            let id = case.name(at);
-            let before = std::mem::replace(&mut case.output, now.clone());
-            differences.push(Difference { id, before, now });
+impl GoldenFile {
+    /// Reads every case; none if the file holds other cases: its first line has no `input`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`]; [`Error::Malformed`] with the line.
+    pub fn read(path: &Path) -> Result<Option<Self>> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
+        let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        if serde_json::from_str::<Value>(first).ok().is_none_or(|first| first.get("input").is_none()) {
+            return Ok(None);
         }
+        let read = |(at, line): (usize, &str)| {
+            if line.trim().is_empty() {
+                return Ok(None);
+            }
+            serde_json::from_str(line).map(Some).map_err(|error| malformed(path, at + 1, error.to_string()))
+        };
+        let lines = text.lines().enumerate().map(read).collect::<Result<_>>()?;
+        Ok(Some(Self { path: path.to_path_buf(), lines }))
     }
-    Ok(differences)
+
+    /// Every case, with its line, from 1.
+    pub fn cases(&self) -> impl Iterator<Item = (usize, &Golden)> {
+        self.lines.iter().enumerate().filter_map(|(at, case)| Some((at + 1, case.as_ref()?)))
+    }
+
+    /// Calls the plugin on each case, puts what it gives in the place of the output, and says where that differs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] for an input that the role does not take.
+    pub fn compare(&mut self, handle: &Handle) -> Result<Vec<Difference>> {
+        let mut differences = Vec::new();
+        for (at, case) in self.lines.iter_mut().enumerate() {
+            let Some(case) = case else { continue };
+            let input = handle.input(&case.input).map_err(|reason| malformed(&self.path, at + 1, reason))?;
+            let now = handle.call(&input).output;
+            if now != case.output {
+                let before = std::mem::replace(&mut case.output, now.clone());
+                differences.push(Difference { id: case.name(at + 1), before, now });
+            }
+        }
+        Ok(differences)
+    }
+
+    /// Writes the file with the outputs that its cases have; empty lines stay.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`].
+    pub fn write(&self) -> Result<()> {
+        let failed = |source| Error::Write { path: self.path.clone(), source };
+        let mut text = String::new();
+        for case in &self.lines {
+            if let Some(case) = case {
+                text.push_str(&serde_json::to_string(case).map_err(|error| failed(error.into()))?);
+            }
+            text.push('\n');
+        }
+        std::fs::write(&self.path, text).map_err(failed)
+    }
 }
 
-/// Writes the cases with the outputs of now.
-///
-/// # Errors
-///
-/// [`Error::Write`].
-pub fn write_golden(path: &Path, cases: &[Golden]) -> Result<()> {
-    let failed = |source| Error::Write { path: path.to_path_buf(), source };
-    let lines = cases.iter().map(serde_json::to_string).collect::<std::result::Result<Vec<_>, _>>();
-    let text = lines.map_err(|error| failed(error.into()))?.join("\n") + "\n";
-    std::fs::write(path, text).map_err(failed)
+impl Golden {
+    /// Its name, or its line, from 1, as `line N`.
+    pub(crate) fn name(&self, line: usize) -> String {
+        self.id.clone().unwrap_or_else(|| format!("line {line}"))
+    }
+}
+
+fn malformed(path: &Path, line: usize, reason: String) -> Error {
+    Error::Malformed { path: path.to_path_buf(), line, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_those_of_the_file_and_empty_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("golden.jsonl");
+        let text =
+            "\n{\"input\":{\"text\":\"a\"},\"output\":1}\n\n{\"id\":\"b\",\"input\":{},\"output\":null}\n";
+        std::fs::write(&path, text).unwrap();
+        let file = GoldenFile::read(&path).unwrap().unwrap();
+        let names: Vec<_> = file.cases().map(|(line, case)| case.name(line)).collect();
+        assert_eq!(names, ["line 2", "b"]);
+        file.write().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        std::fs::write(&path, format!("{text}{{\"output\":1}}\n")).unwrap();
+        let error = GoldenFile::read(&path).unwrap_err();
+        assert!(matches!(error, Error::Malformed { line: 5, .. }), "{error}");
+    }
+
+    #[test]
+    fn other_files_are_not_golden() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cases.jsonl");
+        for text in ["", "\n", "{\"reference\": \"1\", \"response\": \"1\"}\n", "no JSON\n"] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(GoldenFile::read(&path).unwrap(), None);
+        }
+        assert!(matches!(GoldenFile::read(&folder.path().join("none")), Err(Error::Read { .. })));
+    }
 }

@@ -15,11 +15,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use ts_plugin::{
-    Call, CallError, Grade, Group, LengthFunction, LoadError, Plugin, Problem, Role, SelectionPolicy,
-    StepSplitter, Verifier,
+    Call, CallError, Candidate, Grade, Group, LengthFunction, LoadError, Outcome, Plugin, Problem, Role,
+    SelectionPolicy, StepSplitter, Verifier,
 };
-
-use crate::case::as_text;
 
 /// A plugin that is ready to be called in one of its roles.
 pub enum Handle {
@@ -34,6 +32,7 @@ pub enum Handle {
 }
 
 /// What a role is asked.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// To grade a response.
     Grade(Problem, String),
@@ -81,12 +80,68 @@ struct GradeOutput {
 pub struct Answered {
     /// The output, or the error.
     pub output: Value,
-    /// Whether the call failed.
-    pub failed: bool,
+    /// How the call failed, if it did: [`ts_plugin::CallErrorKind::name`].
+    pub failed: Option<&'static str>,
     /// Fuel used, units, where known.
     pub fuel: Option<u64>,
     /// Memory that the instance held in the end, bytes; 0 if the call failed.
     pub memory: u64,
+}
+
+impl Input {
+    /// Something to ask a plugin of a role whose cases are not at hand: short, and within the contract.
+    pub fn example(role: Role) -> Self {
+        const REASONING: &str = "1 and 1 is 2.\n\nLet me check: 2 - 1 is 1.";
+        let candidate = |outcome, tokens: u32| Candidate {
+            outcome,
+            score: f64::from(u8::from(outcome == Outcome::Correct)),
+            length: f64::from(tokens),
+            tokens,
+            finished: true,
+            step_tokens: vec![tokens],
+            first_correct_steps: Some(1),
+        };
+        match role {
+            Role::Verifier | Role::Runner => {
+                let problem = Problem {
+                    id: "example".into(),
+                    prompt: "What is 1 + 1?".into(),
+                    reference: "2".into(),
+                    metadata: vec![],
+                };
+                Self::Grade(problem, format!("{REASONING}</think>\n\nThe answer is \\boxed{{2}}."))
+            }
+            Role::StepSplitter => Self::Split(REASONING.into()),
+            Role::SelectionPolicy => Self::Select(Group {
+                problem_id: "example".into(),
+                responses: vec![
+                    candidate(Outcome::Correct, 20),
+                    candidate(Outcome::Correct, 30),
+                    candidate(Outcome::Incorrect, 40),
+                ],
+                token_limit: 100,
+                seed: 1,
+            }),
+            Role::LengthFunction => Self::Measure(REASONING.into(), 20),
+        }
+    }
+
+    /// As [`Handle::input`] reads it.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Grade(problem, response) => {
+                let Problem { id, prompt, reference, metadata } = problem;
+                let mut fields = json!({"id": id, "prompt": prompt, "reference": reference});
+                for (name, value) in metadata {
+                    fields[name] = json!(value);
+                }
+                json!({"problem": fields, "response": response})
+            }
+            Self::Split(text) => json!({ "text": text }),
+            Self::Select(group) => json!(group),
+            Self::Measure(text, tokens) => json!({"text": text, "tokens": tokens}),
+        }
+    }
 }
 
 impl Handle {
@@ -151,7 +206,7 @@ impl Handle {
             }
             _ => Answered {
                 output: json!({"error": {"kind": "wrong_role", "message": "the input is for another role"}}),
-                failed: true,
+                failed: Some("wrong_role"),
                 fuel: None,
                 memory: 0,
             },
@@ -163,7 +218,7 @@ impl Handle {
 pub(crate) fn problem_of(fields: &Map<String, Value>) -> Result<Problem, String> {
     let mut problem = Problem::default();
     for (name, value) in fields {
-        let text = as_text(value);
+        let text = Problem::text_of(value);
         match name.as_str() {
             "id" => problem.id = text,
             "prompt" => problem.prompt = text,
@@ -177,11 +232,11 @@ pub(crate) fn problem_of(fields: &Map<String, Value>) -> Result<Problem, String>
 fn answered<T>(result: Result<Call<T>, CallError>, output: impl FnOnce(T) -> Value) -> Answered {
     match result {
         Ok(Call { value, fuel, memory, .. }) => {
-            Answered { output: output(value), failed: false, fuel: Some(fuel), memory }
+            Answered { output: output(value), failed: None, fuel: Some(fuel), memory }
         }
         Err(error) => Answered {
             output: json!({"error": {"kind": error.kind.name(), "message": error.to_string()}}),
-            failed: true,
+            failed: Some(error.kind.name()),
             fuel: error.fuel,
             memory: 0,
         },
@@ -192,4 +247,34 @@ fn graded(grade: Grade) -> GradeOutput {
     let (verdict, why) = (grade.verdict.name(), grade.verdict.reason().map(str::to_owned));
     let answer = grade.answer.map(|place| [place.start, place.end]);
     GradeOutput { verdict, why, score: grade.score, answer, note: grade.note, tests: grade.tests }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use ts_plugin::{HostOptions, PluginHost, PluginSource};
+
+    use super::*;
+
+    #[test]
+    fn inputs_are_read_as_they_are_written_and_the_examples_are_answered() {
+        let host = PluginHost::new(HostOptions::default()).unwrap();
+        let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+        for (role, name) in [
+            (Role::Verifier, "exact_grader"),
+            (Role::StepSplitter, "paragraph_splitter"),
+            (Role::SelectionPolicy, "sky_t1"),
+            (Role::LengthFunction, "tokens"),
+        ] {
+            let plugin = host.load(PluginSource::File(plugins.join(name).with_extension("wasm"))).unwrap();
+            let handle = Handle::open(&plugin, Some(role), &Map::new()).unwrap();
+            let example = Input::example(role);
+            assert_eq!(handle.input(&example.to_json()).unwrap(), example, "{role}");
+            assert_eq!(handle.call(&example).failed, None, "{role}");
+        }
+        let metadata = vec![("tests".to_owned(), "[1]".to_owned())];
+        let input = Input::Grade(Problem { metadata, ..Problem::default() }, "x".into());
+        assert_eq!(input.to_json()["problem"]["tests"], "[1]");
+    }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 use ts_plugin::{HostOptions, PluginHost, PluginSource};
 
-use crate::golden::{compare, read_golden};
+use crate::golden::GoldenFile;
 use crate::handle::Handle;
 use crate::{Error, Result};
 
@@ -33,12 +33,16 @@ pub fn snapshot(plugin: &Path, cases: &Path, settings: &Map<String, Value>) -> R
     let host = PluginHost::new(HostOptions::default()).map_err(failed)?;
     let loaded = host.load(PluginSource::File(plugin.to_path_buf())).map_err(failed)?;
     let handle = Handle::open(&loaded, None, settings).map_err(failed)?;
-    let mut golden = read_golden(cases)?;
-    compare(&handle, &mut golden, cases)?;
+    let mut golden = GoldenFile::read(cases)?.ok_or_else(|| Error::Malformed {
+        path: cases.to_path_buf(),
+        line: 1,
+        reason: "the case has no `input`".to_owned(),
+    })?;
+    golden.compare(&handle)?;
     let mut text = String::new();
-    for (at, case) in golden.iter().enumerate() {
+    for (line, case) in golden.cases() {
         // A text takes whatever is written into it.
-        let _ = writeln!(text, "{}: {:#}", case.name(at), case.output);
+        let _ = writeln!(text, "{}: {:#}", case.name(line), case.output);
     }
     Ok(text)
 }

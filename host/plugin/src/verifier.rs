@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::bindings::exports::ts_host::plugin::verifier as guest;
 use crate::call_error::CallError;
@@ -29,6 +30,13 @@ pub struct Problem {
     pub reference: String,
     /// Every further field of the line: name, and value (a text as it stands, anything else as JSON).
     pub metadata: Vec<(String, String)>,
+}
+
+impl Problem {
+    /// A field's value as a verifier sees it: a text as it stands, anything else as JSON.
+    pub fn text_of(value: &Value) -> String {
+        value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    }
 }
 
 /// The five outcomes that a verifier tells apart. The sixth, "the grader failed", is a [`CallError`].

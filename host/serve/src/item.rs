@@ -91,20 +91,12 @@ fn item(mut fields: Map<String, Value>, place: &str) -> Result<Item, String> {
         Some(Value::String(text)) => text,
         Some(other) => return wrong("response", "a text", &other),
     };
-    let metadata = fields.into_iter().map(|(name, value)| (name, text(value))).collect();
+    let metadata = fields.into_iter().map(|(name, value)| (name, Problem::text_of(&value))).collect();
     let name = match &id {
         Value::Null => place.replace(' ', "-"),
-        id => text(id.clone()),
+        id => Problem::text_of(id),
     };
     Ok(Item { id, problem: Problem { id: name, prompt, reference, metadata }, response })
-}
-
-/// A text as it stands, anything else as JSON.
-fn text(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        other => other.to_string(),
-    }
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -105,16 +105,13 @@ pub(crate) fn grade(verifier: &Verifier, problem: &ProblemRecord, response: &str
 }
 
 /// A problem as a plugin sees it.
-fn plugin_problem(problem: &ProblemRecord) -> Problem {
-    let text = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+pub(crate) fn plugin_problem(problem: &ProblemRecord) -> Problem {
+    let metadata = problem.metadata.iter().map(|(key, value)| (key.clone(), Problem::text_of(value)));
     Problem {
         id: problem.id.clone(),
         prompt: problem.prompt.clone(),
         reference: problem.reference.clone(),
-        metadata: problem.metadata.iter().map(|(key, value)| (key.clone(), text(value))).collect(),
+        metadata: metadata.collect(),
     }
 }
 

@@ -10,7 +10,7 @@ mod pair;
 mod reference;
 mod refine;
 mod sample;
-mod select;
+pub(crate) mod select;
 mod train;
 
 use std::collections::BTreeMap;

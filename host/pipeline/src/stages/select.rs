@@ -7,6 +7,7 @@
 use ts_core::pairing::{Pair, cap_pairs};
 use ts_core::seed::derive_seed;
 use ts_core::selection::pass_rate;
+use ts_model::TextTokenizer;
 use ts_plugin::{Candidate, Group, Outcome};
 use ts_run::Artefact;
 use ts_run::records::{
@@ -15,6 +16,8 @@ use ts_run::records::{
 
 use super::grade::grade;
 use super::{Done, Stage, by_problem};
+use crate::recipe::Recipe;
+use crate::setup::Plugins;
 use crate::steps::Steps;
 use crate::{Error, Run};
 
@@ -56,14 +59,8 @@ fn select_one(
     samples: &[&SampleRecord],
     grades: &[&GradeRecord],
 ) -> Result<SelectionRecord, Error> {
-    let candidates = samples.iter().zip(grades).map(|(sample, grade)| candidate(run, problem, sample, grade));
-    let responses: Vec<Candidate> = candidates.collect::<Result<_, _>>()?;
-    let group = Group {
-        problem_id: problem.id.clone(),
-        responses,
-        token_limit: run.recipe.sample.max_new_tokens as u32,
-        seed: derive_seed(run.recipe.run.seed, "select", &problem.id, 0),
-    };
+    let grouping = Grouping { recipe: &run.recipe, plugins: &run.plugins, tokenizer: &run.tokenizer };
+    let group = grouping.group(problem, samples, grades)?;
     let graded = group.responses.iter().filter(|c| c.outcome != Outcome::Ungraded);
     let n_responses = graded.clone().count();
     let n_correct = graded.filter(|c| c.outcome == Outcome::Correct).count();
@@ -97,47 +94,79 @@ fn select_one(
     })
 }
 
-fn candidate(
-    run: &Run<'_>,
-    problem: &ProblemRecord,
-    sample: &SampleRecord,
-    grade: &GradeRecord,
-) -> Result<Candidate, Error> {
-    let tokens = sample.tokens.len() as u32;
-    let steps = run.steps_of(&problem.id, &sample.tokens)?;
-    Ok(Candidate {
-        outcome: match grade.outcome {
-            ts_core::Outcome::Correct => Outcome::Correct,
-            ts_core::Outcome::Incorrect => Outcome::Incorrect,
-            ts_core::Outcome::NoAnswer => Outcome::NoAnswer,
-            ts_core::Outcome::BadReference | ts_core::Outcome::Undecided | ts_core::Outcome::GraderFailed => {
-                Outcome::Ungraded
-            }
-        },
-        score: grade.score,
-        length: run.plugins.length_function.measure(&problem.id, &sample.text, tokens)?.value,
-        tokens,
-        finished: sample.finished,
-        step_tokens: steps.steps.iter().map(|step| step.len() as u32).collect(),
-        first_correct_steps: match run.recipe.select.first_correct_steps {
-            true => first_correct_steps(run, problem, sample, &steps)?,
-            false => None,
-        },
-    })
+/// What a group is made with.
+pub(crate) struct Grouping<'a> {
+    pub(crate) recipe: &'a Recipe,
+    pub(crate) plugins: &'a Plugins,
+    pub(crate) tokenizer: &'a TextTokenizer,
 }
 
-/// The smallest k such that the first k steps alone are graded correct.
-fn first_correct_steps(
-    run: &Run<'_>,
-    problem: &ProblemRecord,
-    sample: &SampleRecord,
-    steps: &Steps,
-) -> Result<Option<u32>, Error> {
-    for (index, step) in steps.steps.iter().enumerate() {
-        let prefix = run.tokenizer.decode_plain(&sample.tokens[..step.end])?;
-        if grade(&run.plugins.verifier, problem, &prefix).outcome.is_correct() {
-            return Ok(Some(index as u32 + 1));
-        }
+impl Grouping<'_> {
+    /// The responses to one problem as the policy sees them.
+    pub(crate) fn group(
+        &self,
+        problem: &ProblemRecord,
+        samples: &[&SampleRecord],
+        grades: &[&GradeRecord],
+    ) -> Result<Group, Error> {
+        let candidates =
+            samples.iter().zip(grades).map(|(sample, grade)| self.candidate(problem, sample, grade));
+        Ok(Group {
+            problem_id: problem.id.clone(),
+            responses: candidates.collect::<Result<_, _>>()?,
+            token_limit: self.recipe.sample.max_new_tokens as u32,
+            seed: derive_seed(self.recipe.run.seed, "select", &problem.id, 0),
+        })
     }
-    Ok(None)
+
+    fn candidate(
+        &self,
+        problem: &ProblemRecord,
+        sample: &SampleRecord,
+        grade: &GradeRecord,
+    ) -> Result<Candidate, Error> {
+        let tokens = sample.tokens.len() as u32;
+        let steps = Steps::of(
+            &sample.tokens,
+            self.tokenizer,
+            &self.plugins.step_splitter,
+            &self.recipe.prompt.reasoning_end,
+            &problem.id,
+        )?;
+        Ok(Candidate {
+            outcome: match grade.outcome {
+                ts_core::Outcome::Correct => Outcome::Correct,
+                ts_core::Outcome::Incorrect => Outcome::Incorrect,
+                ts_core::Outcome::NoAnswer => Outcome::NoAnswer,
+                ts_core::Outcome::BadReference
+                | ts_core::Outcome::Undecided
+                | ts_core::Outcome::GraderFailed => Outcome::Ungraded,
+            },
+            score: grade.score,
+            length: self.plugins.length_function.measure(&problem.id, &sample.text, tokens)?.value,
+            tokens,
+            finished: sample.finished,
+            step_tokens: steps.steps.iter().map(|step| step.len() as u32).collect(),
+            first_correct_steps: match self.recipe.select.first_correct_steps {
+                true => self.first_correct_steps(problem, sample, &steps)?,
+                false => None,
+            },
+        })
+    }
+
+    /// The smallest k such that the first k steps alone are graded correct.
+    fn first_correct_steps(
+        &self,
+        problem: &ProblemRecord,
+        sample: &SampleRecord,
+        steps: &Steps,
+    ) -> Result<Option<u32>, Error> {
+        for (index, step) in steps.steps.iter().enumerate() {
+            let prefix = self.tokenizer.decode_plain(&sample.tokens[..step.end])?;
+            if grade(&self.plugins.verifier, problem, &prefix).outcome.is_correct() {
+                return Ok(Some(index as u32 + 1));
+            }
+        }
+        Ok(None)
+    }
 }

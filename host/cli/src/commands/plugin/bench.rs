@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use ts_harness::bench::bench as measure;
-use ts_harness::golden::{is_golden, read_golden};
+use ts_harness::golden::GoldenFile;
 use ts_harness::handle::{Handle, Input};
 use ts_pipeline::recipe::n_threads;
 
@@ -47,11 +47,11 @@ pub(super) fn bench(args: &PluginBenchArgs) -> Result<()> {
 fn inputs(handle: &Handle, args: &PluginBenchArgs) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for path in &args.cases {
-        if is_golden(path)? {
-            for case in read_golden(path)? {
+        if let Some(golden) = GoldenFile::read(path)? {
+            for (line, case) in golden.cases() {
                 match handle.input(&case.input) {
                     Ok(input) => inputs.push(input),
-                    Err(reason) => bail!("{}: {reason}", path.display()),
+                    Err(reason) => bail!("{}:{line}: {reason}", path.display()),
                 }
             }
         } else {

@@ -2,15 +2,23 @@
 //!
 //! In: a plugin that was loaded. Out: lines. Left out on purpose: why one cannot be loaded; that is the error of loading it.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 use serde_json::Map;
 use ts_harness::Handle;
-use ts_plugin::{Description, Plugin, Role, SettingValue};
+use ts_harness::bench::bench;
+use ts_harness::handle::Input;
+use ts_pipeline::setup::key_of;
+use ts_plugin::{Description, MAX_PROGRAM_MIB, Plugin, Program, Role, RunLimits, SettingValue};
 
 use crate::terminal::say;
 
 /// Starts of which the median counts.
 const STARTS: usize = 21;
+
+/// How long calls are made, of which the median counts.
+const CALLS_FOR: Duration = Duration::from_millis(50);
 
 /// Says what a plugin is.
 pub(super) fn inspect(plugin: &Plugin) -> Result<()> {
@@ -28,6 +36,43 @@ pub(super) fn inspect(plugin: &Plugin) -> Result<()> {
     say(format_args!(
         "a fresh instance: {micros:.0} microseconds (median of {STARTS}), {} KiB of memory",
         bytes / 1024
+    ))?;
+    plugin.roles().iter().try_for_each(|role| call(plugin, *role))
+}
+
+/// Says what a call of a role costs, on a small example.
+fn call(plugin: &Plugin, role: Role) -> Result<()> {
+    let failed = |source| ts_pipeline::Error::Plugin { key: plugin.identity().origin.clone(), source };
+    if role == Role::Runner {
+        let runner = plugin.runner().map_err(failed)?;
+        let limits = RunLimits { time_ms: 1000, memory_mib: MAX_PROGRAM_MIB, output_bytes: 0 };
+        let program = Program { source: "", input: "", limits };
+        runner.run(&program)?; // the first run compiles the text
+        let began = Instant::now();
+        let ran = runner.run(&program)?;
+        let micros = began.elapsed().as_secs_f64() * 1e6;
+        return say(format_args!(
+            "runner: an empty program in {}: {micros:.0} microseconds, {} units of fuel, {} KiB of memory",
+            runner.language(),
+            ran.fuel,
+            ran.memory / 1024
+        ));
+    }
+    if role == Role::Verifier && plugin.runs_programs() {
+        return say("verifier: has programs run; `plugin bench` measures it on cases");
+    }
+    let handle = Handle::open(plugin, Some(role), &Map::new()).map_err(failed)?;
+    let example = Input::example(role);
+    let answered = handle.call(&example);
+    if answered.failed.is_some() {
+        return say(format_args!("{role}: a call on a small example fails: {}", answered.output));
+    }
+    let cost = bench(&handle, &[example], 1, CALLS_FOR);
+    say(format_args!(
+        "{role}: a call on a small example: {:.0} microseconds with its instance (median of {}), {} units of fuel",
+        cost.percentiles[0].as_secs_f64() * 1e6,
+        cost.calls,
+        answered.fuel.unwrap_or_default()
     ))
 }
 
@@ -74,7 +119,7 @@ pub(super) fn docs(plugin: &Plugin) -> Result<()> {
         let default = literal(&setting.default).replace('|', "\\|");
         say(format_args!("| `{}` | {} | `{default}` | {doc} |", setting.name, setting.default.kind()))?;
     }
-    let role = plugin.roles().first().map_or("verifier", |role| role.interface()).replace('-', "_");
+    let role = key_of(plugin.roles().first().copied().unwrap_or(Role::Verifier));
     say(format_args!(
         "\nIn a recipe:\n\n```toml\n[plugins.{role}]\nsource = \"{}\"\n\n[plugins.{role}.settings]",
         identity.origin.trim_start_matches("embedded:")

@@ -1,29 +1,43 @@
-//! Grades again what a run saw.
+//! Calls a plugin again on what a run saw.
 //!
-//! In: a run's folder, a problem, perhaps another verifier. Out: a line a response, then and now. Left out on purpose: changing the
-//! run.
+//! In: a run's folder, a problem, a role, perhaps another plugin. Out: a line a response, then and now; or golden cases. Left out on
+//! purpose: changing the run.
 
 use anyhow::Result;
-use ts_pipeline::replay::replay as grade_again;
+use ts_harness::Handle;
+use ts_harness::golden::Golden;
+use ts_harness::handle::Input;
+use ts_pipeline::Error;
+use ts_pipeline::replay::Kept;
+use ts_plugin::Role;
 use ts_run::records::GradeRecord;
 
 use crate::args::PluginReplayArgs;
 use crate::terminal::say;
 
 pub(super) fn replay(args: &PluginReplayArgs) -> Result<()> {
-    let replayed = grade_again(&args.run, &args.problem, args.plugin.as_deref())?;
+    let kept = Kept::open(&args.run, &args.problem)?;
+    match super::role(&args.role)? {
+        Role::Verifier if !args.golden => regrade(&kept, args),
+        role => ask(&kept, role, args),
+    }
+}
+
+/// Grades again, and compares with the grades that the run wrote down.
+fn regrade(kept: &Kept, args: &PluginReplayArgs) -> Result<()> {
+    let regraded = kept.regrade(args.plugin.as_deref())?;
     let told = |grade: &GradeRecord| {
         let outcome = serde_json::to_value(grade.outcome).unwrap_or_default();
         let note = if grade.note.is_empty() { String::new() } else { format!(" ({})", grade.note) };
         format!("{} {}{note}", outcome.as_str().unwrap_or_default(), grade.score)
     };
-    for one in &replayed {
+    for one in &regraded {
         let text = &one.sample.text;
         let answer = one.now.answer.and_then(|[start, end]| text.get(start as usize..end as usize));
         let answer =
             answer.map(|answer| format!(", at `{}`", answer.replace('\n', "\\n"))).unwrap_or_default();
         let now = told(&one.now);
-        match &one.before {
+        match one.before {
             Some(_) if one.is_same() => say(format_args!("draw {}: {now}{answer}", one.sample.draw))?,
             Some(before) => {
                 say(format_args!("draw {}: was {}, is {now}{answer}", one.sample.draw, told(before)))?
@@ -31,6 +45,54 @@ pub(super) fn replay(args: &PluginReplayArgs) -> Result<()> {
             None => say(format_args!("draw {}: not graded yet, is {now}{answer}", one.sample.draw))?,
         }
     }
-    let changed = replayed.iter().filter(|one| one.before.is_some() && !one.is_same()).count();
-    say(format_args!("{} responses, {changed} graded otherwise than in the run", replayed.len()))
+    let changed = regraded.iter().filter(|one| one.before.is_some() && !one.is_same()).count();
+    say(format_args!("{} responses, {changed} graded otherwise than in the run", regraded.len()))
+}
+
+/// Asks the run's plugin in any role, and another one if one is given, and compares the two.
+fn ask(kept: &Kept, role: Role, args: &PluginReplayArgs) -> Result<()> {
+    let open = |other: Option<&str>| -> Result<Handle> {
+        let (plugin, settings) = kept.plugin(role, other)?;
+        let failed = |source| Error::Plugin { key: plugin.identity().origin.clone(), source };
+        Ok(Handle::open(&plugin, Some(role), &settings).map_err(failed)?)
+    };
+    let (ours, other) = (open(None)?, args.plugin.as_deref().map(|file| open(Some(file))).transpose()?);
+    let asked = asked(kept, role, args)?;
+    let (n, mut changed) = (asked.len(), 0);
+    for (name, input) in asked {
+        let before = ours.call(&input).output;
+        let now = other.as_ref().map(|other| other.call(&input).output);
+        if args.golden {
+            let output = now.unwrap_or(before);
+            let golden =
+                Golden { id: Some(format!("{} {name}", args.problem)), input: input.to_json(), output };
+            say(serde_json::to_string(&golden)?)?;
+            continue;
+        }
+        match now.filter(|now| *now != before) {
+            None => say(format_args!("{name}: {before}"))?,
+            Some(now) => {
+                changed += 1;
+                say(format_args!("{name}:\n  - {before}\n  + {now}"))?;
+            }
+        }
+    }
+    match (args.golden, &args.plugin) {
+        (true, _) => Ok(()),
+        (false, None) => say(format_args!("{n} calls")),
+        (false, Some(plugin)) => say(format_args!("{n} calls, {changed} answered otherwise by {plugin}")),
+    }
+}
+
+/// What a role is asked about the problem, by name.
+fn asked(kept: &Kept, role: Role, args: &PluginReplayArgs) -> Result<Vec<(String, Input)>> {
+    if role == Role::SelectionPolicy {
+        return Ok(vec![("group".to_owned(), Input::Select(kept.group(&args.run)?))]);
+    }
+    let input = |sample: &ts_run::records::SampleRecord| match role {
+        Role::StepSplitter => Input::Split(kept.reasoning(sample).to_owned()),
+        Role::LengthFunction => Input::Measure(sample.text.clone(), sample.tokens.len() as u32),
+        _ => Input::Grade(kept.problem(), sample.text.clone()),
+    };
+    Ok(kept.samples().iter().map(|sample| (format!("draw {}", sample.draw), input(sample))).collect())
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use ts_harness::golden::{compare, is_golden, read_golden, write_golden};
+use ts_harness::golden::GoldenFile;
 use ts_harness::handle::Handle;
 use ts_pipeline::recipe::n_threads;
 
@@ -16,13 +16,14 @@ use crate::terminal::say;
 
 pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
     let handle = handle(&args.called)?;
-    let golden = args.cases.iter().map(|path| is_golden(path)).collect::<Result<Vec<_>, _>>()?;
-    match golden.iter().filter(|is_golden| **is_golden).count() {
+    let files = args.cases.iter().map(|path| GoldenFile::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let golden: Vec<GoldenFile> = files.into_iter().flatten().collect();
+    match golden.len() {
         0 => labelled(args, &handle),
-        count if count == golden.len() => {
-            let differences =
-                args.cases.iter().map(|path| compare_golden(args, &handle, path)).sum::<Result<usize>>()?;
-            match differences {
+        count if count == args.cases.len() => {
+            let files = golden.into_iter().zip(&args.cases);
+            let differences = files.map(|(file, path)| accept_or_show(args, &handle, file, path));
+            match differences.sum::<Result<usize>>()? {
                 0 => Ok(()),
                 _ if args.update => Ok(()),
                 count => bail!("{count} outputs differ; --update accepts them"),
@@ -33,15 +34,24 @@ pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
 }
 
 /// Compares the cases of one file with what the plugin gives now; how many differ.
-fn compare_golden(args: &PluginTestArgs, handle: &Handle, path: &Path) -> Result<usize> {
-    let mut cases = read_golden(path)?;
-    let differences = compare(handle, &mut cases, path)?;
-    say(format_args!("{}: {} golden cases, {} differ", path.display(), cases.len(), differences.len()))?;
+fn accept_or_show(
+    args: &PluginTestArgs,
+    handle: &Handle,
+    mut golden: GoldenFile,
+    path: &Path,
+) -> Result<usize> {
+    let differences = golden.compare(handle)?;
+    say(format_args!(
+        "{}: {} golden cases, {} differ",
+        path.display(),
+        golden.cases().count(),
+        differences.len()
+    ))?;
     for one in differences.iter().take(args.show) {
         say(format_args!("  {}\n  - {}\n  + {}", one.id, one.before, one.now))?;
     }
     if args.update && !differences.is_empty() {
-        write_golden(path, &cases)?;
+        golden.write()?;
         say(format_args!("{}: accepted", path.display()))?;
     }
     Ok(differences.len())
