@@ -3,15 +3,17 @@
 //! In: a component's bytes and their SHA-256. Out: the compiled component, from the caller's directory if an
 //! entry is there, otherwise from the compiler, and then written there. An entry's name is the content's hash
 //! and the engine's compatibility hash (its version, its settings, the processor's features), so another
-//! engine finds no entry; a broken one is compiled again and replaced.
+//! engine finds no entry; a broken one is compiled again and replaced. When an entry is written, those that were not used for the
+//! longest time go until the rest fits in [`MAX_BYTES`]: a plugin that is being written leaves one behind at every build.
 //!
-//! Left out on purpose: eviction, and errors about entries. The cache only saves time: where it cannot be
+//! Left out on purpose: errors about entries. The cache only saves time: where it cannot be
 //! read or written, the plugin is compiled.
 
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
@@ -25,10 +27,16 @@ const MAGIC: &[u8; 16] = b"ts-plugin code 1";
 /// Length of a SHA-256, bytes.
 const DIGEST_BYTES: usize = 32;
 
+/// Most bytes of compiled code that are kept.
+const MAX_BYTES: u64 = 1 << 30;
+/// How exactly it is known when an entry was last used.
+const USE_IS_NOTED_EVERY: Duration = Duration::from_secs(3600);
+
 /// A directory of compiled components that only its owner can write to.
 #[derive(Debug)]
 pub(crate) struct Cache {
     directory: PathBuf,
+    max_bytes: u64,
 }
 
 impl Cache {
@@ -43,7 +51,7 @@ impl Cache {
         if others_can_write(&metadata) {
             return Err(failed("other users can write to it".into()));
         }
-        Ok(Self { directory })
+        Ok(Self { directory, max_bytes: MAX_BYTES })
     }
 
     /// The component of these bytes, whose SHA-256 is `sha256` in hexadecimal.
@@ -60,13 +68,38 @@ impl Cache {
             // returns one only if its digest shows that it is whole and no other user could have written
             // it; its name ties it to this engine and this content, and wasmtime checks the engine again.
             if let Ok(component) = unsafe { Component::deserialize(engine, code) } {
+                note_use(&entry);
                 return Ok(component);
             }
         }
         let component = Component::from_binary(engine, bytes)?;
         // Deliberately not an error: see the head of this file.
         let _ = component.serialize().ok().and_then(|code| write(&entry, &code).ok());
+        let _ = self.make_room(&entry);
         Ok(component)
+    }
+
+    /// Removes the entries that were not used for the longest time, but for `newest`, until the rest is small enough.
+    fn make_room(&self, newest: &Path) -> std::io::Result<()> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let (path, metadata) = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)))?;
+            if path.extension().is_some_and(|extension| extension == "code") {
+                entries.push((metadata.modified()?, metadata.len(), path));
+            }
+        }
+        entries.sort_unstable();
+        let mut bytes: u64 = entries.iter().map(|(_, bytes, _)| bytes).sum();
+        for (_, its_bytes, path) in entries {
+            if bytes <= self.max_bytes {
+                break;
+            }
+            if path != newest {
+                fs::remove_file(path)?;
+                bytes -= its_bytes;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -99,6 +132,18 @@ fn read(entry: &Path) -> Option<Vec<u8>> {
         return None;
     }
     Some(bytes.split_off(MAGIC.len() + DIGEST_BYTES))
+}
+
+/// Keeps in mind that an entry is of use, where that can be written.
+fn note_use(entry: &Path) {
+    let note = || -> std::io::Result<()> {
+        let used = fs::metadata(entry)?.modified()?;
+        if used.elapsed().is_ok_and(|ago| ago > USE_IS_NOTED_EVERY) {
+            fs::File::options().write(true).open(entry)?.set_modified(SystemTime::now())?;
+        }
+        Ok(())
+    };
+    let _ = note();
 }
 
 /// Writes an entry beside its place and moves it there, so that no reader ever sees half of one.
@@ -179,6 +224,40 @@ mod tests {
             assert!(fs::read(entry).unwrap() == whole, "the entry is whole again");
         }
         assert_eq!(entries().len(), 1, "no parts are left behind");
+    }
+
+    #[test]
+    fn what_was_not_used_for_the_longest_time_makes_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cache = Cache::open(folder.path().join("code")).unwrap();
+        let hours_ago = |hours: u64| SystemTime::now() - Duration::from_secs(3600 * hours);
+        let entry = |name: &str| cache.directory.join(format!("{name}.code"));
+        for (name, hours) in [("old", 9), ("used", 8), ("middle", 7), ("new", 0)] {
+            fs::write(entry(name), [0; 100]).unwrap();
+            fs::File::options()
+                .write(true)
+                .open(entry(name))
+                .unwrap()
+                .set_modified(hours_ago(hours))
+                .unwrap();
+        }
+        fs::write(cache.directory.join("foreign"), [0; 1000]).unwrap();
+        note_use(&entry("used"));
+        let left = |cache: &Cache| {
+            let names = fs::read_dir(&cache.directory).unwrap().map(|entry| entry.unwrap().file_name());
+            let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        let new = entry("new");
+        cache.make_room(&new).unwrap();
+        assert_eq!(left(&cache).len(), 5, "there is room");
+        cache.max_bytes = 250;
+        cache.make_room(&new).unwrap();
+        assert_eq!(left(&cache), ["foreign", "new.code", "used.code"]);
+        cache.max_bytes = 50;
+        cache.make_room(&new).unwrap();
+        assert_eq!(left(&cache), ["foreign", "new.code"], "what was just written stays");
     }
 
     #[test]
