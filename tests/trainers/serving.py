@@ -1,9 +1,10 @@
 """A `ts-host serve` that a test starts, kills and starts again.
 
-In: the binary (TS_HOST) and the grader (TS_GRADER), both from the environment. Out: [`Server`]. Left out on purpose: what it
-answers; that is the client's.
+In: the binary (TS_HOST) and the grader (TS_GRADER), both from the environment. Out: [`Server`]. A test that takes ten minutes fails,
+and says where it stood. Left out on purpose: what the server answers; that is the client's.
 """
 
+import faulthandler
 import os
 import pathlib
 import signal
@@ -13,6 +14,7 @@ import threading
 import time
 import urllib.request
 
+faulthandler.dump_traceback_later(600, exit=True)
 CLIENT = pathlib.Path(__file__).parents[2] / "docs" / "clients" / "ts_serve.py"
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(CLIENT.parent))

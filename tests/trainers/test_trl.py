@@ -1,7 +1,6 @@
 """TRL's own `GRPOTrainer`, rewarded by `reward` of docs/clients/ts_serve.py, from a real `ts-host serve`.
 
-In: TS_HOST and TS_GRADER, the grader of tests/trainers/main.rs, which judges the first letter of a response: `l` loops for ever, `t`
-crashes, `r` has a bad reference, `a` to `h` score 0 to 7/8. Out: failures of unittest. The model is a Qwen2 of two small layers with
+In: TS_HOST and TS_GRADER, the grader of tests/trainers/main.rs, which judges the first letter of a response. Out: failures of unittest. The model is a Qwen2 of two small layers with
 random weights, the tokenizer knows these letters, so that rewards vary and every kind of failure comes up; what was rewarded is read from
 the tables of completions that TRL writes.
 
@@ -11,31 +10,20 @@ Left out on purpose: learning. That the weights move is all that three steps can
 import math
 import os
 import tempfile
-import threading
 import time
 import unittest
 
 import pandas
 import torch
 from datasets import Dataset
+from letters import tokenizer
 from serving import Server
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM, TrainerCallback
+from transformers import Qwen2Config, Qwen2ForCausalLM, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 import ts_serve
 
-LETTERS = "abcdefghltr"
 STEPS, GROUP, GROUPS = 3, 8, 3
-CHAT = "{% for message in messages %}{{ message.content }} {% endfor %}"
-
-
-def tokenizer():
-    words = {word: index for index, word in enumerate(["<pad>", "<end>", "<unk>", *LETTERS])}
-    made = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
-    made.pre_tokenizer = pre_tokenizers.Whitespace()
-    special = {"pad_token": "<pad>", "eos_token": "<end>", "unk_token": "<unk>"}
-    return PreTrainedTokenizerFast(tokenizer_object=made, chat_template=CHAT, **special)
 
 
 def model(size):
@@ -92,7 +80,9 @@ def train(folder, server, prompts, callbacks=(), reward=ts_serve.reward):
 
 class Trl(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.mkdtemp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
         ts_serve.TIMEOUT, ts_serve.PATIENCE = 60.0, 120.0
 
     def check(self, trainer, completions, server):

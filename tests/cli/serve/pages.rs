@@ -84,7 +84,7 @@ print(logged)
 "#;
     assert_eq!(
         python(&server, program),
-        "[1.0, 0.0, 0.0]\nTrue\n{'score': 1.0, 'graded': 1.0} {'score': 0.0, 'graded': 1.0}\n\
+        "[1.0, 0.0, 0.0]\nTrue\n{'score': 1.0, 'acc': 1.0, 'graded': 1.0} {'score': 0.0, 'acc': 0.0, 'graded': 1.0}\n\
          [('ts_serve/without_grade', 0.5)]\n"
     );
 }
@@ -104,7 +104,7 @@ print(sorted(scores, key=str))
 "#;
     assert_eq!(
         python(&server, program),
-        "[1.0, None] {'score': 0.0, 'graded': 0.0}\n[1.0, 1.0, 1.0, None, None, None]\n"
+        "[1.0, None] {'score': 0.0, 'acc': 0.0, 'graded': 0.0}\n[1.0, 1.0, 1.0, None, None, None]\n"
     );
     assert!(server.metric("ts_serve_requests_total{status=\"503\"}") > 0);
 }
