@@ -55,8 +55,8 @@ def reward(completions, reference, prompts=None, log_metric=None, log_extra=None
 def compute_score(data_source, solution_str, ground_truth, extra_info=None, url=None, **kwargs):
     """A reward function of verl: the score, and whether there is one.
 
-    verl has no None. A response without a grade gets 0.0 with `graded` 0.0: look at its mean. More than 0.0 would reward
-    responses that break their grader. `acc` is the score once more, the name that verl gives to a plain number. `url` is for
+    verl has no None. A response without a grade gets 0.0 with `graded` 0.0: look at its mean in validation. More than 0.0 would
+    reward responses that break their grader. `acc` is the score once more, the name that verl gives to a plain number. `url` is for
     `reward_kwargs`."""
     item = {"data_source": data_source, "reference": ground_truth, "response": solution_str}
     item.update((name, extra_info[name]) for name in METADATA if extra_info and extra_info.get(name) is not None)

@@ -1,8 +1,8 @@
 """TRL's own `GRPOTrainer`, rewarded by `reward` of docs/clients/ts_serve.py, from a real `ts-host serve`.
 
-In: TS_HOST and TS_GRADER, the grader of tests/trainers/main.rs, which judges the first letter of a response. Out: failures of unittest. The model is a Qwen2 of two small layers with
-random weights, the tokenizer knows these letters, so that rewards vary and every kind of failure comes up; what was rewarded is read from
-the tables of completions that TRL writes.
+In: TS_HOST and TS_GRADER, the grader of tests/trainers/main.rs, which judges the first letter of a response. Out: failures of unittest.
+The model is a Qwen2 of two small layers with random weights, the tokenizer knows the grader's letters, so that rewards vary and every
+kind of failure comes up; what was rewarded is read from the tables of completions that TRL writes.
 
 Left out on purpose: learning. That the weights move is all that three steps can show.
 """
@@ -127,7 +127,7 @@ class Trl(unittest.TestCase):
                     self.thread = server.kill_in_the_middle(away_s=2.0)
 
         kill = Kill()
-        with Server() as server:
+        with Server("--set", "plugins.limits.fuel=500000000") as server:
             chats = [[{"role": "user", "content": content}] for content in ("a b", "c d", "e f")]
             trainer, completions, moved = train(self.folder, server, chats, [kill])
             kill.thread.join(10)

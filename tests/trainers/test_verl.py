@@ -11,6 +11,7 @@ import secrets
 import tempfile
 import time
 import unittest
+import unittest.mock
 
 import numpy
 import ray
@@ -19,7 +20,7 @@ from hydra import compose, initialize_config_module
 from letters import LETTERS, tokenizer
 from serving import CLIENT, Server
 from verl import DataProto
-from verl.experimental.reward_loop import RewardLoopManager
+from verl.experimental.reward_loop import RewardLoopManager, RewardLoopWorker
 from verl.trainer.ppo.metric_utils import process_validation_metrics
 from verl.trainer.ppo.reward import extract_reward
 
@@ -131,6 +132,23 @@ class Verl(unittest.TestCase):
             self.assertLess(time.monotonic() - started, 60.0)
             self.assertEqual(list(extra["graded"]), [0.0] * 8)
             self.assertEqual(list(extra["score"]), [0.0] * 8)
+
+    def test_a_server_that_stays_away_is_an_error_except_to_one_manager(self):
+        with Server() as server:
+            pass
+        with unittest.mock.patch.dict(os.environ, TS_SERVE_PATIENCE="1"):
+            for manager in "naive", "dapo", "gdpo", "remote", "rate_limited":
+                flags = f"reward.reward_manager.name={manager}", "reward.num_workers=1"
+                worker = RewardLoopWorker(config(self.folder, server.url, *flags))
+                scored = worker.compute_score_batch(batch(self.words, ["a", "b"]))
+                with self.subTest(manager):
+                    if manager == "rate_limited":  # why docs/serve.md says not to use it
+                        for response in worker.loop.run_until_complete(scored):
+                            self.assertEqual(response["reward_score"], 0.0)
+                            self.assertIn("gave no answer in 1 s", response["reward_extra_info"]["error"])
+                    else:
+                        with self.assertRaisesRegex(RuntimeError, "gave no answer in 1 s"):
+                            worker.loop.run_until_complete(scored)
 
 
 if __name__ == "__main__":
