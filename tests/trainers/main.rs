@@ -2,7 +2,7 @@
 //!
 //! In: the real binary, a grader that fails in every way, and the Python files beside this one. Out: their output where one fails.
 //! TRL and verl are installed under the target folder, once for each version of `requirements.txt`, which takes minutes and
-//! gigabytes; the tests that need them are ignored unless asked for:
+//! gigabytes. So the tests are ignored unless asked for:
 //! `cargo test --release --workspace --test trainers -- --ignored`.
 //!
 //! Left out on purpose: GPUs, and weights that have learnt anything. What is tested is the way from a response to its reward.
@@ -77,6 +77,7 @@ fn passes(python: &Path, file: &str) {
 }
 
 #[test]
+#[ignore = "takes Python"]
 fn the_client_is_held_by_no_server() {
     passes(Path::new("python3"), "test_client.py");
 }
