@@ -215,6 +215,8 @@ pub(crate) enum PluginCommand {
     },
     /// Make a project folder for a new plugin
     New(PluginNewArgs),
+    /// Make a component of the core module that a compiler of any language made
+    Componentize(PluginComponentizeArgs),
     /// Say whether this host would run a plugin, and if not, why and what to do
     Check {
         /// A .wasm file or the name of an embedded plugin
@@ -329,19 +331,12 @@ pub(crate) struct PluginTestArgs {
 pub(crate) struct PluginNewArgs {
     /// Its name, such as my_grader; the project's folder has it too
     pub(crate) name: String,
-    /// What the plugin is for
+    /// What the plugin is for: verifier, step-splitter, selection-policy or length-function
     #[arg(long, default_value = "verifier")]
-    pub(crate) role: PluginRole,
+    pub(crate) role: String,
     /// What it is written in
     #[arg(long)]
     pub(crate) lang: PluginLanguage,
-}
-
-/// A role that has templates.
-#[derive(ValueEnum, Debug, Clone, Copy)]
-pub(crate) enum PluginRole {
-    /// Grades responses
-    Verifier,
 }
 
 /// A language that has templates.
@@ -353,4 +348,33 @@ pub(crate) enum PluginLanguage {
     Python,
     /// With componentize-qjs
     Javascript,
+    /// With wit-bindgen's bindings, and zig, wasi-sdk or clang
+    C,
+}
+
+/// Flags of `plugin componentize`.
+#[derive(Args, Debug)]
+pub(crate) struct PluginComponentizeArgs {
+    /// The module: what a compiler or linker for WebAssembly wrote
+    #[arg(value_name = "MODULE")]
+    pub(crate) module: PathBuf,
+    /// What the plugin is for: verifier, step-splitter, selection-policy, length-function or runner; may be given several
+    /// times
+    #[arg(long, default_value = "verifier")]
+    pub(crate) role: Vec<String>,
+    /// The component to write [default: the module's name, ending in .component.wasm]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// How the module writes texts; of no account where it carries a contract itself
+    #[arg(long, default_value = "utf8")]
+    pub(crate) encoding: TextEncoding,
+}
+
+/// How a module writes texts into its memory.
+#[derive(ValueEnum, Debug, Clone, Copy)]
+pub(crate) enum TextEncoding {
+    /// As most languages do
+    Utf8,
+    /// As MoonBit does
+    Utf16,
 }

@@ -1,10 +1,15 @@
-//! Why no project was written.
+//! Why no project was written, or no component made.
 //!
 //! In: nothing. Out: sentences that say what was wrong, where, and what to do. Left out on purpose: a type for each caller.
 
 use std::path::PathBuf;
 
-/// Why no project was written.
+use ts_plugin::Role;
+
+/// What another crate says is wrong.
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why no project was written, or no component made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The name is none.
@@ -14,6 +19,15 @@ pub enum Error {
         name: String,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// The role has no template.
+    #[error(
+        "there is no project for a {role} to start from: it is an interpreter built into a component; \
+         plugins/python_runner in the source of this program is one"
+    )]
+    NoTemplate {
+        /// The role.
+        role: Role,
     },
     /// The folder holds something.
     #[error("{} is not empty, and nothing is overwritten; choose another name or another folder", folder.display())]
@@ -29,4 +43,76 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The contract in this program is broken, which its tests rule out.
+    #[error("this program cannot read its own contract")]
+    Contract {
+        /// What is wrong with it.
+        source: Source,
+    },
+    /// The file is no WebAssembly, or is damaged.
+    #[error("it is no WebAssembly module: {why}; give what a compiler or linker for WebAssembly wrote")]
+    NoModule {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It is a component.
+    #[error("it is a component already; `ts-host plugin check` says whether it runs here")]
+    Component,
+    /// It has a function of another version of the contract.
+    #[error(
+        "it exports `{found}`, and this host's contract has `{wanted}`; make its bindings again, from the wit/ that \
+         `ts-host plugin new` writes"
+    )]
+    OtherVersion {
+        /// What it exports.
+        found: String,
+        /// What it should.
+        wanted: String,
+    },
+    /// It lacks exports.
+    #[error(
+        "it does not export {}; a plugin of this role must, under exactly that name: is the function there, and does \
+         the linker export it?", quoted(names)
+    )]
+    NoExport {
+        /// Their names in the canonical ABI.
+        names: Vec<String>,
+    },
+    /// It imports what it is not granted.
+    #[error("it imports {}, which no plugin of this role is granted; {}", quoted(names), remedy(names))]
+    NotGranted {
+        /// Module and name of each.
+        names: Vec<String>,
+    },
+    /// A function is not what its name promises.
+    #[error("its functions are not those of the contract")]
+    Encode {
+        /// Which, and how it differs.
+        source: Source,
+    },
+}
+
+impl Error {
+    pub(crate) fn contract(source: impl Into<Source>) -> Self {
+        Self::Contract { source: source.into() }
+    }
+
+    pub(crate) fn encode(source: impl Into<Source>) -> Self {
+        Self::Encode { source: source.into() }
+    }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What to do about imports.
+fn remedy(names: &[String]) -> &'static str {
+    if names.iter().any(|name| name.starts_with("wasi")) {
+        "leave out what needs an operating system (files, clocks, printing), or compile for a target without one"
+    } else if names.iter().any(|name| name.starts_with("env ")) {
+        "a function that is imported from `env` is one that nothing linked defines"
+    } else {
+        "it may import the functions of `log` alone, and a verifier those of `runners`"
+    }
 }

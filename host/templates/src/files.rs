@@ -1,14 +1,14 @@
 //! Which files a template is made of.
 //!
-//! In: a role and a language. Out: paths within the project, and texts in which NAME stands for the plugin's name. Left out on
-//! purpose: other roles than verifier; `wit/worlds.wit` has their worlds.
+//! What a language needs is there once, for every role; a role has a source in each language and one file of cases. In all of them
+//! NAME stands for the plugin's name, ROLE for its role's interface, NOUN for the role in words, SUMMARY for what the plugin does,
+//! and CASES for what its cases are.
+//!
+//! In: a role and a language. Out: paths within the project, and contents. Left out on purpose: runners.
 
-/// What the plugin is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Grades responses.
-    Verifier,
-}
+use ts_plugin::Role;
+
+use crate::{Error, bindings, contract};
 
 /// What the plugin is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,68 +19,146 @@ pub enum Language {
     Python,
     /// JavaScript, with componentize-qjs.
     JavaScript,
+    /// C, with any compiler that has a C library for WebAssembly.
+    C,
 }
 
 impl Language {
     /// Every language that has templates.
-    pub const ALL: [Language; 3] = [Language::Rust, Language::Python, Language::JavaScript];
+    pub const ALL: [Self; 4] = [Self::Rust, Self::Python, Self::JavaScript, Self::C];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
-            Language::Rust => "rust",
-            Language::Python => "python",
-            Language::JavaScript => "javascript",
+            Self::Rust => "rust",
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+            Self::C => "c",
         }
     }
 }
 
-/// A path, and a text.
-type File = (&'static str, &'static str);
+/// The roles that have templates.
+pub const ROLES: [Role; 4] =
+    [Role::Verifier, Role::StepSplitter, Role::SelectionPolicy, Role::LengthFunction];
 
-/// The contract. Its files refer to one another, so a project has all of them.
-const WIT: [File; 8] = [
-    ("wit/length-function.wit", include_str!("../../../wit/length-function.wit")),
-    ("wit/plugin.wit", include_str!("../../../wit/plugin.wit")),
-    ("wit/runner.wit", include_str!("../../../wit/runner.wit")),
-    ("wit/selection-policy.wit", include_str!("../../../wit/selection-policy.wit")),
-    ("wit/step-splitter.wit", include_str!("../../../wit/step-splitter.wit")),
-    ("wit/types.wit", include_str!("../../../wit/types.wit")),
-    ("wit/verifier.wit", include_str!("../../../wit/verifier.wit")),
-    ("wit/worlds.wit", include_str!("../../../wit/worlds.wit")),
-];
+/// What one role's templates have in common.
+struct Example {
+    noun: &'static str,
+    /// What the plugin does, in one sentence, which is its `summary` too.
+    summary: &'static str,
+    cases: &'static str,
+    /// The sources, in the order of [`Language::ALL`].
+    sources: [&'static str; 4],
+    /// `cases.jsonl`.
+    jsonl: &'static str,
+}
 
-const RUST: &[File] = &[
-    ("README.md", include_str!("../rust/README.md")),
-    // Under its own name cargo would take the folder for a package of this workspace.
-    ("Cargo.toml", include_str!("../rust/Cargo.toml.in")),
-    (".cargo/config.toml", include_str!("../rust/config.toml")),
-    (".gitignore", "/target\n"),
-    ("src/lib.rs", include_str!("../rust/verifier/lib.rs")),
-];
+/// What golden cases are.
+const GOLDEN: &str =
+    "inputs, with the output that each should give; with `--update` the outputs of now are written down as right";
 
-const PYTHON: &[File] = &[
-    ("README.md", include_str!("../python/README.md")),
-    ("requirements.txt", include_str!("../python/requirements.txt")),
-    (".gitignore", "/.venv\n/NAME.wasm\n"),
-    ("app.py", include_str!("../python/app.py")),
-];
-
-const JAVASCRIPT: &[File] = &[
-    ("README.md", include_str!("../javascript/README.md")),
-    ("package.json", include_str!("../javascript/package.json.in")),
-    (".gitignore", "/node_modules\n/NAME.wasm\n"),
-    ("app.js", include_str!("../javascript/app.js")),
-];
-
-/// The files of one template.
-pub(crate) fn of(role: Role, language: Language) -> impl Iterator<Item = File> {
-    let Role::Verifier = role;
-    let own = match language {
-        Language::Rust => RUST,
-        Language::Python => PYTHON,
-        Language::JavaScript => JAVASCRIPT,
+macro_rules! example {
+    ($role:literal, $noun:literal, $summary:literal, $cases:expr) => {
+        Some(Example {
+            noun: $noun,
+            summary: $summary,
+            cases: $cases,
+            sources: [
+                include_str!(concat!("../rust/", $role, ".rs")),
+                include_str!(concat!("../python/", $role, ".py")),
+                include_str!(concat!("../javascript/", $role, ".js")),
+                include_str!(concat!("../c/", $role, ".c")),
+            ],
+            jsonl: include_str!(concat!("../cases/", $role, ".jsonl")),
+        })
     };
-    let cases = ("cases.jsonl", include_str!("../cases.jsonl"));
-    own.iter().copied().chain(WIT).chain([cases])
+}
+
+fn example(role: Role) -> Option<Example> {
+    match role {
+        Role::Verifier => example!(
+            "verifier",
+            "verifier",
+            "The last line of the response must be the reference, but for the case of ASCII's letters.",
+            "responses, with the verdict that each should get"
+        ),
+        Role::StepSplitter => example!(
+            "step-splitter",
+            "step splitter",
+            "A step ends with a blank line; the blank line belongs to the step that it ends.",
+            GOLDEN
+        ),
+        Role::SelectionPolicy => example!(
+            "selection-policy",
+            "selection policy",
+            "Keeps the shortest correct response, and prefers it to each wrong one.",
+            GOLDEN
+        ),
+        Role::LengthFunction => example!(
+            "length-function",
+            "length function",
+            "Length is the number of Unicode characters, plus one for the end of the text.",
+            GOLDEN
+        ),
+        Role::Runner => None,
+    }
+}
+
+/// What a language needs for any role: paths and texts, and where the role's source goes.
+fn shared(language: Language) -> (&'static str, &'static [(&'static str, &'static str)]) {
+    match language {
+        Language::Rust => (
+            "src/lib.rs",
+            &[
+                ("README.md", include_str!("../rust/README.md")),
+                // Under its own name cargo would take the folder for a package of this workspace.
+                ("Cargo.toml", include_str!("../rust/Cargo.toml.in")),
+                (".cargo/config.toml", include_str!("../rust/config.toml")),
+                (".gitignore", "/target\n"),
+            ],
+        ),
+        Language::Python => (
+            "app.py",
+            &[
+                ("README.md", include_str!("../python/README.md")),
+                ("requirements.txt", include_str!("../python/requirements.txt")),
+                (".gitignore", "/.venv\n/NAME.wasm\n"),
+            ],
+        ),
+        Language::JavaScript => (
+            "app.js",
+            &[
+                ("README.md", include_str!("../javascript/README.md")),
+                ("package.json", include_str!("../javascript/package.json.in")),
+                (".gitignore", "/node_modules\n/NAME.wasm\n"),
+            ],
+        ),
+        Language::C => (
+            "plugin.c",
+            &[
+                ("README.md", include_str!("../c/README.md")),
+                ("requirements.txt", include_str!("../c/requirements.txt")),
+                (".gitignore", "/.venv\n/module.wasm\n/NAME.wasm\n"),
+            ],
+        ),
+    }
+}
+
+/// The files of one template, by path.
+pub(crate) fn of(name: &str, role: Role, language: Language) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let example = example(role).ok_or(Error::NoTemplate { role })?;
+    let filled = |text: &str| {
+        let text = text.replace("NAME", name).replace("ROLE", role.interface()).replace("NOUN", example.noun);
+        text.replace("SUMMARY", example.summary).replace("CASES", example.cases).into_bytes()
+    };
+    let (source, shared) = shared(language);
+    let mut files = vec![(source.to_owned(), filled(example.sources[language as usize]))];
+    files.extend(shared.iter().map(|(path, text)| ((*path).to_owned(), filled(text))));
+    let verbatim = contract::FILES.into_iter().chain([("cases.jsonl", example.jsonl)]);
+    files.extend(verbatim.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())));
+    if language == Language::C {
+        files.extend(bindings::c(role)?);
+    }
+    Ok(files)
 }

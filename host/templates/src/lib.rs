@@ -1,24 +1,32 @@
-//! Projects that new plugins start from: files under `host/templates`, and the contract of `wit/`, in the program.
+//! What authors of plugins start from: projects, files under `host/templates` with the contract of `wit/`, and the way
+//! from a module that any compiler made to a component.
 //!
-//! In: a name, a role and a language. Out: a folder of files, or an error that says what to do. Left out on purpose: building
-//! the project, which its README says how to do; and the terminal.
+//! In: a name, a role and a language; or a module. Out: a folder of files; or a component; or an error that says what to do. Left
+//! out on purpose: building the project, which its README says how to do; and the terminal.
 
+mod bindings;
+mod componentize;
+mod contract;
 mod error;
 mod files;
 mod name;
 
 use std::path::Path;
 
+use ts_plugin::Role;
+
+pub use componentize::{Encoding, componentize};
 pub use error::Error;
-pub use files::{Language, Role};
+pub use files::{Language, ROLES};
 
 /// Writes a new project to a folder, which must hold nothing.
 ///
 /// # Errors
 ///
-/// [`Error`] where the name is none, the language has no template for the role, or the folder is in use or cannot be written.
+/// [`Error`] where the name is none, the role has no template, or the folder is in use or cannot be written.
 pub fn write(folder: &Path, name: &str, role: Role, language: Language) -> Result<(), Error> {
     let name = name::checked(name)?;
+    let files = files::of(&name, role, language)?;
     let failed = |path: &Path, source| Error::Write { path: path.to_owned(), source };
     if folder.exists() {
         let mut entries = std::fs::read_dir(folder).map_err(|source| failed(folder, source))?;
@@ -26,11 +34,11 @@ pub fn write(folder: &Path, name: &str, role: Role, language: Language) -> Resul
             return Err(Error::InUse { folder: folder.to_owned() });
         }
     }
-    for (path, text) in files::of(role, language) {
+    for (path, content) in files {
         let path = folder.join(path);
         let parent = path.parent().unwrap_or(folder);
         std::fs::create_dir_all(parent).map_err(|source| failed(parent, source))?;
-        std::fs::write(&path, text.replace("NAME", &name)).map_err(|source| failed(&path, source))?;
+        std::fs::write(&path, content).map_err(|source| failed(&path, source))?;
     }
     Ok(())
 }
@@ -40,18 +48,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_template_is_whole_and_has_its_name() {
-        for language in Language::ALL {
+    fn every_template_is_whole_and_has_its_names() {
+        for (language, role) in Language::ALL.into_iter().flat_map(|one| ROLES.map(|role| (one, role))) {
             let folder = tempfile::tempdir().unwrap();
-            write(folder.path(), "my-grader", Role::Verifier, language).unwrap();
-            for file in ["README.md", "cases.jsonl", "wit/verifier.wit", "wit/worlds.wit"] {
-                assert!(folder.path().join(file).is_file(), "{file} of {}", language.name());
+            write(folder.path(), "my-plugin", role, language).unwrap();
+            let what = format!("{role} in {}", language.name());
+            let text = |path: &str| std::fs::read_to_string(folder.path().join(path)).unwrap();
+            for path in ["README.md", "cases.jsonl", "wit/verifier.wit", "wit/worlds.wit"] {
+                assert!(!text(path).is_empty(), "{path} of {what}");
             }
-            for (path, _) in files::of(Role::Verifier, language) {
-                let text = std::fs::read_to_string(folder.path().join(path)).unwrap();
-                assert!(!text.contains("NAME"), "{path} of {}", language.name());
+            let files = files::of("my_plugin", role, language).unwrap();
+            let source = text(&files[0].0);
+            assert!(source.contains("my_plugin"), "{what}");
+            for (path, content) in files.iter().filter(|(path, _)| !path.starts_with("bindings/")) {
+                let content = std::str::from_utf8(content).unwrap();
+                for unfilled in ["NAME", "ROLE", "NOUN", "SUMMARY", "CASES"] {
+                    assert!(!content.contains(unfilled), "{unfilled} in {path} of {what}");
+                }
             }
+            // The contract's version stands in the contract alone.
+            assert!(!source.contains("@0."), "{what}");
         }
+    }
+
+    #[test]
+    fn a_runner_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write(folder.path(), "x", Role::Runner, Language::Rust).unwrap_err();
+        assert!(matches!(error, Error::NoTemplate { role: Role::Runner }), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

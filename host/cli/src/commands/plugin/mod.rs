@@ -4,6 +4,7 @@
 //! `ts_harness`'s.
 
 mod bench;
+mod componentize;
 mod inspect;
 mod new;
 mod replay;
@@ -27,6 +28,7 @@ pub(super) fn dispatch(command: &PluginCommand) -> Result<()> {
         PluginCommand::Check { file } => inspect::check(&plugin(file)?),
         PluginCommand::Docs { file } => inspect::docs(&plugin(file)?),
         PluginCommand::New(args) => new::new(args),
+        PluginCommand::Componentize(args) => componentize::componentize(args),
         PluginCommand::Run(args) => run::run(args),
         PluginCommand::Test(args) => test::test(args),
         PluginCommand::Bench(args) => bench::bench(args),
@@ -50,12 +52,19 @@ fn handle(args: &CalledArgs) -> Result<Handle> {
     Ok(Handle::open(&plugin, role, &settings(&args.setting)?).map_err(failed)?)
 }
 
+/// A role to be called in.
 fn role(name: &str) -> Result<Role> {
-    match Role::ALL.into_iter().find(|role| role.interface() == name) {
-        Some(Role::Runner) => bail!("--role runner: a runner is called by verifiers alone"),
-        Some(role) => Ok(role),
-        None => bail!("--role {name}: must be verifier, step-splitter, selection-policy or length-function"),
+    match role_named(name)? {
+        Role::Runner => bail!("--role runner: a runner is called by verifiers alone"),
+        role => Ok(role),
     }
+}
+
+fn role_named(name: &str) -> Result<Role> {
+    let role = Role::ALL.into_iter().find(|role| role.interface() == name);
+    role.with_context(|| {
+        format!("--role {name}: must be verifier, step-splitter, selection-policy or length-function")
+    })
 }
 
 pub(super) fn settings(texts: &[String]) -> Result<Map<String, Value>> {

@@ -1,4 +1,4 @@
-"""Verifier `NAME`: the last line of the response is the reference, but for case.
+"""Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters.
 
 In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: any meaning; `0.5` is not `1/2`.
 This file is run once, when the component is built; what it leaves in memory is the component.
@@ -14,7 +14,7 @@ SPACE = " \t\r\n"
 
 class Plugin(exports.Plugin):
     def describe(self):
-        return Description("NAME", "0.1.0", "The last line of the response must be the reference, but for case.", [])
+        return Description("NAME", "0.1.0", "SUMMARY", [])
 
     def configure(self, settings):
         pass
@@ -28,7 +28,7 @@ class Verifier(exports.Verifier):
             return graded(verifier.Verdict_BadReference("the reference is empty"))
         if not answer:
             return graded(verifier.Verdict_NoAnswer())
-        same = answer.lower() == reference.lower()
+        same = answer.encode().lower() == reference.encode().lower()  # of bytes, ASCII's letters alone
         verdict = verifier.Verdict_Correct() if same else verifier.Verdict_Incorrect()
         return graded(verdict, place(response, answer))
 

@@ -1,9 +1,9 @@
-//! Verifier `NAME`: the last line of the response is the reference, but for case.
+//! Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters.
 //!
 //! In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: any meaning; `0.5` is not
 //! `1/2`.
 
-wit_bindgen::generate!({ path: "wit", world: "verifier-plugin" });
+wit_bindgen::generate!({ path: "wit", world: "ROLE-plugin" });
 
 use exports::ts_host::plugin::verifier::{Graded, Guest, Problem, Verdict};
 use ts_host::plugin::types::{Description, Setting, Span};
@@ -18,7 +18,7 @@ impl exports::ts_host::plugin::plugin::Guest for Component {
         Description {
             name: "NAME".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: "The last line of the response must be the reference, but for case.".to_owned(),
+            summary: "SUMMARY".to_owned(),
             settings: vec![],
         }
     }
@@ -40,7 +40,7 @@ impl Guest for Component {
         if answer.is_empty() {
             return Ok(graded(Verdict::NoAnswer, None));
         }
-        let same = answer.to_lowercase() == reference.to_lowercase();
+        let same = answer.eq_ignore_ascii_case(reference);
         let start = (written.len() - answer.len()) as u32;
         let place = Span { start, end: written.len() as u32 };
         Ok(graded(if same { Verdict::Correct } else { Verdict::Incorrect }, Some(place)))

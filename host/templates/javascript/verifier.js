@@ -1,13 +1,23 @@
-// Verifier `NAME`: the last line of the response is the reference, but for case.
+// Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters.
 //
 // In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: any meaning; `0.5` is not `1/2`.
 // This file is run once, when the component is built; what it leaves in memory is the component.
 
 // What is white space in every language of the templates.
-const strip = (text) => text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "");
+const isSpace = (character) => " \t\r\n".includes(character);
+
+/// A text without white space at its ends. (A pattern that ends in `$` takes as long as the square of a run of spaces.)
+function strip(text) {
+  let [start, end] = [0, text.length];
+  while (start < end && isSpace(text[end - 1])) end--;
+  while (start < end && isSpace(text[start])) start++;
+  return text.slice(start, end);
+}
+
+const lower = (text) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
 export const plugin = {
-  describe: () => ({ name: "NAME", version: "0.1.0", summary: "The last line of the response must be the reference, but for case.", settings: [] }),
+  describe: () => ({ name: "NAME", version: "0.1.0", summary: "SUMMARY", settings: [] }),
   configure() {},
 };
 
@@ -17,7 +27,7 @@ export const verifier = {
     const answer = strip(strip(response).split("\n").pop());
     if (!reference) return graded({ tag: "bad-reference", val: "the reference is empty" });
     if (!answer) return graded({ tag: "no-answer" });
-    const same = answer.toLowerCase() === reference.toLowerCase();
+    const same = lower(answer) === lower(reference);
     return graded({ tag: same ? "correct" : "incorrect" }, place(response, answer));
   },
 };

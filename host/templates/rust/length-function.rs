@@ -1,0 +1,34 @@
+//! Length function `NAME`: the number of Unicode characters, plus one.
+//!
+//! In: a text and its number of tokens. Out: a length. Left out on purpose: what a reader sees as one character; a letter and its
+//! combining accent count as two. The one is for the end of the text: a length must be above 0.
+
+wit_bindgen::generate!({ path: "wit", world: "ROLE-plugin" });
+
+use exports::ts_host::plugin::length_function::Guest;
+use ts_host::plugin::types::{Description, Setting};
+
+struct Component;
+
+impl exports::ts_host::plugin::plugin::Guest for Component {
+    fn describe() -> Description {
+        Description {
+            name: "NAME".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            summary: "SUMMARY".to_owned(),
+            settings: vec![],
+        }
+    }
+
+    fn configure(_settings: Vec<Setting>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl Guest for Component {
+    fn measure(text: String, _tokens: u32) -> Result<f64, String> {
+        Ok(text.chars().count() as f64 + 1.0)
+    }
+}
+
+export!(Component);

@@ -1,0 +1,137 @@
+//! A component of a core module: what a compiler of any language makes, with this host's contract around it.
+//!
+//! A module that carries a contract (bindings made by wit-bindgen put it there) keeps that one; another is given this
+//! host's. Either way the module must export the functions of its roles under the names of the canonical ABI, and
+//! may import only what a plugin of these roles is granted.
+//!
+//! In: a module, roles, how the module writes texts. Out: a component, or what is wrong with the module. Left out on purpose: WASI,
+//! by an adapter or by stubs; a plugin is granted none.
+
+use std::collections::BTreeSet;
+
+use ts_plugin::Role;
+use wasmparser::{Encoding as Kind, Parser, Payload};
+use wit_bindgen_core::wit_parser::{
+    LiftLowerAbi, ManglingAndAbi, Resolve, WasmExport, WasmExportKind, WorldId, WorldItem, WorldKey,
+};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+
+use crate::{Error, contract};
+
+/// How a module writes texts into its memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// As the contract counts: most languages.
+    Utf8,
+    /// As MoonBit does.
+    Utf16,
+}
+
+/// The two ways in which the functions of a component are named in its module.
+const MANGLINGS: [ManglingAndAbi; 2] =
+    [ManglingAndAbi::Legacy(LiftLowerAbi::Sync), ManglingAndAbi::Standard32];
+
+/// Makes a component of a module.
+///
+/// # Errors
+///
+/// [`Error::NoModule`], [`Error::Component`], [`Error::OtherVersion`], [`Error::NoExport`], [`Error::NotGranted`]; [`Error::Encode`]
+/// where a function has other parameters than its name promises.
+pub fn componentize(module: &[u8], roles: &[Role], encoding: Encoding) -> Result<Vec<u8>, Error> {
+    let found = read(module)?;
+    let (resolve, world) = contract::world_of_all(roles)?;
+    exports_all(&found, &resolve, world)?;
+    imports_nothing_else(&found, &resolve, world)?;
+    let mut module = module.to_vec();
+    if !found.has_contract {
+        let encoding = match encoding {
+            Encoding::Utf8 => StringEncoding::UTF8,
+            Encoding::Utf16 => StringEncoding::UTF16,
+        };
+        embed_component_metadata(&mut module, &resolve, world, encoding, false).map_err(Error::encode)?;
+    }
+    let mut encoder = ComponentEncoder::default();
+    encoder.validate(true).module(&module).map_err(Error::encode)?;
+    encoder.encode().map_err(Error::encode)
+}
+
+/// What of a module matters here.
+#[derive(Default)]
+struct Found {
+    exports: BTreeSet<String>,
+    /// Module and name of each.
+    imports: Vec<(String, String)>,
+    has_contract: bool,
+}
+
+fn read(bytes: &[u8]) -> Result<Found, Error> {
+    let no_module = |error: wasmparser::BinaryReaderError| Error::NoModule { why: error.message().to_owned() };
+    let mut found = Found::default();
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(no_module)? {
+            Payload::Version { encoding: Kind::Component, .. } => return Err(Error::Component),
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import.map_err(no_module)?;
+                    found.imports.push((import.module.to_owned(), import.name.to_owned()));
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    found.exports.insert(export.map_err(no_module)?.name.to_owned());
+                }
+            }
+            Payload::CustomSection(section) => {
+                found.has_contract |= section.name().starts_with("component-type");
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Fails where a function that the world exports is not there, or memory, or the way to get some.
+fn exports_all(found: &Found, resolve: &Resolve, world: WorldId) -> Result<(), Error> {
+    let names = |wanted: fn() -> WasmExport<'static>| {
+        MANGLINGS.map(|mangling| resolve.wasm_export_name(mangling, wanted()))
+    };
+    let mut wanted = vec![names(|| WasmExport::Memory), names(|| WasmExport::Realloc)];
+    for (key, item) in &resolve.worlds[world].exports {
+        let WorldItem::Interface { id, .. } = item else { continue };
+        for func in resolve.interfaces[*id].functions.values() {
+            wanted.push(MANGLINGS.map(|mangling| {
+                let kind = WasmExportKind::Normal;
+                resolve.wasm_export_name(mangling, WasmExport::Func { interface: Some(key), func, kind })
+            }));
+        }
+    }
+    let is_missing = |names: &[String; 2]| !names.iter().any(|name| found.exports.contains(name));
+    let missing: Vec<String> = wanted.into_iter().filter(is_missing).map(|[name, _]| name).collect();
+    // The same function of another version is the likelier mistake, and calls for something else.
+    for wanted in &missing {
+        let unversioned = |name: &str| {
+            let (interface, rest) = name.split_once('@')?;
+            Some((interface.to_owned(), rest.split_once('#')?.1.to_owned()))
+        };
+        let of_wanted = unversioned(wanted);
+        if let Some(found) = found.exports.iter().find(|name| of_wanted.is_some() && unversioned(name) == of_wanted)
+        {
+            return Err(Error::OtherVersion { found: found.clone(), wanted: wanted.clone() });
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(Error::NoExport { names: missing }) }
+}
+
+/// Fails where the module imports what the world does not.
+fn imports_nothing_else(found: &Found, resolve: &Resolve, world: WorldId) -> Result<(), Error> {
+    let granted: BTreeSet<String> = resolve.worlds[world].imports.keys().flat_map(|key| modules(resolve, key)).collect();
+    let others = found.imports.iter().filter(|(module, _)| !granted.contains(module));
+    let names: Vec<String> = others.map(|(module, name)| format!("{module} {name}")).collect();
+    if names.is_empty() { Ok(()) } else { Err(Error::NotGranted { names }) }
+}
+
+/// The modules under which an interface's functions are imported.
+fn modules(resolve: &Resolve, key: &WorldKey) -> [String; 2] {
+    let name = resolve.name_world_key(key);
+    [format!("cm32p2|{}", resolve.name_canonicalized_world_key(key)), name]
+}
