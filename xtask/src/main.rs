@@ -6,6 +6,7 @@
 //! | `plugins --check` | rebuilds, writes nothing, fails if sources, lock and committed components disagree |
 //! | `runners` | builds the components that run programs, `plugins/*_runner.wasm`, or takes them from `target/runners` |
 //! | `runners LANGUAGE` | the same for one language, `python` or `javascript` |
+//! | `guest COMMAND …` | runs a command in which `cargo` builds for WebAssembly with the toolchain of the plugins |
 //!
 //! In: the working tree. Out: components and their lock file. Left out on purpose: tests and releases, which
 //! are plain `cargo` commands.
@@ -23,8 +24,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use toolchain::Toolchain;
 
-const USAGE: &str = "usage: cargo xtask plugins [--check] | cargo xtask runners [python|javascript]";
+const USAGE: &str = "usage: cargo xtask plugins [--check] | cargo xtask runners [python|javascript] | \
+                     cargo xtask guest COMMAND [ARGUMENT …]";
 
 /// What the command line asks for.
 enum Chore {
@@ -32,6 +35,8 @@ enum Chore {
     Plugins { check: bool },
     /// Build the components that run programs, or that of one language.
     Runners { language: Option<String> },
+    /// Run a command with the toolchain of the plugins.
+    Guest { program: String, arguments: Vec<String> },
 }
 
 fn main() -> ExitCode {
@@ -53,6 +58,9 @@ fn parse(arguments: &[String]) -> Result<Chore> {
         ["runners", language] if runners::is_language(language) => {
             Ok(Chore::Runners { language: Some(language.to_owned()) })
         }
+        ["guest", program, ..] => {
+            Ok(Chore::Guest { program: program.to_owned(), arguments: arguments[2..].to_vec() })
+        }
         _ => bail!("{USAGE}"),
     }
 }
@@ -63,6 +71,12 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Plugins { check: false } => plugins::build(&root),
         Chore::Plugins { check: true } => plugins::check(&root),
         Chore::Runners { language } => runners::build(&root, language.as_deref()),
+        Chore::Guest { program, arguments } => {
+            let mut command = Toolchain::find()?.command(&program, &[])?;
+            let status =
+                command.args(arguments).status().with_context(|| format!("could not start {program}"))?;
+            if status.success() { Ok(()) } else { bail!("{program} failed: {status}") }
+        }
     }
 }
 
@@ -90,8 +104,16 @@ mod tests {
         assert!(
             matches!(parsed("runners python"), Ok(Chore::Runners { language: Some(name) }) if name == "python")
         );
+        let Ok(Chore::Guest { program, arguments }) = parsed("guest cargo build --release") else {
+            panic!("a command was not accepted")
+        };
+        assert_eq!(
+            (program.as_str(), &arguments[..]),
+            ("cargo", &["build", "--release"].map(str::to_owned)[..])
+        );
         for wrong in [
             "",
+            "guest",
             "runners --check",
             "runners ruby",
             "runners python javascript",

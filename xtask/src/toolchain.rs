@@ -7,7 +7,7 @@
 //!
 //! In: the machine. Out: a [`Toolchain`]. Left out on purpose: installing anything into the user's toolchain.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -94,7 +94,12 @@ impl Toolchain {
 
     /// A `cargo` command that uses this toolchain for guests. Its flags replace the user's own.
     pub(crate) fn cargo(&self, flags: &[String]) -> Result<Command> {
-        let mut command = Command::new(cargo());
+        self.command(cargo(), flags)
+    }
+
+    /// A command in which `cargo` uses this toolchain for guests.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>, flags: &[String]) -> Result<Command> {
+        let mut command = Command::new(program);
         command
             .env("RUSTC", &self.rustc)
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))

@@ -41,10 +41,7 @@ mod tests {
     fn names_are_without_package_and_version() {
         let files = c(Role::StepSplitter).unwrap();
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(
-            names,
-            ["bindings/ts_host.c", "bindings/ts_host.h", "bindings/ts_host_component_type.o"]
-        );
+        assert_eq!(names, ["bindings/ts_host.c", "bindings/ts_host.h", "bindings/ts_host_component_type.o"]);
         let header = String::from_utf8(files[1].1.clone()).unwrap();
         assert!(header.contains("bool exports_step_splitter_split(ts_host_string_t *text,"), "{header}");
         assert_eq!(short("a:b/c-d@0.1.0".to_owned()).1, "c_d");

@@ -65,7 +65,11 @@ struct Found {
 }
 
 fn read(bytes: &[u8]) -> Result<Found, Error> {
-    let no_module = |error: wasmparser::BinaryReaderError| Error::NoModule { why: error.message().to_owned() };
+    let no_module =
+        |error: wasmparser::BinaryReaderError| Error::NoModule { why: error.message().to_owned() };
+    if !bytes.starts_with(b"\0asm") {
+        return Err(Error::NoModule { why: "it does not begin as one".to_owned() });
+    }
     let mut found = Found::default();
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(no_module)? {
@@ -114,7 +118,8 @@ fn exports_all(found: &Found, resolve: &Resolve, world: WorldId) -> Result<(), E
             Some((interface.to_owned(), rest.split_once('#')?.1.to_owned()))
         };
         let of_wanted = unversioned(wanted);
-        if let Some(found) = found.exports.iter().find(|name| of_wanted.is_some() && unversioned(name) == of_wanted)
+        if let Some(found) =
+            found.exports.iter().find(|name| of_wanted.is_some() && unversioned(name) == of_wanted)
         {
             return Err(Error::OtherVersion { found: found.clone(), wanted: wanted.clone() });
         }
@@ -124,7 +129,8 @@ fn exports_all(found: &Found, resolve: &Resolve, world: WorldId) -> Result<(), E
 
 /// Fails where the module imports what the world does not.
 fn imports_nothing_else(found: &Found, resolve: &Resolve, world: WorldId) -> Result<(), Error> {
-    let granted: BTreeSet<String> = resolve.worlds[world].imports.keys().flat_map(|key| modules(resolve, key)).collect();
+    let granted: BTreeSet<String> =
+        resolve.worlds[world].imports.keys().flat_map(|key| modules(resolve, key)).collect();
     let others = found.imports.iter().filter(|(module, _)| !granted.contains(module));
     let names: Vec<String> = others.map(|(module, name)| format!("{module} {name}")).collect();
     if names.is_empty() { Ok(()) } else { Err(Error::NotGranted { names }) }
@@ -134,4 +140,89 @@ fn imports_nothing_else(found: &Found, resolve: &Resolve, world: WorldId) -> Res
 fn modules(resolve: &Resolve, key: &WorldKey) -> [String; 2] {
     let name = resolve.name_world_key(key);
     [format!("cm32p2|{}", resolve.name_canonicalized_world_key(key)), name]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The functions of a length function, under their names of the contract.
+    const PLUGIN: [&str; 3] = [
+        r#"(func (export "ts-host:plugin/plugin@VERSION#describe") (result i32) i32.const 0)"#,
+        r#"(func (export "ts-host:plugin/plugin@VERSION#configure") (param i32 i32) (result i32) i32.const 0)"#,
+        r#"(func (export "ts-host:plugin/length-function@VERSION#measure") (param i32 i32 i32) (result i32) i32.const 0)"#,
+    ];
+    const MEMORY: &str = r#"(memory (export "memory") 1)
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 0)"#;
+
+    fn made(parts: &[&str]) -> Result<Vec<u8>, Error> {
+        let text = format!("(module {})", parts.join("\n")).replace("VERSION", ts_plugin::WIT_VERSION);
+        componentize(&wat::parse_str(text).unwrap(), &[Role::LengthFunction], Encoding::Utf8)
+    }
+
+    fn refused(parts: &[&str]) -> String {
+        made(parts).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_module_becomes_a_component_once() {
+        let [describe, configure, measure] = PLUGIN;
+        let component = made(&[MEMORY, describe, configure, measure]).unwrap();
+        let error = componentize(&component, &[Role::LengthFunction], Encoding::Utf8).unwrap_err();
+        assert!(matches!(error, Error::Component), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_module_is_refused() {
+        for bytes in [&b""[..], b"int main", b"\0asm\x01\0\0\0\x01\x05"] {
+            let error = componentize(bytes, &[Role::Verifier], Encoding::Utf8).unwrap_err();
+            assert!(matches!(error, Error::NoModule { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn missing_exports_are_named() {
+        let [describe, configure, measure] = PLUGIN;
+        let version = ts_plugin::WIT_VERSION;
+        let message = refused(&[MEMORY, describe, configure]);
+        assert!(
+            message.contains(&format!("not export `ts-host:plugin/length-function@{version}#measure`;")),
+            "{message}"
+        );
+        assert!(refused(&PLUGIN).contains("not export `memory`, `cabi_realloc`;"));
+        let old = measure.replace("VERSION", "0.0.1");
+        let message = refused(&[MEMORY, describe, configure, &old]);
+        assert!(
+            message.contains("exports `ts-host:plugin/length-function@0.0.1#measure`, and this host's"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn imports_that_are_not_granted_are_named() {
+        let [describe, configure, measure] = PLUGIN;
+        let with = |import| made(&[import, MEMORY, describe, configure, measure]);
+        assert!(with(r#"(import "ts-host:plugin/log@VERSION" "log" (func (param i32 i32 i32)))"#).is_ok());
+        for (import, named, remedy) in [
+            (
+                r#"(import "wasi_snapshot_preview1" "fd_write" (func))"#,
+                "`wasi_snapshot_preview1 fd_write`",
+                "operating",
+            ),
+            (r#"(import "env" "sin" (func))"#, "`env sin`", "nothing linked defines"),
+            (r#"(import "ts-host:plugin/runners@VERSION" "run" (func))"#, "run`", "`log` alone"),
+        ] {
+            let message = with(import).unwrap_err().to_string();
+            assert!(message.contains(named) && message.contains(remedy), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_function_of_other_parameters_is_refused() {
+        let [describe, configure, _] = PLUGIN;
+        let measure = r#"(func (export "ts-host:plugin/length-function@VERSION#measure"))"#;
+        let error = made(&[MEMORY, describe, configure, measure]).unwrap_err();
+        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        assert!(matches!(error, Error::Encode { .. }) && source.contains("measure"), "{source}");
+    }
 }

@@ -72,7 +72,8 @@ pub enum Error {
     /// It lacks exports.
     #[error(
         "it does not export {}; a plugin of this role must, under exactly that name: is the function there, and does \
-         the linker export it?", quoted(names)
+         the linker export it?",
+        quoted(names)
     )]
     NoExport {
         /// Their names in the canonical ABI.

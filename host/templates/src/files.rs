@@ -55,8 +55,7 @@ struct Example {
 }
 
 /// What golden cases are.
-const GOLDEN: &str =
-    "inputs, with the output that each should give; with `--update` the outputs of now are written down as right";
+const GOLDEN: &str = "inputs, with the output that each should give; with `--update` the outputs of now are written down as right";
 
 macro_rules! example {
     ($role:literal, $noun:literal, $summary:literal, $cases:expr) => {

@@ -19,7 +19,8 @@ pub(super) fn componentize(args: &PluginComponentizeArgs) -> Result<()> {
         TextEncoding::Utf8 => Encoding::Utf8,
         TextEncoding::Utf16 => Encoding::Utf16,
     };
-    let component = ts_templates::componentize(&module, &roles, encoding).with_context(|| file.to_string())?;
+    let component =
+        ts_templates::componentize(&module, &roles, encoding).with_context(|| file.to_string())?;
     let out = args.out.clone().unwrap_or_else(|| args.module.with_extension("component.wasm"));
     std::fs::write(&out, &component).with_context(|| format!("cannot write {}", out.display()))?;
     say(format_args!("made {}, {} bytes", out.display(), component.len()))
