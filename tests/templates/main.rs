@@ -5,6 +5,7 @@
 //! Out: nothing. Left out on purpose: whether the tools can be had.
 
 mod answers;
+mod fifth;
 mod readme;
 
 use std::path::Path;
@@ -119,4 +120,10 @@ fn rust_builds_and_agrees() {
 #[ignore = "installs ziglang"]
 fn c_builds_and_agrees() {
     readme::builds_and_agrees("c");
+}
+
+#[test]
+#[ignore = "installs ziglang"]
+fn fifth_language_builds_without_bindings() {
+    fifth::builds();
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{ROLES, answers, host, new};
+use crate::{ROLES, answers, host, new, told};
 
 /// Makes a project of every role and does what its README says: its cases must agree, and so must what every language answers alike.
 pub(crate) fn builds_and_agrees(language: &str) {
@@ -54,7 +54,7 @@ fn test(project: &Path, component: &str, flags: &[&str]) -> String {
     let args = [&["plugin", "test", component, "--cases", "more.jsonl"], flags].concat();
     let output = host(project, &args);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said}\n{}", crate::told(&output));
+    assert!(output.status.success(), "{said}\n{}", told(&output));
     said
 }
 
@@ -73,7 +73,7 @@ fn take_over(from: &Path, to: &Path) {
 }
 
 /// Runs commands as a user would, with this program on the path.
-fn run(folder: &Path, project: &Path, language: &str, commands: &str) -> String {
+pub(crate) fn run(folder: &Path, project: &Path, language: &str, commands: &str) -> String {
     let host = Path::new(env!("CARGO_BIN_EXE_ts-host")).parent().unwrap();
     let mut path = format!("{}:{}", host.display(), std::env::var("PATH").unwrap());
     let mut shell = match language {
@@ -87,8 +87,8 @@ fn run(folder: &Path, project: &Path, language: &str, commands: &str) -> String 
     let (project, cache) = (project.display(), folder.join("cache"));
     let commands = format!("cd '{project}'\nexport XDG_CACHE_HOME='{}'\n{commands}", cache.display());
     let output = shell.args(["-e", "-c", &commands]).env("PATH", path).output().unwrap();
-    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}\n{told}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", told(&output));
     said.into_owned()
 }
 

@@ -368,6 +368,9 @@ pub(crate) struct PluginComponentizeArgs {
     /// How the module writes texts; of no account where it carries a contract itself
     #[arg(long, default_value = "utf8")]
     pub(crate) encoding: TextEncoding,
+    /// Put functions that trap in the place of WASI's: a call that comes to one fails
+    #[arg(long)]
+    pub(crate) stub_wasi: bool,
 }
 
 /// How a module writes texts into its memory.

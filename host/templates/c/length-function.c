@@ -8,10 +8,10 @@
 #include "ts_host.h"
 
 void exports_plugin_describe(exports_plugin_description_t *ret) {
+  *ret = (exports_plugin_description_t){0}; /* no settings */
   ts_host_string_dup(&ret->name, "NAME");
   ts_host_string_dup(&ret->version, "0.1.0");
   ts_host_string_dup(&ret->summary, "SUMMARY");
-  ret->settings.len = 0;
 }
 
 bool exports_plugin_configure(exports_plugin_list_setting_t *settings, ts_host_string_t *err) {

@@ -4,19 +4,19 @@
 //! host's. Either way the module must export the functions of its roles under the names of the canonical ABI, and
 //! may import only what a plugin of these roles is granted.
 //!
-//! In: a module, roles, how the module writes texts. Out: a component, or what is wrong with the module. Left out on purpose: WASI,
-//! by an adapter or by stubs; a plugin is granted none.
+//! In: a module, roles, what the module is like. Out: a component, or what is wrong with the module. Left out on purpose: WASI; a plugin is
+//! granted none, and may have stubs in its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ts_plugin::Role;
-use wasmparser::{Encoding as Kind, Parser, Payload};
+use wasmparser::{CompositeInnerType, Encoding as Kind, FuncType, Parser, Payload, TypeRef};
 use wit_bindgen_core::wit_parser::{
     LiftLowerAbi, ManglingAndAbi, Resolve, WasmExport, WasmExportKind, WorldId, WorldItem, WorldKey,
 };
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
-use crate::{Error, contract};
+use crate::{Error, contract, stubs};
 
 /// How a module writes texts into its memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,15 @@ pub enum Encoding {
     Utf8,
     /// As MoonBit does.
     Utf16,
+}
+
+/// What a module is like, and what is done about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How it writes texts, if it does not carry a contract that says so.
+    pub encoding: Encoding,
+    /// Whether functions that trap stand in for those of WASI that it imports.
+    pub stub_wasi: bool,
 }
 
 /// The two ways in which the functions of a component are named in its module.
@@ -37,14 +46,15 @@ const MANGLINGS: [ManglingAndAbi; 2] =
 ///
 /// [`Error::NoModule`], [`Error::Component`], [`Error::OtherVersion`], [`Error::NoExport`], [`Error::NotGranted`]; [`Error::Encode`]
 /// where a function has other parameters than its name promises.
-pub fn componentize(module: &[u8], roles: &[Role], encoding: Encoding) -> Result<Vec<u8>, Error> {
-    let found = read(module)?;
+pub fn componentize(module: &[u8], roles: &[Role], options: Options) -> Result<Vec<u8>, Error> {
+    let mut found = read(module)?;
     let (resolve, world) = contract::world_of_all(roles)?;
     exports_all(&found, &resolve, world)?;
+    let stubs = if options.stub_wasi { take_wasi(&mut found) } else { BTreeMap::new() };
     imports_nothing_else(&found, &resolve, world)?;
     let mut module = module.to_vec();
     if !found.has_contract {
-        let encoding = match encoding {
+        let encoding = match options.encoding {
             Encoding::Utf8 => StringEncoding::UTF8,
             Encoding::Utf16 => StringEncoding::UTF16,
         };
@@ -52,6 +62,9 @@ pub fn componentize(module: &[u8], roles: &[Role], encoding: Encoding) -> Result
     }
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(&module).map_err(Error::encode)?;
+    for (name, stub) in stubs {
+        encoder.adapter(&name, &stub).map_err(Error::encode)?;
+    }
     encoder.encode().map_err(Error::encode)
 }
 
@@ -59,9 +72,17 @@ pub fn componentize(module: &[u8], roles: &[Role], encoding: Encoding) -> Result
 #[derive(Default)]
 struct Found {
     exports: BTreeSet<String>,
-    /// Module and name of each.
-    imports: Vec<(String, String)>,
+    imports: Vec<Import>,
+    /// Types by index; none for one that is no function's.
+    types: Vec<Option<FuncType>>,
     has_contract: bool,
+}
+
+struct Import {
+    module: String,
+    name: String,
+    /// Of a function, the index of its type.
+    ty: Option<u32>,
 }
 
 fn read(bytes: &[u8]) -> Result<Found, Error> {
@@ -74,10 +95,24 @@ fn read(bytes: &[u8]) -> Result<Found, Error> {
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(no_module)? {
             Payload::Version { encoding: Kind::Component, .. } => return Err(Error::Component),
+            Payload::TypeSection(section) => {
+                for group in section {
+                    found.types.extend(group.map_err(no_module)?.into_types().map(|ty| {
+                        match ty.composite_type.inner {
+                            CompositeInnerType::Func(ty) => Some(ty),
+                            _ => None,
+                        }
+                    }));
+                }
+            }
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
                     let import = import.map_err(no_module)?;
-                    found.imports.push((import.module.to_owned(), import.name.to_owned()));
+                    found.imports.push(Import {
+                        module: import.module.to_owned(),
+                        name: import.name.to_owned(),
+                        ty: if let TypeRef::Func(ty) = import.ty { Some(ty) } else { None },
+                    });
                 }
             }
             Payload::ExportSection(section) => {
@@ -92,6 +127,20 @@ fn read(bytes: &[u8]) -> Result<Found, Error> {
         }
     }
     Ok(found)
+}
+
+/// Stubs for the modules of WASI that are imported, by name. What they provide is no import any more.
+fn take_wasi(found: &mut Found) -> BTreeMap<String, Vec<u8>> {
+    let mut functions: BTreeMap<String, Vec<(&str, &FuncType)>> = BTreeMap::new();
+    for import in found.imports.iter().filter(|import| stubs::is_wasi(&import.module)) {
+        if let Some(Some(ty)) = import.ty.and_then(|ty| found.types.get(ty as usize)) {
+            functions.entry(import.module.clone()).or_default().push((&import.name, ty));
+        }
+    }
+    let made = functions.into_iter().filter_map(|(name, functions)| Some((name, stubs::module(&functions)?)));
+    let made: BTreeMap<String, Vec<u8>> = made.collect();
+    found.imports.retain(|import| import.ty.is_none() || !made.contains_key(&import.module));
+    made
 }
 
 /// Fails where a function that the world exports is not there, or memory, or the way to get some.
@@ -131,8 +180,8 @@ fn exports_all(found: &Found, resolve: &Resolve, world: WorldId) -> Result<(), E
 fn imports_nothing_else(found: &Found, resolve: &Resolve, world: WorldId) -> Result<(), Error> {
     let granted: BTreeSet<String> =
         resolve.worlds[world].imports.keys().flat_map(|key| modules(resolve, key)).collect();
-    let others = found.imports.iter().filter(|(module, _)| !granted.contains(module));
-    let names: Vec<String> = others.map(|(module, name)| format!("{module} {name}")).collect();
+    let others = found.imports.iter().filter(|import| !granted.contains(&import.module));
+    let names: Vec<String> = others.map(|Import { module, name, .. }| format!("{module} {name}")).collect();
     if names.is_empty() { Ok(()) } else { Err(Error::NotGranted { names }) }
 }
 
@@ -155,9 +204,16 @@ mod tests {
     const MEMORY: &str = r#"(memory (export "memory") 1)
         (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 0)"#;
 
+    const OPTIONS: Options = Options { encoding: Encoding::Utf8, stub_wasi: false };
+
     fn made(parts: &[&str]) -> Result<Vec<u8>, Error> {
-        let text = format!("(module {})", parts.join("\n")).replace("VERSION", ts_plugin::WIT_VERSION);
-        componentize(&wat::parse_str(text).unwrap(), &[Role::LengthFunction], Encoding::Utf8)
+        made_with(parts, OPTIONS)
+    }
+
+    fn made_with(parts: &[&str], options: Options) -> Result<Vec<u8>, Error> {
+        let text =
+            format!("(module {})", parts.join("\n")).replace("VERSION", ts_plugin::Version::NEWEST.name());
+        componentize(&wat::parse_str(text).unwrap(), &[Role::LengthFunction], options)
     }
 
     fn refused(parts: &[&str]) -> String {
@@ -168,14 +224,14 @@ mod tests {
     fn a_module_becomes_a_component_once() {
         let [describe, configure, measure] = PLUGIN;
         let component = made(&[MEMORY, describe, configure, measure]).unwrap();
-        let error = componentize(&component, &[Role::LengthFunction], Encoding::Utf8).unwrap_err();
+        let error = componentize(&component, &[Role::LengthFunction], OPTIONS).unwrap_err();
         assert!(matches!(error, Error::Component), "{error}");
     }
 
     #[test]
     fn what_is_no_module_is_refused() {
         for bytes in [&b""[..], b"int main", b"\0asm\x01\0\0\0\x01\x05"] {
-            let error = componentize(bytes, &[Role::Verifier], Encoding::Utf8).unwrap_err();
+            let error = componentize(bytes, &[Role::Verifier], OPTIONS).unwrap_err();
             assert!(matches!(error, Error::NoModule { .. }), "{error}");
         }
     }
@@ -183,7 +239,7 @@ mod tests {
     #[test]
     fn missing_exports_are_named() {
         let [describe, configure, measure] = PLUGIN;
-        let version = ts_plugin::WIT_VERSION;
+        let version = ts_plugin::Version::NEWEST.name();
         let message = refused(&[MEMORY, describe, configure]);
         assert!(
             message.contains(&format!("not export `ts-host:plugin/length-function@{version}#measure`;")),
@@ -218,11 +274,35 @@ mod tests {
     }
 
     #[test]
+    fn stubs_stand_in_for_wasi_and_for_nothing_else() {
+        let [describe, configure, measure] = PLUGIN;
+        let wasi =
+            r#"(import "wasi_snapshot_preview1" "clock_time_get" (func (param i32 i64 i32) (result i32)))"#;
+        let with = |imports| {
+            let options = Options { stub_wasi: true, ..OPTIONS };
+            made_with(&[imports, MEMORY, describe, configure, measure], options)
+        };
+        let component = with(wasi).unwrap();
+        let imports =
+            Parser::new(0).parse_all(&component).map(Result::unwrap).flat_map(|payload| match payload {
+                Payload::ComponentImportSection(section) => section.into_iter().map(Result::unwrap).collect(),
+                _ => vec![],
+            });
+        let names: Vec<&str> = imports.map(|import| import.name.name).collect();
+        assert!(names.iter().any(|name| name.starts_with("ts-host:plugin/types@")), "{names:?}");
+        assert!(!names.iter().any(|name| name.contains("wasi")), "{names:?}");
+        let message = with(&format!("{wasi} (import \"env\" \"sin\" (func))")).unwrap_err().to_string();
+        assert!(message.contains("it imports `env sin`, which"), "{message}");
+    }
+
+    #[test]
     fn a_function_of_other_parameters_is_refused() {
         let [describe, configure, _] = PLUGIN;
         let measure = r#"(func (export "ts-host:plugin/length-function@VERSION#measure"))"#;
         let error = made(&[MEMORY, describe, configure, measure]).unwrap_err();
-        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        assert!(matches!(error, Error::Encode { .. }) && source.contains("measure"), "{source}");
+        assert!(matches!(error, Error::Encode { .. }), "{error}");
+        let chain = std::iter::successors(std::error::Error::source(&error), |error| error.source());
+        let why = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        assert!(why.contains("length-function") && why.contains("type mismatch"), "{why}");
     }
 }

@@ -110,7 +110,8 @@ fn quoted(names: &[String]) -> String {
 /// What to do about imports.
 fn remedy(names: &[String]) -> &'static str {
     if names.iter().any(|name| name.starts_with("wasi")) {
-        "leave out what needs an operating system (files, clocks, printing), or compile for a target without one"
+        "leave out what needs an operating system (files, clocks, printing), compile for a target without one, or \
+         have `--stub-wasi` put functions that trap in their place"
     } else if names.iter().any(|name| name.starts_with("env ")) {
         "a function that is imported from `env` is one that nothing linked defines"
     } else {

@@ -10,12 +10,13 @@ mod contract;
 mod error;
 mod files;
 mod name;
+mod stubs;
 
 use std::path::Path;
 
 use ts_plugin::Role;
 
-pub use componentize::{Encoding, componentize};
+pub use componentize::{Encoding, Options, componentize};
 pub use error::Error;
 pub use files::{Language, ROLES};
 

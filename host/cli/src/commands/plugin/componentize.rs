@@ -4,7 +4,7 @@
 //! `ts-templates`'s.
 
 use anyhow::{Context, Result};
-use ts_templates::Encoding;
+use ts_templates::{Encoding, Options};
 
 use super::role_named;
 use crate::args::{PluginComponentizeArgs, TextEncoding};
@@ -19,8 +19,8 @@ pub(super) fn componentize(args: &PluginComponentizeArgs) -> Result<()> {
         TextEncoding::Utf8 => Encoding::Utf8,
         TextEncoding::Utf16 => Encoding::Utf16,
     };
-    let component =
-        ts_templates::componentize(&module, &roles, encoding).with_context(|| file.to_string())?;
+    let options = Options { encoding, stub_wasi: args.stub_wasi };
+    let component = ts_templates::componentize(&module, &roles, options).with_context(|| file.to_string())?;
     let out = args.out.clone().unwrap_or_else(|| args.module.with_extension("component.wasm"));
     std::fs::write(&out, &component).with_context(|| format!("cannot write {}", out.display()))?;
     say(format_args!("made {}, {} bytes", out.display(), component.len()))
