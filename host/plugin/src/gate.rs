@@ -1,7 +1,8 @@
 //! How many calls run at once, over all plugins of one host.
 //!
 //! In: threads that want to call. Out: at most `max_parallel` of them get a [`Permit`] at a time, the others
-//! wait; so instances never outgrow the pool of memories that they start in.
+//! wait; so instances never outgrow the pool of memories that they start in. No two permits have the same lane at once, and a
+//! lone caller always has the first.
 //!
 //! Left out on purpose: fairness. Calls are short, and no result depends on their order.
 
@@ -16,30 +17,37 @@ pub(crate) struct Gate {
 
 #[derive(Debug)]
 struct Turns {
-    free: usize,
+    /// Lanes that nobody has; the next one to give away is the last.
+    free: Vec<usize>,
     waiting: usize,
 }
 
 /// Leave to run one call; gives itself back when dropped.
 #[derive(Debug)]
-pub(crate) struct Permit<'a>(&'a Gate);
+pub(crate) struct Permit<'a> {
+    gate: &'a Gate,
+    /// From 0, below `max_parallel`.
+    pub(crate) lane: usize,
+}
 
 impl Gate {
     /// A gate for `max_parallel` calls; at least one.
     pub(crate) fn new(max_parallel: usize) -> Self {
-        Self { turns: Mutex::new(Turns { free: max_parallel.max(1), waiting: 0 }), freed: Condvar::new() }
+        let free = (0..max_parallel.max(1)).rev().collect();
+        Self { turns: Mutex::new(Turns { free, waiting: 0 }), freed: Condvar::new() }
     }
 
     /// Waits until a call may start.
     pub(crate) fn enter(&self) -> Permit<'_> {
         let mut turns = self.turns();
-        while turns.free == 0 {
+        loop {
+            if let Some(lane) = turns.free.pop() {
+                return Permit { gate: self, lane };
+            }
             turns.waiting += 1;
             turns = self.freed.wait(turns).unwrap_or_else(PoisonError::into_inner);
             turns.waiting -= 1;
         }
-        turns.free -= 1;
-        Permit(self)
     }
 
     fn turns(&self) -> MutexGuard<'_, Turns> {
@@ -49,13 +57,13 @@ impl Gate {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        let mut turns = self.0.turns();
-        turns.free += 1;
+        let mut turns = self.gate.turns();
+        turns.free.push(self.lane);
         let is_awaited = turns.waiting > 0;
         drop(turns);
         // To wake is a system call even where nobody waits.
         if is_awaited {
-            self.0.freed.notify_one();
+            self.gate.freed.notify_one();
         }
     }
 }
@@ -68,14 +76,21 @@ mod tests {
     #[test]
     fn no_more_than_max_parallel_are_inside() {
         let (gate, inside, most) = (Gate::new(2), AtomicUsize::new(0), AtomicUsize::new(0));
+        let taken = [AtomicUsize::new(0), AtomicUsize::new(0)];
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..50 {
-                        let _permit = gate.enter();
+                        let permit = gate.enter();
+                        assert_eq!(
+                            taken[permit.lane].fetch_add(1, Ordering::SeqCst),
+                            0,
+                            "a lane is one caller's"
+                        );
                         most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         std::thread::yield_now();
                         inside.fetch_sub(1, Ordering::SeqCst);
+                        taken[permit.lane].fetch_sub(1, Ordering::SeqCst);
                     }
                 });
             }

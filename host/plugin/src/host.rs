@@ -23,6 +23,7 @@ use crate::description::{self, Description};
 use crate::engine;
 use crate::gate::Gate;
 use crate::instance::{Ready, State, call_failed, metered};
+use crate::lanes::{Engines, Lane, Lanes, Linked};
 use crate::limits::Limits;
 use crate::load_error::LoadError;
 use crate::log::{LogBuffer, LogSink};
@@ -33,7 +34,7 @@ use crate::role::Role;
 use crate::runner::Runner;
 use crate::runners::{Programs, Runners};
 use crate::source::{PluginSource, sha256_hex};
-use crate::versions::{Exported, PluginExports, Version};
+use crate::versions::Version;
 use crate::{sandbox, text, versions};
 
 /// How a host treats its plugins.
@@ -72,10 +73,9 @@ pub struct PluginHost {
 }
 
 pub(crate) struct HostInner {
-    engine: Engine,
-    linker: Linker<State>,
+    engines: Arc<Engines>,
     /// What compiles and links runners, from the first one on.
-    for_runners: OnceLock<(Engine, Linker<State>)>,
+    for_runners: OnceLock<Linked>,
     runners: Arc<Runners>,
     pub(crate) processes: Option<Processes>,
     cache: Option<Cache>,
@@ -96,22 +96,13 @@ impl PluginHost {
         let HostOptions { cache_dir, limits, isolation, log, max_parallel } = options;
         limits.check()?;
         let max_parallel = max_parallel.max(1);
-        let engine = engine::start(&limits, max_parallel)?;
-        let mut linker = Linker::new(&engine);
-        add_log(&mut linker)
-            .and_then(|()| {
-                wit_runners::add_to_linker::<State, HasSelf<Programs>>(&mut linker, |state| {
-                    &mut state.programs
-                })
-            })
-            .map_err(|error| engine_error(&error))?;
+        let engines = Arc::new(Engines::new(&limits, max_parallel, for_plugins)?);
         let processes = Processes::new(cache_dir.clone(), &limits);
         let cache = cache_dir.map(Cache::open).transpose()?;
         let gate = Gate::new(max_parallel);
         Ok(Self {
             inner: Arc::new(HostInner {
-                engine,
-                linker,
+                engines,
                 for_runners: OnceLock::new(),
                 runners: Arc::default(),
                 processes,
@@ -137,7 +128,7 @@ impl PluginHost {
         let bytes: Arc<[u8]> = source.read(host.limits.component_bytes)?.into();
         let sha256 = sha256_hex(&bytes);
         let is_runner = contract::is_runner(&bytes);
-        let (engine, linker) = if is_runner { host.for_runners()? } else { (&host.engine, &host.linker) };
+        let Linked { engine, linker } = if is_runner { host.for_runners()? } else { host.engines.first() };
         let component = host.compile(engine, &bytes, &sha256, &origin)?;
         let recognised = contract::recognise(engine, &component, &origin);
         let roles = recognised.as_ref().map(|plugin| plugin.roles.as_slice()).unwrap_or_default();
@@ -175,7 +166,7 @@ impl PluginHost {
 }
 
 impl HostInner {
-    fn for_runners(&self) -> Result<(&Engine, &Linker<State>), LoadError> {
+    fn for_runners(&self) -> Result<&Linked, LoadError> {
         if self.for_runners.get().is_none() {
             let engine = engine::start_for_runners(&engine::runner_limits(&self.limits), self.max_parallel)?;
             let mut linker = Linker::new(&engine);
@@ -183,13 +174,10 @@ impl HostInner {
                 .and_then(|()| sandbox::add_to_linker(&mut linker))
                 .map_err(|error| engine_error(&error))?;
             // Another thread may have been first; then this engine goes.
-            let _ = self.for_runners.set((engine, linker));
+            let _ = self.for_runners.set(Linked { engine, linker });
         }
-        let (engine, linker) = self
-            .for_runners
-            .get()
-            .ok_or_else(|| LoadError::Engine { reason: "the engine of runners is gone".into() })?;
-        Ok((engine, linker))
+        let gone = || LoadError::Engine { reason: "the engine of runners is gone".into() };
+        self.for_runners.get().ok_or_else(gone)
     }
 
     /// Compiles a component, or takes it from the cache, on a thread of its own: what takes too long is given up.
@@ -231,28 +219,27 @@ impl HostInner {
         roles: &[Role],
         origin: &str,
     ) -> Result<Ready, LoadError> {
-        let pre = linker
-            .instantiate_pre(component)
-            .map_err(|error| LoadError::wrong_type(origin, "log", &error))?;
-        let plugin = PluginExports::indices(&pre, version)
-            .map_err(|error| LoadError::wrong_type(origin, "plugin", &error))?;
-        let limits = match roles {
-            [Role::Runner] => engine::runner_limits(&self.limits),
-            _ => self.limits.clone(),
-        };
+        let first = Lane::new(linker, component, version, origin)?;
+        let is_runner = matches!(roles, [Role::Runner]);
+        let limits = if is_runner { engine::runner_limits(&self.limits) } else { self.limits.clone() };
         let has_programs =
-            roles.contains(&Role::Verifier) && contract::imports_runners(pre.engine(), component);
+            roles.contains(&Role::Verifier) && contract::imports_runners(first.pre.engine(), component);
         let runners = has_programs.then(|| Arc::clone(&self.runners));
-        Ok(Ready { pre, version, plugin, limits, runners })
+        let lanes = match roles.contains(&Role::Runner) {
+            true => Lanes::one(first, version),
+            false => Lanes::in_every(&self.engines, first, version),
+        };
+        Ok(Ready { lanes, version, limits, runners })
     }
 
     /// Starts a first instance, compares the types of its roles, and asks it to describe itself.
     fn describe(&self, ready: &Ready, roles: &[Role], origin: &str) -> Result<Description, LoadError> {
         let failed = |function, kind, fuel| start_error(origin, function, kind, fuel);
         let _permit = self.gate.enter();
-        let mut started = ready.start().map_err(|kind| failed("instantiate", kind, None))?;
+        let lane = ready.lanes.first();
+        let mut started = ready.start(lane).map_err(|kind| failed("instantiate", kind, None))?;
         for role in roles {
-            role.check(&ready.pre, ready.version, &mut started.store, &started.instance)
+            role.check(&lane.pre, ready.version, &mut started.store, &started.instance)
                 .map_err(|error| LoadError::wrong_type(origin, role.interface(), &error))?;
         }
         let described = metered(&mut started.store, &ready.limits, |store| {
@@ -265,6 +252,17 @@ impl HostInner {
         description::check(description)
             .map_err(|reason| LoadError::BadDescription { origin: origin.into(), reason })
     }
+}
+
+/// What plugins are given, runners aside.
+fn for_plugins(engine: Engine) -> Result<Linked, LoadError> {
+    let mut linker = Linker::new(&engine);
+    add_log(&mut linker)
+        .and_then(|()| {
+            wit_runners::add_to_linker::<State, HasSelf<Programs>>(&mut linker, |state| &mut state.programs)
+        })
+        .map_err(|error| engine_error(&error))?;
+    Ok(Linked { engine, linker })
 }
 
 fn add_log(linker: &mut Linker<State>) -> wasmtime::Result<()> {

@@ -8,15 +8,16 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::{Instance, InstancePre};
+use wasmtime::component::Instance;
 use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::call_error::CallErrorKind;
+use crate::lanes::{Lane, Lanes};
 use crate::limits::{Limiter, Limits};
 use crate::log::LogBuffer;
 use crate::runners::{Programs, Runners};
 use crate::sandbox::Sandbox;
-use crate::versions::{Exported, PluginExports, PluginIndices, Version};
+use crate::versions::{Exported, PluginExports, Version};
 use crate::{engine, text};
 
 /// What the host keeps for one instance.
@@ -38,9 +39,8 @@ impl State {
 
 /// A component that is compiled, linked and checked.
 pub(crate) struct Ready {
-    pub(crate) pre: InstancePre<State>,
+    pub(crate) lanes: Lanes,
     pub(crate) version: Version,
-    pub(crate) plugin: PluginIndices,
     pub(crate) limits: Limits,
     /// For a plugin that has programs run: who runs them.
     pub(crate) runners: Option<Arc<Runners>>,
@@ -62,13 +62,14 @@ pub(crate) struct Metered<T> {
 
 impl Ready {
     /// Starts a fresh instance.
-    pub(crate) fn start(&self) -> Result<Started, CallErrorKind> {
-        self.start_in(None, &self.limits)
+    pub(crate) fn start(&self, lane: &Lane) -> Result<Started, CallErrorKind> {
+        self.start_in(lane, None, &self.limits)
     }
 
     /// Starts a fresh instance in a world, under limits of its own.
     pub(crate) fn start_in(
         &self,
+        lane: &Lane,
         sandbox: Option<Box<Sandbox>>,
         limits: &Limits,
     ) -> Result<Started, CallErrorKind> {
@@ -78,7 +79,7 @@ impl Ready {
             programs: Programs::new(self.runners.clone()),
             sandbox,
         };
-        let mut store = Store::new(self.pre.engine(), state);
+        let mut store = Store::new(lane.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(limits.return_bytes);
         if self.runners.is_some() {
@@ -93,8 +94,8 @@ impl Ready {
         }
         let started = metered(&mut store, limits, |store| {
             // An error that is no trap is the host's here: no slot, no memory from the system.
-            let instance = self.pre.instantiate(&mut *store).map_err(|e| explain(&e, store, unavailable))?;
-            let plugin = PluginExports::load(&self.plugin, store, &instance)
+            let instance = lane.pre.instantiate(&mut *store).map_err(|e| explain(&e, store, unavailable))?;
+            let plugin = PluginExports::load(&lane.plugin, store, &instance)
                 .map_err(|e| explain(&e, store, unavailable))?;
             Ok((instance, plugin))
         });

@@ -23,7 +23,7 @@
 //! ```
 //!
 //! Reading order: `host` (from bytes to a plugin), `plugin`, one file per role, then `pool` and `instance`
-//! (how a call is made), `limits`, `engine`, `cache`; for programs `runner`, `sandbox`,
+//! (how a call is made), `limits`, `engine`, `lanes`, `cache`; for programs `runner`, `sandbox`,
 //! `conversation`, `processes`, `runners`.
 //!
 //! Left out on purpose: tensors, the run folder, and which plugin a recipe names.
@@ -39,6 +39,7 @@ mod engine;
 mod gate;
 mod host;
 mod instance;
+mod lanes;
 mod length_function;
 mod limits;
 mod load_error;

@@ -123,7 +123,7 @@ impl Plugin {
 
     /// What it imports, interface by interface; none of it gives authority over anything.
     pub fn imports(&self) -> Vec<String> {
-        let pre = &self.inner.ready.pre;
+        let pre = &self.inner.ready.lanes.first().pre;
         pre.component().component_type().imports(pre.engine()).map(|(name, _)| name.to_owned()).collect()
     }
 
@@ -137,7 +137,8 @@ impl Plugin {
         let plugin = self.clone();
         let start = move || {
             let began = Instant::now();
-            let started = plugin.inner.ready.start()?;
+            let ready = plugin.ready();
+            let started = ready.start(ready.lanes.first())?;
             Ok((began.elapsed(), started.store.data().limiter.held_bytes() as u64))
         };
         // The engine of runners lets them go deeper than this thread's stack may be.
@@ -166,7 +167,7 @@ impl Plugin {
         Runner::open(self)
     }
 
-    /// Where the component has the functions of a role.
+    /// Where the component has the functions of a role, in its first lane.
     pub(crate) fn indices_of<G: RoleExports>(&self) -> Result<G::Indices, LoadError> {
         let PluginInner { identity, roles, ready, .. } = &*self.inner;
         if !roles.contains(&G::ROLE) {
@@ -176,7 +177,7 @@ impl Plugin {
                 roles: roles.clone(),
             });
         }
-        G::indices(&ready.pre, ready.version)
+        G::indices(&ready.lanes.first().pre, ready.version)
             .map_err(|error| LoadError::wrong_type(&identity.origin, G::ROLE.interface(), &error))
     }
 

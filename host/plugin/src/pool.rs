@@ -8,7 +8,7 @@
 //! Left out on purpose: what the functions mean. Callers hand in the call and the check of its answer.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -52,9 +52,15 @@ pub struct Call<T> {
 /// Instances of one configured plugin in one role.
 pub(crate) struct Pool<G: RoleExports> {
     plugin: Plugin,
-    indices: G::Indices,
     settings: Settings,
     isolation: Isolation,
+    /// One for each of the plugin's lanes.
+    lanes: Vec<PoolLane<G>>,
+}
+
+/// What a pool has in one lane.
+struct PoolLane<G: RoleExports> {
+    indices: OnceLock<G::Indices>,
     idle: Mutex<Vec<Configured<G>>>,
 }
 
@@ -75,20 +81,22 @@ impl<G: RoleExports> Pool<G> {
         isolation: Isolation,
     ) -> Result<Self, LoadError> {
         let description = plugin.description();
+        let lane = |indices| PoolLane { indices, idle: Mutex::default() };
+        let first = lane(OnceLock::from(plugin.indices_of::<G>()?));
+        let others = (1..plugin.ready().lanes.count()).map(|_| lane(OnceLock::new()));
         let pool = Self {
             plugin: plugin.clone(),
-            indices: plugin.indices_of::<G>()?,
             settings: settings::resolve(description, given)?,
             isolation,
-            idle: Mutex::new(Vec::new()),
+            lanes: std::iter::once(first).chain(others).collect(),
         };
-        let first = pool.configure(None).map_err(|source| match source {
+        let first = pool.configure(0, None).map_err(|source| match source {
             CallError { kind: CallErrorKind::Refused(reason), .. } => {
                 LoadError::SettingsRefused { plugin: description.name.clone(), reason }
             }
             source => LoadError::start(&plugin.identity().origin, source),
         })?;
-        pool.idle().push(first);
+        pool.idle(0).push(first);
         Ok(pool)
     }
 
@@ -111,21 +119,22 @@ impl<G: RoleExports> Pool<G> {
         run: impl Fn(&G, &mut Store<State>) -> wasmtime::Result<Result<R, String>>,
         check: impl Fn(R) -> Result<T, String>,
     ) -> Result<Call<T>, CallError> {
-        let _permit = self.plugin.gate().enter();
-        let mut instance = match self.take(problem) {
+        let permit = self.plugin.gate().enter();
+        let (lane, _) = self.plugin.ready().lanes.of(permit.lane);
+        let mut instance = match self.take(lane, problem) {
             Some(idle) => idle,
-            None => self.configure(Some(problem))?,
+            None => self.configure(lane, Some(problem))?,
         };
         let (mut result, mut elapsed) = self.attempt(&mut instance, &run, &check);
         if instance.used && result.outcome.as_ref().is_err_and(depends_on_instance) {
-            instance = self.configure(Some(problem))?;
+            instance = self.configure(lane, Some(problem))?;
             (result, elapsed) = self.attempt(&mut instance, &run, &check);
         }
         instance.store.data_mut().log.deliver(&self.plugin.identity().name, self.plugin.log_sink());
         let Metered { outcome, fuel } = result;
         let memory = instance.store.data().limiter.held_bytes() as u64;
         if matches!(outcome, Ok(_) | Err(CallErrorKind::Refused(_))) {
-            self.put_back(instance, problem);
+            self.put_back(lane, instance, problem);
         }
         match outcome {
             Ok(value) => Ok(Call { value, fuel, elapsed, memory }),
@@ -153,9 +162,11 @@ impl<G: RoleExports> Pool<G> {
     }
 
     /// A fresh instance with this pool's settings; a plugin that takes none is not asked to take them.
-    fn configure(&self, problem: Option<&str>) -> Result<Configured<G>, CallError> {
+    fn configure(&self, lane: usize, problem: Option<&str>) -> Result<Configured<G>, CallError> {
         let ready = self.plugin.ready();
-        let started = ready.start().map_err(|kind| self.error("instantiate", problem, kind, None))?;
+        let (_, component) = ready.lanes.of(lane);
+        let started =
+            ready.start(component).map_err(|kind| self.error("instantiate", problem, kind, None))?;
         let (mut store, instance, plugin) = (started.store, started.instance, started.plugin);
         let settings = settings::lower(&self.settings);
         let configured = metered(&mut store, &ready.limits, |store| {
@@ -164,7 +175,16 @@ impl<G: RoleExports> Pool<G> {
                     plugin.configure(store, &settings).map_err(|error| call_failed(&error, store))?;
                 answer.map_err(|reason| CallErrorKind::Refused(text::sentence(&reason)))?;
             }
-            G::load(&self.indices, store, &instance).map_err(|error| call_failed(&error, store))
+            let indices = &self.lanes[lane].indices;
+            let indices = match indices.get() {
+                Some(indices) => indices,
+                None => {
+                    let found = G::indices(&component.pre, ready.version);
+                    let found = found.map_err(|error| call_failed(&error, store))?;
+                    indices.get_or_init(|| found)
+                }
+            };
+            G::load(indices, store, &instance).map_err(|error| call_failed(&error, store))
         });
         // What it says of its settings is heard once, not for every instance; what it says of a failure, always.
         if problem.is_none() || configured.outcome.is_err() {
@@ -177,8 +197,8 @@ impl<G: RoleExports> Pool<G> {
     }
 
     /// An idle instance that may serve this problem.
-    fn take(&self, problem: &str) -> Option<Configured<G>> {
-        let mut idle = self.idle();
+    fn take(&self, lane: usize, problem: &str) -> Option<Configured<G>> {
+        let mut idle = self.idle(lane);
         let fits = |instance: &Configured<G>| match self.isolation {
             Isolation::PerCall => !instance.used,
             Isolation::PerProblem => !instance.used || instance.problem == problem,
@@ -189,22 +209,23 @@ impl<G: RoleExports> Pool<G> {
     }
 
     /// Keeps an instance for the next call, if the isolation allows one; the longest idle makes room.
-    fn put_back(&self, mut instance: Configured<G>, problem: &str) {
+    fn put_back(&self, lane: usize, mut instance: Configured<G>, problem: &str) {
         match self.isolation {
             Isolation::PerCall => return,
             Isolation::PerProblem if !instance.used => instance.problem = problem.into(),
             _ => {}
         }
         instance.used = true;
-        let mut idle = self.idle();
-        let oldest = (idle.len() >= self.plugin.max_parallel()).then(|| idle.remove(0));
+        let most = if self.lanes.len() == 1 { self.plugin.max_parallel() } else { 1 };
+        let mut idle = self.idle(lane);
+        let oldest = (idle.len() >= most).then(|| idle.remove(0));
         idle.push(instance);
         drop(idle);
         drop(oldest); // clearing its memory needs no lock
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Configured<G>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle(&self, lane: usize) -> MutexGuard<'_, Vec<Configured<G>>> {
+        self.lanes[lane].idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn error(

@@ -285,7 +285,8 @@ impl Inner {
         limits: &Limits,
         call: impl FnOnce(&guest::Guest, &mut Store<State>) -> Result<T, CallErrorKind>,
     ) -> Result<Called<T>, CallError> {
-        let started = self.plugin.ready().start_in(Some(Box::new(sandbox)), limits);
+        let ready = self.plugin.ready();
+        let started = ready.start_in(ready.lanes.first(), Some(Box::new(sandbox)), limits);
         let Started { mut store, instance, .. } =
             started.map_err(|kind| failed(&self.plugin, "instantiate", kind, None))?;
         let called = metered(&mut store, limits, |store| {
