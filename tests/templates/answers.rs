@@ -27,7 +27,7 @@ pub(crate) fn of_verifiers(file: &Path) -> usize {
         "verdict": "bad_reference", "why": "the reference is empty", "score": 0.0, "answer": null, "note": "",
     });
     add("empty response", "Paris", "", none.clone());
-    add("blank response", "Paris", " \r\n\t\n", none);
+    add("blank response", "Paris", " \r\n\t\n", none.clone());
     add("bad reference", " \t", "Paris", bad.clone());
     add("bad reference, empty response", "", "", bad);
     add("case", "pARIS", "It is\nParis.\nParis", judged("correct", [13, 18]));
@@ -40,6 +40,11 @@ pub(crate) fn of_verifiers(file: &Path) -> usize {
     add("a line break that is none here", "b", "a\u{2028}b", judged("incorrect", [0, 5]));
     add("carriage return and line feed", "Paris", "So:\r\nParis\r\n", judged("correct", [5, 10]));
     add("carriage return within", "b", "a\rb", judged("incorrect", [0, 3]));
+    add("boxed", "12", "1 + 11\n\n\\boxed{ 12 }\n", judged("correct", [16, 18]));
+    add("a box within a line", "12", "it is \\boxed{12}", judged("incorrect", [0, 16]));
+    add("a box that is not closed", "12", "\\boxed{12", judged("incorrect", [0, 9]));
+    add("a box that holds what closes it", "}", "\\boxed{}}", judged("correct", [7, 8]));
+    add("an empty box", "12", "12\n\\boxed{ }", none);
     add("a zero", "a\0b", "A\0B", judged("correct", [0, 3]));
     add("a zero is no end", "a\0b", "a\0c", judged("incorrect", [0, 3]));
     add("a long line before", "x", &format!("{long}\nx"), judged("correct", [300_001, 300_002]));

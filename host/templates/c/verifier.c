@@ -1,8 +1,10 @@
-/* Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters.
+/* Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters and a `\boxed{}` around it.
  *
  * In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: any meaning; `0.5` is not `1/2`.
  * What the host hands over is the callee's to free, and what is handed back is freed by the bindings: hence the copies.
  */
+
+#include <string.h>
 
 #include "ts_host.h"
 
@@ -27,6 +29,14 @@ static slice last_line(slice text) {
   size_t start = text.len;
   while (start > 0 && text.ptr[start - 1] != '\n') start--;
   return (slice){text.ptr + start, text.len - start};
+}
+
+/* What stands in a `\boxed{}` that is all of the line; the line, where it is none. */
+static slice unboxed(slice line) {
+  static const char box[] = "\\boxed{";
+  size_t len = sizeof box - 1;
+  if (line.len <= len || memcmp(line.ptr, box, len) != 0 || line.ptr[line.len - 1] != '}') return line;
+  return strip((slice){line.ptr + len, line.len - len - 1});
 }
 
 static uint8_t lower(uint8_t byte) {
@@ -58,7 +68,7 @@ bool exports_verifier_grade(exports_verifier_problem_t *problem, ts_host_string_
                             ts_host_string_t *err) {
   (void)err; /* a text here, and `false` returned: this problem cannot be graded at all */
   slice reference = strip((slice){problem->reference.ptr, problem->reference.len});
-  slice answer = strip(last_line(strip((slice){response->ptr, response->len})));
+  slice answer = unboxed(strip(last_line(strip((slice){response->ptr, response->len}))));
   *ret = (exports_verifier_graded_t){0}; /* no partial credit, note and tests */
   if (reference.len == 0) {
     ret->verdict.tag = EXPORTS_VERIFIER_VERDICT_BAD_REFERENCE;

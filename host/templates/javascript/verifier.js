@@ -1,4 +1,4 @@
-// Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters.
+// Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters and a `\boxed{}` around it.
 //
 // In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: any meaning; `0.5` is not `1/2`.
 // This file is run once, when the component is built; what it leaves in memory is the component.
@@ -24,11 +24,13 @@ export const plugin = {
 export const verifier = {
   grade(problem, response) {
     const reference = strip(problem.reference);
-    const answer = strip(strip(response).split("\n").pop());
+    const line = strip(strip(response).split("\n").pop());
+    const boxed = line.startsWith("\\boxed{") && line.endsWith("}");
+    const answer = boxed ? strip(line.slice("\\boxed{".length, -1)) : line;
     if (!reference) return graded({ tag: "bad-reference", val: "the reference is empty" });
     if (!answer) return graded({ tag: "no-answer" });
     const same = lower(answer) === lower(reference);
-    return graded({ tag: same ? "correct" : "incorrect" }, place(response, answer));
+    return graded({ tag: same ? "correct" : "incorrect" }, place(response, answer, boxed ? response.lastIndexOf("}") : response.length));
   },
 };
 
@@ -37,9 +39,9 @@ function graded(verdict, answer) {
   return { verdict, score: verdict.tag === "correct" ? 1 : 0, answer, note: "", tests: [] };
 }
 
-/// Where the answer last stands, in bytes of UTF-8, which is how the host counts.
-function place(response, answer) {
-  const start = bytes(response.slice(0, response.lastIndexOf(answer)));
+/// Where the answer last stands before the end, in bytes of UTF-8, which is how the host counts.
+function place(response, answer, end) {
+  const start = bytes(response.slice(0, response.lastIndexOf(answer, end - answer.length)));
   return { start, end: start + bytes(answer) };
 }
 

@@ -1,4 +1,4 @@
-"""Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters.
+"""Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters and a `\\boxed{}` around it.
 
 In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: any meaning; `0.5` is not `1/2`.
 This file is run once, when the component is built; what it leaves in memory is the component.
@@ -23,14 +23,16 @@ class Plugin(exports.Plugin):
 class Verifier(exports.Verifier):
     def grade(self, problem, response):
         reference = problem.reference.strip(SPACE)
-        answer = response.rstrip(SPACE).rpartition("\n")[2].strip(SPACE)
+        line = response.rstrip(SPACE).rpartition("\n")[2].strip(SPACE)
+        boxed = line.startswith("\\boxed{") and line.endswith("}")
+        answer = line[len("\\boxed{") : -1].strip(SPACE) if boxed else line
         if not reference:
             return graded(verifier.Verdict_BadReference("the reference is empty"))
         if not answer:
             return graded(verifier.Verdict_NoAnswer())
         same = answer.encode().lower() == reference.encode().lower()  # of bytes, ASCII's letters alone
         verdict = verifier.Verdict_Correct() if same else verifier.Verdict_Incorrect()
-        return graded(verdict, place(response, answer))
+        return graded(verdict, place(response, answer, response.rindex("}") if boxed else len(response)))
 
 
 def graded(verdict, answer=None):
@@ -39,7 +41,7 @@ def graded(verdict, answer=None):
     return verifier.Graded(verdict, score, answer, "", [])
 
 
-def place(response, answer):
-    """Where the answer last stands, in bytes of UTF-8, which is how the host counts."""
-    start = len(response[: response.rindex(answer)].encode())
+def place(response, answer, end):
+    """Where the answer last stands before the end, in bytes of UTF-8, which is how the host counts."""
+    start = len(response[: response.rindex(answer, 0, end)].encode())
     return Span(start, start + len(answer.encode()))

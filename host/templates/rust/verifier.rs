@@ -1,4 +1,4 @@
-//! Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters.
+//! Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters and a `\boxed{}` around it.
 //!
 //! In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: any meaning; `0.5` is not
 //! `1/2`.
@@ -32,8 +32,9 @@ impl Guest for Component {
     fn grade(problem: Problem, response: String) -> Result<Graded, String> {
         let reference = problem.reference.trim_matches(SPACE);
         let written = response.trim_end_matches(SPACE);
-        let line = written.rsplit('\n').next().unwrap_or_default();
-        let answer = line.trim_matches(SPACE);
+        let line = written.rsplit('\n').next().unwrap_or_default().trim_matches(SPACE);
+        let boxed = line.strip_prefix(r"\boxed{").and_then(|rest| rest.strip_suffix('}'));
+        let answer = boxed.unwrap_or(line).trim_matches(SPACE);
         if reference.is_empty() {
             return Ok(graded(Verdict::BadReference("the reference is empty".to_owned()), None));
         }
@@ -41,8 +42,8 @@ impl Guest for Component {
             return Ok(graded(Verdict::NoAnswer, None));
         }
         let same = answer.eq_ignore_ascii_case(reference);
-        let start = (written.len() - answer.len()) as u32;
-        let place = Span { start, end: written.len() as u32 };
+        let start = answer.as_ptr() as usize - response.as_ptr() as usize; // it is a part of the response
+        let place = Span { start: start as u32, end: (start + answer.len()) as u32 };
         Ok(graded(if same { Verdict::Correct } else { Verdict::Incorrect }, Some(place)))
     }
 }

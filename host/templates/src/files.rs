@@ -79,7 +79,7 @@ fn example(role: Role) -> Option<Example> {
         Role::Verifier => example!(
             "verifier",
             "verifier",
-            "The last line of the response must be the reference, but for the case of ASCII's letters.",
+            "The last line of the response must be the reference, but for the case of ASCII's letters and a box around it.",
             "responses, with the verdict that each should get"
         ),
         Role::StepSplitter => example!(
