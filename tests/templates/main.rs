@@ -7,6 +7,7 @@
 mod answers;
 mod fifth;
 mod readme;
+mod session;
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -120,6 +121,12 @@ fn rust_builds_and_agrees() {
 #[ignore = "installs ziglang"]
 fn c_builds_and_agrees() {
     readme::builds_and_agrees("c");
+}
+
+#[test]
+#[ignore = "installs componentize-py"]
+fn the_readmes_session_works() {
+    session::runs();
 }
 
 #[test]
