@@ -199,9 +199,11 @@ fn test_compares_verdicts_and_writes_a_line_a_case() {
         "\n",
     );
     std::fs::write(host.path("cases.jsonl"), cases).unwrap();
-    let text = host.run(&["plugin", "test", "math_grader", "--cases", "cases.jsonl", "--out", "out.jsonl"]);
+    let test = ["plugin", "test", "math_grader", "--cases", "cases.jsonl"];
+    let text = host.run(&[&test[..], &["--out", "out.jsonl", "--allow", "1"]].concat());
+    assert!(host.fail(&test).contains("not as expected: 1; --allow 1"));
     assert!(text.contains("4 cases, 3 with an expected verdict: 66.67 % agree"), "{text}");
-    assert!(text.contains("false negatives: 1\n  disagrees"), "{text}");
+    assert!(text.contains("false negatives: 1\n  disagrees: expected correct, got incorrect in "), "{text}");
     let lines = String::from_utf8(read(host.path("out.jsonl"))).unwrap();
     let verdicts: Vec<_> = lines
         .lines()

@@ -68,6 +68,26 @@ impl Expected {
         }
     }
 
+    /// What a label means, in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Correct => "correct",
+            Self::NotCorrect => "incorrect or no_answer",
+            Self::Incorrect => "incorrect",
+            Self::NoAnswer => "no_answer",
+            Self::BadReference => "bad_reference",
+            Self::Undecided => "undecided",
+            Self::Fails(TestOutcome::Passed) => "pass",
+            Self::Fails(TestOutcome::WrongAnswer) => "wrong_answer",
+            Self::Fails(TestOutcome::RuntimeError) => "runtime_error",
+            Self::Fails(TestOutcome::DoesNotCompile) => "compile_error",
+            Self::Fails(TestOutcome::TimeLimit) => "time_limit",
+            Self::Fails(TestOutcome::MemoryLimit) => "memory_limit",
+            Self::Fails(TestOutcome::NoProgram) => "no_program",
+            Self::Anything => "anything",
+        }
+    }
+
     fn parse(value: &Value) -> std::result::Result<Self, String> {
         match value {
             Value::Bool(true) => Ok(Self::Correct),
@@ -87,7 +107,11 @@ impl Expected {
                 "time_limit" => Ok(Self::Fails(TestOutcome::TimeLimit)),
                 "memory_limit" => Ok(Self::Fails(TestOutcome::MemoryLimit)),
                 "no_program" => Ok(Self::Fails(TestOutcome::NoProgram)),
-                other => Err(format!("`{other}` is no verdict")),
+                other => Err(format!(
+                    "`{other}` is no verdict: `expected` is correct, incorrect, no_answer, bad_reference, undecided, true, \
+                     false or null; of programs also pass, must_not_pass, wrong_answer, runtime_error, compile_error, \
+                     time_limit, memory_limit or no_program"
+                )),
             },
             other => Err(format!("`expected` is {other}, not true, false, null or a verdict")),
         }

@@ -27,6 +27,8 @@ pub struct Report {
     pub false_negatives: Vec<String>,
     /// Counted cases that should not be correct and were graded correct, by identifier.
     pub false_positives: Vec<String>,
+    /// Counted cases with another verdict than the one named, by identifier: incorrect where there should be no answer, say.
+    pub otherwise_wrong: Vec<String>,
     /// Of all cases, those without a verdict: how many for each reason (`bad_reference`, `undecided`, or how
     /// the call failed).
     pub nulls: BTreeMap<String, usize>,
@@ -48,6 +50,7 @@ impl Report {
             agreed: 0,
             false_negatives: Vec::new(),
             false_positives: Vec::new(),
+            otherwise_wrong: Vec::new(),
             nulls: BTreeMap::new(),
             broken_limits: Vec::new(),
             seconds,
@@ -66,6 +69,11 @@ impl Report {
     /// The share of counted cases that agree; 1 if none is counted.
     pub fn agreement(&self) -> f64 {
         if self.counted == 0 { 1.0 } else { self.agreed as f64 / self.counted as f64 }
+    }
+
+    /// Counted cases that are not as they should be, late ones left out.
+    pub fn disagreements(&self) -> usize {
+        self.false_negatives.len() + self.false_positives.len() + self.otherwise_wrong.len()
     }
 
     fn count(&mut self, case: &Case, result: &CaseResult) {
@@ -98,6 +106,7 @@ impl Report {
             }
             (Expected::Correct, _) => {}
             (_, Some(true)) => self.false_positives.push(case.id.clone()),
+            _ if !agrees => self.otherwise_wrong.push(case.id.clone()),
             _ => {}
         }
     }
@@ -129,6 +138,7 @@ mod tests {
             (report.false_negatives, report.false_positives),
             (vec!["c:3".to_owned()], vec!["c:4".to_owned()])
         );
+        assert_eq!(report.otherwise_wrong, ["c:5"]);
         assert_eq!(
             report.nulls,
             BTreeMap::from([("bad_reference".to_owned(), 1), ("out_of_fuel".to_owned(), 2)])
@@ -141,6 +151,8 @@ mod tests {
         let cases = cases(&expected.map(|expected| ("undecided", expected)));
         let report = Report::of(&cases, &obedient(&cases, 1));
         assert_eq!((report.counted, report.agreed), (4, 1));
+        assert_eq!(report.otherwise_wrong, ["c:2", "c:4"]);
+        assert_eq!(report.disagreements(), 3);
         assert_eq!((report.false_negatives, report.false_positives), (vec!["c:1".to_owned()], vec![]));
         assert_eq!(report.nulls, BTreeMap::from([("undecided".to_owned(), 5)]));
     }

@@ -12,6 +12,7 @@ use ts_harness::handle::Input;
 use ts_pipeline::setup::key_of;
 use ts_plugin::{Description, MAX_PROGRAM_MIB, Plugin, Program, Role, RunLimits, SettingValue};
 
+use crate::exit_code::CallFailed;
 use crate::terminal::say;
 
 /// Starts of which the median counts.
@@ -98,7 +99,27 @@ pub(super) fn check(plugin: &Plugin) -> Result<()> {
         "  it starts, in {micros:.0} microseconds and {} KiB, and describes itself",
         bytes / 1024
     ))?;
-    say(format_args!("  {with_defaults}"))
+    say(format_args!("  {with_defaults}"))?;
+    plugin.roles().iter().try_for_each(|role| try_example(plugin, *role))
+}
+
+/// Makes a call, and fails as it does; a refusal is an answer.
+fn try_example(plugin: &Plugin, role: Role) -> Result<()> {
+    if role == Role::Runner || plugin.runs_programs() {
+        return Ok(());
+    }
+    let failed = |source| ts_pipeline::Error::Plugin { key: plugin.identity().origin.clone(), source };
+    let answered = Handle::open(plugin, Some(role), &Map::new()).map_err(failed)?.call(&Input::example(role));
+    match answered.failed {
+        None | Some("refused") => say(format_args!("  its {role} answers a small example")),
+        Some(how) => {
+            say(format_args!(
+                "  its {role} fails on a small example: {}",
+                answered.output["error"]["message"]
+            ))?;
+            Err(CallFailed { how }.into())
+        }
+    }
 }
 
 /// Prints a plugin's settings as a page.

@@ -1,13 +1,14 @@
 //! Runs cases and compares: labelled ones with their labels, golden ones with what the plugin gave before.
 //!
-//! In: a plugin and files of cases. Out: agreement, or differences. Left out on purpose: a failing exit status for labels that a
-//! verifier does not share; a difference of a golden case has one.
+//! In: a plugin and files of cases. Out: agreement, or differences; a failing exit status where there are more of them than are
+//! allowed. Left out on purpose: settings of single cases; a file of cases is run with those of the command.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use ts_harness::golden::GoldenFile;
 use ts_harness::handle::Handle;
+use ts_harness::{Answer, Case};
 use ts_pipeline::recipe::n_threads;
 
 use super::handle;
@@ -78,10 +79,16 @@ fn labelled(args: &PluginTestArgs, handle: &Handle) -> Result<()> {
     for (what, ids) in [
         ("false negatives", &report.false_negatives),
         ("false positives", &report.false_positives),
+        ("other verdicts than expected", &report.otherwise_wrong),
         ("over their limits", &report.broken_limits),
     ] {
+        if ids.is_empty() && what.starts_with("other") {
+            continue;
+        }
         say(format_args!("{what}: {}", ids.len()))?;
-        ids.iter().take(args.show).try_for_each(|id| say(format_args!("  {id}")))?;
+        for id in ids.iter().take(args.show) {
+            say(format_args!("  {id}: {}", told(&cases, &run, id)))?;
+        }
         if ids.len() > args.show {
             say(format_args!("  and {} more (--show, --out)", ids.len() - args.show))?;
         }
@@ -92,5 +99,26 @@ fn labelled(args: &PluginTestArgs, handle: &Handle) -> Result<()> {
     say(format_args!(
         "{:.2} s on {threads} threads, {:.0} cases a second a core",
         report.seconds, report.cases_per_second_per_core
-    ))
+    ))?;
+    match report.disagreements() {
+        wrong if wrong > args.allow => {
+            bail!("verdicts that are not as expected: {wrong}; --allow {wrong} lets as many pass")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What was expected of a case, and what came.
+fn told(cases: &[Case], run: &ts_harness::Run, id: &str) -> String {
+    let pair = cases.iter().zip(&run.results).find(|(case, _)| case.id == id);
+    let Some((case, result)) = pair else { return String::new() };
+    let got = match &result.answer {
+        Answer::Failed(how) => (*how).to_owned(),
+        Answer::Graded(verdict) => match verdict.reason() {
+            Some(why) => format!("{} ({why})", verdict.name()),
+            None => verdict.name().to_owned(),
+        },
+    };
+    let milliseconds = result.elapsed.as_secs_f64() * 1e3;
+    format!("expected {}, got {got} in {milliseconds:.1} ms", case.expected.name())
 }
