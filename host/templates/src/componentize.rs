@@ -16,6 +16,7 @@ use wit_bindgen_core::wit_parser::{
 };
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
+use crate::error::MAX_NAMED;
 use crate::{Error, contract, stubs};
 
 /// How a module writes texts into its memory.
@@ -173,7 +174,11 @@ fn exports_all(found: &Found, resolve: &Resolve, world: WorldId) -> Result<(), E
             return Err(Error::OtherVersion { found: found.clone(), wanted: wanted.clone() });
         }
     }
-    if missing.is_empty() { Ok(()) } else { Err(Error::NoExport { names: missing }) }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let exports = found.exports.iter().take(MAX_NAMED).cloned().collect();
+    Err(Error::NoExport { names: missing, exports })
 }
 
 /// Fails where the module imports what the world does not.

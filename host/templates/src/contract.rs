@@ -55,6 +55,61 @@ fn world(name: &str, more: &str) -> Result<(Resolve, WorldId), Error> {
 mod tests {
     use super::*;
 
+    /// What `docs/plugins.md` says of memory, for authors without bindings.
+    #[test]
+    fn the_guide_says_where_things_lie() {
+        use wit_bindgen_core::wit_parser::{SizeAlign, Type, TypeDefKind};
+        let guide = include_str!("../../../docs/plugins.md");
+        let row = |name: &str| {
+            let begins = format!("| `{name}` | ");
+            guide
+                .lines()
+                .find_map(|line| line.strip_prefix(&begins))
+                .unwrap_or_else(|| panic!("no row `{name}`"))
+        };
+        let (resolve, _) = world_of_all(&Role::ALL).unwrap();
+        let mut sizes = SizeAlign::default();
+        sizes.fill(&resolve).unwrap();
+        let record = |name: &str| {
+            let (id, ty) = resolve
+                .types
+                .iter()
+                .find(|(_, ty)| ty.name.as_deref() == Some(name))
+                .expect("a type of the contract");
+            let TypeDefKind::Record(record) = &ty.kind else { panic!("`{name}` is no record") };
+            let offsets = sizes.field_offsets(record.fields.iter().map(|field| &field.ty));
+            let names = record.fields.iter().map(|field| field.name.clone());
+            let fields: Vec<_> = names.zip(offsets).map(|(name, (at, _))| (name, at.size_wasm32())).collect();
+            (sizes.size(&Type::Id(id)).size_wasm32(), sizes.align(&Type::Id(id)).align_wasm32(), fields)
+        };
+        // Within a result, what it holds comes after the tag.
+        for (name, in_result) in [
+            ("description", false),
+            ("setting-spec", false),
+            ("setting", false),
+            ("positive", false),
+            ("pair", false),
+            ("candidate", false),
+            ("graded", true),
+            ("selection", true),
+        ] {
+            let (size, align, fields) = record(name);
+            let (row, before) = match in_result {
+                true => (row(&format!("result<{name}, string>")), align),
+                false => (row(name), 0),
+            };
+            let size = size + before;
+            assert!(row.starts_with(&format!("{size} | ")), "{name} has {size} bytes: {row}");
+            for (field, at) in fields {
+                assert!(
+                    row.contains(&format!("{field} {}", at + before)),
+                    "{field} of {name} is at {}: {row}",
+                    at + before
+                );
+            }
+        }
+    }
+
     #[test]
     fn every_file_of_the_contract_is_here() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");

@@ -9,6 +9,9 @@ use ts_plugin::Role;
 /// What another crate says is wrong.
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
+/// Most exports that an error names.
+pub(crate) const MAX_NAMED: usize = 12;
+
 /// Why no project was written, or no component made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -72,12 +75,15 @@ pub enum Error {
     /// It lacks exports.
     #[error(
         "it does not export {}; a plugin of this role must, under exactly that name: is the function there, and does \
-         the linker export it?",
-        quoted(names)
+         the linker export it? It exports {}",
+        quoted(names),
+        if exports.is_empty() { "nothing".to_owned() } else { quoted(exports) }
     )]
     NoExport {
         /// Their names in the canonical ABI.
         names: Vec<String>,
+        /// What it does export, at most [`MAX_NAMED`] of it.
+        exports: Vec<String>,
     },
     /// It imports what it is not granted.
     #[error("it imports {}, which no plugin of this role is granted; {}", quoted(names), remedy(names))]
