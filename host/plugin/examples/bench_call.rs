@@ -1,6 +1,6 @@
 //! What a call costs: microseconds per call under each isolation, measured in turns in one process, so that the
-//! ratios hold on a busy machine too. Only the two lines about two threads at once, on one host or on a host each, need
-//! two idle cores.
+//! ratios hold on a busy machine too; and what a start costs, with compiled code at hand and without. Only the two
+//! lines about two threads at once, on one host or on a host each, need two idle cores.
 //!
 //!     cargo build --release --workspace --examples
 //!     target/release/examples/bench_call [FOLDER OF PLUGINS]
@@ -32,6 +32,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let length = load(Isolation::Reused, "tokens.wasm")?.length_function(&Map::new())?;
     let text = "A step that is being sampled.";
 
+    let cache = tempfile::tempdir()?;
+    let grader = PluginSource::File(folder.join("math_grader.wasm"));
+    let start = |cache_dir: Option<PathBuf>| {
+        let begin = || -> Result<(), Box<dyn std::error::Error>> {
+            let host =
+                PluginHost::new(HostOptions { cache_dir: cache_dir.clone(), ..HostOptions::default() })?;
+            let verifier = host.load(grader.clone())?.verifier(&Map::new())?;
+            verifier.grade(&problem, "\\boxed{2}")?;
+            Ok(())
+        };
+        let began = Instant::now();
+        begin().map(|()| began.elapsed().as_secs_f64() * 1e3).unwrap_or(f64::NAN)
+    };
+
     let grades = |by: &Verifier| micros(5_000, || drop(black_box(by.grade(&problem, &response))));
     let together = |here: &Verifier, there: &Verifier| {
         thread::scope(|scope| {
@@ -54,6 +68,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             *best = best.min(took);
         }
     }
+    let warm = Some(cache.path().join("code"));
+    let compiled = start(warm.clone());
+    let started = (0..ROUNDS).map(|_| start(warm.clone())).fold(f64::INFINITY, f64::min);
     let [reused, fresh, shared, apart, split, measure] = best;
     println!("grade,   reused:   {reused:8.2} µs");
     println!("grade,   per call: {fresh:8.2} µs ({:.1} times)", fresh / reused);
@@ -61,6 +78,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("  a host each:     {apart:8.2} µs ({:.2} times)", apart / fresh);
     println!("split,   reused:   {split:8.2} µs");
     println!("measure, reused:   {measure:8.2} µs");
+    println!("math_grader from its file to a first verdict, compiled before: {started:.1} ms");
+    println!("  compiled now: {compiled:.0} ms ({:.0} times)", compiled / started);
     Ok(())
 }
 
