@@ -181,6 +181,8 @@ fn replay_grades_again_what_a_run_saw() {
         let told = host.run(&[&["plugin", "test", plugin, "--cases", "golden.jsonl"], settings].concat());
         assert!(told.ends_with("golden cases, 0 differ\n") && !told.contains(" 0 golden"), "{told}");
     }
+    let error = host.fail(&["plugin", "replay", "elsewhere", "--problem", "train-000"]);
+    assert!(error.contains("elsewhere holds no run") && error.contains("hint: "), "{error}");
     let error = host.fail(&["plugin", "replay", "run", "--problem", "nope"]);
     assert!(error.contains("no problem `nope`"), "{error}");
 }
@@ -216,6 +218,8 @@ fn test_compares_verdicts_and_writes_a_line_a_case() {
     let expected = [("right", true), ("wrong", false), ("disagrees", false), ("unfair", false)];
     assert_eq!(verdicts, expected.map(|(id, verdict)| (id.to_owned(), Some(verdict))));
 
+    std::fs::write(host.path("cases.jsonl"), "\n").unwrap();
+    assert!(host.fail(&test).contains("there are no cases"), "none agree, and none do not");
     std::fs::write(host.path("cases.jsonl"), "{\"id\":\"x\"}\n").unwrap();
     assert!(host.fail(&["plugin", "test", "math_grader", "--cases", "cases.jsonl"]).contains("cases.jsonl"));
 }

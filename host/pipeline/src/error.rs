@@ -157,6 +157,12 @@ pub enum Error {
         /// Why not.
         message: String,
     },
+    /// A folder that is no run's.
+    #[error("{} holds no run: there is no recipe.toml", folder.display())]
+    NoRun {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A file outside the run's folder.
     #[error("{}", path.display())]
     File {
@@ -214,6 +220,7 @@ impl Error {
             Self::Device { .. } => Some("build with --features cuda, or set model.device to \"cpu\"".into()),
             Self::NoSuchProblem { .. } => Some("problems-train.jsonl in the folder has their identifiers".into()),
             Self::Inconsistent { .. } => Some("the folder holds artefacts of different runs: start in a new one".into()),
+            Self::NoRun { .. } => Some("a run's folder is what --out named; by default runs/NAME-seedSEED".into()),
             Self::Worker { .. } | Self::File { .. } => None,
         }
     }

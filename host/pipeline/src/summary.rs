@@ -1,5 +1,6 @@
 //! From a run's folder to its [`Report`]: reads the artefacts, whoever made them, without taking the folder's lock.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use ts_run::manifest::{Manifest, read_manifest};
@@ -49,7 +50,10 @@ pub fn report(folder: &Path) -> Result<Report, Error> {
 /// The folder is no run's, or its recipe was damaged.
 pub fn kept_recipe(folder: &Path) -> Result<Recipe, Error> {
     let path = Artefact::Recipe.path_in(folder);
-    let text = std::fs::read_to_string(&path).map_err(|source| Error::File { path: path.clone(), source })?;
+    let text = std::fs::read_to_string(&path).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => Error::NoRun { folder: folder.to_owned() },
+        _ => Error::File { path: path.clone(), source },
+    })?;
     Ok(Loader::parse(&path.display().to_string(), &text)?)
 }
 

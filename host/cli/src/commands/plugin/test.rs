@@ -64,6 +64,9 @@ fn labelled(args: &PluginTestArgs, handle: &Handle) -> Result<()> {
         bail!("labelled cases are for verifiers; those of this role have `input` and `output`");
     };
     let cases = ts_harness::read_cases(&args.cases)?;
+    if cases.is_empty() {
+        bail!("there are no cases");
+    }
     let threads = n_threads(args.workers);
     let run = ts_harness::run(verifier, &cases, threads);
     if let Some(path) = &args.out {
