@@ -219,7 +219,7 @@ impl HostInner {
         roles: &[Role],
         origin: &str,
     ) -> Result<Ready, LoadError> {
-        let first = Lane::new(linker, component, version, origin)?;
+        let first = Lane::new(0, linker, component, version, origin)?;
         let is_runner = matches!(roles, [Role::Runner]);
         let limits = if is_runner { engine::runner_limits(&self.limits) } else { self.limits.clone() };
         let has_programs =

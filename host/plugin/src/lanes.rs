@@ -39,6 +39,8 @@ pub(crate) struct Engines {
 
 /// A component in one engine, checked and ready to start.
 pub(crate) struct Lane {
+    /// Its place among the lanes of its component.
+    pub(crate) index: usize,
     pub(crate) pre: InstancePre<State>,
     pub(crate) plugin: PluginIndices,
 }
@@ -82,6 +84,7 @@ impl Engines {
 impl Lane {
     /// Links a component; fails where it imports anything of another type.
     pub(crate) fn new(
+        index: usize,
         linker: &Linker<State>,
         component: &Component,
         version: Version,
@@ -90,7 +93,7 @@ impl Lane {
         let wrong = |interface| move |error| LoadError::wrong_type(origin, interface, &error);
         let pre = linker.instantiate_pre(component).map_err(wrong("log"))?;
         let plugin = PluginExports::indices(&pre, version).map_err(wrong("plugin"))?;
-        Ok(Self { pre, plugin })
+        Ok(Self { index, pre, plugin })
     }
 }
 
@@ -120,21 +123,20 @@ impl Lanes {
         &self.first
     }
 
-    /// The component in the engine of this lane, and the lane that it really is: the first, where there is no other.
-    pub(crate) fn of(&self, lane: usize) -> (usize, &Lane) {
-        let other = lane
-            .checked_sub(1)
-            .and_then(|index| self.others.get(index)?.get_or_init(|| self.copy(index)).as_ref());
-        other.map_or((0, &self.first), |other| (lane, other))
+    /// The component in the engine of this lane; the first lane, where there is no other.
+    pub(crate) fn of(&self, lane: usize) -> &Lane {
+        let other =
+            lane.checked_sub(1).and_then(|at| self.others.get(at)?.get_or_init(|| self.copy(at)).as_ref());
+        other.unwrap_or(&self.first)
     }
 
     /// The component again, in another engine.
-    fn copy(&self, index: usize) -> Option<Lane> {
-        let Linked { engine, linker } = self.engines.as_ref()?.other(index)?;
+    fn copy(&self, at: usize) -> Option<Lane> {
+        let Linked { engine, linker } = self.engines.as_ref()?.other(at)?;
         let code = self.first.pre.component().serialize().ok()?;
         // SAFETY: `deserialize` runs what it is given as machine code. This is what an engine of the same settings compiled, as
         // it was a moment ago in this process.
         let component = unsafe { Component::deserialize(engine, code) }.ok()?;
-        Lane::new(linker, &component, self.version, "").ok()
+        Lane::new(at + 1, linker, &component, self.version, "").ok()
     }
 }

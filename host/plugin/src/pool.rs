@@ -17,6 +17,7 @@ use wasmtime::Store;
 
 use crate::call_error::{CallError, CallErrorKind};
 use crate::instance::{Metered, State, call_failed, metered};
+use crate::lanes::Lane;
 use crate::load_error::LoadError;
 use crate::plugin::Plugin;
 use crate::role::RoleExports;
@@ -90,7 +91,7 @@ impl<G: RoleExports> Pool<G> {
             isolation,
             lanes: std::iter::once(first).chain(others).collect(),
         };
-        let first = pool.configure(0, None).map_err(|source| match source {
+        let first = pool.configure(plugin.ready().lanes.first(), None).map_err(|source| match source {
             CallError { kind: CallErrorKind::Refused(reason), .. } => {
                 LoadError::SettingsRefused { plugin: description.name.clone(), reason }
             }
@@ -120,7 +121,7 @@ impl<G: RoleExports> Pool<G> {
         check: impl Fn(R) -> Result<T, String>,
     ) -> Result<Call<T>, CallError> {
         let permit = self.plugin.gate().enter();
-        let (lane, _) = self.plugin.ready().lanes.of(permit.lane);
+        let lane = self.plugin.ready().lanes.of(permit.lane);
         let mut instance = match self.take(lane, problem) {
             Some(idle) => idle,
             None => self.configure(lane, Some(problem))?,
@@ -162,11 +163,9 @@ impl<G: RoleExports> Pool<G> {
     }
 
     /// A fresh instance with this pool's settings; a plugin that takes none is not asked to take them.
-    fn configure(&self, lane: usize, problem: Option<&str>) -> Result<Configured<G>, CallError> {
+    fn configure(&self, lane: &Lane, problem: Option<&str>) -> Result<Configured<G>, CallError> {
         let ready = self.plugin.ready();
-        let (_, component) = ready.lanes.of(lane);
-        let started =
-            ready.start(component).map_err(|kind| self.error("instantiate", problem, kind, None))?;
+        let started = ready.start(lane).map_err(|kind| self.error("instantiate", problem, kind, None))?;
         let (mut store, instance, plugin) = (started.store, started.instance, started.plugin);
         let settings = settings::lower(&self.settings);
         let configured = metered(&mut store, &ready.limits, |store| {
@@ -175,11 +174,11 @@ impl<G: RoleExports> Pool<G> {
                     plugin.configure(store, &settings).map_err(|error| call_failed(&error, store))?;
                 answer.map_err(|reason| CallErrorKind::Refused(text::sentence(&reason)))?;
             }
-            let indices = &self.lanes[lane].indices;
+            let indices = &self.lanes[lane.index].indices;
             let indices = match indices.get() {
                 Some(indices) => indices,
                 None => {
-                    let found = G::indices(&component.pre, ready.version);
+                    let found = G::indices(&lane.pre, ready.version);
                     let found = found.map_err(|error| call_failed(&error, store))?;
                     indices.get_or_init(|| found)
                 }
@@ -197,8 +196,8 @@ impl<G: RoleExports> Pool<G> {
     }
 
     /// An idle instance that may serve this problem.
-    fn take(&self, lane: usize, problem: &str) -> Option<Configured<G>> {
-        let mut idle = self.idle(lane);
+    fn take(&self, lane: &Lane, problem: &str) -> Option<Configured<G>> {
+        let mut idle = self.idle(lane.index);
         let fits = |instance: &Configured<G>| match self.isolation {
             Isolation::PerCall => !instance.used,
             Isolation::PerProblem => !instance.used || instance.problem == problem,
@@ -209,7 +208,7 @@ impl<G: RoleExports> Pool<G> {
     }
 
     /// Keeps an instance for the next call, if the isolation allows one; the longest idle makes room.
-    fn put_back(&self, lane: usize, mut instance: Configured<G>, problem: &str) {
+    fn put_back(&self, lane: &Lane, mut instance: Configured<G>, problem: &str) {
         match self.isolation {
             Isolation::PerCall => return,
             Isolation::PerProblem if !instance.used => instance.problem = problem.into(),
@@ -217,7 +216,7 @@ impl<G: RoleExports> Pool<G> {
         }
         instance.used = true;
         let most = if self.lanes.len() == 1 { self.plugin.max_parallel() } else { 1 };
-        let mut idle = self.idle(lane);
+        let mut idle = self.idle(lane.index);
         let oldest = (idle.len() >= most).then(|| idle.remove(0));
         idle.push(instance);
         drop(idle);
