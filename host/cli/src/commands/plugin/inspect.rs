@@ -10,7 +10,7 @@ use ts_harness::Handle;
 use ts_harness::bench::bench;
 use ts_harness::handle::Input;
 use ts_pipeline::setup::key_of;
-use ts_plugin::{Description, MAX_PROGRAM_MIB, Plugin, Program, Role, RunLimits, SettingValue};
+use ts_plugin::{Description, LoadError, MAX_PROGRAM_MIB, Plugin, Program, Role, RunLimits, SettingValue};
 
 use crate::exit_code::CallFailed;
 use crate::terminal::say;
@@ -43,9 +43,8 @@ pub(super) fn inspect(plugin: &Plugin) -> Result<()> {
 
 /// Says what a call of a role costs, on a small example.
 fn call(plugin: &Plugin, role: Role) -> Result<()> {
-    let failed = |source| ts_pipeline::Error::Plugin { key: plugin.identity().origin.clone(), source };
     if role == Role::Runner {
-        let runner = plugin.runner().map_err(failed)?;
+        let runner = plugin.runner().map_err(unusable(plugin))?;
         let limits = RunLimits { time_ms: 1000, memory_mib: MAX_PROGRAM_MIB, output_bytes: 0 };
         let program = Program { source: "", input: "", limits };
         runner.run(&program)?; // the first run compiles the text
@@ -62,7 +61,7 @@ fn call(plugin: &Plugin, role: Role) -> Result<()> {
     if role == Role::Verifier && plugin.runs_programs() {
         return say("verifier: has programs run; `plugin bench` measures it on cases");
     }
-    let handle = Handle::open(plugin, Some(role), &Map::new()).map_err(failed)?;
+    let handle = open(plugin, role)?;
     let example = Input::example(role);
     let answered = handle.call(&example);
     if answered.failed.is_some() {
@@ -80,16 +79,12 @@ fn call(plugin: &Plugin, role: Role) -> Result<()> {
 /// Says that this host runs a plugin, and on what that was tried.
 pub(super) fn check(plugin: &Plugin) -> Result<()> {
     let identity = plugin.identity();
-    let with_defaults = match plugin.roles() {
-        [Role::Runner] => plugin.runner().map(|runner| format!("it runs {}", runner.language())),
-        roles => roles
-            .iter()
-            .filter(|role| **role != Role::Runner)
-            .try_for_each(|role| Handle::open(plugin, Some(*role), &Map::new()).map(drop))
-            .map(|()| "it takes its own defaults".to_owned()),
+    let callable = plugin.roles().iter().filter(|role| **role != Role::Runner);
+    let handles = callable.map(|role| Ok((*role, open(plugin, *role)?))).collect::<Result<Vec<_>>>()?;
+    let with_defaults = match handles.is_empty() {
+        true => format!("it runs {}", plugin.runner().map_err(unusable(plugin))?.language()),
+        false => "it takes its own defaults".to_owned(),
     };
-    let with_defaults = with_defaults
-        .map_err(|source| ts_pipeline::Error::Plugin { key: identity.origin.clone(), source })?;
     let (micros, bytes) = start(plugin)?;
     say(format_args!("{} {} runs on this host", identity.name, identity.version))?;
     say(format_args!("  it is a component, and its {} bytes are within the limit", identity.bytes))?;
@@ -100,16 +95,27 @@ pub(super) fn check(plugin: &Plugin) -> Result<()> {
         bytes / 1024
     ))?;
     say(format_args!("  {with_defaults}"))?;
-    plugin.roles().iter().try_for_each(|role| try_example(plugin, *role))
+    // A plugin that has programs run has nothing to run them with here.
+    match plugin.runs_programs() {
+        true => Ok(()),
+        false => handles.iter().try_for_each(|(role, handle)| try_example(*role, handle)),
+    }
+}
+
+/// A handle on a plugin in a role, with its own defaults.
+fn open(plugin: &Plugin, role: Role) -> Result<Handle> {
+    Ok(Handle::open(plugin, Some(role), &Map::new()).map_err(unusable(plugin))?)
+}
+
+/// The error of a plugin that cannot be used, under the name that it came by.
+fn unusable(plugin: &Plugin) -> impl FnOnce(LoadError) -> ts_pipeline::Error {
+    let key = plugin.identity().origin.clone();
+    |source| ts_pipeline::Error::Plugin { key, source }
 }
 
 /// Makes a call, and fails as it does; a refusal is an answer.
-fn try_example(plugin: &Plugin, role: Role) -> Result<()> {
-    if role == Role::Runner || plugin.runs_programs() {
-        return Ok(());
-    }
-    let failed = |source| ts_pipeline::Error::Plugin { key: plugin.identity().origin.clone(), source };
-    let answered = Handle::open(plugin, Some(role), &Map::new()).map_err(failed)?.call(&Input::example(role));
+fn try_example(role: Role, handle: &Handle) -> Result<()> {
+    let answered = handle.call(&Input::example(role));
     match answered.failed {
         None | Some("refused") => say(format_args!("  its {role} answers a small example")),
         Some(how) => {
@@ -166,8 +172,8 @@ fn literal(value: &SettingValue) -> String {
 
 /// What a start costs: microseconds, and bytes of memory.
 fn start(plugin: &Plugin) -> Result<(f64, u64)> {
-    let failed = |source| ts_pipeline::Error::Plugin { key: plugin.identity().origin.clone(), source };
-    let mut starts = (0..STARTS).map(|_| plugin.start()).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let starts = (0..STARTS).map(|_| plugin.start()).collect::<Result<Vec<_>, _>>();
+    let mut starts = starts.map_err(unusable(plugin))?;
     starts.sort_unstable();
     let (took, bytes) = starts[STARTS / 2];
     Ok((took.as_secs_f64() * 1e6, bytes))
