@@ -4,7 +4,7 @@
 //! grades of now. Left out on purpose: writing anything; the run stays as it is.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ts_model::TextTokenizer;
 use ts_plugin::{Group, Plugin, Problem, Role};
@@ -18,10 +18,12 @@ use crate::setup::tokenizer_of;
 use crate::stages::Stage;
 use crate::stages::grade::{grade, plugin_problem};
 use crate::stages::select::Grouping;
+use crate::steps::reasoning_of;
 use crate::summary::kept_recipe;
 
 /// One problem of a run.
 pub struct Kept {
+    folder: PathBuf,
     recipe: Recipe,
     problem: ProblemRecord,
     samples: Vec<SampleRecord>,
@@ -60,6 +62,7 @@ impl Kept {
         let grades: Vec<GradeRecord> =
             if grades_file.is_file() { read_journal(&grades_file)? } else { vec![] };
         Ok(Self {
+            folder: folder.to_owned(),
             recipe,
             problem: record.ok_or_else(|| Error::NoSuchProblem {
                 problem: problem.to_owned(),
@@ -82,17 +85,16 @@ impl Kept {
 
     /// The part of a response that a step splitter sees.
     pub fn reasoning<'a>(&self, sample: &'a SampleRecord) -> &'a str {
-        let end = sample.text.find(&self.recipe.prompt.reasoning_end);
-        &sample.text[..end.unwrap_or(sample.text.len())]
+        reasoning_of(&sample.text, &self.recipe.prompt.reasoning_end)
     }
 
     /// The responses as a selection policy sees them, by the run's other plugins.
     ///
     /// # Errors
     /// The run has not graded them all; its plugins or its tokenizer cannot be opened, or fail.
-    pub fn group(&self, folder: &Path) -> Result<Group, Error> {
+    pub fn group(&self) -> Result<Group, Error> {
         if self.grades.len() != self.samples.len() {
-            return Err(Error::MissingStage { stage: Stage::Grade, folder: folder.to_owned() });
+            return Err(Error::MissingStage { stage: Stage::Grade, folder: self.folder.clone() });
         }
         let tokenizer: TextTokenizer = tokenizer_of(&self.recipe)?;
         let plugins = open_plugins(&self.recipe, None)?;

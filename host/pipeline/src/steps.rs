@@ -31,9 +31,9 @@ impl Steps {
         problem: &str,
     ) -> Result<Self, Error> {
         let (text, ends) = tokenizer.token_ends(tokens)?;
-        let reasoning = text.find(reasoning_end).unwrap_or(text.len());
-        let spans = splitter.split(problem, &text[..reasoning])?.value;
-        Ok(Self::snap(&ends, reasoning, spans.iter().map(|span| span.end)))
+        let reasoning = reasoning_of(&text, reasoning_end);
+        let spans = splitter.split(problem, reasoning)?.value;
+        Ok(Self::snap(&ends, reasoning.len(), spans.iter().map(|span| span.end)))
     }
 
     /// Turns ends in bytes into ends in tokens; `token_ends[i]` is where token `i` ends, in bytes.
@@ -62,6 +62,11 @@ impl Steps {
     pub(crate) fn reasoning_tokens(&self) -> usize {
         self.tail.start
     }
+}
+
+/// The part of a response that a step splitter sees: all up to the text that ends the reasoning.
+pub(crate) fn reasoning_of<'a>(text: &'a str, reasoning_end: &str) -> &'a str {
+    text.split_once(reasoning_end).map_or(text, |(reasoning, _)| reasoning)
 }
 
 /// How many tokens reach byte `at`: the boundary between tokens that is nearest, the later one of two.

@@ -57,7 +57,7 @@ fn ask(kept: &Kept, role: Role, args: &PluginReplayArgs) -> Result<()> {
         Ok(Handle::open(&plugin, Some(role), &settings).map_err(failed)?)
     };
     let (ours, other) = (open(None)?, args.plugin.as_deref().map(|file| open(Some(file))).transpose()?);
-    let asked = asked(kept, role, args)?;
+    let asked = asked(kept, role)?;
     let (n, mut changed) = (asked.len(), 0);
     for (name, input) in asked {
         let before = ours.call(&input).output;
@@ -85,9 +85,9 @@ fn ask(kept: &Kept, role: Role, args: &PluginReplayArgs) -> Result<()> {
 }
 
 /// What a role is asked about the problem, by name.
-fn asked(kept: &Kept, role: Role, args: &PluginReplayArgs) -> Result<Vec<(String, Input)>> {
+fn asked(kept: &Kept, role: Role) -> Result<Vec<(String, Input)>> {
     if role == Role::SelectionPolicy {
-        return Ok(vec![("group".to_owned(), Input::Select(kept.group(&args.run)?))]);
+        return Ok(vec![("group".to_owned(), Input::Select(kept.group()?))]);
     }
     let input = |sample: &ts_run::records::SampleRecord| match role {
         Role::StepSplitter => Input::Split(kept.reasoning(sample).to_owned()),
