@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use crate::process;
-use crate::sources::sha256;
+use crate::sources::{files, sha256};
 use deepen::Stack;
 
 /// Names the way in which components are made here; another one makes others, under other keys.
@@ -129,14 +129,6 @@ fn key(root: &Path, folder: &Path, packages: &[Package]) -> Result<String> {
     }
     add(format!("recipe {RECIPE} {SAME_RANDOM}").as_bytes());
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// The files of a folder, not of those within.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries =
-        std::fs::read_dir(folder).with_context(|| format!("could not read {}", folder.display()))?;
-    let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    Ok(paths.into_iter().filter(|path| path.is_file()).collect())
 }
 
 fn install_python(tools: &Path, packages: &[Package]) -> Result<()> {

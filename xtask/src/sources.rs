@@ -48,9 +48,11 @@ impl Sources {
     /// The hash of one plugin's sources.
     pub(crate) fn hash(&self, plugin: &str) -> Result<String> {
         let mut parts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-        self.add_folder(&mut parts, Path::new("wit"))?;
-        // No plugin is built against a contract that was released before.
-        parts.retain(|name, _| !name.starts_with("file wit/released/"));
+        // Not the folder within: no plugin is built against a contract that was released before.
+        for file in files(&self.root.join("wit"))? {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            parts.insert(format!("file wit/{name}"), std::fs::read(&file)?);
+        }
         let mut external = BTreeSet::new();
         let mut seen = BTreeSet::new();
         let mut open = vec![Path::new("plugins").join(plugin)];
@@ -104,6 +106,14 @@ impl Sources {
         }
         Ok(())
     }
+}
+
+/// The files of a folder, not of those within.
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("could not read {}", folder.display()))?;
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    Ok(paths.into_iter().filter(|path| path.is_file()).collect())
 }
 
 /// Digits of a hash, lower case.
