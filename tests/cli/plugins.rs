@@ -93,7 +93,7 @@ fn every_way_to_fail_has_its_exit_code() {
         ("(unreachable)".into(), "plugins.limits.fuel=1000000", 12, "trapped"),
         ("(call $recurse (i32.const 0))".into(), "plugins.limits.stack_kib=64", 13, "stack_overflow"),
         ("(loop (br 0)) (unreachable)".into(), "plugins.limits.fuel=1000000", 14, "out_of_fuel"),
-        ("(loop (br 0)) (unreachable)".into(), "plugins.limits.wall_ms=1", 15, "over_time"),
+        ("(loop (br 0)) (unreachable)".into(), "plugins.limits.processor_ms=1", 15, "over_time"),
         (hoards.into(), "plugins.limits.memory_mib=2", 16, "out_of_memory"),
         (answer(floods), "plugins.limits.output_kib=8", 17, "output_too_large"),
         (answer(lies), "plugins.limits.fuel=1000000", 18, "bad_output"),

@@ -138,7 +138,7 @@ class Trl(unittest.TestCase):
 
     def test_a_grader_that_never_ends_does_not_hold_the_training(self):
         # No fuel ends it, only the request's time: with that each step is over, and what was not graded is left out.
-        limits = ["--set", "plugins.limits.fuel=1000000000000000", "--set", "plugins.limits.wall_ms=600000"]
+        limits = ["--set", "plugins.limits.fuel=1000000000000000", "--set", "plugins.limits.processor_ms=600000"]
         with Server(*limits, "--deadline", "2", "--workers", "2") as server:
             started = time.monotonic()
             trainer, completions, _ = train(self.folder, server, ["a b", "c d", "e f"])

@@ -124,7 +124,7 @@ class Verl(unittest.TestCase):
             self.assertEqual(server.interrupted, 1)
 
     def test_a_grader_that_never_ends_does_not_hold_the_rewards(self):
-        limits = ["--set", "plugins.limits.fuel=1000000000000000", "--set", "plugins.limits.wall_ms=600000"]
+        limits = ["--set", "plugins.limits.fuel=1000000000000000", "--set", "plugins.limits.processor_ms=600000"]
         with Server(*limits, "--deadline", "2", "--workers", "1") as server:
             started = time.monotonic()
             loop = RewardLoopManager(config(self.folder, server.url, "reward.num_workers=1"))

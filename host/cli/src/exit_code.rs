@@ -6,7 +6,7 @@
 //! | 1 | something failed, and the message says what |
 //! | 2 | the command line is wrong |
 //! | 3 | a run stopped because too many responses have no grade, for several reasons |
-//! | 11 to 19 | calls of a plugin failed, all in the same way: [`HOW`], in that order |
+//! | 11 to 21 | calls of a plugin failed, all in the same way: [`HOW`], in that order |
 //!
 //! In: an error. Out: its code. Left out on purpose: messages and hints.
 
@@ -16,7 +16,7 @@ use ts_pipeline::Error;
 use ts_plugin::CallError;
 
 /// The ways in which a call fails. A place in this list is part of the command line's promise: new ones go to the end.
-const HOW: [&str; 9] = [
+const HOW: [&str; 11] = [
     "refused",
     "trapped",
     "stack_overflow",
@@ -26,6 +26,8 @@ const HOW: [&str; 9] = [
     "output_too_large",
     "bad_output",
     "unavailable",
+    "cancelled",
+    "out_of_program_time",
 ];
 
 /// A single call that failed; its output, already printed, says the rest.
@@ -93,6 +95,8 @@ mod tests {
             CallErrorKind::OutputTooLarge,
             CallErrorKind::BadOutput(String::new()),
             CallErrorKind::Unavailable(String::new()),
+            CallErrorKind::Cancelled,
+            CallErrorKind::OutOfProgramTime,
         ];
         for (kind, code) in kinds.into_iter().zip(11..) {
             assert_eq!(code_of(&call(kind.clone())), Some(code));

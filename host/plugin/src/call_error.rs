@@ -37,7 +37,7 @@ pub enum CallErrorKind {
     /// The plugin used up `fuel_per_call`.
     #[error("ran out of fuel")]
     OutOfFuel,
-    /// The plugin was stopped after `wall_ms_per_call`.
+    /// The plugin was stopped after `processor_ms_per_call`.
     #[error("ran out of time")]
     OverTime,
     /// The plugin was refused memory over `memory_bytes` (or table elements) and could not go on.
@@ -55,6 +55,12 @@ pub enum CallErrorKind {
     /// The host could not start an instance: no fault of the plugin's.
     #[error("could not be started: {0}")]
     Unavailable(String),
+    /// Whoever asked for the call called it off: see [`crate::Cancel`].
+    #[error("was cancelled")]
+    Cancelled,
+    /// The programs that it had run used up `program_fuel_per_call` together.
+    #[error("its programs ran out of the time that they have together")]
+    OutOfProgramTime,
 }
 
 impl CallErrorKind {
@@ -70,17 +76,19 @@ impl CallErrorKind {
             Self::BadOutput(_) => "bad_output",
             Self::StackOverflow => "stack_overflow",
             Self::Unavailable(_) => "unavailable",
+            Self::Cancelled => "cancelled",
+            Self::OutOfProgramTime => "out_of_program_time",
         }
     }
 
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Refused(_) => None,
+            Self::Refused(_) | Self::Cancelled => None,
             Self::Trapped(_) | Self::BadOutput(_) => Some("this is a fault in the plugin; tell its author"),
             Self::OutOfFuel => Some("it loops, or it needs more fuel: `plugins.limits.fuel` in a recipe"),
             Self::OverTime => Some(
-                "the machine is very busy, or `plugins.limits.wall_ms` in the recipe is short for that much `fuel`",
+                "it did little and took long, or `plugins.limits.processor_ms` in the recipe is short for that much `fuel`",
             ),
             Self::OutOfMemory => {
                 Some("it leaks, or it needs more memory: `plugins.limits.memory_mib` in a recipe")
@@ -92,6 +100,9 @@ impl CallErrorKind {
                 Some("it recurses without end, or it needs more: `plugins.limits.stack_kib`")
             }
             Self::Unavailable(_) => Some("fewer instances at once may help: lower `max_parallel`"),
+            Self::OutOfProgramTime => Some(
+                "fewer tests, a shorter limit for each, or more for all of a call: `plugins.limits.program_ms` in a recipe",
+            ),
         }
     }
 }

@@ -81,8 +81,23 @@ impl End {
         self.shared.changed.notify_all();
     }
 
+    /// What breaks the conversation off: both sides find the end of their inputs, also one that waits.
+    pub(crate) fn break_off(&self) -> impl FnOnce() + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || {
+            shared.lock().iter_mut().for_each(Inbox::close);
+            shared.changed.notify_all();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, [Inbox; 2]> {
-        self.shared.lines.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, [Inbox; 2]> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -158,6 +173,19 @@ mod tests {
             assert_eq!(one.read(100), b"");
             assert_eq!(echo.join().unwrap(), b"1\n2\nrest");
         });
+    }
+
+    #[test]
+    fn one_that_is_broken_off_is_at_its_end_for_both() {
+        let [one, other] = ends();
+        let break_off = one.break_off();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| one.read(100));
+            other.write(b"said");
+            break_off();
+            assert_eq!(waits.join().unwrap(), b"said");
+        });
+        assert_eq!((one.read(100), other.read(100)), (vec![], vec![]));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The WebAssembly engine: how guests are compiled, and the one thread that counts their time.
+//! The WebAssembly engine: how guests are compiled, and the one thread that counts their epochs.
 //!
 //! In: [`Limits`] and the number of calls at once. Out: a `wasmtime::Engine` whose guests consume fuel, can be
 //! interrupted, start from copy-on-write images in a pool of ready memories, and compute the same on every
@@ -18,13 +18,8 @@ use crate::limits::{Limits, MEMORIES_PER_INSTANCE, TABLES_PER_INSTANCE};
 use crate::load_error::LoadError;
 use crate::sandbox;
 
-/// Length of one epoch, milliseconds: how finely wall-clock limits are kept.
+/// Length of one epoch, milliseconds: how often the host looks at a guest that computes.
 const EPOCH_MS: u64 = 10;
-
-/// Epochs after which a call has had its `wall_ms`: rounded up, and one more for the epoch it starts in.
-pub(crate) fn epochs(wall_ms: u64) -> u64 {
-    wall_ms.div_ceil(EPOCH_MS) + 1
-}
 
 /// Builds the engine and starts its ticker, which ends when the last user of the engine is gone.
 pub(crate) fn start(limits: &Limits, max_parallel: usize) -> Result<Engine, LoadError> {
@@ -75,7 +70,7 @@ fn pool_for_runners(limits: &Limits, max_parallel: usize) -> InstanceAllocationS
     InstanceAllocationStrategy::Pooling(pool_of(limits, live, 16 << 20, keep_resident))
 }
 
-/// The engine, with a thread that counts its time and ends when the last user of the engine is gone.
+/// The engine, with a thread that counts its epochs and ends when the last user of the engine is gone.
 fn ticking(engine: Engine) -> Result<Engine, LoadError> {
     let weak = engine.weak();
     std::thread::Builder::new()
@@ -176,12 +171,5 @@ mod tests {
         let pool = pool_for_runners(&limits, 2);
         let pooled = Engine::new(config_for_runners(&limits).allocation_strategy(pool));
         assert!(pooled.is_ok(), "{:?}", pooled.err());
-    }
-
-    #[test]
-    fn time_limits_round_up() {
-        assert_eq!(epochs(1), 2);
-        assert_eq!(epochs(10), 2);
-        assert_eq!(epochs(11), 3);
     }
 }

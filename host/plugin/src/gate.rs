@@ -2,11 +2,13 @@
 //!
 //! In: threads that want to call. Out: at most `max_parallel` of them get a [`Permit`] at a time, the others
 //! wait; so instances never outgrow the pool of memories that they start in. No two permits have the same lane at once, and a
-//! lone caller always has the first.
+//! lone caller always has the first. Who is cancelled leaves the line.
 //!
 //! Left out on purpose: fairness. Calls are short, and no result depends on their order.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::cancel::Cancel;
 
 /// Counts the calls that may still start.
 #[derive(Debug)]
@@ -32,22 +34,48 @@ pub(crate) struct Permit<'a> {
 
 impl Gate {
     /// A gate for `max_parallel` calls; at least one.
-    pub(crate) fn new(max_parallel: usize) -> Self {
+    pub(crate) fn new(max_parallel: usize) -> Arc<Self> {
         let free = (0..max_parallel.max(1)).rev().collect();
-        Self { turns: Mutex::new(Turns { free, waiting: 0 }), freed: Condvar::new() }
+        Arc::new(Self { turns: Mutex::new(Turns { free, waiting: 0 }), freed: Condvar::new() })
     }
 
     /// Waits until a call may start.
     pub(crate) fn enter(&self) -> Permit<'_> {
         let mut turns = self.turns();
         loop {
-            if let Some(lane) = turns.free.pop() {
-                return Permit { gate: self, lane };
+            match turns.free.pop() {
+                Some(lane) => return Permit { gate: self, lane },
+                None => turns = self.wait(turns),
             }
-            turns.waiting += 1;
-            turns = self.freed.wait(turns).unwrap_or_else(PoisonError::into_inner);
-            turns.waiting -= 1;
         }
+    }
+
+    /// Waits until a call may start; `None` once it is cancelled.
+    pub(crate) fn enter_unless(self: &Arc<Self>, cancel: &Cancel) -> Option<Permit<'_>> {
+        let gate = Arc::clone(self);
+        let _wakes = cancel.watch(move || {
+            let _turns = gate.turns();
+            gate.freed.notify_all();
+        });
+        let mut turns = self.turns();
+        while !cancel.is_cancelled() {
+            match turns.free.pop() {
+                Some(lane) => return Some(Permit { gate: self, lane }),
+                None => turns = self.wait(turns),
+            }
+        }
+        // What woke this thread may have been a free lane, which is then another one's.
+        if !turns.free.is_empty() && turns.waiting > 0 {
+            self.freed.notify_one();
+        }
+        None
+    }
+
+    fn wait<'a>(&self, mut turns: MutexGuard<'a, Turns>) -> MutexGuard<'a, Turns> {
+        turns.waiting += 1;
+        turns = self.freed.wait(turns).unwrap_or_else(PoisonError::into_inner);
+        turns.waiting -= 1;
+        turns
     }
 
     fn turns(&self) -> MutexGuard<'_, Turns> {
@@ -96,5 +124,26 @@ mod tests {
             }
         });
         assert!(most.load(Ordering::SeqCst) <= 2);
+    }
+
+    #[test]
+    fn who_is_cancelled_leaves_the_line_and_the_others_stay() {
+        let gate = Gate::new(1);
+        let permit = gate.enter();
+        let (called_off, wanted) = (Cancel::default(), Cancel::default());
+        std::thread::scope(|scope| {
+            let leaves = scope.spawn(|| gate.enter_unless(&called_off).is_none());
+            let stays = scope.spawn(|| gate.enter_unless(&wanted).is_some());
+            while gate.turns().waiting < 2 {
+                std::thread::yield_now();
+            }
+            called_off.cancel();
+            assert!(leaves.join().unwrap());
+            assert!(!stays.is_finished());
+            drop(permit);
+            assert!(stays.join().unwrap());
+        });
+        assert!(gate.enter_unless(&called_off).is_none(), "before it comes");
+        assert!(gate.enter_unless(&wanted).is_some());
     }
 }

@@ -12,9 +12,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use wasmtime::Engine;
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{Component, Linker};
 
-use crate::bindings::ts_host::plugin::{log as wit_log, runners as wit_runners};
 use crate::cache::Cache;
 use crate::call_error::{CallError, CallErrorKind};
 use crate::contract::{self, Recognised};
@@ -26,16 +25,16 @@ use crate::instance::{Ready, State, call_failed, metered};
 use crate::lanes::{Engines, Lane, Lanes, Linked};
 use crate::limits::Limits;
 use crate::load_error::LoadError;
-use crate::log::{LogBuffer, LogSink};
+use crate::log::LogSink;
 use crate::plugin::{Identity, Plugin, PluginInner};
 use crate::pool::Isolation;
 use crate::processes::Processes;
 use crate::role::Role;
 use crate::runner::Runner;
-use crate::runners::{Programs, Runners};
+use crate::runners::Runners;
 use crate::source::{PluginSource, sha256_hex};
 use crate::versions::Version;
-use crate::{sandbox, text, versions};
+use crate::{log, runners, sandbox, text};
 
 /// How a host treats its plugins.
 #[derive(Clone)]
@@ -83,7 +82,7 @@ pub(crate) struct HostInner {
     pub(crate) isolation: Isolation,
     pub(crate) log: Option<LogSink>,
     pub(crate) max_parallel: usize,
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl PluginHost {
@@ -170,7 +169,7 @@ impl HostInner {
         if self.for_runners.get().is_none() {
             let engine = engine::start_for_runners(&engine::runner_limits(&self.limits), self.max_parallel)?;
             let mut linker = Linker::new(&engine);
-            add_log(&mut linker)
+            log::add_to_linker(&mut linker)
                 .and_then(|()| sandbox::add_to_linker(&mut linker))
                 .map_err(|error| engine_error(&error))?;
             // Another thread may have been first; then this engine goes.
@@ -257,17 +256,10 @@ impl HostInner {
 /// What plugins are given, runners aside.
 fn for_plugins(engine: Engine) -> Result<Linked, LoadError> {
     let mut linker = Linker::new(&engine);
-    add_log(&mut linker)
-        .and_then(|()| {
-            wit_runners::add_to_linker::<State, HasSelf<Programs>>(&mut linker, |state| &mut state.programs)
-        })
+    log::add_to_linker(&mut linker)
+        .and_then(|()| runners::add_to_linker(&mut linker))
         .map_err(|error| engine_error(&error))?;
     Ok(Linked { engine, linker })
-}
-
-fn add_log(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    wit_log::add_to_linker::<State, HasSelf<LogBuffer>>(linker, |state| &mut state.log)?;
-    versions::add_to_linker(linker)
 }
 
 fn engine_error(error: &wasmtime::Error) -> LoadError {

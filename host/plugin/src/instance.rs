@@ -2,35 +2,58 @@
 //!
 //! In: a component that is ready to start, and a closure that calls one of its functions. Out: the closure's
 //! result or the [`CallErrorKind`], and the fuel used. Fuel and the deadline are set anew for every call; starting an
-//! instance counts as one.
+//! instance counts as one. Once an epoch the host looks at a guest that computes: whether its call was cancelled, or has had
+//! its time.
 //!
 //! Left out on purpose: deciding how long an instance lives, and the time that a call takes. Both are `pool.rs`.
 
 use std::sync::Arc;
 
 use wasmtime::component::Instance;
-use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
+use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::call_error::CallErrorKind;
+use crate::cancel::Cancel;
+use crate::deadline::Deadline;
 use crate::lanes::{Lane, Lanes};
 use crate::limits::{Limiter, Limits};
 use crate::log::LogBuffer;
 use crate::runners::{Programs, Runners};
 use crate::sandbox::Sandbox;
+use crate::text;
 use crate::versions::{Exported, PluginExports, Version};
-use crate::{engine, text};
 
 /// What the host keeps for one instance.
 pub(crate) struct State {
     pub(crate) limiter: Limiter,
     pub(crate) log: LogBuffer,
-    /// The runners that it may have run programs, and for how long it waited for them.
+    /// The runners that it may have run programs, and how much they may still use.
     pub(crate) programs: Programs,
+    /// When the call in progress has had its time.
+    deadline: Deadline,
+    /// What calls the call in progress off, if anything can.
+    pub(crate) cancel: Option<Cancel>,
     /// What a runner sees of the world.
     pub(crate) sandbox: Option<Box<Sandbox>>,
 }
 
+/// Why the host ends a call in which no limit of the engine was met.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub(crate) enum Stop {
+    #[error("cancelled")]
+    Cancelled,
+    #[error("out of processor time")]
+    OverTime,
+    #[error("out of program time")]
+    OutOfProgramTime,
+}
+
 impl State {
+    /// Whether the call in progress was called off.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancel.as_ref().is_some_and(Cancel::is_cancelled)
+    }
+
     /// What this instance sees of the world: nothing, unless it was given something.
     pub(crate) fn sandbox(&mut self) -> &mut Sandbox {
         self.sandbox.get_or_insert_default()
@@ -63,35 +86,29 @@ pub(crate) struct Metered<T> {
 impl Ready {
     /// Starts a fresh instance.
     pub(crate) fn start(&self, lane: &Lane) -> Result<Started, CallErrorKind> {
-        self.start_in(lane, None, &self.limits)
+        self.start_in(lane, None, &self.limits, None)
     }
 
-    /// Starts a fresh instance in a world, under limits of its own.
+    /// Starts a fresh instance in a world, under limits of its own, unless that is called off.
     pub(crate) fn start_in(
         &self,
         lane: &Lane,
         sandbox: Option<Box<Sandbox>>,
         limits: &Limits,
+        cancel: Option<&Cancel>,
     ) -> Result<Started, CallErrorKind> {
         let state = State {
             limiter: Limiter::new(limits),
             log: LogBuffer::new(limits.log_bytes_per_call),
             programs: Programs::new(self.runners.clone()),
+            deadline: Deadline::default(),
+            cancel: cancel.cloned(),
             sandbox,
         };
         let mut store = Store::new(lane.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(limits.return_bytes);
-        if self.runners.is_some() {
-            // While its programs run, a plugin's own time stands still.
-            store.epoch_deadline_callback(|mut store| {
-                let waited = store.data_mut().programs.take_waited();
-                Ok(match u64::try_from(waited.as_millis()) {
-                    Ok(0) | Err(_) => UpdateDeadline::Interrupt,
-                    Ok(ms) => UpdateDeadline::Continue(engine::epochs(ms)),
-                })
-            });
-        }
+        store.epoch_deadline_callback(look);
         let started = metered(&mut store, limits, |store| {
             // An error that is no trap is the host's here: no slot, no memory from the system.
             let instance = lane.pre.instantiate(&mut *store).map_err(|e| explain(&e, store, unavailable))?;
@@ -104,15 +121,30 @@ impl Ready {
     }
 }
 
+/// The host's look at a guest that computes, once an epoch: lets it go on or ends its call.
+fn look(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
+    let state = store.data_mut();
+    if state.is_cancelled() {
+        return Err(Stop::Cancelled.into());
+    }
+    if state.deadline.is_over() {
+        return Err(Stop::OverTime.into());
+    }
+    Ok(UpdateDeadline::Continue(1))
+}
+
 /// Runs one call with its fuel and its deadline.
 pub(crate) fn metered<T>(
     store: &mut Store<State>,
     limits: &Limits,
     run: impl FnOnce(&mut Store<State>) -> Result<T, CallErrorKind>,
 ) -> Metered<T> {
-    store.data_mut().limiter.start_call();
-    store.data_mut().log.start_call();
-    store.set_epoch_deadline(engine::epochs(limits.wall_ms_per_call));
+    let state = store.data_mut();
+    state.limiter.start_call();
+    state.log.start_call();
+    state.programs.start_call(limits.program_fuel_per_call);
+    state.deadline = Deadline::new(limits.processor_ms_per_call);
+    store.set_epoch_deadline(1);
     let outcome = match store.set_fuel(limits.fuel_per_call) {
         Ok(()) => run(store),
         Err(error) => Err(unavailable(error.to_string())),
@@ -132,9 +164,14 @@ fn explain(
     store: &Store<State>,
     otherwise: fn(String) -> CallErrorKind,
 ) -> CallErrorKind {
+    match error.downcast_ref::<Stop>() {
+        Some(Stop::Cancelled) => return CallErrorKind::Cancelled,
+        Some(Stop::OverTime) => return CallErrorKind::OverTime,
+        Some(Stop::OutOfProgramTime) => return CallErrorKind::OutOfProgramTime,
+        None => {}
+    }
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => CallErrorKind::OutOfFuel,
-        Some(Trap::Interrupt) => CallErrorKind::OverTime,
         // A guest that is refused memory usually crashes of it: that cause is the one to report.
         _ if store.data().limiter.refused() => CallErrorKind::OutOfMemory,
         Some(Trap::StackOverflow) => CallErrorKind::StackOverflow,

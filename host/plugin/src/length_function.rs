@@ -40,7 +40,7 @@ impl LengthFunction {
     ///
     /// A [`CallError`]; one of kind [`crate::CallErrorKind::BadOutput`] if the length is not finite and above 0.
     pub fn measure(&self, problem_id: &str, text: &str, tokens: u32) -> Result<Call<f64>, CallError> {
-        self.pool.call("measure", problem_id, |guest, store| guest.measure(store, text, tokens), check)
+        self.pool.call("measure", problem_id, None, |guest, store| guest.measure(store, text, tokens), check)
     }
 }
 

@@ -23,7 +23,7 @@
 //! ```
 //!
 //! Reading order: `host` (from bytes to a plugin), `plugin`, one file per role, then `pool` and `instance`
-//! (how a call is made), `limits`, `engine`, `lanes`, `cache`; for programs `runner`, `sandbox`,
+//! (how a call is made), `limits`, `deadline`, `charge`, `cancel` (how it is bounded), `engine`, `lanes`, `cache`; for programs `runner`, `sandbox`,
 //! `conversation`, `processes`, `runners`.
 //!
 //! Left out on purpose: tensors, the run folder, and which plugin a recipe names.
@@ -31,8 +31,11 @@
 mod bindings;
 mod cache;
 mod call_error;
+mod cancel;
+mod charge;
 mod contract;
 mod conversation;
+mod deadline;
 mod deep_stack;
 mod description;
 mod engine;
@@ -61,6 +64,7 @@ mod verifier;
 mod versions;
 
 pub use call_error::{CallError, CallErrorKind};
+pub use cancel::Cancel;
 pub use description::{Description, SettingSpec, SettingValue};
 pub use host::{HostOptions, PluginHost};
 pub use length_function::LengthFunction;

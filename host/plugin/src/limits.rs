@@ -4,8 +4,8 @@
 //! tables over the limit and remembers that it did, so that a crash that follows is reported as
 //! "out of memory".
 //!
-//! Fuel is the limit that decides: it counts executed instructions, so it stops a call at the same place on every
-//! machine. Wall-clock time is the backstop behind it and is generous for that reason.
+//! Fuel is the limit that decides: it counts executed instructions, and what the host does for a guest, so it stops a call at the
+//! same place on every machine. Processor time is the backstop behind it and is generous for that reason (`deadline.rs`).
 //!
 //! Left out on purpose: stopping the compiler, which cannot be interrupted. After its time the plugin is refused, and the
 //! thread that still compiles it is left behind.
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
 
 use crate::load_error::LoadError;
+use crate::runner::FUEL_PER_MS;
 
 /// What one plugin may use. Every field has a default, so a recipe names only those that it changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +22,11 @@ use crate::load_error::LoadError;
 pub struct Limits {
     /// Fuel for one call, about one unit per WebAssembly instruction. Default 2,000,000,000: about a second.
     pub fuel_per_call: u64,
-    /// Wall-clock time for one call, milliseconds, kept to within 20. Default 30,000: far behind the fuel.
-    pub wall_ms_per_call: u64,
+    /// Processor time of the thread of one call, milliseconds, kept to within 20. Default 60,000: far behind the fuel.
+    pub processor_ms_per_call: u64,
+    /// Fuel for the programs that one call of a verifier has run, all together: [`crate::FUEL_PER_MS`] for each millisecond of a
+    /// program's time. Default 2,400,000,000,000: two minutes.
+    pub program_fuel_per_call: u64,
     /// Linear memory of one instance, all its memories together, bytes. Default 256 MiB; at most 4 GiB.
     pub memory_bytes: usize,
     /// Elements of each table of one instance. Default 20,000.
@@ -46,7 +50,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             fuel_per_call: 2_000_000_000,
-            wall_ms_per_call: 30_000,
+            processor_ms_per_call: 60_000,
+            program_fuel_per_call: 120_000 * FUEL_PER_MS,
             memory_bytes: 256 * MIB,
             table_elements: 20_000,
             instances: 64,
@@ -73,7 +78,8 @@ impl Limits {
             Err(LoadError::Limit { name, value, range: format!("between {least} and {most}") })
         };
         within("fuel_per_call", self.fuel_per_call, 1, u64::MAX)?;
-        within("wall_ms_per_call", self.wall_ms_per_call, 1, 1 << 40)?;
+        within("processor_ms_per_call", self.processor_ms_per_call, 1, 1 << 40)?;
+        within("program_fuel_per_call", self.program_fuel_per_call, 1, u64::MAX)?;
         within("memory_bytes", self.memory_bytes as u64, 64 * KIB as u64, 4096 * MIB as u64)?;
         within("table_elements", self.table_elements as u64, 1, 10_000_000)?;
         within("instances", u64::from(self.instances), 1, 1000)?;

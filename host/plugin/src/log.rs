@@ -1,14 +1,19 @@
 //! What plugins say: the `log` import.
 //!
-//! In: messages from a guest during a call. Out: after the call, each message that fits in
+//! In: messages from a guest during a call, which pays for each. Out: after the call, each message that fits in
 //! `log_bytes_per_call` is handed to the caller's [`LogSink`], cleaned of control characters.
 //!
 //! Left out on purpose: printing. This crate never does.
 
 use std::sync::Arc;
 
+use wasmtime::StoreContextMut;
+use wasmtime::component::Linker;
+
 use crate::bindings::ts_host::plugin::log as wit;
-use crate::text;
+use crate::instance::State;
+use crate::versions::Version;
+use crate::{charge, text};
 
 /// How much a message matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,16 +88,26 @@ impl LogBuffer {
     }
 }
 
-impl wit::Host for LogBuffer {
-    fn log(&mut self, level: wit::Level, message: String) -> wasmtime::Result<()> {
-        let level = match level {
-            wit::Level::Debug => LogLevel::Debug,
-            wit::Level::Info => LogLevel::Info,
-            wit::Level::Warn => LogLevel::Warn,
-            wit::Level::Error => LogLevel::Error,
-        };
-        self.push(level, &message);
+/// Gives a linker the log, under its name in each version of the contract: the types are the same.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let log = |mut store: StoreContextMut<'_, State>, (level, message): (wit::Level, String)| {
+        charge::host_call(&mut store, message.len())?;
+        store.data_mut().log.push(level.into(), &message);
         Ok(())
+    };
+    Version::ALL.into_iter().try_for_each(|version| {
+        linker.instance(&format!("ts-host:plugin/log@{version}"))?.func_wrap("log", log)
+    })
+}
+
+impl From<wit::Level> for LogLevel {
+    fn from(level: wit::Level) -> Self {
+        match level {
+            wit::Level::Debug => Self::Debug,
+            wit::Level::Info => Self::Info,
+            wit::Level::Warn => Self::Warn,
+            wit::Level::Error => Self::Error,
+        }
     }
 }
 

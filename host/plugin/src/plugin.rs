@@ -194,7 +194,7 @@ impl Plugin {
         self.inner.host.processes.as_ref()
     }
 
-    pub(crate) fn gate(&self) -> &Gate {
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
         &self.inner.host.gate
     }
 

@@ -3,7 +3,7 @@
 //! In: a plugin, settings, an [`Isolation`]. Out: answers. An instance serves one call at a time; one that failed
 //! is dropped. A call that fails on a used instance is made again on a fresh one, and that result counts: so
 //! whether a call fails depends on the call, never on the calls before it. (Over-time is the exception, since
-//! no second try would be more certain.)
+//! no second try would be more certain, and what was cancelled.)
 //!
 //! Left out on purpose: what the functions mean. Callers hand in the call and the check of its answer.
 
@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use wasmtime::Store;
 
 use crate::call_error::{CallError, CallErrorKind};
+use crate::cancel::Cancel;
 use crate::instance::{Metered, State, call_failed, metered};
 use crate::lanes::Lane;
 use crate::load_error::LoadError;
@@ -91,12 +92,13 @@ impl<G: RoleExports> Pool<G> {
             isolation,
             lanes: std::iter::once(first).chain(others).collect(),
         };
-        let first = pool.configure(plugin.ready().lanes.first(), None).map_err(|source| match source {
-            CallError { kind: CallErrorKind::Refused(reason), .. } => {
-                LoadError::SettingsRefused { plugin: description.name.clone(), reason }
-            }
-            source => LoadError::start(&plugin.identity().origin, source),
-        })?;
+        let first =
+            pool.configure(plugin.ready().lanes.first(), None, None).map_err(|source| match source {
+                CallError { kind: CallErrorKind::Refused(reason), .. } => {
+                    LoadError::SettingsRefused { plugin: description.name.clone(), reason }
+                }
+                source => LoadError::start(&plugin.identity().origin, source),
+            })?;
         pool.idle(0).push(first);
         Ok(pool)
     }
@@ -112,24 +114,32 @@ impl<G: RoleExports> Pool<G> {
     }
 
     /// Calls `function` about `problem`: `run` calls the guest, `check` makes its answer ours or says what is wrong
-    /// with it.
+    /// with it. `cancel` calls it off.
     pub(crate) fn call<R, T>(
         &self,
         function: &'static str,
         problem: &str,
+        cancel: Option<&Cancel>,
         run: impl Fn(&G, &mut Store<State>) -> wasmtime::Result<Result<R, String>>,
         check: impl Fn(R) -> Result<T, String>,
     ) -> Result<Call<T>, CallError> {
-        let permit = self.plugin.gate().enter();
+        let permit = match cancel {
+            None => self.plugin.gate().enter(),
+            Some(cancel) => self
+                .plugin
+                .gate()
+                .enter_unless(cancel)
+                .ok_or_else(|| self.error(function, Some(problem), CallErrorKind::Cancelled, None))?,
+        };
         let lane = self.plugin.ready().lanes.of(permit.lane);
         let mut instance = match self.take(lane, problem) {
             Some(idle) => idle,
-            None => self.configure(lane, Some(problem))?,
+            None => self.configure(lane, Some(problem), cancel)?,
         };
-        let (mut result, mut elapsed) = self.attempt(&mut instance, &run, &check);
+        let (mut result, mut elapsed) = self.attempt(&mut instance, cancel, &run, &check);
         if instance.used && result.outcome.as_ref().is_err_and(depends_on_instance) {
-            instance = self.configure(lane, Some(problem))?;
-            (result, elapsed) = self.attempt(&mut instance, &run, &check);
+            instance = self.configure(lane, Some(problem), cancel)?;
+            (result, elapsed) = self.attempt(&mut instance, cancel, &run, &check);
         }
         instance.store.data_mut().log.deliver(&self.plugin.identity().name, self.plugin.log_sink());
         let Metered { outcome, fuel } = result;
@@ -148,10 +158,12 @@ impl<G: RoleExports> Pool<G> {
     fn attempt<R, T>(
         &self,
         instance: &mut Configured<G>,
+        cancel: Option<&Cancel>,
         run: &impl Fn(&G, &mut Store<State>) -> wasmtime::Result<Result<R, String>>,
         check: &impl Fn(R) -> Result<T, String>,
     ) -> (Metered<T>, Duration) {
         let guest = &instance.guest;
+        instance.store.data_mut().cancel = cancel.cloned();
         let began = Instant::now();
         let result = metered(&mut instance.store, &self.plugin.ready().limits, |store| {
             match run(guest, store).map_err(|error| call_failed(&error, store))? {
@@ -163,9 +175,15 @@ impl<G: RoleExports> Pool<G> {
     }
 
     /// A fresh instance with this pool's settings; a plugin that takes none is not asked to take them.
-    fn configure(&self, lane: &Lane, problem: Option<&str>) -> Result<Configured<G>, CallError> {
+    fn configure(
+        &self,
+        lane: &Lane,
+        problem: Option<&str>,
+        cancel: Option<&Cancel>,
+    ) -> Result<Configured<G>, CallError> {
         let ready = self.plugin.ready();
-        let started = ready.start(lane).map_err(|kind| self.error("instantiate", problem, kind, None))?;
+        let started = ready.start_in(lane, None, &ready.limits, cancel);
+        let started = started.map_err(|kind| self.error("instantiate", problem, kind, None))?;
         let (mut store, instance, plugin) = (started.store, started.instance, started.plugin);
         let settings = settings::lower(&self.settings);
         let configured = metered(&mut store, &ready.limits, |store| {
@@ -241,7 +259,7 @@ impl<G: RoleExports> Pool<G> {
 
 /// Whether the same call could end otherwise on a fresh instance.
 fn depends_on_instance(kind: &CallErrorKind) -> bool {
-    !matches!(kind, CallErrorKind::Refused(_) | CallErrorKind::OverTime)
+    !matches!(kind, CallErrorKind::Refused(_) | CallErrorKind::OverTime | CallErrorKind::Cancelled)
 }
 
 impl<G: RoleExports> fmt::Debug for Pool<G> {

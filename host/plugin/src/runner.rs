@@ -6,8 +6,9 @@
 //! A text is compiled in an instance that then goes, under limits of its own, and what that gives is kept: it depends on
 //! nothing but the text.
 //!
-//! Fuel decides "out of time", so that a program is stopped at the same instruction on every machine. The wall-clock limit
-//! behind it is so generous that only a machine that stalls meets it.
+//! Fuel decides "out of time", so that a program is stopped at the same instruction on every machine. The limit of processor
+//! time behind it is so generous that only work which fuel does not count meets it. A run that is part of a call has its share
+//! of what all the runs of the call may use ([`Share`]); a run that this cuts short is nobody's answer.
 //!
 //! Left out on purpose: tests, and what a right output is.
 
@@ -20,6 +21,7 @@ use wasmtime_wasi::I32Exit;
 
 use crate::bindings::exports::ts_host::plugin::runner as guest;
 use crate::call_error::{CallError, CallErrorKind};
+use crate::cancel::Cancel;
 use crate::conversation::{self, End};
 use crate::deep_stack::{Begun, begin_on_deep_stack, on_deep_stack};
 use crate::engine;
@@ -33,8 +35,9 @@ use crate::text;
 /// Fuel that stands for a millisecond of CPython itself on the machine that docs/code-grader.md names: what
 /// `python_runner` uses for the work that CPython does there in one.
 pub const FUEL_PER_MS: u64 = 20_000_000;
-/// The wall-clock limit, in multiples of the time limit, and milliseconds on top.
-const BACKSTOP: (u64, u64) = (10, 20_000);
+/// The limit of processor time, in multiples of the time limit, and milliseconds on top. Interpreters take two to four times the time
+/// limit for the fuel that it stands for, and ten times that where memory is slow.
+const BACKSTOP: (u64, u64) = (100, 60_000);
 
 /// What the compilation of a text may use. The same for every text and every run, so that what comes of it can be kept.
 const COMPILATION: RunLimits = RunLimits { time_ms: 10_000, memory_mib: 1024, output_bytes: 0 };
@@ -92,8 +95,24 @@ pub struct Ran {
     pub output_cut: bool,
     /// Fuel used, units.
     pub fuel: u64,
+    /// Fuel that the compilation of its text took, whenever that was.
+    pub compile_fuel: u64,
     /// Memory held at the end, which is the most: bytes.
     pub memory: u64,
+}
+
+/// What a run has of the call that it is part of.
+#[derive(Debug, Clone)]
+pub(crate) struct Share {
+    /// Fuel that it may use at most, compilation included, whatever its own limits are.
+    pub(crate) fuel: u64,
+    /// What calls it off, if anything can.
+    pub(crate) cancel: Option<Cancel>,
+}
+
+impl Share {
+    /// That of a run on its own.
+    const WHOLE: Self = Self { fuel: u64::MAX, cancel: None };
 }
 
 /// A runner, usable from many threads. Cheap to clone.
@@ -112,8 +131,15 @@ struct Inner {
 /// What came of texts.
 #[derive(Default)]
 struct Kept {
-    by_source: HashMap<String, Compiled>,
+    by_source: HashMap<String, Compilation>,
     bytes: usize,
+}
+
+/// What came of a text, and the fuel that it took.
+#[derive(Clone)]
+struct Compilation {
+    compiled: Compiled,
+    fuel: u64,
 }
 
 /// What came of a text.
@@ -140,7 +166,7 @@ impl Runner {
             Inner { plugin: plugin.clone(), indices, language: String::new(), compiled: Mutex::default() };
         let asked = on_deep_stack(move || {
             let limits = inner.plugin.ready().limits.clone();
-            let asked = inner.call("language", Sandbox::default(), &limits, |guest, store| {
+            let asked = inner.call("language", Sandbox::default(), &limits, None, |guest, store| {
                 guest.call_language(&mut *store).map_err(|error| call_failed(&error, store))
             });
             asked.map(|asked| {
@@ -169,40 +195,63 @@ impl Runner {
     ///
     /// A [`CallError`]: nothing can be said of the program.
     pub fn run(&self, program: &Program<'_>) -> Result<Ran, CallError> {
-        let elsewhere = self.plugin().processes().and_then(|processes| processes.run(self, program));
-        elsewhere.unwrap_or_else(|| self.run_here(program))
+        self.run_in(program, &Share::WHOLE)
     }
 
-    /// Runs one program in this process.
-    pub(crate) fn run_here(&self, program: &Program<'_>) -> Result<Ran, CallError> {
-        self.begin(program, program.limits.wall_ms(), None)?.wait(self)
+    /// Runs one program as part of a call. [`CallErrorKind::OutOfProgramTime`] where its share cut it short.
+    pub(crate) fn run_in(&self, program: &Program<'_>, share: &Share) -> Result<Ran, CallError> {
+        let elsewhere = self.plugin().processes().and_then(|processes| processes.run(self, program, share));
+        elsewhere.unwrap_or_else(|| self.run_here(program, share))
+    }
+
+    /// The same in this process.
+    pub(crate) fn run_here(&self, program: &Program<'_>, share: &Share) -> Result<Ran, CallError> {
+        self.begin(program, share, None)?.wait(self)
     }
 
     /// What comes of a program's text.
-    fn compile(&self, program: &Program<'_>) -> Result<Compiled, CallError> {
+    fn compile(&self, source: &str, share: &Share) -> Result<Compilation, CallError> {
         let kept = || self.inner.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(compiled) = kept().by_source.get(program.source) {
-            return Ok(compiled.clone());
+        let found = kept().by_source.get(source).cloned();
+        let compilation = match found {
+            Some(found) => found,
+            None => {
+                let new = self.compile_now(source, share)?;
+                kept().add(source, &new);
+                new
+            }
+        };
+        if compilation.fuel > share.fuel {
+            return Err(failed(self.plugin(), "compile", CallErrorKind::OutOfProgramTime, None));
         }
-        let (inner, source) = (Arc::clone(&self.inner), program.source.to_owned());
+        Ok(compilation)
+    }
+
+    fn compile_now(&self, source: &str, share: &Share) -> Result<Compilation, CallError> {
+        let (inner, source, cancel) = (Arc::clone(&self.inner), source.to_owned(), share.cancel.clone());
+        let limits = COMPILATION.of(&inner.plugin, share.fuel);
+        let is_out = COMPILATION.are_cut_short_by(share.fuel);
         let compiled = on_deep_stack(move || {
-            let limits = COMPILATION.of(&inner.plugin);
-            let compiled = inner.call("compile", Sandbox::default(), &limits, |guest, store| {
+            inner.call("compile", Sandbox::default(), &limits, cancel.as_ref(), |guest, store| {
                 let answer = guest.call_compile(&mut *store, &source);
                 compiled(answer, store)
-            });
-            compiled.map(|compiled| compiled.value)
+            })
         });
         let compiled = compiled.map_err(|kind| failed(self.plugin(), "compile", kind, None))??;
-        kept().add(program.source, &compiled);
-        Ok(compiled)
+        let Called { value: compiled, fuel, .. } = compiled;
+        match compiled {
+            Compiled::Ended(Ending::TimeLimit) if is_out(fuel) => {
+                Err(failed(self.plugin(), "compile", CallErrorKind::OutOfProgramTime, Some(fuel)))
+            }
+            compiled => Ok(Compilation { compiled, fuel }),
+        }
     }
 
     /// Begins a run.
     fn begin(
         &self,
         program: &Program<'_>,
-        wall_ms: u64,
+        share: &Share,
         conversation: Option<End>,
     ) -> Result<Running, CallError> {
         let RunLimits { time_ms, memory_mib, output_bytes } = program.limits;
@@ -210,21 +259,28 @@ impl Runner {
             let reason = format!("a program can be given {MAX_PROGRAM_MIB} MiB at most, not {memory_mib}");
             return Err(failed(self.plugin(), "run", CallErrorKind::Unavailable(reason), None));
         }
-        let code = match self.compile(program)? {
+        let Compilation { compiled, fuel: compile_fuel } = self.compile(program.source, share)?;
+        let code = match compiled {
             Compiled::Code(code) => code,
-            Compiled::Ended(ending) => return Ok(Running::Over(Ran::before_it_began(ending))),
+            Compiled::Ended(ending) => return Ok(Running::Over(Ran::before_it_began(ending, compile_fuel))),
         };
-        let limits = Limits { wall_ms_per_call: wall_ms, ..program.limits.of(self.plugin()) };
+        let left = share.fuel.saturating_sub(compile_fuel);
+        let limits = program.limits.of(self.plugin(), left);
+        let is_out = program.limits.are_cut_short_by(left);
         let sandbox = Sandbox::new(program.input, output_bytes as usize, time_ms, conversation);
-        let inner = Arc::clone(&self.inner);
+        let (inner, cancel) = (Arc::clone(&self.inner), share.cancel.clone());
         let run = move || {
-            let Called { value, fuel, state } = inner.call("run", sandbox, &limits, |guest, store| {
+            let called = inner.call("run", sandbox, &limits, cancel.as_ref(), |guest, store| {
                 let answer = guest.call_run(&mut *store, guest::Program { code: &code, time_ms });
                 ended(answer, store)
             })?;
+            let Called { value: ending, fuel, state } = called;
+            if ending == Ending::TimeLimit && is_out(fuel) {
+                return Err(failed(&inner.plugin, "run", CallErrorKind::OutOfProgramTime, Some(fuel)));
+            }
             let memory = state.limiter.held_bytes() as u64;
             let (output, output_cut) = state.sandbox.unwrap_or_default().into_output();
-            Ok(Ran { ending: value, output, output_cut, fuel, memory })
+            Ok(Ran { ending, output, output_cut, fuel, compile_fuel, memory })
         };
         let begun = begin_on_deep_stack(run).map_err(|kind| failed(self.plugin(), "run", kind, None))?;
         Ok(Running::Begun(begun))
@@ -240,21 +296,31 @@ pub fn converse(
     first: (&Runner, &Program<'_>),
     second: (&Runner, &Program<'_>),
 ) -> Result<(Ran, Ran), CallError> {
-    let elsewhere = first.0.plugin().processes().and_then(|processes| processes.converse(first, second));
-    elsewhere.unwrap_or_else(|| converse_here(first, second))
+    converse_in(first, second, &Share::WHOLE)
+}
+
+/// The same as part of a call, of whose share each may use all. [`CallErrorKind::OutOfProgramTime`] where that cut one short.
+pub(crate) fn converse_in(
+    first: (&Runner, &Program<'_>),
+    second: (&Runner, &Program<'_>),
+    share: &Share,
+) -> Result<(Ran, Ran), CallError> {
+    let processes = first.0.plugin().processes();
+    let elsewhere = processes.and_then(|processes| processes.converse(first, second, share));
+    elsewhere.unwrap_or_else(|| converse_here(first, second, share))
 }
 
 /// The same in this process.
 pub(crate) fn converse_here(
     first: (&Runner, &Program<'_>),
     second: (&Runner, &Program<'_>),
+    share: &Share,
 ) -> Result<(Ran, Ran), CallError> {
-    // Each may have to wait for all that the other does.
-    let wall_ms = first.1.limits.wall_ms().saturating_add(second.1.limits.wall_ms());
     let [one, other] = conversation::ends();
+    let _wakes = share.cancel.as_ref().map(|cancel| cancel.watch(one.break_off()));
     // Where one does not begin, its end is dropped, and the other finds the end of its input.
     let begun = [(first, one), (second, other)]
-        .map(|((runner, program), end)| (runner, runner.begin(program, wall_ms, Some(end))));
+        .map(|((runner, program), end)| (runner, runner.begin(program, share, Some(end))));
     let [first, second] = begun.map(|(runner, begun)| begun.and_then(|running| running.wait(runner)));
     Ok((first?, second?))
 }
@@ -283,10 +349,13 @@ impl Inner {
         function: &'static str,
         sandbox: Sandbox,
         limits: &Limits,
+        cancel: Option<&Cancel>,
         call: impl FnOnce(&guest::Guest, &mut Store<State>) -> Result<T, CallErrorKind>,
     ) -> Result<Called<T>, CallError> {
         let ready = self.plugin.ready();
-        let started = ready.start_in(ready.lanes.first(), Some(Box::new(sandbox)), limits);
+        // A program does not pay for the start of its interpreter.
+        let starting = Limits { fuel_per_call: ready.limits.fuel_per_call, ..limits.clone() };
+        let started = ready.start_in(ready.lanes.first(), Some(Box::new(sandbox)), &starting, cancel);
         let Started { mut store, instance, .. } =
             started.map_err(|kind| failed(&self.plugin, "instantiate", kind, None))?;
         let called = metered(&mut store, limits, |store| {
@@ -301,38 +370,48 @@ impl Inner {
 }
 
 impl RunLimits {
-    /// As the limits of a call.
-    fn of(&self, plugin: &Plugin) -> Limits {
+    /// As the limits of a call that may use so much fuel at most.
+    fn of(&self, plugin: &Plugin, share: u64) -> Limits {
         Limits {
-            fuel_per_call: u64::from(self.time_ms) * FUEL_PER_MS,
-            wall_ms_per_call: self.wall_ms(),
+            fuel_per_call: self.fuel().min(share),
+            processor_ms_per_call: u64::from(self.time_ms) * BACKSTOP.0 + BACKSTOP.1,
             memory_bytes: (self.memory_mib as usize) << 20,
             ..plugin.ready().limits.clone()
         }
     }
 
-    /// Milliseconds after which the machine is too slow.
-    fn wall_ms(&self) -> u64 {
-        u64::from(self.time_ms) * BACKSTOP.0 + BACKSTOP.1
+    fn fuel(&self) -> u64 {
+        u64::from(self.time_ms) * FUEL_PER_MS
+    }
+
+    /// Whether what is out of time after so much fuel had less of it than these limits give.
+    fn are_cut_short_by(&self, share: u64) -> impl Fn(u64) -> bool + use<> {
+        let own = self.fuel();
+        move |used| share < own && used >= share
     }
 }
 
 impl Ran {
-    fn before_it_began(ending: Ending) -> Self {
-        Self { ending, output: Vec::new(), output_cut: false, fuel: 0, memory: 0 }
+    fn before_it_began(ending: Ending, compile_fuel: u64) -> Self {
+        Self { ending, output: Vec::new(), output_cut: false, fuel: 0, compile_fuel, memory: 0 }
+    }
+
+    /// Fuel for the program and its compilation, whether that had to be done for this run or not.
+    pub(crate) fn fuel_in_all(&self) -> u64 {
+        self.fuel.saturating_add(self.compile_fuel)
     }
 }
 
 impl Kept {
     /// Keeps what came of a text. When there is too much, all goes: what is used again comes again.
-    fn add(&mut self, source: &str, compiled: &Compiled) {
-        let code = if let Compiled::Code(code) = compiled { code.len() } else { 0 };
+    fn add(&mut self, source: &str, compilation: &Compilation) {
+        let code = if let Compiled::Code(code) = &compilation.compiled { code.len() } else { 0 };
         self.bytes += source.len() + code;
         if self.bytes > KEPT_BYTES {
             self.by_source.clear();
             self.bytes = source.len() + code;
         }
-        self.by_source.insert(source.to_owned(), compiled.clone());
+        self.by_source.insert(source.to_owned(), compilation.clone());
     }
 }
 

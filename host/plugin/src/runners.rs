@@ -1,19 +1,24 @@
 //! The `runners` import: a verifier's way to have programs run.
 //!
 //! In: calls of a guest that grades programs. Out: each program, or two that converse, run by the runner of its language, in an instance of
-//! its own; or an error in words where nothing can be said of the program. The guest's fuel is not spent meanwhile, and
-//! its time stands still.
+//! its own; or an error in words where nothing can be said of the program. The guest pays for asking ([`charge`]); what the
+//! programs of one call use is counted apart, and when all that they may use together is used up, the call ends, whatever the guest
+//! would make of it.
 //!
 //! Left out on purpose: what a run is. That is `runner.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::Linker;
 
 use crate::bindings::ts_host::plugin::runners as wit;
-use crate::call_error::CallError;
-use crate::runner::{Ending, Program, Ran, RunLimits, Runner, converse};
-use crate::text;
+use crate::call_error::{CallError, CallErrorKind};
+use crate::instance::{State, Stop};
+use crate::runner::{Ending, Program, Ran, RunLimits, Runner, Share, converse_in};
+use crate::versions::Version;
+use crate::{charge, text};
 
 /// The runners of one host, by language.
 #[derive(Debug, Default)]
@@ -38,17 +43,22 @@ impl Runners {
 /// What one instance may do with runners.
 pub(crate) struct Programs {
     runners: Option<Arc<Runners>>,
-    waited: Duration,
+    /// Fuel that the programs of the call in progress may still use.
+    left: u64,
 }
 
 impl Programs {
     pub(crate) fn new(runners: Option<Arc<Runners>>) -> Self {
-        Self { runners, waited: Duration::ZERO }
+        Self { runners, left: 0 }
     }
 
-    /// How long this instance waited for programs since it was asked last.
-    pub(crate) fn take_waited(&mut self) -> Duration {
-        std::mem::take(&mut self.waited)
+    /// Lets the programs of the next call use so much fuel together.
+    pub(crate) fn start_call(&mut self, fuel: u64) {
+        self.left = fuel;
+    }
+
+    fn languages(&self) -> Vec<String> {
+        self.runners.as_deref().map(Runners::languages).unwrap_or_default()
     }
 
     fn runner(&self, language: &str) -> Result<Runner, String> {
@@ -64,17 +74,6 @@ impl Programs {
                 "no runner for `{language}`: {have}; `cargo xtask runners` builds those that ship, and --plugin names one"
             )
         })
-    }
-
-    /// Has something done by runners, while the time of this instance stands still.
-    fn wait_for<T>(
-        &mut self,
-        work: impl FnOnce(&Self) -> Result<T, String>,
-    ) -> wasmtime::Result<Result<T, String>> {
-        let began = Instant::now();
-        let done = work(self);
-        self.waited += began.elapsed();
-        Ok(done)
     }
 }
 
@@ -107,27 +106,67 @@ fn ran(ran: Ran) -> wit::Ran {
     }
 }
 
-impl wit::Host for Programs {
-    fn languages(&mut self) -> wasmtime::Result<Vec<String>> {
-        Ok(self.runners.as_deref().map(Runners::languages).unwrap_or_default())
-    }
+/// Gives a linker the runners.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let mut runners = linker.instance(&format!("ts-host:plugin/runners@{}", Version::V0_2))?;
+    runners.func_wrap("languages", |mut store: StoreContextMut<'_, State>, (): ()| {
+        let languages = store.data().programs.languages();
+        charge::host_call(&mut store, languages.iter().map(String::len).sum())?;
+        Ok((languages,))
+    })?;
+    runners.func_wrap("run", |mut store: StoreContextMut<'_, State>, (one,): (wit::Program,)| {
+        charge::host_call(&mut store, size(&one))?;
+        let run = |runner: Runner, share: &Share| runner.run_in(&program(&one), share);
+        let runner = store.data().programs.runner(&one.language);
+        let done = settle(&mut store, runner, run, |ran| ran.fuel_in_all())?.map(ran);
+        charge::host_call(&mut store, done.as_ref().map_or(0, |ran| ran.output.len()))?;
+        Ok((done,))
+    })?;
+    let converse = |mut store: StoreContextMut<'_, State>, (first, second): (wit::Program, wit::Program)| {
+        charge::host_call(&mut store, size(&first).saturating_add(size(&second)))?;
+        let runner = |one: &wit::Program| store.data().programs.runner(&one.language);
+        let runners = runner(&first).and_then(|one| Ok((one, runner(&second)?)));
+        let run = |runners: (Runner, Runner), share: &Share| {
+            converse_in((&runners.0, &program(&first)), (&runners.1, &program(&second)), share)
+        };
+        let fuel = |both: &(Ran, Ran)| both.0.fuel_in_all().saturating_add(both.1.fuel_in_all());
+        let done = settle(&mut store, runners, run, fuel)?.map(|(first, second)| (ran(first), ran(second)));
+        let output = |both: &(wit::Ran, wit::Ran)| both.0.output.len().saturating_add(both.1.output.len());
+        charge::host_call(&mut store, done.as_ref().map_or(0, output))?;
+        Ok((done,))
+    };
+    runners.func_wrap("converse", converse)
+}
 
-    fn run(&mut self, one: wit::Program) -> wasmtime::Result<Result<wit::Ran, String>> {
-        self.wait_for(|programs| {
-            let done = programs.runner(&one.language)?.run(&program(&one));
-            done.map(ran).map_err(|error| told(&error))
-        })
-    }
+/// Bytes that a guest hands over for a run.
+fn size(program: &wit::Program) -> usize {
+    program.source.len().saturating_add(program.input.len())
+}
 
-    fn converse(
-        &mut self,
-        first: wit::Program,
-        second: wit::Program,
-    ) -> wasmtime::Result<Result<(wit::Ran, wit::Ran), String>> {
-        self.wait_for(|programs| {
-            let runners = [programs.runner(&first.language)?, programs.runner(&second.language)?];
-            let done = converse((&runners[0], &program(&first)), (&runners[1], &program(&second)));
-            done.map(|(first, second)| (ran(first), ran(second))).map_err(|error| told(&error))
-        })
+/// Has runners run what a call asks for, out of what its programs may still use. An error of the outer kind ends the call.
+fn settle<R, T>(
+    store: &mut StoreContextMut<'_, State>,
+    runners: Result<R, String>,
+    run: impl FnOnce(R, &Share) -> Result<T, CallError>,
+    fuel: impl FnOnce(&T) -> u64,
+) -> wasmtime::Result<Result<T, String>> {
+    let runners = match runners {
+        Ok(runners) => runners,
+        Err(none) => return Ok(Err(none)),
+    };
+    let state = store.data_mut();
+    let done = run(runners, &Share { fuel: state.programs.left, cancel: state.cancel.clone() });
+    // What ran beside a call that is called off may have been cut short, and is nobody's to see.
+    if state.is_cancelled() {
+        return Err(Stop::Cancelled.into());
+    }
+    match done {
+        Ok(done) => {
+            let left = state.programs.left.checked_sub(fuel(&done)).ok_or(Stop::OutOfProgramTime)?;
+            state.programs.left = left;
+            Ok(Ok(done))
+        }
+        Err(CallError { kind: CallErrorKind::OutOfProgramTime, .. }) => Err(Stop::OutOfProgramTime.into()),
+        Err(error) => Ok(Err(told(&error))),
     }
 }

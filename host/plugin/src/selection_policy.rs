@@ -135,6 +135,7 @@ impl SelectionPolicy {
         self.pool.call(
             "select",
             &group.problem_id,
+            None,
             |guest, store| guest.select(store, lowered()),
             |selection| check(&selection, &group.responses),
         )

@@ -46,6 +46,7 @@ impl StepSplitter {
         self.pool.call(
             "split",
             problem_id,
+            None,
             |guest, store| guest.split(store, text),
             |spans| span::tiles(&spans, text),
         )

@@ -42,7 +42,7 @@ fn an_endless_loop_runs_out_of_fuel() {
 #[test]
 fn an_endless_loop_with_endless_fuel_runs_out_of_time() {
     let began = Instant::now();
-    let limits = Limits { fuel_per_call: u64::MAX, wall_ms_per_call: 50, ..small() };
+    let limits = Limits { fuel_per_call: u64::MAX, processor_ms_per_call: 50, ..small() };
     assert_eq!(fails("(loop (br 0)) (unreachable)", limits).kind, CallErrorKind::OverTime);
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }

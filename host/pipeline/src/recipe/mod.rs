@@ -233,8 +233,10 @@ impl From<RunnerSection> for RunnerEntry {
 pub struct LimitsSection {
     /// Units of fuel a call.
     pub fuel: u64,
-    /// Milliseconds a call.
-    pub wall_ms: u64,
+    /// Milliseconds of processor time a call.
+    pub processor_ms: u64,
+    /// Milliseconds of program time, counted as fuel, for all programs of a call.
+    pub program_ms: u64,
     /// MiB an instance.
     pub memory_mib: u64,
     /// KiB that a plugin may hand over at once.

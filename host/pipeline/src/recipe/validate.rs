@@ -3,6 +3,8 @@
 //! Each check names the key as it stands in the file, what it must be, and what it was. Whether files and
 //! plugins exist is left out on purpose: whoever opens them says so.
 
+use ts_plugin::FUEL_PER_MS;
+
 use super::{Recipe, RecipeError};
 
 impl Recipe {
@@ -27,7 +29,8 @@ impl Recipe {
         let limits = &self.plugins.limits;
         for (key, value, least, most) in [
             ("fuel", limits.fuel, 1, u64::MAX),
-            ("wall_ms", limits.wall_ms, 1, 1 << 40),
+            ("processor_ms", limits.processor_ms, 1, 1 << 40),
+            ("program_ms", limits.program_ms, 1, u64::MAX / FUEL_PER_MS),
             ("memory_mib", limits.memory_mib, 1, 4096),
             ("output_kib", limits.output_kib, 1, 4 << 20),
             ("log_kib", limits.log_kib, 0, 4 << 20),

@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use ts_plugin::{
-    HostOptions, LengthFunction, Limits, LogSink, Plugin, PluginHost, PluginSource, Role, SelectionPolicy,
-    StepSplitter, Verifier,
+    FUEL_PER_MS, HostOptions, LengthFunction, Limits, LogSink, Plugin, PluginHost, PluginSource, Role,
+    SelectionPolicy, StepSplitter, Verifier,
 };
 use ts_run::manifest::PluginOrigin;
 
@@ -196,7 +196,8 @@ fn plugin_host(recipe: &Recipe, log: Option<LogSink>) -> Result<PluginHost, Erro
         cache_dir: compiled_code_folder(),
         limits: Limits {
             fuel_per_call: limits.fuel,
-            wall_ms_per_call: limits.wall_ms,
+            processor_ms_per_call: limits.processor_ms,
+            program_fuel_per_call: limits.program_ms * FUEL_PER_MS,
             memory_bytes: (limits.memory_mib as usize) << 20,
             table_elements: limits.table_elements as usize,
             instances: limits.instances,

@@ -6,7 +6,8 @@
 //! of them instead of a training run.
 //!
 //! In: programs. Out: what came of them, the same as without processes. A process that ends in the middle of a program is
-//! taken to be the machine's fault: another one tries again, once.
+//! taken to be the machine's fault: another one tries again, once. When a call is called off, the process that works for it is killed,
+//! which works for no other, and the next program has a new one. Processes end with their host, however that ends.
 //!
 //! Left out on purpose: limits. Each process keeps them as one process would.
 
@@ -16,12 +17,15 @@ mod wire;
 use std::io::{BufReader, BufWriter};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 
 use crate::call_error::{CallError, CallErrorKind};
+use crate::cancel::Cancel;
 use crate::limits::Limits;
-use crate::runner::{Program, Ran, Runner};
-use wire::{Answer, Job, Request, Setup, read, write};
+use crate::runner::{Program, Ran, Runner, Share};
+use wire::{Answer, Asked, Job, Request, Setup, read, write};
 
 /// The only argument of such a process.
 const ARGUMENT: &str = "--serve-programs";
@@ -61,9 +65,14 @@ impl Processes {
     }
 
     /// Runs one program; `None` where no process can be had.
-    pub(crate) fn run(&self, runner: &Runner, program: &Program<'_>) -> Option<Result<Ran, CallError>> {
-        let answer = self.ask(&Request::Run(job(runner, program)?))?;
-        Some(ran(runner, answer).map(|[ran]| ran))
+    pub(crate) fn run(
+        &self,
+        runner: &Runner,
+        program: &Program<'_>,
+        share: &Share,
+    ) -> Option<Result<Ran, CallError>> {
+        let heard = self.ask(Request::Run(job(runner, program)?), share)?;
+        Some(ran(runner, heard).map(|[ran]| ran))
     }
 
     /// Runs two programs that converse; `None` where no process can be had.
@@ -71,30 +80,34 @@ impl Processes {
         &self,
         first: (&Runner, &Program<'_>),
         second: (&Runner, &Program<'_>),
+        share: &Share,
     ) -> Option<Result<(Ran, Ran), CallError>> {
         let request = Request::Converse(job(first.0, first.1)?, job(second.0, second.1)?);
-        let answer = self.ask(&request)?;
-        Some(ran(first.0, answer).map(|[first, second]| (first, second)))
+        let heard = self.ask(request, share)?;
+        Some(ran(first.0, heard).map(|[first, second]| (first, second)))
     }
 
-    /// Asks an idle process, or a new one. `None` where none can be started; an error where two ended.
-    fn ask(&self, request: &Request<'_>) -> Option<std::io::Result<Answer>> {
-        let mut failed = std::io::Error::other("no process");
+    /// Asks an idle process, or a new one. `None` where none can be started; what the second one said, where one ended.
+    fn ask(&self, request: Request<'_>, share: &Share) -> Option<Heard> {
+        let asked = Asked { request, fuel: share.fuel };
+        let mut heard = Heard::Cancelled;
         for _ in 0..2 {
             let idle = self.idle().pop();
             let mut process = match idle {
                 Some(idle) => idle,
                 None => Process::start(&self.program, &self.setup).ok()?,
             };
-            match process.ask(request) {
-                Ok(answer) => {
+            heard = process.ask(&asked, share.cancel.as_ref());
+            match heard {
+                Heard::Answer(_) => {
                     self.idle().push(process);
-                    return Some(Ok(answer));
+                    break;
                 }
-                Err(error) => failed = error,
+                Heard::Cancelled => break process.abandon(),
+                Heard::Ended(_) => {}
             }
         }
-        Some(Err(failed))
+        Some(heard)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Process>> {
@@ -110,26 +123,42 @@ fn job<'a>(runner: &'a Runner, program: &Program<'a>) -> Option<Job<'a>> {
 }
 
 /// The runs of an answer, as many as were asked for.
-fn ran<const N: usize>(runner: &Runner, answer: std::io::Result<Answer>) -> Result<[Ran; N], CallError> {
-    let lost = |why: &dyn std::fmt::Display| CallError {
+fn ran<const N: usize>(runner: &Runner, heard: Heard) -> Result<[Ran; N], CallError> {
+    let failed = |kind| CallError {
         plugin: runner.plugin().identity().name.clone(),
         function: "run",
         problem: None,
-        kind: CallErrorKind::Unavailable(format!("the process that runs programs ended, twice: {why}")),
+        kind,
         fuel: None,
     };
-    match answer {
-        Ok(Ok(ran)) => ran.try_into().map_err(|_| lost(&"it gave another number of runs")),
-        Ok(Err(failed)) => Err(failed.into_call_error()),
-        Err(error) => Err(lost(&error)),
+    let lost = |why: &dyn std::fmt::Display| {
+        let reason = format!("the process that runs programs ended, twice: {why}");
+        failed(CallErrorKind::Unavailable(reason))
+    };
+    match heard {
+        Heard::Answer(Ok(ran)) => ran.try_into().map_err(|_| lost(&"it gave another number of runs")),
+        Heard::Answer(Err(failed)) => Err(failed.into_call_error()),
+        Heard::Cancelled => Err(failed(CallErrorKind::Cancelled)),
+        Heard::Ended(error) => Err(lost(&error)),
     }
+}
+
+/// What was heard of a process that was asked something.
+enum Heard {
+    Answer(Answer),
+    /// The call was called off, and the process killed.
+    Cancelled,
+    Ended(std::io::Error),
 }
 
 /// A process that waits for programs. It ends when it is dropped.
 struct Process {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     to: Option<BufWriter<ChildStdin>>,
-    from: BufReader<ChildStdout>,
+    /// What its thread hears, and who asks it to stop.
+    heard: Receiver<Heard>,
+    says: Sender<Heard>,
+    listens: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -143,14 +172,32 @@ impl Process {
         let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(std::io::Error::other("no pipes"));
         };
-        let mut process = Self { child, to: Some(BufWriter::new(to)), from: BufReader::new(from) };
+        let child = Arc::new(Mutex::new(child));
+        let (says, heard) = channel();
+        let listens = listen(from, says.clone(), Arc::clone(&child))?;
+        let mut process = Self { child, to: Some(BufWriter::new(to)), heard, says, listens: Some(listens) };
         process.send(setup)?;
         Ok(process)
     }
 
-    fn ask(&mut self, request: &Request<'_>) -> std::io::Result<Answer> {
-        self.send(request)?;
-        read(&mut self.from)?.ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+    fn ask(&mut self, asked: &Asked<'_>, cancel: Option<&Cancel>) -> Heard {
+        let kills = cancel.map(|cancel| {
+            let (child, says) = (Arc::clone(&self.child), self.says.clone());
+            cancel.watch(move || {
+                // It is locked only while it is waited for, and then it has ended.
+                if let Ok(mut child) = child.try_lock() {
+                    let _ = child.kill();
+                }
+                let _ = says.send(Heard::Cancelled);
+            })
+        });
+        let heard = match self.send(asked) {
+            Ok(()) => self.heard.recv().unwrap_or_else(|gone| Heard::Ended(std::io::Error::other(gone))),
+            Err(error) => Heard::Ended(error),
+        };
+        // From here on nobody kills it: it is asked again, or it was killed by now.
+        drop(kills);
+        if cancel.is_some_and(Cancel::is_cancelled) { Heard::Cancelled } else { heard }
     }
 
     fn send(&mut self, message: &impl serde::Serialize) -> std::io::Result<()> {
@@ -159,13 +206,46 @@ impl Process {
             None => Err(std::io::ErrorKind::BrokenPipe.into()),
         }
     }
+
+    /// Does not wait for its end: the system takes its time to take back the memory of a process that was killed.
+    fn abandon(mut self) {
+        self.listens = None;
+    }
+}
+
+/// Hears what a process says, on a thread of its own, which ends with it.
+fn listen(
+    from: ChildStdout,
+    says: Sender<Heard>,
+    child: Arc<Mutex<Child>>,
+) -> std::io::Result<JoinHandle<()>> {
+    let listen = move || {
+        let mut from = BufReader::new(from);
+        loop {
+            let heard = match read(&mut from) {
+                Ok(Some(answer)) => Heard::Answer(answer),
+                Ok(None) => Heard::Ended(std::io::ErrorKind::UnexpectedEof.into()),
+                Err(error) => Heard::Ended(error),
+            };
+            let is_over = matches!(heard, Heard::Ended(_));
+            // Nobody asks any more only if nobody wants to know.
+            let _ = says.send(heard);
+            if is_over {
+                break;
+            }
+        }
+        let _ = child.lock().unwrap_or_else(PoisonError::into_inner).wait();
+    };
+    std::thread::Builder::new().name("programs".into()).spawn(listen)
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         // It finds the end of its input.
         self.to = None;
-        let _ = self.child.wait();
+        if let Some(listens) = self.listens.take() {
+            let _ = listens.join();
+        }
     }
 }
 
@@ -176,13 +256,14 @@ mod tests {
     use std::borrow::Cow;
     use std::path::Path;
 
-    fn ask(program: &str) -> Option<std::io::Result<Answer>> {
+    fn ask(program: &str) -> Option<Heard> {
         let setup = Setup { cache_dir: "/nowhere".into(), limits: Limits::default() };
         let processes = Processes { program: program.into(), setup, idle: Mutex::default() };
         let limits = RunLimits { time_ms: 1, memory_mib: 1, output_bytes: 1 };
         let program = Program { source: "pass", input: "", limits };
         let file = Cow::Borrowed(Path::new("x.wasm"));
-        processes.ask(&Request::Run(Job { file, sha256: "".into(), program }))
+        processes
+            .ask(Request::Run(Job { file, sha256: "".into(), program }), &Share { fuel: 1, cancel: None })
     }
 
     #[test]
@@ -193,6 +274,6 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn processes_that_end_are_an_error_and_no_verdict() {
-        assert!(ask("/bin/false").is_none_or(|answer| answer.is_err()));
+        assert!(ask("/bin/false").is_none_or(|heard| matches!(heard, Heard::Ended(_))));
     }
 }

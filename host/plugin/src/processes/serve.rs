@@ -1,40 +1,58 @@
 //! The other side: a process that runs programs until its input ends.
 //!
-//! In: messages on standard input, see `wire.rs`. Out: answers on standard output. Left out on purpose: processes of its
-//! own.
+//! In: messages on standard input, see `wire.rs`. Out: answers on standard output. When its input ends, so does this process, also in
+//! the middle of a program: whoever started it is gone, however that came, or does not want the answer. Left out on purpose: processes
+//! of its own.
 
 use std::collections::HashMap;
 use std::io::{BufWriter, Stdin, Stdout, stdin, stdout};
 use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 
 use crate::call_error::CallErrorKind;
 use crate::host::{HostOptions, PluginHost};
-use crate::runner::{Runner, converse_here};
+use crate::runner::{Runner, Share, converse_here};
 use crate::source::PluginSource;
 
-use super::wire::{Answer, Failed, Job, Request, Setup, read, read_bytes, write};
+use super::wire::{Answer, Asked, Failed, Job, Request, Setup, read, read_bytes, write};
 
 /// Serves; the exit status.
 pub(super) fn serve() -> i32 {
     // What goes wrong here is a broken pipe or a message of another program: whoever started this is gone.
-    match run(&mut stdin(), &mut BufWriter::new(stdout())) {
+    match run(stdin(), &mut BufWriter::new(stdout())) {
         Ok(()) => 0,
         Err(_) => 1,
     }
 }
 
-fn run(from: &mut Stdin, to: &mut BufWriter<Stdout>) -> std::io::Result<()> {
-    let Some(Setup { cache_dir, limits }) = read(from)? else { return Ok(()) };
+fn run(mut from: Stdin, to: &mut BufWriter<Stdout>) -> std::io::Result<()> {
+    let Some(Setup { cache_dir, limits }) = read(&mut from)? else { return Ok(()) };
+    let messages = listen(from)?;
     // Two programs converse at most.
     let options =
         HostOptions { cache_dir: Some(cache_dir), limits, max_parallel: 1, ..HostOptions::default() };
     let mut runners =
         Runners { host: PluginHost::new(options).map_err(std::io::Error::other)?, by_hash: HashMap::new() };
-    while let Some(bytes) = read_bytes(from)? {
-        let request = postcard::from_bytes(&bytes).map_err(std::io::Error::other)?;
-        write(to, &runners.answer(&request))?;
+    for bytes in messages {
+        let Asked { request, fuel } = postcard::from_bytes(&bytes).map_err(std::io::Error::other)?;
+        write(to, &runners.answer(&request, &Share { fuel, cancel: None }))?;
     }
     Ok(())
+}
+
+/// Hears messages on a thread of its own, which ends the process with its input.
+fn listen(mut from: Stdin) -> std::io::Result<Receiver<Vec<u8>>> {
+    let (heard, messages) = channel();
+    let listen = move || {
+        while let Ok(Some(bytes)) = read_bytes(&mut from) {
+            // The other thread has ended only if this process is about to.
+            let _ = heard.send(bytes);
+        }
+        std::process::exit(0)
+    };
+    thread::Builder::new().name("listen".into()).spawn(listen)?;
+    Ok(messages)
 }
 
 struct Runners {
@@ -43,12 +61,12 @@ struct Runners {
 }
 
 impl Runners {
-    fn answer(&mut self, request: &Request<'_>) -> Answer {
+    fn answer(&mut self, request: &Request<'_>, share: &Share) -> Answer {
         match request {
-            Request::Run(job) => Ok(vec![self.runner(job)?.run_here(&job.program)?]),
+            Request::Run(job) => Ok(vec![self.runner(job)?.run_here(&job.program, share)?]),
             Request::Converse(first, second) => {
                 let runners = (self.runner(first)?, self.runner(second)?);
-                let ran = converse_here((&runners.0, &first.program), (&runners.1, &second.program))?;
+                let ran = converse_here((&runners.0, &first.program), (&runners.1, &second.program), share)?;
                 Ok(vec![ran.0, ran.1])
             }
         }

@@ -29,6 +29,14 @@ pub(super) enum Request<'a> {
     Converse(Job<'a>, Job<'a>),
 }
 
+/// What is asked for: runs, and the fuel that each may use at most.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Asked<'a> {
+    #[serde(borrow)]
+    pub(super) request: Request<'a>,
+    pub(super) fuel: u64,
+}
+
 /// A program, and the file of its runner.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Job<'a> {

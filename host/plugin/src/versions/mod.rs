@@ -12,7 +12,7 @@ mod v0_1;
 
 use std::fmt;
 
-use wasmtime::component::{Instance, InstancePre, Linker};
+use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Result, Store};
 
 use crate::bindings::exports::ts_host::plugin as v0_2;
@@ -62,11 +62,6 @@ impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// Lets plugins of older versions import what they were given.
-pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
-    v0_1::add_to_linker(linker)
 }
 
 /// Functions that a component exports in one interface.

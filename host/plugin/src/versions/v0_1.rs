@@ -20,21 +20,11 @@ mod bindings {
     });
 }
 
-use wasmtime::component::Linker;
-use wasmtime::{Result, Store, StoreContextMut};
+use wasmtime::{Result, Store};
 
 use super::{Answer, v0_2};
-use crate::bindings::ts_host::plugin::log::{Host, Level};
 use crate::instance::State;
 pub(super) use bindings::exports::ts_host::plugin as guest;
-
-/// The log, under its older name.
-pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
-    let log = |mut store: StoreContextMut<'_, State>, (level, message): (Level, String)| {
-        store.data_mut().log.log(level, message)
-    };
-    linker.instance("ts-host:plugin/log@0.1.0")?.func_wrap("log", log)
-}
 
 pub(super) fn grade(
     guest: &guest::verifier::Guest,
