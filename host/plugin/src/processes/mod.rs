@@ -103,7 +103,10 @@ impl Processes {
                     self.idle().push(process);
                     break;
                 }
-                Heard::Cancelled => break process.abandon(),
+                Heard::Cancelled => {
+                    process.abandon();
+                    break;
+                }
                 Heard::Ended(_) => {}
             }
         }

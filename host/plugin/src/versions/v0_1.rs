@@ -20,7 +20,7 @@ mod bindings {
     });
 }
 
-use wasmtime::{Result, Store};
+use wasmtime::Store;
 
 use super::{Answer, v0_2};
 use crate::instance::State;
