@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig};
 
 use crate::deep_stack::{HOST_STACK, PROGRAM_STACK};
 use crate::limits::{Limits, MEMORIES_PER_INSTANCE, TABLES_PER_INSTANCE};
@@ -90,10 +90,17 @@ fn engine_error(error: &wasmtime::Error) -> LoadError {
     LoadError::Engine { reason: format!("{error:#}") }
 }
 
+/// What instructions cost: one unit, and one for each byte where one moves many, as the engine has it; but those that call the host cost
+/// as much as it is worth.
+fn cost() -> OperatorCost {
+    OperatorCost { MemoryGrow: u8::MAX, TableGrow: u8::MAX, ..OperatorCost::new() }
+}
+
 fn common(limits: &Limits) -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
+        .operator_cost(cost())
         .epoch_interruption(true)
         .max_wasm_stack(limits.stack_bytes)
         .memory_init_cow(true)

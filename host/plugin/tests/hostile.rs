@@ -5,9 +5,12 @@ mod guests;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use guests::{GOOD, component, host, load, open, problem, text};
+use guests::{GOOD, component, host, load, open, open_with_programs, problem, run, text};
 use serde_json::Map;
-use ts_plugin::{CallError, CallErrorKind, HostOptions, Isolation, Limits, LogLevel, PluginHost, Verdict};
+use ts_plugin::{
+    CallError, CallErrorKind, Cancel, Ending, FUEL_PER_MS, HostOptions, Isolation, Limits, LogLevel,
+    PluginHost, Program, RunLimits, Verdict, Verifier, converse,
+};
 
 /// Runs `grade` with this body once, on a fresh instance.
 fn fails(body: &str, limits: Limits) -> CallError {
@@ -39,12 +42,165 @@ fn an_endless_loop_runs_out_of_fuel() {
     assert_eq!(error.to_string(), "plugin `hostile`, `grade`, problem `p1`: ran out of fuel");
 }
 
+/// How busy the machine is changes nothing: the call's own processor time counts.
 #[test]
 fn an_endless_loop_with_endless_fuel_runs_out_of_time() {
-    let began = Instant::now();
     let limits = Limits { fuel_per_call: u64::MAX, processor_ms_per_call: 50, ..small() };
     assert_eq!(fails("(loop (br 0)) (unreachable)", limits).kind, CallErrorKind::OverTime);
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+/// What the host does for a guest, or the processor in one instruction, is paid for by what it is: a loop of nothing else
+/// ends by its fuel.
+#[test]
+fn endless_work_by_others_runs_out_of_fuel() {
+    let limits = || Limits { processor_ms_per_call: 1 << 40, ..small() };
+    for work in [
+        "(call $log (i32.const 1) (i32.const 1024) (i32.const 7))",
+        "(call $log (i32.const 1) (i32.const 4096) (i32.const 120000))",
+        "(drop (memory.grow (i32.const 0)))",
+        "(drop (memory.grow (i32.const -1)))",
+        "(memory.fill (i32.const 4096) (i32.const 0) (i32.const 120000))",
+        "(memory.copy (i32.const 4096) (i32.const 5000) (i32.const 120000))",
+    ] {
+        let error = fails(&format!("(loop {work} (br 0)) (unreachable)"), limits());
+        assert_eq!((error.kind, error.fuel), (CallErrorKind::OutOfFuel, Some(1_000_000)), "{work}");
+    }
+    for work in ["(call $languages (i32.const 8000))", &run(1206, 1)] {
+        let error = open_with_programs(&format!("(loop {work} (br 0)) (unreachable)"), limits())
+            .grade(&problem("p1"), "2")
+            .unwrap_err();
+        assert_eq!((error.kind, error.fuel), (CallErrorKind::OutOfFuel, Some(1_000_000)), "{work}");
+    }
+}
+
+#[test]
+fn bytes_that_pass_and_calls_of_the_host_have_a_price() {
+    let fuel = |work: &str| {
+        let verifier = open(&format!("{work} {GOOD}"), small(), Isolation::PerCall);
+        verifier.grade(&problem("p1"), "2").unwrap().fuel
+    };
+    let log = |bytes: u32| fuel(&format!("(call $log (i32.const 1) (i32.const 4096) (i32.const {bytes}))"));
+    assert_eq!(log(1000) - log(0), 1000);
+    assert!(log(0) - fuel("") >= 500);
+    assert!(fuel("(drop (memory.grow (i32.const 0)))") - fuel("") >= 255);
+}
+
+/// What one call's programs may use together, whatever the guest makes of what came of them: here, a correct answer.
+#[test]
+fn programs_have_a_total() {
+    let three = run(1204, 1).repeat(3) + GOOD;
+    let graded = |ms: u64| {
+        let limits = Limits { program_fuel_per_call: ms * FUEL_PER_MS + 1000, ..small() };
+        open_with_programs(&three, limits).grade(&problem("p1"), "2")
+    };
+    assert_eq!(graded(3).unwrap().value.verdict, Verdict::Correct);
+    for ms in [0, 1, 2] {
+        assert_eq!(graded(ms).unwrap_err().kind, CallErrorKind::OutOfProgramTime, "{ms}");
+    }
+    let error = graded(2).unwrap_err();
+    assert!(error.to_string().ends_with("its programs ran out of the time that they have together"));
+    assert!(error.kind.hint().unwrap().contains("program_ms"));
+}
+
+/// The next call has the whole again.
+#[test]
+fn the_total_is_that_of_one_call() {
+    let limits = Limits { program_fuel_per_call: FUEL_PER_MS + 1000, ..small() };
+    let verifier = open_with_programs(&(run(1204, 1) + GOOD), limits);
+    for _ in 0..3 {
+        assert!(verifier.grade(&problem("p1"), "2").is_ok());
+    }
+}
+
+/// Grades with a token, calls it off once `is_busy`, and asks for the kind of the error.
+fn called_off(verifier: &Verifier, is_busy: impl Fn() -> bool) -> CallErrorKind {
+    let cancel = Cancel::default();
+    std::thread::scope(|scope| {
+        let graded = scope.spawn(|| verifier.grade_unless(&problem("p1"), "2", &cancel));
+        while !is_busy() {
+            std::thread::yield_now();
+        }
+        cancel.cancel();
+        graded.join().unwrap().unwrap_err().kind
+    })
+}
+
+fn endless() -> Limits {
+    Limits {
+        fuel_per_call: u64::MAX,
+        processor_ms_per_call: 1 << 40,
+        program_fuel_per_call: u64::MAX,
+        ..small()
+    }
+}
+
+/// Some time, in which the call may or may not have got as far as it should: it ends in the same way.
+fn after_a_while() -> impl Fn() -> bool {
+    let began = Instant::now();
+    move || began.elapsed() > Duration::from_millis(50)
+}
+
+#[test]
+fn a_call_that_is_called_off_ends_in_the_guest() {
+    let body = format!("(if (local.get $length) (then (loop (br 0)))) {GOOD}");
+    let verifier = open(&body, endless(), Isolation::PerCall);
+    for _ in 0..3 {
+        assert_eq!(called_off(&verifier, after_a_while()), CallErrorKind::Cancelled);
+        // Its lane, the only one, is free again.
+        assert!(verifier.grade(&problem("p2"), "").is_ok());
+    }
+    let fired = Cancel::default();
+    fired.cancel();
+    let error = verifier.grade_unless(&problem("p1"), "2", &fired).unwrap_err();
+    assert_eq!(error.to_string(), "plugin `hostile`, `grade`, problem `p1`: was cancelled");
+    assert!(verifier.grade_unless(&problem("p1"), "", &Cancel::default()).is_ok());
+}
+
+#[test]
+fn a_call_that_is_called_off_ends_while_it_waits_for_its_turn() {
+    let verifier = open("(loop (br 0)) (unreachable)", endless(), Isolation::PerCall);
+    let holds = Cancel::default();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| verifier.grade_unless(&problem("p1"), "2", &holds));
+        let waits = [(); 3].map(|()| called_off(&verifier, after_a_while()));
+        assert_eq!(waits, [(); 3].map(|()| CallErrorKind::Cancelled));
+        holds.cancel();
+        assert_eq!(first.join().unwrap().unwrap_err().kind, CallErrorKind::Cancelled);
+    });
+}
+
+#[test]
+fn a_call_that_is_called_off_ends_in_its_programs() {
+    // Longer than anybody waits: the end comes from outside.
+    let verifier = open_with_programs(&(run(1204, 4_000_000) + GOOD), endless());
+    assert_eq!(called_off(&verifier, after_a_while()), CallErrorKind::Cancelled);
+    // Two of whom one waits for a line that never comes, while the other loops.
+    let program = |at: u32, letter: u32| {
+        let fields = [1200, 4, letter, 1, 0, 0, 4_000_000, 64, 10];
+        let store = |(i, field): (usize, &u32)| {
+            format!("(i32.store (i32.const {}) (i32.const {field}))", at as usize + 4 * i)
+        };
+        fields.iter().enumerate().map(store).collect::<String>()
+    };
+    let body = format!(
+        "{}{}(call $converse (i32.const 9000) (i32.const 8000)) {GOOD}",
+        program(9000, 1205),
+        program(9036, 1204)
+    );
+    let verifier = open_with_programs(&body, endless());
+    assert_eq!(called_off(&verifier, after_a_while()), CallErrorKind::Cancelled);
+}
+
+/// One that waits for its partner uses no processor time: the pair ends by the fuel of the one that loops.
+#[test]
+fn a_program_that_waits_is_not_out_of_time() {
+    let host = host(Limits { processor_ms_per_call: 1, ..small() }, Isolation::PerCall);
+    let runner = load(&host, component(include_str!("guests/runner.wat"))).unwrap().runner().unwrap();
+    let limits = RunLimits { time_ms: 50, memory_mib: 64, output_bytes: 10 };
+    let program = |source| Program { source, input: "", limits };
+    let (waits, loops) = converse((&runner, &program("w")), (&runner, &program("l"))).unwrap();
+    assert_eq!((waits.ending, loops.ending), (Ending::Exited(0), Ending::TimeLimit));
+    assert_eq!(loops.fuel, 50 * FUEL_PER_MS);
 }
 
 #[test]
