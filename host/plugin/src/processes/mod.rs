@@ -260,18 +260,58 @@ mod tests {
     use std::path::Path;
 
     fn ask(program: &str) -> Option<Heard> {
+        ask_unless(program, None)
+    }
+
+    fn ask_unless(program: &str, cancel: Option<Cancel>) -> Option<Heard> {
         let setup = Setup { cache_dir: "/nowhere".into(), limits: Limits::default() };
         let processes = Processes { program: program.into(), setup, idle: Mutex::default() };
         let limits = RunLimits { time_ms: 1, memory_mib: 1, output_bytes: 1 };
         let program = Program { source: "pass", input: "", limits };
         let file = Cow::Borrowed(Path::new("x.wasm"));
-        processes
-            .ask(Request::Run(Job { file, sha256: "".into(), program }), &Share { fuel: 1, cancel: None })
+        processes.ask(Request::Run(Job { file, sha256: "".into(), program }), &Share { fuel: 1, cancel })
     }
 
     #[test]
     fn without_processes_programs_run_here() {
         assert!(ask("/no/such/program").is_none());
+    }
+
+    /// A stand-in for this program: it does what the text says.
+    #[cfg(unix)]
+    fn script(text: &str) -> (tempfile::TempDir, String) {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        (folder, path)
+    }
+
+    /// It would answer never; what is called off ends all the same, and the process goes.
+    #[cfg(unix)]
+    #[test]
+    fn a_process_whose_call_is_called_off_is_killed() {
+        let (folder, program) = script("echo $$ > \"$0.number\"\nexec sleep 100000");
+        let number = folder.path().join("program.number");
+        let cancel = Cancel::default();
+        std::thread::scope(|scope| {
+            let asks = scope.spawn(|| ask_unless(&program, Some(cancel.clone())));
+            let started = || std::fs::read_to_string(&number).ok().filter(|text| text.ends_with('\n'));
+            while started().is_none() {
+                std::thread::yield_now();
+            }
+            cancel.cancel();
+            assert!(matches!(asks.join().unwrap(), Some(Heard::Cancelled)));
+            let id = started().unwrap();
+            let is_there = || {
+                Command::new("kill").args(["-0", id.trim()]).stderr(Stdio::null()).status().unwrap().success()
+            };
+            while is_there() {
+                std::thread::yield_now();
+            }
+        });
     }
 
     #[cfg(unix)]
