@@ -25,8 +25,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .map(|file| root.join("tests/data").join(file))
             .to_vec();
     }
-    let load = |guards_speculation, isolation| -> Result<Verifier, Box<dyn std::error::Error>> {
-        let limits = Limits { guards_speculation, ..Limits::default() };
+    let load = |guard_speculation, isolation| -> Result<Verifier, Box<dyn std::error::Error>> {
+        let limits = Limits { guard_speculation, ..Limits::default() };
         let host =
             PluginHost::new(HostOptions { limits, isolation, max_parallel: 1, ..HostOptions::default() })?;
         let file = PluginSource::File(root.join("plugins/math_grader.wasm"));

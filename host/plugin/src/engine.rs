@@ -116,11 +116,14 @@ fn config(limits: &Limits) -> Config {
     let mut config = common(limits);
     // A fresh instance for each call must cost no change of the address space: threads wait for each other there, and two of
     // them graded more slowly than one. So bounds are checked by instructions and not by protected pages, and a memory's
-    // pages stay as they are for the next instance.
-    config.signals_based_traps(false).memory_reservation(limits.memory_bytes as u64).memory_guard_size(0);
-    // A guest has no clock, and answers with indices and verdicts; but who sends it texts over HTTP has a clock, and strangers'
-    // texts and plugins share the process. So bounds hold for what the processor guesses too.
-    let guards = if limits.guards_speculation { "true" } else { "false" };
+    // pages stay as they are for the next instance. The guards of speculation need protected pages, and such changes with them: they are
+    // there for who has strangers' plugins and texts in one process, and pays for it. A guest has no clock and answers with indices
+    // and verdicts; but who sends it texts over HTTP has a clock.
+    config
+        .signals_based_traps(limits.guard_speculation)
+        .memory_reservation(limits.memory_bytes as u64)
+        .memory_guard_size(0);
+    let guards = if limits.guard_speculation { "true" } else { "false" };
     for guard in ["enable_heap_access_spectre_mitigation", "enable_table_access_spectre_mitigation"] {
         // SAFETY: the flag is about speculation; compiled code obeys the same bounds with and without it.
         unsafe { config.cranelift_flag_set(guard, guards) };

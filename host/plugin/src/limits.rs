@@ -45,8 +45,9 @@ pub struct Limits {
     /// Time to compile a component, milliseconds. Default 120,000; a runner, the largest there is, takes 10,000.
     pub compile_ms: u64,
     /// Whether compiled code clamps an address before the processor can guess that it is within bounds, so that a guest does not read
-    /// other memory of this process by speculation. Default true; what it costs stands in docs/benchmarks.md.
-    pub guards_speculation: bool,
+    /// other memory of this process by speculation. Default false: it makes a fresh instance half as dear again, and stands in
+    /// docs/benchmarks.md. Runners are always guarded.
+    pub guard_speculation: bool,
 }
 
 impl Default for Limits {
@@ -63,7 +64,7 @@ impl Default for Limits {
             stack_bytes: 512 * KIB,
             component_bytes: 64 * MIB as u64,
             compile_ms: 120_000,
-            guards_speculation: true,
+            guard_speculation: false,
         }
     }
 }

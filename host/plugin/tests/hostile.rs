@@ -85,6 +85,28 @@ fn bytes_that_pass_and_calls_of_the_host_have_a_price() {
     assert!(fuel("(drop (memory.grow (i32.const 0)))") - fuel("") >= 255);
 }
 
+/// The guards change how bounds are kept, and no end of a call.
+#[test]
+fn the_guards_of_speculation_change_no_outcome() {
+    let beyond = "(drop (i32.load (i32.const -64))) (unreachable)";
+    for body in [
+        GOOD,
+        beyond,
+        "(unreachable)",
+        "(drop (i32.div_u (i32.const 1) (i32.const 0))) (unreachable)",
+        "(call $recurse (i32.const 0))",
+        "(loop (br 0)) (unreachable)",
+        "(loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (unreachable)",
+    ] {
+        let ends = [false, true].map(|guard_speculation| {
+            let limits = Limits { fuel_per_call: 1_000_000_000, guard_speculation, ..small() };
+            let graded = open(body, limits, Isolation::PerCall).grade(&problem("p1"), "2");
+            graded.map(|call| (call.value, call.fuel)).map_err(|error| error.kind)
+        });
+        assert_eq!(ends[0], ends[1], "{body}");
+    }
+}
+
 /// What one call's programs may use together, whatever the guest makes of what came of them: here, a correct answer.
 #[test]
 fn programs_have_a_total() {
@@ -118,7 +140,7 @@ fn called_off(verifier: &Verifier, is_busy: impl Fn() -> bool) -> CallErrorKind 
     std::thread::scope(|scope| {
         let graded = scope.spawn(|| verifier.grade_unless(&problem("p1"), "2", &cancel));
         while !is_busy() {
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(1));
         }
         cancel.cancel();
         graded.join().unwrap().unwrap_err().kind

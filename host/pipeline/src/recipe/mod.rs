@@ -253,6 +253,8 @@ pub struct LimitsSection {
     pub component_mib: u64,
     /// Milliseconds to compile a component.
     pub compile_ms: u64,
+    /// Whether compiled code keeps within bounds what the processor guesses.
+    pub guard_speculation: bool,
     /// Share of responses that may stay without a grade, 0 to 1.
     pub max_failed_share: f64,
 }

@@ -206,7 +206,7 @@ fn plugin_host(recipe: &Recipe, log: Option<LogSink>) -> Result<PluginHost, Erro
             stack_bytes: (limits.stack_kib as usize) << 10,
             component_bytes: limits.component_mib << 20,
             compile_ms: limits.compile_ms,
-            ..Limits::default()
+            guard_speculation: limits.guard_speculation,
         },
         isolation: recipe.plugins.isolation,
         log,
