@@ -11,7 +11,7 @@ use ts_extract::{Found, How};
 
 use crate::algebra::{Trouble, Work};
 use crate::compare::{same, text};
-use crate::syntax::{Node, Symbol, parse};
+use crate::syntax::{Node, Symbol, parse, same_tokens};
 use crate::{MAX_BYTES, WORK, plain};
 
 /// What a response is worth.
@@ -53,7 +53,19 @@ pub fn grade(reference: &str, response: &str) -> Grade {
     }
     let reference = match read_reference(reference) {
         Ok(reference) => reference,
-        Err(why) => return Grade { verdict: Verdict::BadReference(why), place: None, note: String::new() },
+        Err((text, why)) => {
+            // A text that cannot be read still is itself.
+            let stated = found.as_ref().map(|found| joined(found, response));
+            return match stated {
+                Some((answer, place)) if same_text(&text, &answer) => {
+                    Grade { verdict: Verdict::Correct, place: Some(place), note: String::new() }
+                }
+                _ if same_text(&text, response) => {
+                    Grade { verdict: Verdict::Correct, place: Some(0..response.len()), note: String::new() }
+                }
+                _ => Grade { verdict: Verdict::BadReference(why), place: None, note: String::new() },
+            };
+        }
     };
     let chosen = reference.choice().and_then(|letter| {
         let stated = found.as_ref().is_some_and(|found| matches!(found.how, How::Boxed | How::Tagged));
@@ -61,18 +73,24 @@ pub fn grade(reference: &str, response: &str) -> Grade {
     });
     let (answer, place) = match (chosen, found) {
         (Some(choice), _) => (choice.letter.to_string(), choice.place),
-        (None, Some(found)) => {
-            let texts: Vec<&str> = found.places.iter().map(|place| &response[place.clone()]).collect();
-            let whole = found.places.first().map_or(0, |place| place.start)
-                ..found.places.last().map_or(0, |place| place.end);
-            (texts.join(", "), whole)
-        }
+        (None, Some(found)) => joined(&found, response),
         (None, None) => {
             return Grade { verdict: Verdict::NoAnswer, place: None, note: "no answer is stated".to_owned() };
         }
     };
     let (verdict, note) = compared(&reference, &answer);
+    if verdict != Verdict::Correct && same_text(&reference.text, response) {
+        // The response is the reference, and states no part of itself.
+        return Grade { verdict: Verdict::Correct, place: Some(0..response.len()), note: String::new() };
+    }
     Grade { verdict, place: Some(place), note }
+}
+
+/// The answer that was found, its parts side by side, and the place that they span.
+fn joined(found: &Found, response: &str) -> (String, Range<usize>) {
+    let texts: Vec<&str> = found.places.iter().map(|place| &response[place.clone()]).collect();
+    let start = found.places.first().map_or(0, |place| place.start);
+    (texts.join(", "), start..found.places.last().map_or(0, |place| place.end))
 }
 
 /// A reference, read.
@@ -95,7 +113,8 @@ impl Reference<'_> {
     }
 }
 
-fn read_reference(reference: &str) -> Result<Reference<'_>, String> {
+/// The reference, or its text and why it cannot be read.
+fn read_reference(reference: &str) -> Result<Reference<'_>, (std::borrow::Cow<'_, str>, String)> {
     let text = match ts_extract::boxed(reference) {
         Some(places) => {
             let texts: Vec<&str> = places.into_iter().map(|place| &reference[place]).collect();
@@ -108,13 +127,16 @@ fn read_reference(reference: &str) -> Result<Reference<'_>, String> {
     }
     match parse(&text) {
         Ok(node) => Ok(Reference { text, node: Some(node) }),
-        Err(error) => Err(format!("the reference cannot be read: {}", error.0)),
+        Err(error) => {
+            let why = format!("the reference cannot be read: {}", error.0);
+            Err((text, why))
+        }
     }
 }
 
 fn compared(reference: &Reference<'_>, answer: &str) -> (Verdict, String) {
     let verdict = |same: bool| if same { Verdict::Correct } else { Verdict::Incorrect };
-    if letters(&reference.text).eq(letters(answer)) {
+    if same_text(&reference.text, answer) {
         return (Verdict::Correct, String::new());
     }
     let Some(node) = &reference.node else {
@@ -157,7 +179,10 @@ fn compared(reference: &Reference<'_>, answer: &str) -> (Verdict, String) {
     }
 }
 
-/// A text without white space.
-fn letters(text: &str) -> impl Iterator<Item = char> {
-    text.chars().filter(|c| !c.is_whitespace())
+/// Whether two texts are one: letter by letter, but for white space, the dollars around formulas, a full stop, and
+/// commands that only set type.
+fn same_text(a: &str, b: &str) -> bool {
+    let letters = |c: &char| !c.is_whitespace();
+    let same = a.chars().filter(letters).eq(b.chars().filter(letters));
+    same || (a.len().max(b.len()) <= MAX_BYTES && same_tokens(a, b))
 }

@@ -13,7 +13,7 @@ use super::substitute::substituted;
 use super::sum::{Atom, Sum};
 use super::work::{Outcome, Trouble, Work};
 use crate::syntax::node::Range;
-use crate::syntax::unit::{Base, Unit};
+use crate::syntax::unit::Base;
 use crate::syntax::{Function, Node, Symbol};
 
 /// The normal form of an expression.
@@ -70,8 +70,7 @@ pub fn normal(node: &Node, work: &Work) -> Outcome<Sum> {
             }
             match unit {
                 _ if unit.is(Base::Percent) => Ok(value.scaled(&ratio(1, 100))),
-                Unit::Remark(_) => Ok(value),
-                Unit::Known { .. } => Err(Trouble::Undefined("it reckons with units")),
+                _ => Err(Trouble::Undefined("it reckons with units")),
             }
         }
         Node::Based(digits, base) => match dashu_int::UBig::from_str_radix(digits, *base) {

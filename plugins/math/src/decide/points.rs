@@ -9,7 +9,7 @@ use dashu_ratio::RBig;
 
 use super::constant_is_zero;
 use crate::algebra::substitute::substituted;
-use crate::algebra::{Atom, Outcome, RUNNING, Sum, Trouble, Work};
+use crate::algebra::{Atom, Outcome, RUNNING, Sum, Trouble, WHOLE, Work};
 use crate::syntax::Function;
 
 /// How many points must agree.
@@ -27,6 +27,7 @@ pub(super) fn vanishes(difference: &Sum, work: &Work) -> Outcome<bool> {
             Function::Factorial | Function::DoubleFactorial | Function::Gcd | Function::Lcm | Function::Mod
         ),
         Atom::Range(..) => true,
+        Atom::Name(name) => name.starts_with(WHOLE),
         _ => false,
     });
     let (mut agreed, mut expensive) = (0, false);

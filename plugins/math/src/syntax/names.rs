@@ -42,8 +42,10 @@ pub(crate) enum Command {
     Overline,
     /// What a name wears: an arrow, a hat, bold type.
     Dress,
-    /// `\mod`, `\bmod`; `\pmod`.
+    /// `\mod`, `\bmod`.
     Mod,
+    /// `\pmod`: the modulus of a congruence.
+    Modulus,
     /// `{n \choose k}`.
     Choose,
     Sum,
@@ -160,7 +162,7 @@ const LATEX: &[(&str, Command)] = &[
     ("dot", C::Overline),
     ("mod", C::Mod),
     ("bmod", C::Mod),
-    ("pmod", C::Mod),
+    ("pmod", C::Modulus),
     ("sum", C::Sum),
     ("prod", C::Product),
     ("prime", C::Prime),
@@ -268,6 +270,7 @@ const CONNECTIVES: &[(&str, Command)] = &[
     ("y", C::And),
     ("in", C::Relation(R::In)),
     ("mod", C::Mod),
+    ("modulo", C::Mod),
 ];
 
 /// Operators of several characters, the longest first.

@@ -8,7 +8,9 @@
 //! | operands | [`primary`] | names, brackets, commands |
 //! | numbers | [`number`] | literals, mixed and repeating numbers, bases |
 //! | functions | [`function`] | arguments, sums over ranges |
-//! | environments | [`environment`] | matrices, systems |
+//! | environments | [`environment`] | matrices, systems, functions by cases |
+//! | conditions | [`condition`] | `where …`, `if …`, `k \in \mathbb{Z}` beside an answer |
+//! | words | [`worded`] | words that have a notation too |
 //!
 //! A comma between digits has three meanings (`1,234`, `1,234` as two answers, `1,5` as a decimal). Each reading
 //! is parsed, and [`Node::Either`] holds all of them.
@@ -16,12 +18,14 @@
 //! In: text. Out: a tree, or a sentence that says what is wrong with the text. Left out on purpose: meaning. `2 +
 //! \text{red}` is a sum here.
 
+mod condition;
 mod environment;
 mod expression;
 mod function;
 mod number;
 mod primary;
 mod side;
+mod worded;
 
 use super::names::Command;
 use super::node::Node;
@@ -81,6 +85,12 @@ pub fn parse(text: &str) -> Result<Node, ParseError> {
     Ok(if readings.len() == 1 { readings.remove(0) } else { Node::Either(readings) })
 }
 
+/// Whether two texts are the same tokens, white space and what ends a sentence aside.
+pub(crate) fn same_tokens(a: &str, b: &str) -> bool {
+    let (a, b) = (trimmed(tokens(a)), trimmed(tokens(b)));
+    !a.is_empty() && a.iter().map(|placed| &placed.token).eq(b.iter().map(|placed| &placed.token))
+}
+
 /// How deep a tree is, without recursion.
 fn depth(root: &Node) -> usize {
     let mut deepest = 0;
@@ -92,8 +102,30 @@ fn depth(root: &Node) -> usize {
     deepest
 }
 
-/// Reads all tokens as one answer.
+/// Reads all tokens as one answer, with its conditions.
 fn whole(tokens: Vec<Placed>, commas: Commas, depth: usize) -> Parsed {
+    if depth > MAX_DEPTH {
+        return wrong(format!("it nests more than {MAX_DEPTH} levels deep"));
+    }
+    if let Some(branches) = environment::worded_cases(&tokens) {
+        let branches = branches.into_iter().map(|branch| whole(branch, commas, depth + 1));
+        return Ok(Node::Cases(branches.collect::<Parsed<Vec<Node>>>()?));
+    }
+    match condition::split(&tokens) {
+        None => plain(tokens, commas, depth),
+        Some((main, conditions)) => {
+            let main = plain(main, commas, depth)?;
+            let mut read = Vec::new();
+            for tokens in conditions {
+                read.extend(condition::read(tokens, depth + 1)?);
+            }
+            Ok(condition::with(main, read))
+        }
+    }
+}
+
+/// Reads all tokens as one answer without conditions.
+fn plain(tokens: Vec<Placed>, commas: Commas, depth: usize) -> Parsed {
     let mut parser = Parser { tokens, at: 0, commas, depth, links: 0, bars: 0, brackets: 0, bound: vec![] };
     let node = parser.list()?;
     match parser.peek() {
@@ -299,7 +331,13 @@ impl Parser {
         } else {
             groups.into_iter().map(|group| listed(group.to_vec())).collect()
         };
-        Ok(if items.len() == 1 { items.remove(0) } else { Node::List(items) })
+        if items.len() == 1 {
+            return Ok(items.remove(0));
+        }
+        Ok(match side::joined_quantities(&items, &connectives) {
+            Some(one) => Node::Either(vec![Node::List(items), one]),
+            None => condition::trailing(side::congruences(items)),
+        })
     }
 
     /// Prose, or mathematics.
@@ -309,6 +347,12 @@ impl Parser {
                 Some(token) => format!("nothing stands before {}", describe(token)),
                 None => "it breaks off".to_owned(),
             });
+        }
+        if self.peek() == Some(&Token::Command(Command::Dots))
+            && matches!(self.peek_at(1), None | Some(Token::Sign(',' | ';' | ')' | '}') | Token::Command(_)))
+        {
+            self.at += 1;
+            return Ok(Node::Dots);
         }
         match self.prose() {
             Some(words) => Ok(words),
@@ -361,7 +405,7 @@ impl Parser {
             said.push_str(&spelled(&placed.token));
         }
         self.at = end;
-        Some(Node::Text(said))
+        Some(worded::meaning(&said).unwrap_or(Node::Text(said)))
     }
 
     /// Whether the tokens up to `end` are letters to be multiplied rather than words: `ab(c)`, `3xy`.

@@ -110,7 +110,7 @@ impl Parser {
                 })
             }
             Command::Relation(Relation::In) if self.at_end() => Ok(Node::Text("in".to_owned())),
-            Command::Dots => wrong("an ellipsis leaves open what it stands for"),
+            Command::Dots => Ok(Node::Dots),
             other => wrong(format!("{} is out of place", describe(&Token::Command(other)))),
         }
     }
@@ -183,7 +183,7 @@ impl Parser {
             let condition = self.nested(Self::list)?;
             if states(&condition) {
                 if self.eat_command(Command::SetClose) {
-                    return Ok(condition);
+                    return Ok(described(items, condition));
                 }
                 return wrong("`\\{` is never closed");
             }
@@ -321,6 +321,23 @@ impl Parser {
         };
         read.unwrap_or_else(|| Node::Text(text.trim().to_owned()))
     }
+}
+
+/// A set by a condition: the condition itself, where the element is only a name.
+fn described(element: Node, condition: Node) -> Node {
+    let is_name = |node: &Node| matches!(node, Node::Symbol(_));
+    let names = match &element {
+        Node::Bracket('(', items, ')') => items.iter().all(is_name),
+        Node::Relation(sides, signs) if *signs == [Relation::In] => {
+            // `\{x \in \mathbb{Z} : x > 0\}`
+            if sides[1] != Node::NumberSet('R') && is_name(&sides[0]) {
+                return Node::With(Box::new(condition), vec![element]);
+            }
+            is_name(&sides[0])
+        }
+        node => is_name(node),
+    };
+    if names { condition } else { Node::With(Box::new(Node::Set(flattened(element))), flattened(condition)) }
 }
 
 /// Whether a node can be the condition of a set: relations or words, and no value.
