@@ -10,6 +10,7 @@ use dashu_ratio::RBig;
 
 use crate::algebra::{Outcome, Sum, Trouble, Work, normal, ratio};
 use crate::decide::{equal, ordering, whole_part};
+use crate::syntax::unit::Base;
 use crate::syntax::{Function, Node};
 
 /// Significant digits from which on a decimal may be a rounded value.
@@ -20,10 +21,32 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
         return Ok(true);
     }
     let has_log = |node: &Node| node.any(&|node| matches!(node, Node::Call(Function::Log, _)));
-    if has_log(a) || has_log(b) {
-        return same_value(&natural(a), &natural(b), work);
+    if (has_log(a) || has_log(b)) && same_value(&natural(a), &natural(b), work)? {
+        return Ok(true);
+    }
+    if has_degrees(a) != has_degrees(b) {
+        return same_value(&undegreed(a), &undegreed(b), work);
     }
     Ok(false)
+}
+
+/// Whether a term of an expression is in degrees, outside of functions: `180^\circ - 2\alpha`.
+fn has_degrees(node: &Node) -> bool {
+    match node {
+        Node::Quantity(_, unit) => unit.is(Base::Angle),
+        Node::Add(items) | Node::Mul(items) => items.iter().any(has_degrees),
+        Node::Neg(inner) | Node::Div(inner, _) => has_degrees(inner),
+        _ => false,
+    }
+}
+
+/// The expression in degrees, without their signs.
+fn undegreed(node: &Node) -> Node {
+    match node {
+        Node::Quantity(value, unit) if unit.is(Base::Angle) => (**value).clone(),
+        Node::Add(_) | Node::Mul(_) | Node::Neg(_) | Node::Div(..) => node.map(&mut undegreed),
+        node => node.clone(),
+    }
 }
 
 fn same_value(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {

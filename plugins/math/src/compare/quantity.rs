@@ -7,12 +7,16 @@
 
 use dashu_ratio::RBig;
 
-use super::same as same_answer;
+use super::direct as same_answer;
 use crate::algebra::{Outcome, Work};
 use crate::syntax::unit::{Base, Unit, agree};
 use crate::syntax::{Node, Number};
 
 pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
+    let (x, y) = (reckoned(a), reckoned(b));
+    if x.is_some() || y.is_some() {
+        return same_answer(x.as_ref().unwrap_or(a), y.as_ref().unwrap_or(b), work).map(Some);
+    }
     match (a, b) {
         (Node::Quantity(..), Node::Quantity(..)) => same_quantity(a, b, work).map(Some),
         // Digits with a base have no unit.
@@ -56,6 +60,40 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
         (Node::Neg(a), _) | (_, Node::Neg(a)) if is_based(a) => Ok(Some(false)),
         _ => Ok(None),
     }
+}
+
+/// A quotient or product of quantities as one quantity, or as a number where no unit is left.
+fn reckoned(node: &Node) -> Option<Node> {
+    let part = |node: &Node, below: bool| match node {
+        Node::Quantity(value, unit @ Unit::Known { .. }) if !(unit.is(Base::Angle) || unit.is(Base::Percent)) => {
+            Some(((**value).clone(), if below { unit.inverse() } else { unit.clone() }))
+        }
+        Node::Quantity(..) => None,
+        node if node.any(&|node| matches!(node, Node::Quantity(..))) => None,
+        node => Some((node.clone(), Unit::none())),
+    };
+    let is_quantity = |node: &Node| matches!(node, Node::Quantity(..));
+    let (value, unit) = match node {
+        Node::Div(above, below) if is_quantity(above) || is_quantity(below) => {
+            let ((above, unit), (below, other)) = (part(above, false)?, part(below, true)?);
+            (Node::Div(Box::new(above), Box::new(below)), unit.times(&other)?)
+        }
+        Node::Mul(factors) if factors.iter().any(is_quantity) => {
+            let mut values = Vec::with_capacity(factors.len());
+            let mut unit = Unit::none();
+            for factor in factors {
+                let (value, other) = part(factor, false)?;
+                unit = unit.times(&other)?;
+                values.push(value);
+            }
+            (Node::Mul(values), unit)
+        }
+        _ => return None,
+    };
+    Some(match unit {
+        Unit::Known { factor, dimensions, .. } if dimensions.is_empty() => times(&value, &factor),
+        unit => Node::Quantity(Box::new(value), unit),
+    })
 }
 
 fn is_based(node: &Node) -> bool {

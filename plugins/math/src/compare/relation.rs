@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use super::{all, same as same_answer};
+use super::{all, direct as same_answer};
 use crate::algebra::{Monomial, Outcome, Sum, Trouble, Work, normal};
 use crate::decide::{cleared, is_constant, is_zero, ordering};
 use crate::syntax::{Function, Node, Relation, Symbol};
@@ -20,7 +20,7 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
         (Node::Relation(sides, signs), other) | (other, Node::Relation(sides, signs)) => {
             if signs
                 .iter()
-                .all(|sign| matches!(sign, Relation::Equal | Relation::Congruent | Relation::Arrow))
+                .all(|sign| matches!(sign, Relation::Equal | Relation::Arrow))
             {
                 return match labelled_sides(sides) {
                     Some((_, value)) => same_answer(value, other, work).map(Some),
@@ -52,6 +52,9 @@ fn labelled_sides(sides: &[Node]) -> Option<(Option<&Node>, &Node)> {
     if is_name(&sides[0]) {
         return Some((Some(&sides[0]), last));
     }
+    if is_sum_of_names(&sides[0]) && matches!(last, Node::Number(_)) {
+        return Some((Some(&sides[0]), last));
+    }
     let has_names =
         |node: &Node| node.any(&|node| matches!(node, Node::Symbol(Symbol::Name(_)) | Node::Apply(..)));
     if !sides.iter().any(has_names) {
@@ -66,13 +69,24 @@ fn is_name(node: &Node) -> bool {
     match node {
         Node::Symbol(Symbol::Name(_)) | Node::Apply(..) | Node::Text(_) => true,
         Node::Symbol(Symbol::E | Symbol::I | Symbol::Pi) | Node::Number(_) => false,
+        // `E(x, 0, z)`
+        Node::Mul(items) if matches!(&items[..], [Node::Symbol(_), Node::Bracket('(', ..)]) => true,
         Node::Mul(items) | Node::Ratio(items) | Node::Bracket(_, items, _) => {
             items.iter().all(is_name_or_letter)
         }
+        Node::Range(range) => range.body.any(&|node| matches!(node, Node::Symbol(Symbol::Name(_)))),
         Node::Div(above, below) => is_name(above) && is_name(below),
         Node::Pow(base, exponent) => is_name(base) && matches!(&**exponent, Node::Neg(_)),
         Node::Call(function, arguments) => match function {
-            Function::Abs | Function::Max | Function::Min => arguments.iter().all(is_name),
+            Function::Abs
+            | Function::Max
+            | Function::Min
+            | Function::Gcd
+            | Function::Lcm
+            | Function::Determinant
+            | Function::Re
+            | Function::Im
+            | Function::Conjugate => arguments.iter().all(is_name),
             function => {
                 *function <= Function::Arctan
                     && arguments
@@ -83,6 +97,22 @@ fn is_name(node: &Node) -> bool {
         Node::Quantity(value, _) => is_name(value),
         _ => false,
     }
+}
+
+/// Whether a node is a sum of names as a problem asks for it: `m + n`, `100a + 10b + c`. In x, y and z it is a line.
+fn is_sum_of_names(node: &Node) -> bool {
+    let Node::Add(terms) = node else { return false };
+    let is_term = |node: &Node| match node {
+        Node::Symbol(Symbol::Name(_)) => true,
+        Node::Neg(inner) => matches!(**inner, Node::Symbol(Symbol::Name(_))),
+        Node::Mul(factors) => {
+            matches!(&factors[..], [Node::Number(_), Node::Symbol(Symbol::Name(_))])
+        }
+        _ => false,
+    };
+    let is_coordinate =
+        |node: &Node| matches!(node, Node::Symbol(Symbol::Name(name)) if matches!(&**name, "x" | "y" | "z"));
+    terms.iter().all(is_term) && !node.any(&is_coordinate)
 }
 
 /// Within a product or a tuple, e and i may be names too.

@@ -7,7 +7,7 @@
 
 use dashu_ratio::RBig;
 
-use super::constant_is_zero;
+use super::{constant_is_zero, is_constant, is_zero};
 use crate::algebra::substitute::substituted;
 use crate::algebra::{Atom, Outcome, RUNNING, Sum, Trouble, WHOLE, Work};
 use crate::syntax::Function;
@@ -33,7 +33,7 @@ pub(super) fn vanishes(difference: &Sum, work: &Work) -> Outcome<bool> {
     let (mut agreed, mut expensive) = (0, false);
     for attempt in 0..TRIES {
         let point = |atom: &Atom| match atom {
-            Atom::Name(name) if **name != *RUNNING => Some(Sum::from(coordinate(name, attempt, whole))),
+            Atom::Name(name) if !name.ends_with(RUNNING) => Some(Sum::from(coordinate(name, attempt, whole))),
             Atom::Opaque(name, arguments) => {
                 Some(Sum::from(coordinate(&format!("{}{arguments:?}", &**name), attempt, whole)))
             }
@@ -47,7 +47,9 @@ pub(super) fn vanishes(difference: &Sum, work: &Work) -> Outcome<bool> {
         if !complex && value.any_atom(&|atom| *atom == Atom::Imaginary) {
             continue;
         }
-        match constant_is_zero(&value, work) {
+        // The members of a written out range (`p_1`, `p_2`) are variables of their own.
+        let zero = if is_constant(&value) { constant_is_zero(&value, work) } else { is_zero(&value, work) };
+        match zero {
             Ok(true) => agreed += 1,
             Ok(false) => return Ok(false),
             Err(_) if work.left() == 0 => return Err(Trouble::TooExpensive),

@@ -324,6 +324,8 @@ pub(crate) const SPACES: &[&str] = &[
     "newline",
     "nonumber",
     "cr",
+    "therefore",
+    "because",
 ];
 
 /// Commands that size the bracket after them.

@@ -75,7 +75,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn step(&mut self, c: char) {
-        if c.is_whitespace() || c == '~' || is_invisible(c) {
+        if c.is_whitespace() || matches!(c, '~' | '∴') || is_invisible(c) {
             self.spaced |= !is_invisible(c);
             self.rest = &self.rest[c.len_utf8()..];
         } else if c == '\\' {
@@ -145,6 +145,10 @@ impl<'a> Lexer<'a> {
     }
 
     fn number(&mut self) {
+        if let Some((digits, length)) = with_points_for_thousands(self.rest) {
+            self.take(length);
+            return self.push(Token::Number(digits));
+        }
         let mut digits = String::new();
         loop {
             self.digits(&mut digits);
@@ -353,6 +357,29 @@ impl<'a> Lexer<'a> {
         }
         None
     }
+}
+
+/// `1.234,56` or `1.234.567` at the start of a text, where points set off thousands: the number with a decimal point,
+/// and the length it was written in.
+fn with_points_for_thousands(text: &str) -> Option<(String, usize)> {
+    let length = text.bytes().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',')).count();
+    let written = text[..length].trim_end_matches(['.', ',']);
+    let (whole, fraction) = match written.split_once(',') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (written, None),
+    };
+    let mut groups = whole.split('.');
+    let first = groups.next()?;
+    let in_groups = groups.clone().count();
+    let fits = (1..=3).contains(&first.len())
+        && groups.all(|group| group.len() == 3)
+        && in_groups > usize::from(fraction.is_none())
+        && fraction.is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    if !fits {
+        return None;
+    }
+    let digits = whole.replace('.', "");
+    Some((fraction.map_or(digits.clone(), |fraction| format!("{digits}.{fraction}")), written.len()))
 }
 
 /// A decimal digit of any script, as ASCII.

@@ -178,6 +178,40 @@ impl Unit {
         Unit::Known { factor: RBig::ONE, dimensions: vec![(base, 1)], name }
     }
 
+    /// No unit at all.
+    pub(crate) fn none() -> Self {
+        Unit::Known { factor: RBig::ONE, dimensions: vec![], name: String::new() }
+    }
+
+    /// One over this unit.
+    pub(crate) fn inverse(&self) -> Self {
+        match self {
+            Unit::Known { factor, dimensions, name } => Unit::Known {
+                factor: RBig::ONE / factor,
+                dimensions: dimensions.iter().map(|(base, power)| (base.clone(), -power)).collect(),
+                name: name.clone(),
+            },
+            words => words.clone(),
+        }
+    }
+
+    /// This unit times another; none if one is not understood.
+    pub(crate) fn times(&self, other: &Self) -> Option<Self> {
+        let (
+            Unit::Known { factor, dimensions, name },
+            Unit::Known { factor: other_factor, dimensions: others, name: other_name },
+        ) = (self, other)
+        else {
+            return None;
+        };
+        let mut dimensions = dimensions.clone();
+        for (base, power) in others {
+            add(&mut dimensions, base.clone(), *power);
+        }
+        let name = format!("{name} {other_name}").trim().to_owned();
+        Some(Unit::Known { factor: factor * other_factor, dimensions, name })
+    }
+
     /// Whether this is a multiple of the base unit, to the first power.
     pub fn is(&self, base: Base) -> bool {
         matches!(self, Unit::Known { dimensions, .. } if *dimensions == [(base, 1)])
@@ -229,8 +263,17 @@ impl Unit {
 
 /// Words in lower case, single spaces between them, punctuation left out.
 fn plain_words(words: &[&str]) -> String {
-    let kept = words.iter().map(|word| word.trim_matches(['.', ',', ' ']).to_lowercase());
-    kept.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    let kept = words.iter().map(|word| word.trim_matches(['.', ',', ' ', '(', ')']).to_lowercase());
+    let kept: Vec<String> = kept.filter(|word| !word.is_empty()).collect();
+    let is_division = |word: &String| matches!(word.as_str(), "r" | "rem" | "remainder" | "remainders");
+    match kept.iter().position(is_division) {
+        // `12 R 5`, `12 with a remainder of 5`
+        Some(at) if kept[..at].iter().all(|word| matches!(word.as_str(), "with" | "a" | "and")) => {
+            let rest = kept[at + 1..].iter().filter(|word| word.as_str() != "of");
+            std::iter::once("remainder").chain(rest.map(String::as_str)).collect::<Vec<_>>().join(" ")
+        }
+        _ => kept.join(" "),
+    }
 }
 
 fn is_per(word: &str) -> bool {

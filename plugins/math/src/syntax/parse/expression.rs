@@ -210,6 +210,12 @@ impl Parser {
         let mut base = self.primary()?;
         loop {
             match self.peek() {
+                // `(52)_8`
+                Some(Token::Sign('_')) if matches!(base, Node::Number(Number { places: None, .. })) => {
+                    let digits = base.to_string();
+                    self.at += 1;
+                    base = self.based(digits)?;
+                }
                 Some(Token::Sign('^')) => {
                     self.link()?;
                     self.at += 1;

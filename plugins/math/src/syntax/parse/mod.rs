@@ -28,7 +28,7 @@ mod side;
 mod worded;
 
 use super::names::Command;
-use super::node::Node;
+use super::node::{Node, Relation};
 use super::token::{Placed, Token, tokens};
 use expression::is_capitals;
 
@@ -68,16 +68,46 @@ enum Commas {
 ///
 /// What is wrong with the text, for people.
 pub fn parse(text: &str) -> Result<Node, ParseError> {
-    let tokens = trimmed(tokens(text));
+    let tokens = unlabelled(trimmed(tokens(text)));
     if tokens.is_empty() {
         return wrong("it is empty once its formatting is removed");
     }
-    let mut readings: Vec<Node> = Vec::new();
-    for commas in readings_of(&tokens) {
-        let reading = whole(tokens.clone(), commas, 0)?;
-        if depth(&reading) > MAX_TREE_DEPTH {
-            return wrong(format!("it is more than {MAX_TREE_DEPTH} operators deep"));
+    // A relation alone is an answer.
+    if let [Placed { token: Token::Command(Command::Relation(sign)), .. }] = &tokens[..] {
+        return Ok(Node::Text(format!("{sign:?}")));
+    }
+    match every_reading(&tokens, 0) {
+        Ok(node) if depth(&node) > MAX_TREE_DEPTH => {
+            wrong(format!("it is more than {MAX_TREE_DEPTH} operators deep"))
         }
+        Ok(node) => Ok(node),
+        Err(error) => named_by_what_is_not_read(&tokens).ok_or(error),
+    }
+}
+
+/// `\lim_{x\to 0} f(x) = 12`: what stands before the last `=` names the value, though it cannot be read.
+fn named_by_what_is_not_read(tokens: &[Placed]) -> Option<Node> {
+    let mut depth = 0_i32;
+    let mut last = None;
+    for (at, placed) in tokens.iter().enumerate() {
+        match &placed.token {
+            Token::Sign('(' | '[' | '{') | Token::Begin(_) | Token::Command(Command::SetOpen) => depth += 1,
+            Token::Sign(')' | ']' | '}') | Token::End | Token::Command(Command::SetClose) => depth -= 1,
+            Token::Command(Command::Relation(Relation::Equal)) if depth == 0 => last = Some(at),
+            _ => {}
+        }
+    }
+    let (name, value) = tokens.split_at(last.filter(|at| *at > 0)?);
+    let value = every_reading(&value[1..], 0).ok()?;
+    let name: Vec<String> = name.iter().map(|placed| spelled(&placed.token)).collect();
+    Some(Node::Relation(vec![Node::name(&name.join(" ")), value], vec![Relation::Equal]))
+}
+
+/// Tokens as an answer in each reading that their commas allow.
+fn every_reading(tokens: &[Placed], depth: usize) -> Parsed {
+    let mut readings: Vec<Node> = Vec::new();
+    for commas in readings_of(tokens) {
+        let reading = whole(tokens.to_vec(), commas, depth)?;
         if !readings.contains(&reading) {
             readings.push(reading);
         }
@@ -134,15 +164,51 @@ fn plain(tokens: Vec<Placed>, commas: Commas, depth: usize) -> Parsed {
     }
 }
 
-/// Without the full stops and commas that end sentences.
+/// Words that only announce an answer.
+const LABELS: &[&str] = &[
+    "answer", "ans", "solution", "result", "final", "the", "is", "are", "so", "thus", "hence", "therefore", "value",
+    "答案", "答", "答案是",
+];
+
+/// Without the words that announce the answer: `Answer: 12`. Words that go on are prose, and stay.
+fn unlabelled(mut tokens: Vec<Placed>) -> Vec<Placed> {
+    let is_label = |placed: &Placed| match &placed.token {
+        Token::Word(word) => LABELS.contains(&&*word.to_lowercase()),
+        Token::Text(text) => {
+            let words = text.to_lowercase();
+            let mut words = words.split([' ', ':', '：', ',']).filter(|word| !word.is_empty());
+            words.all(|word| LABELS.contains(&word))
+        }
+        Token::Sign(':' | ',') => true,
+        _ => false,
+    };
+    let is_word = |placed: &Placed| matches!(placed.token, Token::Word(_) | Token::Text(_));
+    let labels = tokens.iter().take_while(|placed| is_label(placed)).count();
+    if labels > 0 && tokens.get(labels).is_some_and(|next| !is_word(next)) {
+        tokens.drain(..labels);
+    }
+    tokens
+}
+
+/// Without the full stops and commas that end sentences, and the signs that lead to an answer.
 fn trimmed(mut tokens: Vec<Placed>) -> Vec<Placed> {
     let ends = |placed: &Placed| matches!(placed.token, Token::Sign('.' | ',' | ';' | ':') | Token::Row);
     let words = tokens.iter().any(|placed| matches!(placed.token, Token::Letter('m' | 'M')));
     while tokens.last().is_some_and(|last| ends(last) && !(words && last.token == Token::Sign('.'))) {
         tokens.pop();
     }
-    let start = tokens.iter().take_while(|placed| ends(placed)).count();
-    tokens.drain(..start);
+    let leads = |placed: &Placed| {
+        let sign = Command::Relation;
+        ends(placed)
+            || [Relation::Equal, Relation::Approximately, Relation::Arrow]
+                .into_iter()
+                .any(|relation| placed.token == Token::Command(sign(relation)))
+    };
+    let start = tokens.iter().take_while(|placed| leads(placed)).count();
+    // A sign alone is the answer.
+    if start < tokens.len() {
+        tokens.drain(..start);
+    }
     tokens
 }
 
@@ -158,6 +224,7 @@ fn readings_of(tokens: &[Placed]) -> Vec<Commas> {
                 commas += 1;
                 match comma_between_digits(tokens, at) {
                     Some(3) => thousands += 1,
+                    Some(1) if !measures(tokens.get(at + 2)) => {}
                     Some(_) => decimals += 1,
                     None => {}
                 }
@@ -184,7 +251,16 @@ fn comma_between_digits(tokens: &[Placed], at: usize) -> Option<usize> {
     if is_one && (in_thousands || (continues && whole.len() == 3)) {
         Some(3)
     } else {
-        (is_one && digits.len() >= 2 && digits.len() != 3 && !digits.contains('.')).then_some(digits.len())
+        (is_one && digits.len() != 3 && !digits.contains('.')).then_some(digits.len())
+    }
+}
+
+/// Whether a token is a unit: `3,5 kg` is no list.
+fn measures(placed: Option<&Placed>) -> bool {
+    match placed.map(|placed| &placed.token) {
+        Some(Token::Word(word) | Token::Text(word)) => super::unit::Unit::names(word.trim()),
+        Some(Token::Command(Command::Percent | Command::Currency(_))) => true,
+        _ => false,
     }
 }
 
@@ -389,7 +465,7 @@ impl Parser {
                 }
                 Token::Letter(_) | Token::Number(_) | Token::Sign('.' | '\'' | '?' | '!' | '"' | '&') => {}
                 Token::Sign('-' | '/' | ':') if end > self.at => {}
-                Token::Command(Command::Relation(super::Relation::In)) if words > 0 => {}
+                Token::Command(Command::Relation(Relation::In)) if words > 0 => {}
                 _ => return None,
             }
             end += 1;
@@ -477,7 +553,7 @@ fn spelled(token: &Token) -> String {
         Token::Command(Command::Function(function)) => format!("{function:?}").to_lowercase(),
         Token::Command(Command::Percent) => "percent".to_owned(),
         Token::Command(Command::Degree) => "degrees".to_owned(),
-        Token::Command(Command::Relation(super::Relation::In)) => "in".to_owned(),
+        Token::Command(Command::Relation(Relation::In)) => "in".to_owned(),
         Token::Command(command) => format!("{command:?}").to_lowercase(),
         Token::Begin(name) => format!("\\begin{{{name}}}"),
         Token::End => "\\end".to_owned(),

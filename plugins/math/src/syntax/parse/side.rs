@@ -328,7 +328,16 @@ fn with_unit(value: Node, words: &[String]) -> Node {
         value = Node::Add(vec![value, part]);
         words.drain(..length);
     }
-    while let Some(times) = words.first().and_then(|word| round_number(word)) {
+    loop {
+        // `2万元` is one word.
+        let signs = ["百万", "千万", "万", "萬", "亿", "億"];
+        if let Some(first) = words.first_mut()
+            && let Some(sign) = signs.iter().find(|sign| first.starts_with(**sign) && first.len() > sign.len())
+        {
+            *first = &first[sign.len()..];
+            words.insert(0, sign);
+        }
+        let Some(times) = words.first().and_then(|word| round_number(word)) else { break };
         value = Node::Mul(vec![value, Node::integer(times)]);
         words.remove(0);
     }
