@@ -13,7 +13,9 @@ fn every_line_holds() {
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         let (mut lines, mut held) = (0, 0);
-        for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with("# ")) {
+        for (at, line) in
+            text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with("# "))
+        {
             let mark = if line.contains("  ✓  ") { "  ✓  " } else { "  ✗  " };
             let (reference, answer) =
                 line.split_once(mark).unwrap_or_else(|| panic!("{}:{}: no mark", path.display(), at + 1));
@@ -22,7 +24,10 @@ fn every_line_holds() {
                 let correct = grade.verdict == Verdict::Correct;
                 if correct != mark.contains('✓') {
                     let place = format!("{}:{}", path.file_name().unwrap().display(), at + 1);
-                    wrong.push(format!("{place}: {reference}{mark}{answer}\n    {:?} {}", grade.verdict, grade.note));
+                    wrong.push(format!(
+                        "{place}: {reference}{mark}{answer}\n    {:?} {}",
+                        grade.verdict, grade.note
+                    ));
                     return false;
                 }
                 true

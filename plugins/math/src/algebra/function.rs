@@ -108,7 +108,8 @@ fn floor(x: &Sum, work: &Work) -> Outcome<Sum> {
     }
     let (mut outside, mut inside) = (Vec::new(), Vec::new());
     for term in &x.0 {
-        let is_whole = |(atom, power): &(Atom, RBig)| atom.is_whole() && power.is_int() && *power > RBig::ZERO;
+        let is_whole =
+            |(atom, power): &(Atom, RBig)| atom.is_whole() && power.is_int() && *power > RBig::ZERO;
         if !term.monomial.0.iter().all(is_whole) {
             inside.push(term.clone());
             continue;

@@ -195,7 +195,11 @@ fn dotted(items: &[Node], product: bool, work: &Work) -> Outcome<Sum> {
                 };
                 fits &= expected == *value;
             }
-            if fits && (reversed || before.len() > 1 || end.any_atom(&|atom| matches!(atom, Atom::Name(name) if name.contains('_')))) {
+            if fits
+                && (reversed
+                    || before.len() > 1
+                    || end.any_atom(&|atom| matches!(atom, Atom::Name(name) if name.contains('_'))))
+            {
                 return over_range(product, [from, name, body], work);
             }
         }

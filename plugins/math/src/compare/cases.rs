@@ -11,7 +11,11 @@ use crate::syntax::{Node, Relation, SetOperator};
 
 pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
     let (Node::Cases(a), Node::Cases(b)) = (a, b) else {
-        return Ok(if matches!(a, Node::Cases(_)) || matches!(b, Node::Cases(_)) { Some(false) } else { None });
+        return Ok(if matches!(a, Node::Cases(_)) || matches!(b, Node::Cases(_)) {
+            Some(false)
+        } else {
+            None
+        });
     };
     if let (Some(x), Some(y)) = (placed(a, work)?, placed(b, work)?) {
         return same_placed(&x, &y, work).map(Some);
@@ -39,7 +43,9 @@ fn placed<'a>(branches: &'a [Node], work: &Work) -> Outcome<Option<Vec<Branch<'a
             for condition in conditions {
                 let Some(next) = places(condition, work)? else { return Ok(None) };
                 region = Some(match region {
-                    Some(region) if region.same_name(&next) => region.joined(SetOperator::Intersection, &next, work)?,
+                    Some(region) if region.same_name(&next) => {
+                        region.joined(SetOperator::Intersection, &next, work)?
+                    }
                     Some(_) => return Ok(None),
                     None => next,
                 });

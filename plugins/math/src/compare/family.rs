@@ -47,16 +47,24 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
     if only.is_empty() { shifted(a, b, work) } else { Ok(false) }
 }
 
-/// Every name in an answer.
+/// Every name in what an answer says, the one that it gives to its value aside.
 fn names(node: &Node) -> BTreeSet<String> {
-    let found = std::cell::RefCell::new(BTreeSet::new());
-    node.any(&|node| {
-        if let Node::Symbol(Symbol::Name(name)) = node {
-            found.borrow_mut().insert(name.clone());
+    fn collect(node: &Node, found: &mut BTreeSet<String>) {
+        match node {
+            Node::Symbol(Symbol::Name(name)) => {
+                found.insert(name.clone());
+            }
+            Node::Relation(sides, signs)
+                if *signs == [Relation::Equal] && matches!(sides[0], Node::Symbol(_) | Node::Apply(..)) =>
+            {
+                collect(&sides[1], found);
+            }
+            node => node.children().into_iter().for_each(|child| collect(child, found)),
         }
-        false
-    });
-    found.into_inner()
+    }
+    let mut found = BTreeSet::new();
+    collect(node, &mut found);
+    found
 }
 
 fn is_parameter(name: &str) -> bool {
@@ -104,7 +112,8 @@ fn runs(node: &Node) -> bool {
                 let is_variable = matches!(name.as_bytes(), [letter] if letter.is_ascii_lowercase());
                 is_variable && name != "y"
             };
-            *signs == [Relation::Equal] && matches!(&sides[0], Node::Symbol(Symbol::Name(name)) if named(name))
+            *signs == [Relation::Equal]
+                && matches!(&sides[0], Node::Symbol(Symbol::Name(name)) if named(name))
         }
         node => node.any(&is_turn),
     }
@@ -147,7 +156,8 @@ fn shifted(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
     else {
         return Ok(false);
     };
-    let same_period = is_zero(&slope.minus(&other_slope, work)?, work)? || is_zero(&slope.plus(&other_slope, work)?, work)?;
+    let same_period =
+        is_zero(&slope.minus(&other_slope, work)?, work)? || is_zero(&slope.plus(&other_slope, work)?, work)?;
     let periods = offset.minus(&other_offset, work)?.times(&inverse(&slope, work)?, work)?;
     Ok(same_period && periods.rational().is_some_and(|periods| periods.is_int()))
 }
@@ -170,7 +180,8 @@ pub(super) fn linear(node: &Node, letters: &str, work: &Work) -> Outcome<Option<
             atom => others |= atom.any(&|atom| matches!(atom, Atom::Name(_) | Atom::Opaque(..))),
         }
     }
-    let Some(name) = name.filter(|name| !others && name.chars().count() == 1 && letters.contains(&**name)) else {
+    let Some(name) = name.filter(|name| !others && name.chars().count() == 1 && letters.contains(&**name))
+    else {
         return Ok(None);
     };
     let atom = Atom::Name(name.clone());

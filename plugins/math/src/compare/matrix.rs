@@ -33,7 +33,10 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
 /// Whether `2i + 3j - k` has the components of a tuple; none if it is no such sum.
 fn same_components(tuple: &[Node], sum: &Node, work: &Work) -> Outcome<Option<bool>> {
     let has_j = |node: &Node| *node == Node::name("j");
-    if !matches!(sum, Node::Add(_) | Node::Mul(_) | Node::Neg(_) | Node::Symbol(_)) || !sum.any(&has_j) || tuple.len() > 3 {
+    if !matches!(sum, Node::Add(_) | Node::Mul(_) | Node::Neg(_) | Node::Symbol(_))
+        || !sum.any(&has_j)
+        || tuple.len() > 3
+    {
         return Ok(None);
     }
     let (Ok(mut rest), Ok(entries)) =

@@ -34,7 +34,9 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
 fn parts(node: &Node) -> (Node, Vec<Node>) {
     let Node::With(main, conditions) = node else { return (node.clone(), vec![]) };
     let definitions = definitions(node);
-    let put_in = |node: &Node| definitions.iter().fold(node.clone(), |node, (name, value)| replaced(&node, name, value));
+    let put_in = |node: &Node| {
+        definitions.iter().fold(node.clone(), |node, (name, value)| replaced(&node, name, value))
+    };
     let left = conditions.iter().filter(|condition| definition(condition, main).is_none());
     (put_in(main), left.map(put_in).collect())
 }
@@ -47,7 +49,9 @@ fn definitions(node: &Node) -> Vec<(&str, &Node)> {
 /// The name that a condition defines, and its value, if the answer has the name.
 fn definition<'a>(condition: &'a Node, main: &Node) -> Option<(&'a str, &'a Node)> {
     let Node::Relation(sides, signs) = condition else { return None };
-    let ([Node::Symbol(Symbol::Name(name)), value], [Relation::Equal]) = (&sides[..], &signs[..]) else { return None };
+    let ([Node::Symbol(Symbol::Name(name)), value], [Relation::Equal]) = (&sides[..], &signs[..]) else {
+        return None;
+    };
     let is_name = |node: &Node| matches!(node, Node::Symbol(Symbol::Name(other)) if other == name);
     (main.any(&is_name) && !value.any(&is_name)).then_some((name, value))
 }
@@ -80,7 +84,22 @@ fn says_kind(condition: &Node) -> bool {
             *signs == [Relation::In] && matches!(sides[1], Node::NumberSet('Z' | 'R' | 'C'))
         }
         Node::Text(words) => {
-            let known = ["constant", "constants", "real", "arbitrary", "of", "integration", "integer", "integers", "is", "are", "an", "and", "number", "numbers"];
+            let known = [
+                "constant",
+                "constants",
+                "real",
+                "arbitrary",
+                "of",
+                "integration",
+                "integer",
+                "integers",
+                "is",
+                "are",
+                "an",
+                "and",
+                "number",
+                "numbers",
+            ];
             let words = words.to_lowercase();
             let mut words = words.split([' ', ',']).filter(|word| !word.is_empty());
             words.all(|word| word.len() == 1 || known.contains(&word) || word.contains('_'))

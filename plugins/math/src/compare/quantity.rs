@@ -65,7 +65,9 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
 /// A quotient or product of quantities as one quantity, or as a number where no unit is left.
 fn reckoned(node: &Node) -> Option<Node> {
     let part = |node: &Node, below: bool| match node {
-        Node::Quantity(value, unit @ Unit::Known { .. }) if !(unit.is(Base::Angle) || unit.is(Base::Percent)) => {
+        Node::Quantity(value, unit @ Unit::Known { .. })
+            if !(unit.is(Base::Angle) || unit.is(Base::Percent)) =>
+        {
             Some(((**value).clone(), if below { unit.inverse() } else { unit.clone() }))
         }
         Node::Quantity(..) => None,
@@ -110,10 +112,9 @@ fn same_quantity(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
         return Ok(false);
     };
     let (factor, dimensions, other, others) = match (unit, other_unit) {
-        (
-            Unit::Known { factor, dimensions, .. },
-            Unit::Known { factor: other, dimensions: others, .. },
-        ) => (factor, dimensions, other, others),
+        (Unit::Known { factor, dimensions, .. }, Unit::Known { factor: other, dimensions: others, .. }) => {
+            (factor, dimensions, other, others)
+        }
         // What was not understood agrees with itself alone.
         (Unit::Words(words), Unit::Words(others)) if words == others => {
             return same_answer(value, other_value, work);

@@ -11,8 +11,8 @@ use super::collection::{is_union, same_tuple};
 use super::relation::{difference, mirror};
 use super::{all, any, direct as same_answer};
 use crate::algebra::function::inverse;
-use crate::algebra::{Atom, Monomial, Outcome, Shared, Sum, Trouble, Work, normal};
 use crate::algebra::substitute::substituted;
+use crate::algebra::{Atom, Monomial, Outcome, Shared, Sum, Trouble, Work, normal};
 use crate::decide::{equal, is_constant, ordering};
 use crate::syntax::{Node, Relation, SetOperator, Symbol};
 
@@ -71,7 +71,9 @@ const LINE: Piece = Piece { low: None, high: None };
 /// Where a condition on one variable holds; none if it is none.
 pub(super) fn places(condition: &Node, work: &Work) -> Outcome<Option<Region>> {
     match condition {
-        Node::Relation(sides, signs) => Ok(self::condition(sides, signs, work)?.filter(|region| region.name.is_some())),
+        Node::Relation(sides, signs) => {
+            Ok(self::condition(sides, signs, work)?.filter(|region| region.name.is_some()))
+        }
         _ => Ok(None),
     }
 }
@@ -210,12 +212,10 @@ fn conditions(items: &[Node], work: &Work) -> Outcome<Option<Region>> {
     let mut all: Vec<Region> = Vec::new();
     for item in items {
         match item {
-            Node::Relation(sides, signs) => {
-                match condition(sides, signs, work)? {
-                    Some(region) if all.iter().all(|other| other.name == region.name) => all.push(region),
-                    _ => return Ok(None),
-                }
-            }
+            Node::Relation(sides, signs) => match condition(sides, signs, work)? {
+                Some(region) if all.iter().all(|other| other.name == region.name) => all.push(region),
+                _ => return Ok(None),
+            },
             _ => return Ok(None),
         }
     }

@@ -18,10 +18,7 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
             same_relations((sides, signs), (others, other_signs), work)
         }
         (Node::Relation(sides, signs), other) | (other, Node::Relation(sides, signs)) => {
-            if signs
-                .iter()
-                .all(|sign| matches!(sign, Relation::Equal | Relation::Arrow))
-            {
+            if signs.iter().all(|sign| matches!(sign, Relation::Equal | Relation::Arrow)) {
                 return match labelled_sides(sides) {
                     Some((_, value)) => same_answer(value, other, work).map(Some),
                     None => Ok(Some(false)),

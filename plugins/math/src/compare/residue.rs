@@ -1,8 +1,8 @@
 //! Classes of whole numbers: congruences, and families `12k + 7` over all whole k, as sets.
 //!
 //! `x \equiv 7 \pmod{12}` is `x \equiv 19 \pmod{12}`, and `x = 12k + 7`. A class is no number: `x = 7` is but one of its
-//! members. Where nothing is named on the left (`7 \pmod{12}`, `2^{10} \equiv 7 \pmod{12}`), the number that was written
-//! counts as well.
+//! members. Where nothing is named on the left (`7 \pmod{12}`, `2^{10} \equiv 4 \pmod{12}`), the number that was written and
+//! the least one count as well.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use dashu_int::IBig;
 use dashu_int::ops::{Gcd, UnsignedAbs};
 use dashu_ratio::RBig;
 
-use super::family::{PARAMETERS, linear};
 use super::direct as same_answer;
+use super::family::{PARAMETERS, linear};
 use crate::algebra::{Outcome, Trouble, Work, normal};
 use crate::syntax::{Node, Relation, Symbol};
 
@@ -63,7 +63,9 @@ fn ranges_over_integers(node: &Node) -> bool {
     match node {
         Node::With(_, conditions) => conditions.iter().all(|condition| match condition {
             Node::Relation(sides, signs) => {
-                *signs == [Relation::In] && sides[1] == Node::NumberSet('Z') && matches!(sides[0], Node::Symbol(_))
+                *signs == [Relation::In]
+                    && sides[1] == Node::NumberSet('Z')
+                    && matches!(sides[0], Node::Symbol(_))
             }
             _ => false,
         }),
@@ -169,7 +171,20 @@ fn same_classes(a: &[(IBig, IBig)], b: &[(IBig, IBig)]) -> Outcome<bool> {
 /// Whether a class was written with just this number, and is not that of an unknown.
 fn number(class: &Node, number: &Node, work: &Work) -> Outcome<bool> {
     match class {
-        Node::Residue(value, _) => same_answer(value, number, work),
+        Node::Residue(value, _) => {
+            if same_answer(value, number, work)? {
+                return Ok(true);
+            }
+            // `17 mod 5` is 2.
+            match (classes(class, work)?, normal(number, work)) {
+                (Some(found), Ok(number)) => {
+                    let rests =
+                        |(residue, _): &(IBig, IBig)| number.rational() == Some(RBig::from(residue.clone()));
+                    Ok(found.classes.iter().any(rests))
+                }
+                _ => Ok(false),
+            }
+        }
         Node::Relation(sides, _) if !matches!(sides[0], Node::Symbol(Symbol::Name(_))) => {
             self::number(&sides[sides.len() - 1], number, work)
         }

@@ -32,7 +32,8 @@ fn is_short_word(text: &str) -> bool {
 fn canonical(text: &str) -> String {
     let plain = plain(text);
     let filler = ["is", "are", "the", "an", "all", "any", "every", "each", "some", "be"];
-    let words = plain.split(' ').enumerate().filter(|(at, word)| !(filler.contains(word) || *word == "a" && *at > 0));
+    let words =
+        plain.split(' ').enumerate().filter(|(at, word)| !(filler.contains(word) || *word == "a" && *at > 0));
     let words: Vec<&str> = words.map(|(_, word)| word).collect();
     let is_letter = |word: &&str| word.len() == 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
     match (words.iter().position(is_letter), words.iter().filter(|word| is_letter(word)).count()) {

@@ -28,8 +28,8 @@ const MAX_CLASSES: usize = 400;
 /// Whole numbers at which floors of roots and logarithms are compared: the first ones, and squares, cubes and powers of two
 /// with their neighbours.
 const PLACES: [u32; 40] = [
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 23, 24, 25, 26, 27, 30, 31, 32, 33, 36, 48, 49,
-    63, 64, 65, 81, 99, 100, 125, 128, 1000,
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 23, 24, 25, 26, 27, 30, 31, 32, 33,
+    36, 48, 49, 63, 64, 65, 81, 99, 100, 125, 128, 1000,
 ];
 
 /// Whether an expression has a floor of something that is not constant.
@@ -39,7 +39,8 @@ pub(super) fn has_steps(x: &Sum) -> bool {
 
 /// Whether a difference with floors is zero.
 pub(super) fn vanishes(difference: &Sum, work: &Work) -> Outcome<bool> {
-    let mut inside = Inside { names: BTreeSet::new(), denominator: UBig::ONE, slope: UBig::ONE, polynomial: true };
+    let mut inside =
+        Inside { names: BTreeSet::new(), denominator: UBig::ONE, slope: UBig::ONE, polynomial: true };
     inside.look(difference);
     if difference.any_atom(&|atom| matches!(atom, Atom::Tower(base, _) if **base == Atom::Imaginary)) {
         inside.denominator = lcm(&inside.denominator, &UBig::from(2_u8));

@@ -42,7 +42,9 @@ pub(crate) enum Command {
     Overline,
     /// What a name wears: an arrow, a hat, bold type.
     Dress,
-    /// `\mod`, `\bmod`.
+    /// `\bmod`: an operation.
+    Remainder,
+    /// `mod`: after a number the modulus of a congruence, else an operation.
     Mod,
     /// `\pmod`: the modulus of a congruence.
     Modulus,
@@ -161,7 +163,7 @@ const LATEX: &[(&str, Command)] = &[
     ("bar", C::Overline),
     ("dot", C::Overline),
     ("mod", C::Mod),
-    ("bmod", C::Mod),
+    ("bmod", C::Remainder),
     ("pmod", C::Modulus),
     ("sum", C::Sum),
     ("prod", C::Product),

@@ -216,6 +216,7 @@ impl Node {
         match self {
             Node::Neg(inner) => *inner,
             Node::Quantity(value, unit) => Node::Quantity(Box::new(value.negated()), unit),
+            Node::Residue(value, modulus) => Node::Residue(Box::new(value.negated()), modulus),
             other => Node::Neg(Box::new(other)),
         }
     }
@@ -233,7 +234,9 @@ impl Node {
     /// One quantity of several, from a large unit to small ones (`3` hours, `20` minutes), in the large one; none if
     /// they are no such row.
     pub(super) fn compound(parts: Vec<(Node, Unit)>) -> Option<Node> {
-        let Some((_, large @ Unit::Known { factor: one, dimensions, .. })) = parts.first() else { return None };
+        let Some((_, large @ Unit::Known { factor: one, dimensions, .. })) = parts.first() else {
+            return None;
+        };
         let mut last: Option<&RBig> = None;
         let mut terms = Vec::with_capacity(parts.len());
         for (value, unit) in &parts {

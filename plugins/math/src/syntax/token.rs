@@ -226,7 +226,11 @@ impl<'a> Lexer<'a> {
             .char_indices()
             .find(|(_, c)| !(c.is_alphabetic() && names::character(*c).is_none()))
             .map_or(self.rest.len(), |(at, _)| at);
-        let word = self.take(length);
+        // `a_nb_n`: of two letters, a subscript is the first.
+        let is_subscript = self.out.last().is_some_and(|last| last.token == Token::Sign('_'));
+        let pair = self.rest[..length].chars().count() == 2;
+        let first = self.rest.chars().next().map_or(0, char::len_utf8);
+        let word = self.take(if is_subscript && pair { first } else { length });
         let mut letters = word.chars();
         let first = letters.next().unwrap_or_default();
         if letters.next().is_none() {
@@ -332,6 +336,17 @@ impl<'a> Lexer<'a> {
             }
         } else if let Some(connective) = names::connective(trimmed) {
             self.command(connective);
+        } else if name.starts_with("math")
+            && !trimmed.is_empty()
+            && trimmed.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            self.push(Token::Number(trimmed.to_owned()));
+        } else if matches!(name, "mathbf" | "mathit" | "mathsf" | "mathcal") && trimmed.chars().count() == 1 {
+            // Bold or not, a letter is a name.
+            let letter = trimmed.chars().next().filter(|c| c.is_alphabetic());
+            self.push(letter.map_or_else(|| Token::Text(content.to_owned()), Token::Letter));
+        } else if trimmed.starts_with("(mod") || trimmed.starts_with("mod ") {
+            self.out.extend(tokens(content));
         } else {
             self.spaced |= content.starts_with(char::is_whitespace);
             self.push(Token::Text(content.to_owned()));
@@ -374,7 +389,8 @@ fn with_points_for_thousands(text: &str) -> Option<(String, usize)> {
     let fits = (1..=3).contains(&first.len())
         && groups.all(|group| group.len() == 3)
         && in_groups > usize::from(fraction.is_none())
-        && fraction.is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
+        && fraction
+            .is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
     if !fits {
         return None;
     }

@@ -357,8 +357,11 @@ fn product(words: &[&str]) -> Option<Measured> {
 }
 
 fn noun_alone(words: &[&str], singular: bool) -> Option<Measured> {
-    let lower: Vec<String> =
-        words.iter().map(|word| word.trim_end_matches('.').to_lowercase()).filter(|word| !word.is_empty()).collect();
+    let lower: Vec<String> = words
+        .iter()
+        .map(|word| word.trim_end_matches('.').to_lowercase())
+        .filter(|word| !word.is_empty())
+        .collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
     noun::counted(&lower, singular).map(|noun| (RBig::ONE, vec![(Base::Noun(noun), 1)]))
 }
@@ -368,9 +371,9 @@ fn find(word: &str) -> Option<(RBig, Base, i32)> {
     for (prefix, long_prefix, power) in PREFIXES {
         let metric = METRIC.iter().find(|(symbol, name, allowed, ..)| {
             allowed.contains(prefix) && word.strip_prefix(prefix) == Some(symbol)
-                || word.strip_prefix(long_prefix).is_some_and(|rest| {
-                    rest == *name || rest.strip_suffix('s') == Some(name)
-                })
+                || word
+                    .strip_prefix(long_prefix)
+                    .is_some_and(|rest| rest == *name || rest.strip_suffix('s') == Some(name))
         });
         if let Some((_, _, _, above, below, base, degree)) = metric {
             let scale = RBig::from(10).pow(*power as isize);
@@ -431,7 +434,9 @@ mod tests {
 
     #[test]
     fn other_words_stand_for_themselves() {
-        for words in [&["or", "more"][..], &["dollars", "more"], &["percent", "increase"], &["per"], &["square"], &[]] {
+        for words in
+            [&["or", "more"][..], &["dollars", "more"], &["percent", "increase"], &["per"], &["square"], &[]]
+        {
             assert!(matches!(Unit::read(words, false), Unit::Words(_)), "{words:?}");
         }
     }

@@ -12,7 +12,19 @@ use super::{Commas, Parsed, flattened, spelled, whole};
 
 /// Words that begin a condition.
 const MARKERS: &[&str] = &[
-    "where", "for", "with", "when", "whenever", "if", "such", "given", "provided", "as", "iff", "unless", "except",
+    "where",
+    "for",
+    "with",
+    "when",
+    "whenever",
+    "if",
+    "such",
+    "given",
+    "provided",
+    "as",
+    "iff",
+    "unless",
+    "except",
     "excluding",
 ];
 
@@ -25,6 +37,20 @@ const QUANTIFIERS: &[&str] =
 
 /// An answer's tokens, and those of each condition beside it.
 pub(super) fn split(tokens: &[Placed]) -> Option<(Vec<Placed>, Vec<Vec<Placed>>)> {
+    let is_long = |placed: &Placed| {
+        let Token::Text(text) = &placed.token else { return false };
+        text.trim().split(' ').skip(1).any(|word| MARKERS.contains(&word))
+    };
+    let unwrapped_tokens: Vec<Placed>;
+    let tokens = if tokens.iter().any(is_long) {
+        unwrapped_tokens = tokens
+            .iter()
+            .flat_map(|placed| if is_long(placed) { unwrapped(placed.clone()) } else { vec![placed.clone()] })
+            .collect();
+        &unwrapped_tokens
+    } else {
+        tokens
+    };
     let mut parts: Vec<Vec<Placed>> = vec![vec![]];
     let mut depth = 0_i32;
     for (at, placed) in tokens.iter().enumerate() {
@@ -135,7 +161,9 @@ fn is_exception(tokens: &[Placed]) -> bool {
 /// The tokens of a text, or the token.
 fn unwrapped(placed: Placed) -> Vec<Placed> {
     match placed.token {
-        Token::Text(text) => tokens(&text).into_iter().map(|inner| Placed { spaced: true, ..inner }).collect(),
+        Token::Text(text) => {
+            tokens(&text).into_iter().map(|inner| Placed { spaced: true, ..inner }).collect()
+        }
         _ => vec![placed],
     }
 }
@@ -184,7 +212,11 @@ fn is_condition(item: &Node, before: &[Node]) -> bool {
     let says_kind = matches!(signs[..], [Relation::In]);
     let compares = matches!(
         signs[..],
-        [Relation::Greater | Relation::GreaterOrEqual | Relation::Less | Relation::LessOrEqual | Relation::NotEqual]
+        [Relation::Greater
+            | Relation::GreaterOrEqual
+            | Relation::Less
+            | Relation::LessOrEqual
+            | Relation::NotEqual]
     );
     let is_inequality =
         |node: &Node| matches!(node, Node::Relation(_, signs) if !signs.contains(&Relation::Equal));

@@ -135,7 +135,8 @@ pub(super) fn worded_cases(tokens: &[Placed]) -> Option<Vec<Vec<Placed>>> {
     }
     let items = split(tokens.to_vec(), |token| matches!(token, Token::Sign(',' | ';')));
     let ends = |item: &[Placed]| item.len() > 1 && item.last().is_some_and(|placed| says(placed, &last));
-    let conditional = |item: &[Placed]| item.len() > 1 && item[1..].iter().any(|placed| says(placed, &begins));
+    let conditional =
+        |item: &[Placed]| item.len() > 1 && item[1..].iter().any(|placed| says(placed, &begins));
     let (final_item, before) = items.split_last()?;
     let holds = !before.is_empty()
         && before.iter().all(|item| conditional(item))

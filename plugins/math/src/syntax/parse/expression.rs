@@ -32,7 +32,25 @@ impl Parser {
                 }
             }
         }
-        let sum = Node::sum(terms);
+        let several = terms.len() > 1;
+        // The modulus at the end is that of the whole sum.
+        let modulus = match terms.last_mut() {
+            Some(last @ Node::Residue(..)) if several => match std::mem::replace(last, Node::Dots) {
+                Node::Residue(value, modulus) => {
+                    *last = *value;
+                    Some(modulus)
+                }
+                other => {
+                    *last = other;
+                    None
+                }
+            },
+            _ => None,
+        };
+        let sum = match modulus {
+            Some(modulus) => Node::Residue(Box::new(Node::sum(terms)), modulus),
+            None => Node::sum(terms),
+        };
         if self.eat_command(Command::Choose) {
             return Ok(Node::Call(Function::Binomial, vec![sum, self.sum()?]));
         }
@@ -56,7 +74,13 @@ impl Parser {
         let product = self.product()?;
         let signed = if negative { product.negated() } else { product };
         Ok(match either {
-            Some(flipped) => Node::PlusMinus(Box::new(Node::integer(0)), Box::new(signed), flipped),
+            Some(flipped) => match signed {
+                Node::Residue(value, modulus) => {
+                    let both = Node::PlusMinus(Box::new(Node::integer(0)), value, flipped);
+                    Node::Residue(Box::new(both), modulus)
+                }
+                signed => Node::PlusMinus(Box::new(Node::integer(0)), Box::new(signed), flipped),
+            },
             None => signed,
         })
     }
@@ -78,12 +102,16 @@ impl Parser {
                     let product = hoisted(std::mem::take(&mut factors));
                     factors.push(Node::Div(Box::new(product), Box::new(divisor)));
                 }
-                Some(Token::Command(Command::Mod)) => {
+                Some(Token::Command(command @ (Command::Mod | Command::Remainder))) => {
+                    let is_class = *command == Command::Mod && matches!(factors[..], [Node::Number(_)]);
                     self.link()?;
                     self.at += 1;
                     let divisor = self.signed_power()?;
                     let product = Node::product(std::mem::take(&mut factors));
-                    factors.push(Node::Call(Function::Mod, vec![product, divisor]));
+                    factors.push(match is_class {
+                        true => Node::Residue(Box::new(product), Box::new(divisor)),
+                        false => Node::Call(Function::Mod, vec![product, divisor]),
+                    });
                 }
                 Some(Token::Command(Command::Modulus)) => {
                     self.link()?;

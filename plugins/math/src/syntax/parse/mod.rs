@@ -166,8 +166,22 @@ fn plain(tokens: Vec<Placed>, commas: Commas, depth: usize) -> Parsed {
 
 /// Words that only announce an answer.
 const LABELS: &[&str] = &[
-    "answer", "ans", "solution", "result", "final", "the", "is", "are", "so", "thus", "hence", "therefore", "value",
-    "答案", "答", "答案是",
+    "answer",
+    "ans",
+    "solution",
+    "result",
+    "final",
+    "the",
+    "is",
+    "are",
+    "so",
+    "thus",
+    "hence",
+    "therefore",
+    "value",
+    "答案",
+    "答",
+    "答案是",
 ];
 
 /// Without the words that announce the answer: `Answer: 12`. Words that go on are prose, and stay.

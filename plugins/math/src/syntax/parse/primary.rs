@@ -20,7 +20,10 @@ impl Parser {
             Token::Word(word) => self.word(word),
             Token::Text(text)
                 if self.peek() == Some(&Token::Sign('_'))
-                    && !text.trim().starts_with(|c: char| c.is_ascii_digit()) => self.named(text.trim().to_owned()),
+                    && !text.trim().starts_with(|c: char| c.is_ascii_digit()) =>
+            {
+                self.named(text.trim().to_owned())
+            }
             Token::Text(text) => Ok(self.text(text)),
             Token::Sign('(') => self.bracket('('),
             Token::Sign('[') => self.bracket('['),

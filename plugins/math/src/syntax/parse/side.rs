@@ -151,11 +151,27 @@ impl Parser {
                 None => wrong("a time of day has 24 hours at most"),
             };
         }
+        let value = match self.part_ahead() {
+            Some(part) if matches!(value, Node::Number(Number { places: None, .. })) => {
+                self.at += 3;
+                Node::Add(vec![value, part])
+            }
+            _ => value,
+        };
         let words = self.words_after()?;
         if words.is_empty() {
             return Ok(value);
         }
         Ok(with_unit(value, &words))
+    }
+
+    /// The part of one that `and a half` adds, if that stands here.
+    fn part_ahead(&self) -> Option<Node> {
+        if self.peek() != Some(&Token::Command(Command::And)) {
+            return None;
+        }
+        let [count, part] = [1, 2].map(|ahead| self.peek_at(ahead).map(spelled).unwrap_or_default());
+        part_of_one(&["and", &count, &part]).map(|(part, _)| part)
     }
 
     /// The words between an expression and the end of its side.
@@ -167,7 +183,7 @@ impl Parser {
         loop {
             match self.peek() {
                 Some(Token::Text(text)) => {
-                    words.extend(tokens(text).into_iter().map(|placed| spelled(&placed.token)));
+                    words.extend(words_of(text));
                     self.at += 1;
                 }
                 Some(Token::Command(Command::Frac)) => match self.unit_fraction() {
@@ -237,8 +253,7 @@ impl Parser {
             }
             let braced = self.eat_sign('{');
             while let Some(token @ (Token::Text(_) | Token::Word(_) | Token::Letter(_))) = self.peek() {
-                let said = spelled(token);
-                words.extend(tokens(&said).into_iter().map(|placed| spelled(&placed.token)));
+                words.extend(words_of(&spelled(token)));
                 self.at += 1;
                 if self.peek() == Some(&Token::Sign('^')) {
                     match self.unit_power() {
@@ -276,6 +291,22 @@ impl Parser {
         }
         Ok(power)
     }
+}
+
+/// The words of a text, a power as one with its sign: `in^2` is `in` and `^2`.
+fn words_of(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for placed in tokens(text) {
+        let word = spelled(&placed.token);
+        match words.last_mut() {
+            Some(last) if matches!(last.as_str(), "^" | "^-") && !matches!(word.as_str(), "{" | "}") => {
+                last.push_str(&word);
+            }
+            Some(last) if last.starts_with('^') && matches!(word.as_str(), "{" | "}") => {}
+            _ => words.push(word),
+        }
+    }
+    words
 }
 
 /// `3` hours `and 20` minutes as one quantity, if `and` stands between.
@@ -322,7 +353,8 @@ pub(super) fn congruences(items: Vec<Node>) -> Vec<Node> {
 
 /// A value with the unit that words say. Large round numbers among them multiply, and `and a half` adds.
 fn with_unit(value: Node, words: &[String]) -> Node {
-    let mut words: Vec<&str> = words.iter().map(String::as_str).filter(|word| !word.trim().is_empty()).collect();
+    let mut words: Vec<&str> =
+        words.iter().map(String::as_str).filter(|word| !word.trim().is_empty()).collect();
     let mut value = value;
     if let Some((part, length)) = part_of_one(&words) {
         value = Node::Add(vec![value, part]);
@@ -332,7 +364,8 @@ fn with_unit(value: Node, words: &[String]) -> Node {
         // `2万元` is one word.
         let signs = ["百万", "千万", "万", "萬", "亿", "億"];
         if let Some(first) = words.first_mut()
-            && let Some(sign) = signs.iter().find(|sign| first.starts_with(**sign) && first.len() > sign.len())
+            && let Some(sign) =
+                signs.iter().find(|sign| first.starts_with(**sign) && first.len() > sign.len())
         {
             *first = &first[sign.len()..];
             words.insert(0, sign);

@@ -11,7 +11,8 @@ use super::spelled;
 pub(super) fn said(tokens: &[Placed]) -> String {
     let mut said = String::new();
     for (at, placed) in tokens.iter().enumerate() {
-        let joins = matches!(placed.token, Token::Sign('-' | '\'')) || at > 0 && tokens[at - 1].token == Token::Sign('-');
+        let joins = matches!(placed.token, Token::Sign('-' | '\''))
+            || at > 0 && tokens[at - 1].token == Token::Sign('-');
         if !said.is_empty() && !joins {
             said.push(' ');
         }
@@ -56,8 +57,7 @@ pub(super) fn condition(said: &str) -> Option<Node> {
         return None;
     }
     let filler = ["is", "are", "be", "an", "a", "the", "any", "some", "all", "every", "each", "arbitrary"];
-    let rest: Vec<String> =
-        others().map(|word| word.to_lowercase()).collect();
+    let rest: Vec<String> = others().map(|word| word.to_lowercase()).collect();
     let rest: Vec<&str> = rest.iter().map(String::as_str).filter(|word| !filler.contains(word)).collect();
     let of = |sign, set| Node::Relation(vec![Node::name(name), set], vec![sign]);
     match rest[..] {
@@ -134,7 +134,10 @@ fn residue(value: i64, modulus: i64) -> Node {
 
 /// Whether words say that nothing solves the problem.
 fn is_nothing(words: &[&str]) -> bool {
-    let filler = ["there", "is", "are", "exist", "exists", "real", "the", "it", "has", "have", "a", "equation", "system"];
+    let filler = [
+        "there", "is", "are", "exist", "exists", "real", "the", "it", "has", "have", "a", "equation",
+        "system",
+    ];
     let kept: Vec<&str> = words.iter().copied().filter(|word| !filler.contains(word)).collect();
     let is_solution = |word: &str| matches!(word, "solution" | "solutions" | "root" | "roots");
     match kept[..] {
@@ -148,8 +151,26 @@ fn is_nothing(words: &[&str]) -> bool {
 /// A whole number up to a thousand in words.
 fn number(words: &[&str]) -> Option<i64> {
     const ONES: [&str; 20] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-        "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
     ];
     const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
     let one = |word: &str| ONES.iter().position(|known| *known == word).map(|at| at as i64);
