@@ -1,7 +1,7 @@
 //! Relations: names for values, equations, inequalities.
 //!
 //! What is named before `=` may be left out on one side (`x = 5` is `5`), and must agree if both have it (`x = 5`
-//! is not `y = 5`). Of a chain `x = 5 + 6 = 11` the end counts. Two equations are the same if one is a multiple of the
+//! is not `y = 5`). Of a chain `x = 5 + 6 = 11` the end counts; of `\sqrt7 \approx 2.65` what is exact. Two equations are the same if one is a multiple of the
 //! other; two inequalities, if they are so by a positive number, or say the same of the number line
 //! ([`super::region`]).
 
@@ -13,6 +13,14 @@ use crate::decide::{cleared, is_constant, is_zero, ordering};
 use crate::syntax::{Function, Node, Relation, Symbol};
 
 pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
+    let (exact, other) = (exact(a, work)?, self::exact(b, work)?);
+    match (exact, other) {
+        (Exact::Plain, Exact::Plain) => {}
+        (Exact::Wrong, _) | (_, Exact::Wrong) => return Ok(Some(false)),
+        (Exact::Part(x), Exact::Part(y)) => return same_answer(&x, &y, work).map(Some),
+        (Exact::Part(x), Exact::Plain) => return same_answer(&x, b, work).map(Some),
+        (Exact::Plain, Exact::Part(y)) => return same_answer(a, &y, work).map(Some),
+    }
     match (a, b) {
         (Node::Relation(sides, signs), Node::Relation(others, other_signs)) => {
             same_relations((sides, signs), (others, other_signs), work)
@@ -31,6 +39,33 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
         }
         _ => Ok(None),
     }
+}
+
+/// What is exact in an answer that ends in `≈` and a number.
+enum Exact {
+    /// It has no `≈`.
+    Plain,
+    /// What stands before `≈`, or the number where that is only a name.
+    Part(Node),
+    /// The number after `≈` is not the value before it, rounded.
+    Wrong,
+}
+
+fn exact(node: &Node, work: &Work) -> Outcome<Exact> {
+    let Node::Relation(sides, signs) = node else { return Ok(Exact::Plain) };
+    let Some(at) = signs.iter().position(|sign| *sign == Relation::Approximately) else {
+        return Ok(Exact::Plain);
+    };
+    if at == 0 && is_name(&sides[0]) {
+        return Ok(Exact::Part(Node::Relation(sides[..2].to_vec(), vec![Relation::Equal])));
+    }
+    if !super::expression::is_rounded(&sides[at + 1], &sides[at], work)? {
+        return Ok(Exact::Wrong);
+    }
+    Ok(Exact::Part(match at {
+        0 => sides[0].clone(),
+        _ => Node::Relation(sides[..=at].to_vec(), signs[..at].to_vec()),
+    }))
 }
 
 /// The name that a node gives its value, and the value.

@@ -9,17 +9,13 @@ use super::super::unit::Unit;
 use super::{Parsed, Parser, describe, spelled, wrong};
 
 impl Parser {
-    /// Sides with signs between them, or one side alone. What an answer is about equal to is not part of it.
+    /// Sides with signs between them, or one side alone.
     pub(super) fn relation(&mut self) -> Parsed {
         let mut sides = vec![self.sets()?];
         let mut signs = Vec::new();
         while let Some(sign) = self.relation_sign() {
-            let side = self.sets()?;
-            if sign == Relation::Approximately {
-                break;
-            }
             signs.push(sign);
-            sides.push(side);
+            sides.push(self.sets()?);
         }
         if signs.contains(&Relation::Congruent)
             && let Some(Node::Call(Function::Mod, arguments)) = sides.last()
