@@ -4,23 +4,61 @@
 //! Conditions are regions of the line, classes of whole numbers, or else words and relations that must be the same. `otherwise` is what
 //! the other branches leave over.
 
+use std::collections::BTreeSet;
+
 use super::region::{Region, places};
 use super::{all, direct as same_answer};
-use crate::algebra::{Outcome, Work};
-use crate::syntax::{Node, Relation, SetOperator};
+use crate::algebra::substitute::substituted;
+use crate::algebra::{Atom, Outcome, Sum, WHOLE, Work, normal};
+use crate::decide::equal;
+use crate::syntax::{Node, Relation, SetOperator, Symbol};
 
 pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
-    let (Node::Cases(a), Node::Cases(b)) = (a, b) else {
-        return Ok(if matches!(a, Node::Cases(_)) || matches!(b, Node::Cases(_)) {
-            Some(false)
-        } else {
-            None
-        });
+    let (a, b) = match (a, b) {
+        (Node::Cases(a), Node::Cases(b)) => (a, b),
+        (Node::Cases(branches), other) | (other, Node::Cases(branches)) => {
+            return match other {
+                Node::Relation(..) | Node::With(..) => Ok(None),
+                other => same_expression(branches, other, work).map(Some),
+            };
+        }
+        _ => return Ok(None),
     };
     if let (Some(x), Some(y)) = (placed(a, work)?, placed(b, work)?) {
         return same_placed(&x, &y, work).map(Some);
     }
     same_branches(a, b, work).map(Some)
+}
+
+/// Whether one expression says what all branches say: wherever on the line, or for whole numbers of every class.
+fn same_expression(branches: &[Node], other: &Node, work: &Work) -> Outcome<bool> {
+    if let Some(placed) = placed(branches, work)? {
+        return all(placed.iter().map(|(value, region)| region.agree_within(value, other, work)));
+    }
+    let mut modulus = None;
+    let mut seen = BTreeSet::new();
+    for branch in branches {
+        let (value, [Node::Relation(sides, signs)]) = parts(branch) else { return Ok(false) };
+        let ([Node::Symbol(Symbol::Name(name)), Node::Residue(residue, of)], [Relation::Congruent]) =
+            (&sides[..], &signs[..])
+        else {
+            return Ok(false);
+        };
+        let (residue, of) = (normal(residue, work)?.whole_number(), normal(of, work)?.whole_number());
+        let (Some(residue), Some(of)) = (residue, of.filter(|of| *of > 0)) else { return Ok(false) };
+        if *modulus.get_or_insert(of) != of {
+            return Ok(false);
+        }
+        seen.insert(residue.rem_euclid(of));
+        let whole = Sum::atom(Atom::Name(format!("{WHOLE}{name}").as_str().into()));
+        let class = whole.scaled(&of.into()).plus(&Sum::integer(residue), work)?;
+        let by = |atom: &Atom| matches!(atom, Atom::Name(found) if **found == **name).then(|| class.clone());
+        let at = |node: &Node| substituted(&normal(node, work)?, &by, work);
+        if !equal(&at(value)?, &at(other)?, work)? {
+            return Ok(false);
+        }
+    }
+    Ok(modulus.is_some_and(|modulus| seen.len() as i64 == modulus))
 }
 
 /// A branch's value and where it holds.

@@ -11,7 +11,7 @@ use super::relation::labelled;
 use super::{all, any, direct as same_answer};
 use crate::algebra::{Outcome, Sum, Trouble, Work, normal};
 use crate::decide::equal;
-use crate::syntax::{Node, SetOperator};
+use crate::syntax::{Node, SetOperator, Symbol};
 
 /// Collections longer than this are compared in order.
 const MAX_UNORDERED: usize = 64;
@@ -118,7 +118,11 @@ fn progression(items: &[Node], work: &Work) -> Outcome<Option<Progression>> {
     let Some(first) = before.first().cloned() else { return Ok(None) };
     let step = match &before[..] {
         [one, two, ..] => two.minus(one, work)?,
-        _ => Sum::one(),
+        // `x_1, …, x_n`
+        _ => match next_name(&items[0]) {
+            Some(next) => normal(&next, work)?.minus(&first, work)?,
+            None => Sum::one(),
+        },
     };
     for run in [&before, &after] {
         for pair in run.windows(2) {
@@ -132,6 +136,14 @@ fn progression(items: &[Node], work: &Work) -> Outcome<Option<Progression>> {
         None => before.last().cloned(),
     };
     Ok(Some(Progression { first, step, last }))
+}
+
+/// The name after a numbered one: `x_2` after `x_1`.
+fn next_name(node: &Node) -> Option<Node> {
+    let Node::Symbol(Symbol::Name(name)) = node else { return None };
+    let (stem, number) = name.split_once('_')?;
+    let next = number.parse::<u32>().ok()?.checked_add(1)?;
+    Some(Node::name(&format!("{stem}_{next}")))
 }
 
 fn is_region(node: &Node) -> bool {

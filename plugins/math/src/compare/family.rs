@@ -12,6 +12,7 @@ use super::{all, direct};
 use crate::algebra::function::inverse;
 use crate::algebra::{Atom, Monomial, Outcome, Shared, Sum, Trouble, Work, normal};
 use crate::decide::is_zero;
+use crate::syntax::unit::Base;
 use crate::syntax::{Node, Relation, Symbol};
 
 /// Letters of whole numbers that a family runs through.
@@ -96,7 +97,7 @@ fn is_free(node: &Node, name: &str) -> bool {
 /// Whether an answer is a family by its shape: a multiple of π, an equation, or whole by its condition.
 fn runs(node: &Node) -> bool {
     let is_turn = |node: &Node| {
-        matches!(node, Node::Mul(factors) if factors.iter().any(|factor| factor.any(&|node| *node == Node::Symbol(Symbol::Pi)))
+        matches!(node, Node::Mul(factors) if factors.iter().any(turns)
             && factors.iter().any(|factor| matches!(factor, Node::Symbol(Symbol::Name(name)) if is_parameter(name))))
     };
     match node {
@@ -119,6 +120,15 @@ fn runs(node: &Node) -> bool {
     }
 }
 
+/// Whether an expression is an angle by its shape: it has π or degrees.
+fn turns(node: &Node) -> bool {
+    node.any(&|node| match node {
+        Node::Symbol(symbol) => *symbol == Symbol::Pi,
+        Node::Quantity(_, unit) => unit.is(Base::Angle),
+        _ => false,
+    })
+}
+
 fn renamed(node: &Node, from: &[&String], to: &[&String]) -> Node {
     match node {
         Node::Symbol(Symbol::Name(name)) => match from.iter().position(|other| *other == name) {
@@ -139,9 +149,8 @@ fn shifted(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
             _ => None,
         }
     }
-    let is_turning = |node: &Node| node.any(&|node| *node == Node::Symbol(Symbol::Pi));
     let (Some(x), Some(y)) = (value(a), value(b)) else { return Ok(false) };
-    if !(is_turning(x) && is_turning(y)) {
+    if !(turns(x) && turns(y)) {
         return Ok(false);
     }
     let named = |node: &Node| match node {

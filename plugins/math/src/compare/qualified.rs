@@ -81,7 +81,14 @@ fn agree(conditions: &[Node], others: &[Node], work: &Work) -> Outcome<bool> {
 fn says_kind(condition: &Node) -> bool {
     match condition {
         Node::Relation(sides, signs) => {
-            *signs == [Relation::In] && matches!(sides[1], Node::NumberSet('Z' | 'R' | 'C'))
+            // That x is whole says more than that n is.
+            let is_real = |node: &Node| matches!(node, Node::Symbol(Symbol::Name(name)) if "xyzuvwrs".contains(&**name));
+            *signs == [Relation::In]
+                && match sides[1] {
+                    Node::NumberSet('R' | 'C') => true,
+                    Node::NumberSet('Z') => !is_real(&sides[0]),
+                    _ => false,
+                }
         }
         Node::Text(words) => {
             let known = [

@@ -10,7 +10,7 @@ use dashu_ratio::RBig;
 use super::direct as same_answer;
 use crate::algebra::{Outcome, Work};
 use crate::syntax::unit::{Base, Unit, agree};
-use crate::syntax::{Node, Number};
+use crate::syntax::{Node, Number, Symbol};
 
 pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
     let (x, y) = (reckoned(a), reckoned(b));
@@ -25,6 +25,15 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
         (Node::Quantity(value, unit), bare) | (bare, Node::Quantity(value, unit)) => {
             if same_answer(value, bare, work)? {
                 return Ok(Some(true));
+            }
+            // `3\frac{m}{s}` beside `3\text{ m/s}`
+            if let Some((number, letters)) = measured(bare) {
+                return same_answer(
+                    &Node::Quantity(value.clone(), unit.clone()),
+                    &Node::Quantity(Box::new(number), letters),
+                    work,
+                )
+                .map(Some);
             }
             if unit.is(Base::Angle) {
                 let radians = Node::Mul(vec![
@@ -96,6 +105,31 @@ fn reckoned(node: &Node) -> Option<Node> {
         Unit::Known { factor, dimensions, .. } if dimensions.is_empty() => times(&value, &factor),
         unit => Node::Quantity(Box::new(value), unit),
     })
+}
+
+/// A number times letters that are units.
+fn measured(node: &Node) -> Option<(Node, Unit)> {
+    fn unit_of(node: &Node) -> Option<Unit> {
+        match node {
+            Node::Symbol(Symbol::Name(name)) => match Unit::read(&[name], true) {
+                unit @ Unit::Known { .. } if Unit::names(name) => Some(unit),
+                _ => None,
+            },
+            Node::Mul(factors) => {
+                factors.iter().try_fold(Unit::none(), |unit, factor| unit.times(&unit_of(factor)?))
+            }
+            Node::Div(above, below) => unit_of(above)?.times(&unit_of(below)?.inverse()),
+            Node::Pow(base, exponent) if **exponent == Node::integer(2) => {
+                let unit = unit_of(base)?;
+                unit.times(&unit)
+            }
+            _ => None,
+        }
+    }
+    let Node::Mul(factors) = node else { return None };
+    let (number, letters) = factors.split_first()?;
+    let unit = unit_of(&Node::Mul(letters.to_vec()))?;
+    matches!(number, Node::Number(_)).then(|| (number.clone(), unit))
 }
 
 fn is_based(node: &Node) -> bool {

@@ -12,7 +12,7 @@ use super::relation::{difference, mirror};
 use super::{all, any, direct as same_answer};
 use crate::algebra::function::inverse;
 use crate::algebra::substitute::substituted;
-use crate::algebra::{Atom, Monomial, Outcome, Shared, Sum, Trouble, Work, normal};
+use crate::algebra::{Atom, Monomial, Outcome, Shared, Sum, Trouble, Work, normal, ratio};
 use crate::decide::{equal, is_constant, ordering};
 use crate::syntax::{Node, Relation, SetOperator, Symbol};
 
@@ -100,6 +100,35 @@ impl Region {
     /// What this leaves of the line.
     pub(super) fn complement(&self) -> Self {
         Region { name: self.name.clone(), pieces: complement(&self.pieces) }
+    }
+
+    /// Whether two expressions in the variable, one of them perhaps known only by its values (`|x|`), agree at points in every piece here.
+    pub(super) fn agree_within(&self, a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
+        let Some(name) = &self.name else { return Ok(false) };
+        let (a, b) = (normal(a, work)?, normal(b, work)?);
+        for piece in &self.pieces {
+            for part in [0, 211, 503, 787, 1000] {
+                let (inside, outside) = (ratio(part, 1000), ratio(1000 - part, 1000));
+                let far = Sum::from(ratio(7 * part, 100));
+                let place = match (&piece.low, &piece.high) {
+                    (Some((low, closed)), Some((high, other))) => {
+                        if (part == 0 && !closed) || (part == 1000 && !other) {
+                            continue;
+                        }
+                        low.scaled(&outside).plus(&high.scaled(&inside), work)?
+                    }
+                    (Some((_, false)), None) | (None, Some((_, false))) if part == 0 => continue,
+                    (Some((low, _)), None) => low.plus(&far, work)?,
+                    (None, Some((high, _))) => high.minus(&far, work)?,
+                    (None, None) => far.minus(&Sum::integer(31), work)?,
+                };
+                let by = |atom: &Atom| (*atom == Atom::Name(name.clone())).then(|| place.clone());
+                if !equal(&substituted(&a, &by, work)?, &substituted(&b, &by, work)?, work)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// Whether two expressions in the variable are equal everywhere here: at each point, if these are single points.

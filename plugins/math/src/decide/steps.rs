@@ -70,8 +70,13 @@ impl Inside {
                 }
                 Atom::Call(_, arguments) => arguments.iter().for_each(|argument| self.look(argument)),
                 Atom::Compound(sum) => self.look(sum),
+                Atom::Tower(_, powers) => {
+                    for (power, _) in &powers.0 {
+                        self.look(&Sum::atom(power.clone()));
+                    }
+                }
                 // Floors within are not looked for: too rare to be worth it.
-                Atom::Opaque(..) | Atom::Range(..) | Atom::Tower(..) => {
+                Atom::Opaque(..) | Atom::Range(..) => {
                     self.polynomial &= !atom.any(&|atom| matches!(atom, Atom::Call(Function::Floor, _)));
                 }
                 _ => {}

@@ -328,6 +328,12 @@ pub(crate) const SPACES: &[&str] = &[
     "cr",
     "therefore",
     "because",
+    "checkmark",
+    "blacksquare",
+    "square",
+    "Box",
+    "qed",
+    "bigstar",
 ];
 
 /// Commands that size the bracket after them.
@@ -358,8 +364,10 @@ pub(crate) const REFUSED: &[&str] = &[
     "overset",
     "underset",
     "substack",
-    "color",
 ];
+
+/// Commands whose first argument is a colour.
+pub(crate) const COLORS: &[&str] = &["color", "textcolor"];
 
 /// How LaTeX sets off thousands.
 pub(crate) const THOUSANDS: &[&str] = &["{,}\\!", "{,}", "\\,", "\\!", "\\ "];
@@ -497,6 +505,7 @@ pub(crate) fn is_command(name: &str) -> bool {
         || TEXTS.contains(&name)
         || SPACES.contains(&name)
         || SIZES.contains(&name)
+        || COLORS.contains(&name)
         || REFUSED.contains(&name)
         || latex(name).is_some()
 }

@@ -110,6 +110,9 @@ impl<'a> Lexer<'a> {
             }
         }
         self.take(c.len_utf8());
+        if matches!(c, '℃' | '℉') {
+            return self.push(Token::Word(c.to_string()));
+        }
         match names::character(c) {
             Some(names::Character::Command(command)) => self.command(command),
             Some(names::Character::Sign(sign)) => self.push(Token::Sign(sign)),
@@ -315,6 +318,8 @@ impl<'a> Lexer<'a> {
             self.push(Token::Begin(environment));
         } else if names::SPACES.contains(&name) {
             self.spaced = true;
+        } else if names::COLORS.contains(&name) {
+            self.group();
         } else if names::SIZES.contains(&name) {
             // `\left.` stands for no bracket at all.
             if let Some(rest) = self.rest.trim_start().strip_prefix('.') {

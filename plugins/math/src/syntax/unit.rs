@@ -73,7 +73,7 @@ const UNITS: &[Entry] = &[
     (&["day", "天", "日"], 86400, 1, Base::Time, 1),
     (&["week", "wk", "周"], 604800, 1, Base::Time, 1),
     (&["month"], 1, 1, Base::Named("month"), 1),
-    (&["year", "yr", "yrs"], 12, 1, Base::Named("month"), 1),
+    (&["year", "yr", "yrs", "年"], 12, 1, Base::Named("month"), 1),
     (&["ml", "milliliter", "millilitre", "毫升"], 1, 1000000, Base::Length, 3),
     (&["l", "liter", "litre", "升"], 1, 1000, Base::Length, 3),
     (&["gallon", "gal"], 16, 1, Base::Named("cup"), 1),
@@ -98,6 +98,8 @@ const UNITS: &[Entry] = &[
     (&["db"], 1, 1, Base::Named("dB"), 1),
     (&["byte"], 1, 1, Base::Named("byte"), 1),
     (&["bit"], 1, 1, Base::Named("bit"), 1),
+    (&["分"], 1, 1, Base::Named("分"), 1),
+    (&["岁", "歲"], 1, 1, Base::Named("岁"), 1),
     (&["celsius", "℃", "摄氏度"], 1, 1, Base::Named("celsius"), 1),
     (&["fahrenheit", "℉"], 1, 1, Base::Named("fahrenheit"), 1),
     (&["degree", "deg", "°", "度"], 1, 1, Base::Angle, 1),
@@ -303,8 +305,15 @@ fn product(words: &[&str]) -> Option<Measured> {
         match word.to_lowercase().as_str() {
             "" | "·" | "*" | "times" if at > 0 && at + 1 < words.len() => {}
             "" => {}
-            "square" | "sq" | "平方" => power = 2,
-            "cubic" | "cu" | "立方" => power = 3,
+            metric if metric.starts_with("平方") || metric.starts_with("立方") => {
+                power = if metric.starts_with("平方") { 2 } else { 3 };
+                let (one, base, degree) = find(&word["平方".len()..])?;
+                factor *= one.pow(power as isize);
+                add(&mut dimensions, base, degree * power);
+                power = 1;
+            }
+            "square" | "sq" => power = 2,
+            "cubic" | "cu" => power = 3,
             "squared" | "cubed" => {
                 let more = raised(if word.eq_ignore_ascii_case("squared") { 2 } else { 3 });
                 let (one, base, degree) = last.take()?;

@@ -37,20 +37,7 @@ const QUANTIFIERS: &[&str] =
 
 /// An answer's tokens, and those of each condition beside it.
 pub(super) fn split(tokens: &[Placed]) -> Option<(Vec<Placed>, Vec<Vec<Placed>>)> {
-    let is_long = |placed: &Placed| {
-        let Token::Text(text) = &placed.token else { return false };
-        text.trim().split(' ').skip(1).any(|word| MARKERS.contains(&word))
-    };
-    let unwrapped_tokens: Vec<Placed>;
-    let tokens = if tokens.iter().any(is_long) {
-        unwrapped_tokens = tokens
-            .iter()
-            .flat_map(|placed| if is_long(placed) { unwrapped(placed.clone()) } else { vec![placed.clone()] })
-            .collect();
-        &unwrapped_tokens
-    } else {
-        tokens
-    };
+    let tokens = &opened(tokens)[..];
     let mut parts: Vec<Vec<Placed>> = vec![vec![]];
     let mut depth = 0_i32;
     for (at, placed) in tokens.iter().enumerate() {
@@ -86,6 +73,21 @@ pub(super) fn split(tokens: &[Placed]) -> Option<(Vec<Placed>, Vec<Vec<Placed>>)
     let main = parts.next()?;
     let conditions: Vec<Vec<Placed>> = parts.filter(|part| !part.is_empty()).collect();
     (!main.is_empty() && !conditions.is_empty()).then_some((main, conditions))
+}
+
+/// Tokens with every text opened that has a marker behind its first word: `\text{ is even and }`.
+pub(super) fn opened(tokens: &[Placed]) -> std::borrow::Cow<'_, [Placed]> {
+    let is_long = |placed: &Placed| {
+        let Token::Text(text) = &placed.token else { return false };
+        let mut words = text.trim().split(' ').skip(1);
+        words.any(|word| MARKERS.contains(&word) || matches!(word, "and" | "otherwise"))
+    };
+    if !tokens.iter().any(is_long) {
+        return tokens.into();
+    }
+    let open =
+        |placed: &Placed| if is_long(placed) { unwrapped(placed.clone()) } else { vec![placed.clone()] };
+    tokens.iter().flat_map(open).collect()
 }
 
 /// `12 with remainder 5` is no condition.

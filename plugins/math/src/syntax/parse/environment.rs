@@ -121,6 +121,7 @@ fn split(tokens: Vec<Placed>, separates: impl Fn(&Token) -> bool) -> Vec<Vec<Pla
 
 /// The items of a row of tokens, if each of several says when it holds: `x \text{ if } x > 0, 0 \text{ otherwise}`.
 pub(super) fn worded_cases(tokens: &[Placed]) -> Option<Vec<Vec<Placed>>> {
+    let tokens = &condition::opened(tokens)[..];
     let says = |placed: &Placed, words: &[&str]| match &placed.token {
         Token::Word(word) | Token::Text(word) => {
             let first = word.trim().split(' ').next().unwrap_or_default();
@@ -133,17 +134,24 @@ pub(super) fn worded_cases(tokens: &[Placed]) -> Option<Vec<Vec<Placed>>> {
     if !tokens.iter().any(|placed| says(placed, &begins)) {
         return None;
     }
-    let items = split(tokens.to_vec(), |token| matches!(token, Token::Sign(',' | ';')));
+    let by_commas = |token: &Token| matches!(token, Token::Sign(',' | ';'));
+    let by_words = |token: &Token| matches!(token, Token::Sign(',' | ';') | Token::Command(Command::And));
+    let items =
+        |items: Vec<Vec<Placed>>| items.into_iter().filter(|item| !item.is_empty()).collect::<Vec<_>>();
     let ends = |item: &[Placed]| item.len() > 1 && item.last().is_some_and(|placed| says(placed, &last));
     let conditional =
         |item: &[Placed]| item.len() > 1 && item[1..].iter().any(|placed| says(placed, &begins));
-    let (final_item, before) = items.split_last()?;
-    let holds = !before.is_empty()
-        && before.iter().all(|item| conditional(item))
-        && (conditional(final_item) || ends(final_item));
-    if !holds {
-        return None;
-    }
+    let holds = |items: &Vec<Vec<Placed>>| match items.split_last() {
+        Some((last, before)) => {
+            !before.is_empty()
+                && before.iter().all(|item| conditional(item))
+                && (conditional(last) || ends(last))
+        }
+        None => false,
+    };
+    let items = [items(split(tokens.to_vec(), by_commas)), items(split(tokens.to_vec(), by_words))]
+        .into_iter()
+        .find(holds)?;
     let marked = |mut item: Vec<Placed>| {
         if ends(&item) {
             // `otherwise` becomes a condition like the others.

@@ -197,9 +197,25 @@ fn unlabelled(mut tokens: Vec<Placed>) -> Vec<Placed> {
         _ => false,
     };
     let is_word = |placed: &Placed| matches!(placed.token, Token::Word(_) | Token::Text(_));
+    let goes_on = |at: usize| tokens.get(at).is_some_and(|next| !is_word(next));
     let labels = tokens.iter().take_while(|placed| is_label(placed)).count();
-    if labels > 0 && tokens.get(labels).is_some_and(|next| !is_word(next)) {
+    if labels > 0 && goes_on(labels) {
         tokens.drain(..labels);
+        return tokens;
+    }
+    // `Number of ways: 12` names its value.
+    let words = tokens.iter().take_while(|placed| is_word(placed)).take(8).count();
+    let is_lower = |placed: &Placed| spelled(&placed.token).chars().any(char::is_lowercase);
+    let after_text = words > 0 && spelled(&tokens[words - 1].token).trim_end().ends_with(':');
+    let after_sign = words > 0 && tokens.get(words).is_some_and(|next| next.token == Token::Sign(':'));
+    if (after_text && goes_on(words) || after_sign && goes_on(words + 1))
+        && tokens[..words].iter().any(is_lower)
+    {
+        let name = worded::said(&tokens[..words]);
+        let name = Token::Text(name.trim_end_matches(':').to_owned());
+        let equal = Token::Command(Command::Relation(Relation::Equal));
+        let named = [name, equal].map(|token| Placed { token, spaced: true });
+        tokens.splice(..words + usize::from(after_sign), named);
     }
     tokens
 }
@@ -208,6 +224,13 @@ fn unlabelled(mut tokens: Vec<Placed>) -> Vec<Placed> {
 fn trimmed(mut tokens: Vec<Placed>) -> Vec<Placed> {
     let ends = |placed: &Placed| matches!(placed.token, Token::Sign('.' | ',' | ';' | ':') | Token::Row);
     let words = tokens.iter().any(|placed| matches!(placed.token, Token::Letter('m' | 'M')));
+    // `**12**`
+    let is_emphasis = |placed: &Placed| placed.token == Token::Sign('^');
+    while tokens.len() > 1 && tokens.last().is_some_and(is_emphasis) {
+        tokens.pop();
+    }
+    let emphasis = tokens.iter().take_while(|placed| is_emphasis(placed)).count();
+    tokens.drain(..emphasis);
     while tokens.last().is_some_and(|last| ends(last) && !(words && last.token == Token::Sign('.'))) {
         tokens.pop();
     }

@@ -25,6 +25,17 @@ impl Parser {
                 self.at += 2;
             }
         }
+        // `1 000 000`
+        let may_group = digits.len() <= 3 && !digits.contains('.') && !digits.starts_with('0');
+        while may_group
+            && self.spaced()
+            && let Some(Token::Number(more)) = self.peek()
+            && more.len() == 3
+            && self.peek_at(1) != Some(&Token::Sign('/'))
+        {
+            digits.push_str(more);
+            self.at += 1;
+        }
         if self.peek() == Some(&Token::Command(Command::Overline)) && digits.contains('.') {
             self.at += 1;
             return self.repeating(&digits);
@@ -70,7 +81,8 @@ impl Parser {
     /// Digits with the base that follows, its `_` being taken.
     pub(super) fn based(&mut self, digits: String) -> Parsed {
         let base = self.subscript()?;
-        match base.parse().ok().or_else(|| worded::base(&base)) {
+        let base = base.trim_start_matches('(').trim_end_matches(')');
+        match base.parse().ok().or_else(|| worded::base(base)) {
             Some(base @ 2..=36) => Ok(Node::Based(digits, base)),
             _ => wrong("a number's base is between 2 and 36"),
         }

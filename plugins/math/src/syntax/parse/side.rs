@@ -210,6 +210,16 @@ impl Parser {
                     words.push("in".to_owned());
                     self.at += 1;
                 }
+                Some(Token::Command(Command::Times))
+                    if !words.is_empty()
+                        && matches!(
+                            self.peek_at(1),
+                            Some(Token::Text(_) | Token::Word(_) | Token::Letter(_))
+                        ) =>
+                {
+                    words.push("·".to_owned());
+                    self.at += 1;
+                }
                 Some(Token::Sign('^')) if !words.is_empty() => words.push(self.unit_power()?),
                 _ => return Ok(words),
             }
@@ -372,6 +382,14 @@ fn with_unit(value: Node, words: &[String]) -> Node {
     }
     if words.is_empty() {
         return value;
+    }
+    if let (
+        Node::Number(Number { places: None, .. }),
+        ["base", base] | ["in", "base", base] | ["(", "base", base, ")"],
+    ) = (&value, &words[..])
+        && let Some(base @ 2..=36) = base.parse().ok().or_else(|| super::worded::base(base))
+    {
+        return Node::Based(value.to_string(), base);
     }
     if let Node::Quantity(inside, unit) = &value {
         // `$18 dollars` has said its unit already; `5% per year` and `10° C` have said a part of it.
