@@ -96,14 +96,14 @@ pub(super) fn is_rounded(number: &Node, exact: &Node, work: &Work) -> Outcome<bo
     if !is_constant(&value) {
         return Ok(true);
     }
-    // `1200` may be rounded to hundreds.
-    let zeros = if place.is_one() {
-        decimal.numerator().to_string().bytes().rev().take_while(|b| *b == b'0').count()
-    } else {
-        0
+    // Rounded roughly, within a hundredth, or at its last digit.
+    let distance = value.minus(&Sum::from(decimal.clone()), work)?;
+    let hundredth = value.scaled(&ratio(1, 100));
+    let within = |bound: &Sum| -> Outcome<bool> {
+        let square = bound.times(bound, work)?.minus(&distance.times(&distance, work)?, work)?;
+        Ok(ordering(&square, work)? != Some(Ordering::Less))
     };
-    let place = place * RBig::from(10).pow(zeros as isize);
-    Ok(decimal.is_zero() || is_at(&decimal, &place, &value, work)?)
+    Ok(within(&hundredth)? || within(&Sum::from(place))?)
 }
 
 /// Whether a number is a value, rounded or cut off at a place.

@@ -29,6 +29,17 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
     {
         return all(items.iter().zip(others).map(|(a, b)| Ok(direct(a, b, work)? || same(a, b, work)?)));
     }
+    let may_be = |node: &Node| {
+        node.any(&|node| match node {
+            Node::Symbol(Symbol::Name(name)) => {
+                name.starts_with(|letter: char| CONSTANTS.contains(letter) || PARAMETERS.contains(letter))
+            }
+            _ => false,
+        })
+    };
+    if !may_be(a) || !may_be(b) {
+        return Ok(false);
+    }
     let (names, others) = (names(a), names(b));
     let only: Vec<&String> = names.difference(&others).collect();
     let other_only: Vec<&String> = others.difference(&names).collect();

@@ -13,7 +13,7 @@ use dashu_ratio::RBig;
 use super::direct as same_answer;
 use super::family::{PARAMETERS, linear};
 use crate::algebra::{Outcome, Trouble, Work, normal};
-use crate::syntax::{Node, Relation, Symbol};
+use crate::syntax::{Function, Node, Relation, Symbol};
 
 /// A common modulus larger than this is not gone through.
 const MAX_MODULUS: u32 = 20_000;
@@ -171,19 +171,13 @@ fn same_classes(a: &[(IBig, IBig)], b: &[(IBig, IBig)]) -> Outcome<bool> {
 /// Whether a class was written with just this number, and is not that of an unknown.
 fn number(class: &Node, number: &Node, work: &Work) -> Outcome<bool> {
     match class {
-        Node::Residue(value, _) => {
+        Node::Residue(value, modulus) => {
             if same_answer(value, number, work)? {
                 return Ok(true);
             }
             // `17 mod 5` is 2.
-            match (classes(class, work)?, normal(number, work)) {
-                (Some(found), Ok(number)) => {
-                    let rests =
-                        |(residue, _): &(IBig, IBig)| number.rational() == Some(RBig::from(residue.clone()));
-                    Ok(found.classes.iter().any(rests))
-                }
-                _ => Ok(false),
-            }
+            let rest = Node::Call(Function::Mod, vec![(**value).clone(), (**modulus).clone()]);
+            same_answer(&rest, number, work)
         }
         Node::Relation(sides, _) if !matches!(sides[0], Node::Symbol(Symbol::Name(_))) => {
             self::number(&sides[sides.len() - 1], number, work)

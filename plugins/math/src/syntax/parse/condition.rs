@@ -38,6 +38,9 @@ const QUANTIFIERS: &[&str] =
 /// An answer's tokens, and those of each condition beside it.
 pub(super) fn split(tokens: &[Placed]) -> Option<(Vec<Placed>, Vec<Vec<Placed>>)> {
     let tokens = &opened(tokens)[..];
+    if !tokens.iter().any(|placed| marked(&placed.token).is_some()) {
+        return None;
+    }
     let mut parts: Vec<Vec<Placed>> = vec![vec![]];
     let mut depth = 0_i32;
     for (at, placed) in tokens.iter().enumerate() {
@@ -102,11 +105,8 @@ fn marked(token: &Token) -> Option<Vec<Placed>> {
     let text = text.trim_start_matches([',', ';', ' ', '(']);
     let end = text.find(|c: char| !c.is_alphabetic()).unwrap_or(text.len());
     let (first, rest) = text.split_at(end);
-    let first = first.to_lowercase();
-    if !MARKERS.contains(&first.as_str()) {
-        return None;
-    }
-    Some(tokens(if EXCEPTIONS.contains(&first.as_str()) { text } else { rest }))
+    let marker = MARKERS.iter().find(|marker| first.eq_ignore_ascii_case(marker))?;
+    Some(tokens(if EXCEPTIONS.contains(marker) { text } else { rest }))
 }
 
 /// Tokens without what only separates them.
