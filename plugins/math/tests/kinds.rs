@@ -1,5 +1,5 @@
-//! Answers kind by kind: each line of each file in `kinds/` is a reference, a mark and an answer, as on the page
-//! `docs/math-grader.md`: ✓ correct, ✗ not correct, in both directions.
+//! Answers kind by kind: each line of each file in `kinds/`, and each example of the page `docs/math-grader.md`, is a
+//! reference, a mark and an answer: ✓ correct, ✗ not correct, in both directions.
 
 use ts_math::{Verdict, grade};
 
@@ -10,6 +10,7 @@ fn every_line_holds() {
     let mut count = 0;
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
+    files.push(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/math-grader.md"));
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         let (mut lines, mut held) = (0, 0);
