@@ -5,17 +5,27 @@
 
 use std::ops::Range;
 
-use crate::thinking::last_tag;
 use crate::words::trimmed;
 
-/// A token that ends a turn, `<|im_end|>` and its like, begins in this many bytes at the end.
+/// A token that ends a turn begins in this many bytes at the end, the next one before it in as many before.
 const MAX_TOKEN: usize = 32;
+/// At most so many of them follow one another.
+const MAX_TOKENS: usize = 4;
+/// How they begin.
+const TOKENS: [&str; 6] = ["<|", "<｜", "</s>", "<end_of_turn>", "<eos>", "<EOS>"];
 
-/// Where a text ends without white space and the token that ends a turn.
+/// Where a text ends without white space and the tokens that end a turn: `<|im_end|>` and its like.
 pub(crate) fn of_turn(text: &str) -> usize {
-    let tail = text.floor_char_boundary(text.len().saturating_sub(MAX_TOKEN));
-    let end = last_tag(&text[tail..], "<|").map_or(text.len(), |at| tail + at);
-    text[..end].trim_end().len()
+    let mut end = text.trim_end().len();
+    for _ in 0..MAX_TOKENS {
+        let tail = text.floor_char_boundary(end.saturating_sub(MAX_TOKEN));
+        let token = text[tail..end].rfind('<').map(|at| tail + at);
+        match token.filter(|at| TOKENS.iter().any(|token| text[*at..end].starts_with(token))) {
+            Some(at) => end = text[..at].trim_end().len(),
+            None => break,
+        }
+    }
+    end
 }
 
 /// Where a text ends without its last full stop too, and without emphasis and quotes around it.

@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use crate::sentence::stated;
-use crate::{bare, words};
+use crate::{Found, bare, words};
 
 /// What kind of words announce.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,11 +99,10 @@ const MAX_MODIFIER: usize = 120;
 pub(crate) const MAX_STATEMENTS: usize = 200;
 
 /// What the last statement that holds something states.
-pub(crate) fn last(text: &str) -> Option<Vec<Range<usize>>> {
-    Statements::new(text).take(MAX_STATEMENTS).find_map(|rest| {
-        let places = stated(&text[rest.clone()])?;
-        Some(places.into_iter().map(|place| words::shifted(place, rest.start)).collect())
-    })
+pub(crate) fn last(text: &str) -> Option<Found> {
+    Statements::new(text)
+        .take(MAX_STATEMENTS)
+        .find_map(|rest| Some(stated(&text[rest.clone()])?.shifted(rest.start)))
 }
 
 /// The texts that follow announcements, last to first, each up to the next announcement.

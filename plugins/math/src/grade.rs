@@ -62,10 +62,7 @@ pub fn grade(reference: &str, response: &str) -> Grade {
     let (answer, place) = match (chosen, found) {
         (Some(choice), _) => (choice.letter.to_string(), choice.place),
         (None, Some(found)) => {
-            let texts: Vec<&str> = found.places.iter().map(|place| &response[place.clone()]).collect();
-            let whole = found.places.first().map_or(0, |place| place.start)
-                ..found.places.last().map_or(0, |place| place.end);
-            (texts.join(", "), whole)
+            (found.text(response).into_owned(), found.whole())
         }
         (None, None) => {
             return Grade { verdict: Verdict::NoAnswer, place: None, note: "no answer is stated".to_owned() };
