@@ -14,8 +14,16 @@ use std::ops::Range;
 
 use crate::joint::{joins, sameness};
 use crate::refusal::is_denied;
-use crate::words::trimmed;
-use crate::{Relation, Withheld};
+use crate::words::{is_in, trimmed};
+use crate::{Found, How, Relation, Withheld};
+
+/// Words that say of what, or how many times, a number is. Any other word behind a box is a remark.
+const UNITS: &str = "mm cm m km inch inches ft feet foot yd yard mi mile mg g kg oz ounce lb pound ml l liter litre gallon \
+    s sec second min minute h hr hour day week month year degree percent pct dollar cent euro yuan yen rupee meter metre \
+    centimeter centimetre millimeter millimetre kilometer kilometre gram kilogram square cubic sq mph per newton joule \
+    watt volt hz hundred thousand million billion trillion dozen";
+/// A unit ends within so many bytes behind a box.
+const MAX_UNIT: usize = 48;
 
 /// The boxes that hold an answer.
 pub(crate) struct Run {
@@ -26,9 +34,10 @@ pub(crate) struct Run {
     pub(crate) outer: Range<usize>,
 }
 
-/// The insides of the last box, and of the boxes joined to it, first to last.
-pub fn boxed(text: &str) -> Option<Vec<Range<usize>>> {
-    last_run(text, false).ok().flatten().map(|run| run.places)
+/// The last box that the text does not deny, with the boxes joined to it and a unit behind it.
+pub fn boxed(text: &str) -> Option<Found> {
+    let Run { places, relation, .. } = last_run(text, false).ok()??;
+    Some(Found { places, relation, how: How::Boxed })
 }
 
 /// The last box that is not denied, and the boxes joined to it; withheld if the text ends within a box, which it may
@@ -63,7 +72,54 @@ pub(crate) fn last_run(text: &str, may_be_cut: bool) -> Result<Option<Run>, With
         boxes.next();
     }
     run.places.reverse();
+    if let [inside] = &run.places[..]
+        && let Some(unit) = unit(text, run.outer.end)
+        && text[inside.clone()].ends_with(|c: char| c.is_ascii_digit() || c == '}')
+    {
+        run.outer.end = unit.end;
+        run.relation = Relation::Pieces;
+        run.places.push(unit);
+    }
     Ok(Some(run))
+}
+
+/// The unit right behind a box: a sign, a text inside the same formula, or words that are units.
+fn unit(text: &str, end: usize) -> Option<Range<usize>> {
+    let window = &text[end..text.floor_char_boundary(end + MAX_UNIT)];
+    let behind = window.trim_start_matches([' ', '~']);
+    let behind = ["\\,", "\\;", "\\ "].iter().find_map(|space| behind.strip_prefix(space)).unwrap_or(behind);
+    let start = end + window.len() - behind.len();
+    let signs = ["\\%", "%", "^\\circ", "^{\\circ}", "°"];
+    if let Some(sign) = signs.iter().find(|sign| behind.starts_with(**sign)) {
+        return Some(start..start + sign.len());
+    }
+    if ["\\text{", "\\mathrm{", "\\textrm{"].iter().any(|name| behind.starts_with(name)) {
+        let (open, close) = (behind.find('{')?, behind.find('}')?);
+        let content = behind[open + 1..close].trim();
+        let is_unit = !content.is_empty() && content.split(' ').all(is_unit_word);
+        return is_unit.then_some(start..start + close + 1);
+    }
+    let behind = behind.trim_start_matches(['$', '*']);
+    let behind = ["\\)", "\\]"].iter().find_map(|close| behind.strip_prefix(close)).unwrap_or(behind);
+    let words = behind.trim_start_matches([' ', '*']);
+    let start = end + window.len() - words.len();
+    let mut length = 0;
+    for word in words.split_inclusive(' ') {
+        let bare = word.trim_end_matches([' ', '.', ',', ';', '!', '*', '\n', '$']);
+        if !is_unit_word(bare) {
+            break;
+        }
+        length = bare.as_ptr() as usize - words.as_ptr() as usize + bare.len();
+        if bare.len() + 1 < word.len() {
+            break;
+        }
+    }
+    (length > 0).then_some(start..start + length)
+}
+
+/// Whether a word is a unit, or a power of ten.
+fn is_unit_word(word: &str) -> bool {
+    is_in(UNITS, word) || word.strip_suffix('s').is_some_and(|one| is_in(UNITS, one))
 }
 
 /// How a gap joins the box before it to the one behind it, which holds `inside`.

@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use crate::joint::{self, Joint};
+use crate::refusal::is_denied;
 use crate::sentence::introduces;
 use crate::words::{is_prose, trimmed};
 
@@ -50,7 +51,8 @@ pub(crate) fn leading(text: &str) -> Option<Formula> {
 
 /// The last formula of a text that is more than a name (`there are $5$ values of $k$`), or else its last.
 pub(crate) fn last(text: &str) -> Option<Formula> {
-    let mut formulas = Backwards { text, end: text.len(), has_environments: true };
+    let mut formulas = Backwards { text, end: text.len(), has_environments: true }
+        .filter(|formula| !is_denied(text, &formula.outer));
     let last = formulas.next()?;
     if !last.is_name(text) {
         return Some(last);

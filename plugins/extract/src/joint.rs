@@ -124,16 +124,16 @@ pub(crate) fn joint(gap: &str) -> Option<Joint> {
             rest = &rest[1..];
         } else {
             let (word, after) = split_word(rest);
-            if is_in(CONNECTIVES, word) {
+            if let Some(after) = left_side(rest).filter(|_| is_connected || has_line) {
+                is_connected = true;
+                rest = after;
+                continue;
+            } else if is_in(CONNECTIVES, word) {
                 (is_connected, joint) = (true, Joint::Word);
             } else if is_connected && is_in(DOUBTS, word) {
                 // `or maybe` is `or`.
             } else if let Some(after) = label(rest, &gap[..gap.len() - rest.len()]) {
                 (is_connected, has_label) = (true, true);
-                rest = after;
-                continue;
-            } else if let Some(after) = left_side(rest).filter(|_| is_connected || has_line) {
-                is_connected = true;
                 rest = after;
                 continue;
             } else if word.is_empty() || is_connected || has_word || is_in(REFUSALS, word) {

@@ -21,7 +21,9 @@ const PASSED: &str = "be equal to exactly simply just the a value answer result 
 /// The same without spaces, as ends of the text before.
 const ENDINGS: [&str; 5] = ["不是", "并非", "不等于", "不为", "而非"];
 /// Words behind a value that deny it.
-const JUDGEMENTS: [&str; 27] = [
+const JUDGEMENTS: [&str; 29] = [
+    "? No",
+    "? no",
     "is wrong",
     "is incorrect",
     "is false",
@@ -123,9 +125,11 @@ pub(crate) struct Retraction {
 }
 
 /// Whether the words around a value deny it.
-pub(crate) fn is_denied(text: &str, value: &Range<usize>) -> bool {
+pub(crate) fn is_denied<'a>(text: &'a str, value: &Range<usize>) -> bool {
     let before = &text[text.ceil_char_boundary(value.start.saturating_sub(WINDOW))..value.start];
-    let before = before.trim_end_matches([' ', '$', '*', '_', '(', '[', '\\', '"', '`', '“']);
+    let unmarked = |text: &'a str| text.trim_end_matches([' ', '$', '*', '_', '(', '[', '{', '\\', '"', '`', '“']);
+    let before = unmarked(before);
+    let before = ["\\boxed", "\\fbox"].iter().find_map(|name| before.strip_suffix(name)).map_or(before, unmarked);
     let behind = text[value.end..].trim_start_matches([' ', '$', '*', '_', ')', ']', '\\', '"', '`', '”', '.']);
     JUDGEMENTS.iter().any(|judgement| behind.starts_with(judgement))
         || ENDINGS.iter().any(|ending| before.ends_with(ending))
@@ -162,16 +166,11 @@ pub(crate) fn retraction(behind: &str) -> Option<Retraction> {
 /// Where a sentence or clause begins as retractions do.
 fn begins_retraction(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
-    let mut starts = std::iter::once(0).chain(bytes.iter().enumerate().filter_map(|(at, byte)| {
-        let is_end = match byte {
-            b'\n' | b',' | b';' | b'(' => true,
-            b'.' | b'!' | b'?' => bytes.get(at + 1).is_some_and(u8::is_ascii_whitespace),
-            0x82 => bytes[..=at].ends_with("。".as_bytes()),
-            0x8C => bytes[..=at].ends_with("，".as_bytes()),
-            0x94 => bytes[..=at].ends_with("—".as_bytes()),
-            _ => false,
-        };
-        is_end.then_some(at + 1)
+    let mut starts = std::iter::once(0).chain(bytes.iter().enumerate().filter_map(|(at, byte)| match byte {
+        b'\n' | b',' | b';' | b'(' => Some(at + 1),
+        b'.' | b'!' | b'?' => bytes.get(at + 1).is_some_and(u8::is_ascii_whitespace).then_some(at + 1),
+        0xE2 | 0xE3 | 0xEF => text[at..].starts_with(['—', '。', '，', '；', '？', '！']).then_some(at + 3),
+        _ => None,
     }));
     starts.find(|start| {
         let window = &text[*start..text.floor_char_boundary(start.saturating_add(WINDOW))];

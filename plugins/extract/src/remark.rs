@@ -9,13 +9,13 @@
 use crate::words::{is_in, split_word};
 
 /// Words that begin a reason or an explanation, whatever it goes on with, behind any separator.
-const REASONS: &str = "because since so as which hence thus therefore but by given assuming using from after see namely \
+const REASONS: &str = "because since so as which hence thus therefore but by given assuming using from after see namely not \
     while whereas obviously when it this";
 /// The same, behind a space alone.
 const PLAIN_REASONS: &str = "because since";
 /// Words that begin a clause that is a remark if it has no number.
 const CLAUSES: &str = "the a an that these those they he she we i you his her their its our my there rounded meaning making \
-    all both where not assuming";
+    all both where total";
 /// What follows a value and says only that it is the whole of it, or ends an answer otherwise.
 const TAILS: [&str; 12] = [
     "in total", "in all", "altogether", "overall", "instead of ", "rather than ", "I hope ", "as required", "as desired",

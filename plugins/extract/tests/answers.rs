@@ -263,7 +263,7 @@ fn a_solution_serves_as_a_reference() {
         ("$\\boxed{1}$ or $\\boxed{2}$", "1 | 2"),
         ("\\boxed{W(n) = 1", "W(n) = 1"),
     ] {
-        assert_eq!(boxed(reference).map(|places| texts(reference, &places)).as_deref(), Some(expected));
+        assert_eq!(boxed(reference).map(|found| texts(reference, &found.places)).as_deref(), Some(expected));
     }
     assert_eq!(boxed("the answer is 5"), None);
 }

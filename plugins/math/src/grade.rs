@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use ts_extract::{Found, How};
+use ts_extract::{Found, How, Relation};
 
 use crate::algebra::{Trouble, Work};
 use crate::compare::{same, text};
@@ -59,17 +59,31 @@ pub fn grade(reference: &str, response: &str) -> Grade {
         let stated = found.as_ref().is_some_and(|found| matches!(found.how, How::Boxed | How::Tagged));
         if stated { None } else { ts_extract::choice(response, letter.max('J')) }
     });
-    let (answer, place) = match (chosen, found) {
-        (Some(choice), _) => (choice.letter.to_string(), choice.place),
-        (None, Some(found)) => {
-            (found.text(response).into_owned(), found.whole())
-        }
+    let (answer, place) = match (chosen, &found) {
+        (Some(choice), _) => (choice.letter.to_string().into(), choice.place),
+        (None, Some(found)) => (found.text(response), found.whole()),
         (None, None) => {
             return Grade { verdict: Verdict::NoAnswer, place: None, note: "no answer is stated".to_owned() };
         }
     };
-    let (verdict, note) = compared(&reference, &answer);
+    let (verdict, note) = match found.filter(|found| found.relation == Relation::Same) {
+        Some(found) => restated(&reference, &found, response),
+        None => compared(&reference, &answer),
+    };
     Grade { verdict, place: Some(place), note }
+}
+
+/// An answer that is given more than once, as the same value: each must be the reference. `\boxed{x} = \boxed{5}` is
+/// given once.
+fn restated(reference: &Reference<'_>, found: &Found, response: &str) -> (Verdict, String) {
+    let is_name = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count() == text.chars().count();
+    let texts = || found.places.iter().map(|place| &response[place.clone()]);
+    if texts().next().is_some_and(is_name) {
+        return compared(reference, &found.text(response));
+    }
+    let mut verdicts = texts().map(|text| compared(reference, text));
+    let other = verdicts.find(|(verdict, _)| *verdict != Verdict::Correct);
+    other.unwrap_or((Verdict::Correct, String::new()))
 }
 
 /// A reference, read.
@@ -94,10 +108,7 @@ impl Reference<'_> {
 
 fn read_reference(reference: &str) -> Result<Reference<'_>, String> {
     let text = match ts_extract::boxed(reference) {
-        Some(places) => {
-            let texts: Vec<&str> = places.into_iter().map(|place| &reference[place]).collect();
-            if let [text] = texts[..] { text.into() } else { texts.join(", ").into() }
-        }
+        Some(found) => found.text(reference),
         None => std::borrow::Cow::from(reference),
     };
     if text.len() > MAX_BYTES {
