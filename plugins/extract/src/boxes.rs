@@ -13,7 +13,7 @@
 use std::ops::Range;
 
 use crate::joint::{joins, sameness};
-use crate::refusal::is_denied;
+use crate::refusal::{MAX_DENIED, is_denied};
 use crate::words::{is_in, trimmed};
 use crate::{Found, How, Relation, Withheld};
 
@@ -22,6 +22,8 @@ const UNITS: &str = "mm cm m km inch inches ft feet foot yd yard mi mile mg g kg
     s sec second min minute h hr hour day week month year degree percent pct dollar cent euro yuan yen rupee meter metre \
     centimeter centimetre millimeter millimetre kilometer kilometre gram kilogram square cubic sq mph per newton joule \
     watt volt hz hundred thousand million billion trillion dozen";
+/// So many boxes, the last ones, make one answer at most.
+const MAX_RUN: usize = 256;
 /// A unit ends within so many bytes behind a box.
 const MAX_UNIT: usize = 48;
 
@@ -47,8 +49,9 @@ pub(crate) fn last_run(text: &str, may_be_cut: bool) -> Result<Option<Run>, With
         return Ok(None); // this search is much faster than the one below
     }
     let mut boxes = Boxes { may_be_cut, ..Boxes::new(text) }.peekable();
+    let mut candidates = boxes.by_ref().take(MAX_DENIED);
     let last = loop {
-        match boxes.next().transpose()? {
+        match candidates.next().transpose()? {
             None => return Ok(None),
             Some(last) if !is_denied(text, &last.outer) => break last,
             Some(_) => {}
@@ -59,6 +62,7 @@ pub(crate) fn last_run(text: &str, may_be_cut: bool) -> Result<Option<Run>, With
         && let Some(gap) = text.get(earlier.outer.end..run.outer.start)
         && let Some(relation) = relation(gap, &text[run.places[run.places.len() - 1].clone()])
         && (run.places.len() == 1 || relation == run.relation)
+        && run.places.len() < MAX_RUN
         && !is_denied(text, &earlier.outer)
     {
         if relation == Relation::Nearly

@@ -99,7 +99,8 @@ fn outright(text: &str, last: char, may_be_cut: bool) -> Result<Option<Choice>, 
 /// The option that a box, a tag or a statement begins with.
 fn marked(text: &str, last: char, may_be_cut: bool) -> Result<Option<Choice>, Withheld> {
     let led_by = |place: Range<usize>| Some(leading(&text[place.clone()], last)?.shifted(place.start));
-    let boxed = boxes::last_run(text, may_be_cut)?.and_then(|run| run.places.into_iter().rev().find_map(led_by));
+    let boxed =
+        boxes::last_run(text, may_be_cut)?.and_then(|run| run.places.into_iter().rev().find_map(led_by));
     let tagged = || thinking::tagged(text).and_then(led_by);
     Ok(boxed.or_else(tagged).or_else(|| stated(text, last)))
 }

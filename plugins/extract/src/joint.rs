@@ -198,7 +198,9 @@ fn left_side(text: &str) -> Option<&str> {
     let name = text.strip_prefix('\\').unwrap_or(text);
     let (letters, after) = split_word(name);
     let is_name = letters.chars().count() == 1 || name.len() < text.len() && !letters.is_empty();
-    let index = after.strip_prefix('_').map(|index| index.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '{' | '}')));
+    let index = after
+        .strip_prefix('_')
+        .map(|index| index.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '{' | '}')));
     let rest = index.unwrap_or(after).trim_start();
     if is_name { rest.strip_prefix('=') } else { None }
 }

@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use crate::refusal::is_denied;
+use crate::refusal::{MAX_DENIED, is_denied};
 use crate::words::is_in;
 
 /// Words whose number is a label: `Step 2`.
@@ -39,15 +39,21 @@ pub(crate) fn first(text: &str) -> Option<Range<usize>> {
 /// The last number of a text.
 pub(crate) fn last(text: &str) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    let mut end = text.len();
+    let (mut end, mut denied) = (text.len(), 0);
     let mut passed_over = None;
     while let Some(digit) = bytes[..end].iter().rposition(u8::is_ascii_digit) {
         let number = around(bytes, digit);
         end = number.start;
-        if is_denied(text, &number) {
+        let is_plain =
+            stands_alone(bytes, number.start) && !is_marker(bytes, &number) && !is_label(text, &number);
+        if (is_plain || passed_over.is_none()) && is_denied(text, &number) {
+            denied += 1;
+            if denied == MAX_DENIED {
+                break;
+            }
             continue;
         }
-        if stands_alone(bytes, number.start) && !is_marker(bytes, &number) && !is_label(text, &number) {
+        if is_plain {
             let place = with_company(text, number);
             return Some(alternatives_start(text, place.start)..place.end);
         }

@@ -110,9 +110,25 @@ const LEADS: [&str; 6] = ["but ", "oh ", "oh, ", "ah, ", "however, ", "oh no, "]
 const FAULTS: [&str; 7] = ["wrong", "incorrect", "mistake", "error", "not right", "scratch", "不对"];
 /// Words that say that an answer stands after all.
 const CONFIRMATIONS: [&str; 16] = [
-    "is correct", "'s correct", "’s correct", "is indeed correct", "are correct", "seems correct", "is right", "'s right",
-    "’s right", "confirm", "✓", "✔", "checks out", "verified", "matches", "stands",
+    "is correct",
+    "'s correct",
+    "’s correct",
+    "is indeed correct",
+    "are correct",
+    "seems correct",
+    "is right",
+    "'s right",
+    "’s right",
+    "confirm",
+    "✓",
+    "✔",
+    "checks out",
+    "verified",
+    "matches",
+    "stands",
 ];
+/// If a text denies so many values in a row, it has none that it does not.
+pub(crate) const MAX_DENIED: usize = 64;
 /// For a confirmation so many bytes are looked at behind a retraction, and as many at the end.
 const CONFIRMED_WITHIN: usize = 800;
 
@@ -127,11 +143,16 @@ pub(crate) struct Retraction {
 /// Whether the words around a value deny it.
 pub(crate) fn is_denied<'a>(text: &'a str, value: &Range<usize>) -> bool {
     let before = &text[text.ceil_char_boundary(value.start.saturating_sub(WINDOW))..value.start];
-    let unmarked = |text: &'a str| text.trim_end_matches([' ', '$', '*', '_', '(', '[', '{', '\\', '"', '`', '“']);
+    let unmarked =
+        |text: &'a str| text.trim_end_matches([' ', '$', '*', '_', '(', '[', '{', '\\', '"', '`', '“']);
     let before = unmarked(before);
-    let before = ["\\boxed", "\\fbox"].iter().find_map(|name| before.strip_suffix(name)).map_or(before, unmarked);
-    let behind = text[value.end..].trim_start_matches([' ', '$', '*', '_', ')', ']', '\\', '"', '`', '”', '.']);
-    JUDGEMENTS.iter().any(|judgement| behind.starts_with(judgement))
+    let before =
+        ["\\boxed", "\\fbox"].iter().find_map(|name| before.strip_suffix(name)).map_or(before, unmarked);
+    let behind =
+        text[value.end..].trim_start_matches([' ', '$', '*', '_', ')', ']', '\\', '"', '`', '”', '.']);
+    let may_be_judged =
+        !behind.starts_with(|c: char| c.is_ascii() && !matches!(c, 'i' | 'w' | 'c' | 'd' | 'f' | '?'));
+    may_be_judged && JUDGEMENTS.iter().any(|judgement| behind.starts_with(judgement))
         || ENDINGS.iter().any(|ending| before.ends_with(ending))
         || is_negated(before)
 }
@@ -166,19 +187,32 @@ pub(crate) fn retraction(behind: &str) -> Option<Retraction> {
 /// Where a sentence or clause begins as retractions do.
 fn begins_retraction(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
-    let mut starts = std::iter::once(0).chain(bytes.iter().enumerate().filter_map(|(at, byte)| match byte {
-        b'\n' | b',' | b';' | b'(' => Some(at + 1),
-        b'.' | b'!' | b'?' => bytes.get(at + 1).is_some_and(u8::is_ascii_whitespace).then_some(at + 1),
-        0xE2 | 0xE3 | 0xEF => text[at..].starts_with(['—', '。', '，', '；', '？', '！']).then_some(at + 3),
-        _ => None,
-    }));
-    starts.find(|start| {
-        let window = &text[*start..text.floor_char_boundary(start.saturating_add(WINDOW))];
-        let window = window.trim_start_matches([' ', '\n', '\r', '*', '_', '$', '}', ')', '.', '`']);
-        let window = window.as_bytes();
-        let has = |lead: &&&str| window.get(..lead.len()).is_some_and(|l| l.eq_ignore_ascii_case(lead.as_bytes()));
-        opens_retraction(&window[LEADS.iter().find(has).map_or(0, |lead| lead.len())..])
-    })
+    let (mut at, mut is_start) = (0, true);
+    while at < bytes.len() {
+        match bytes[at] {
+            b' ' | b'\r' | b'*' | b'_' | b'$' | b'}' | b')' | b'`' => {}
+            b'\n' | b',' | b';' | b'(' => is_start = true,
+            b'.' | b'!' | b'?' => is_start |= bytes.get(at + 1).is_some_and(u8::is_ascii_whitespace),
+            0xE2 | 0xE3 | 0xEF if text[at..].starts_with(['—', '。', '，', '；', '？', '！']) => {
+                is_start = true;
+                at += 2;
+            }
+            _ if is_start => {
+                if opens_retraction(&bytes[at..]) {
+                    return Some(at);
+                }
+                let has = |lead: &&&str| {
+                    bytes[at..].get(..lead.len()).is_some_and(|l| l.eq_ignore_ascii_case(lead.as_bytes()))
+                };
+                let lead = LEADS.iter().find(has).map_or(0, |lead| lead.len());
+                is_start = lead > 0;
+                at += lead.saturating_sub(1);
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
 }
 
 fn opens_retraction(text: &[u8]) -> bool {

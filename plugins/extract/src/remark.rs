@@ -18,13 +18,43 @@ const CLAUSES: &str = "the a an that these those they he she we i you his her th
     all both where total";
 /// What follows a value and says only that it is the whole of it, or ends an answer otherwise.
 const TAILS: [&str; 12] = [
-    "in total", "in all", "altogether", "overall", "instead of ", "rather than ", "I hope ", "as required", "as desired",
-    "as claimed", "as shown", "as above",
+    "in total",
+    "in all",
+    "altogether",
+    "overall",
+    "instead of ",
+    "rather than ",
+    "I hope ",
+    "as required",
+    "as desired",
+    "as claimed",
+    "as shown",
+    "as above",
 ];
 /// What begins a remark in Chinese.
 const FOREIGN: [&str; 22] = [
-    "因为", "由于", "所以", "因此", "故", "这", "那", "此", "他", "她", "它", "我", "即", "也就是", "其中", "符合", "满足",
-    "见", "如", "希望", "是", "共",
+    "因为",
+    "由于",
+    "所以",
+    "因此",
+    "故",
+    "这",
+    "那",
+    "此",
+    "他",
+    "她",
+    "它",
+    "我",
+    "即",
+    "也就是",
+    "其中",
+    "符合",
+    "满足",
+    "见",
+    "如",
+    "希望",
+    "是",
+    "共",
 ];
 /// Words that change the value before them.
 const CHANGES: &str = "or and plus minus more less fewer half halves third quarter remainder r rem out of times hundred \
@@ -57,9 +87,10 @@ pub(crate) fn begins(text: &str, at: usize) -> bool {
         }
         b',' | b';' => window[1..].strip_prefix(' ').is_some_and(is_remark),
         0xE2 => window.strip_prefix("—").is_some_and(is_remark),
-        0xEF => ["，", "；", "（"].iter().find_map(|mark| window.strip_prefix(mark)).is_some_and(|clause| {
-            is_remark(clause) || FOREIGN.iter().any(|word| clause.starts_with(word))
-        }),
+        0xEF => ["，", "；", "（"]
+            .iter()
+            .find_map(|mark| window.strip_prefix(mark))
+            .is_some_and(|clause| is_remark(clause) || FOREIGN.iter().any(|word| clause.starts_with(word))),
         _ => false,
     }
 }
@@ -85,6 +116,7 @@ fn is_remark(clause: &str) -> bool {
 pub(crate) fn changes(behind: &str) -> bool {
     let words = behind.split_whitespace().map(|word| word.trim_matches(['*', '_', ',', '(', ')', '`', '$']));
     words.take(CHANGING_WORDS).enumerate().any(|(at, word)| {
-        is_in(CHANGES, word) || at < NUMBER_WORDS && word.starts_with(|c: char| c.is_ascii_digit() || c == '\\')
+        is_in(CHANGES, word)
+            || at < NUMBER_WORDS && word.starts_with(|c: char| c.is_ascii_digit() || c == '\\')
     })
 }

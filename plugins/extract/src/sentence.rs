@@ -82,7 +82,12 @@ pub(crate) fn said(text: &str) -> Option<Range<usize>> {
     let start = predicate + filler(&sentence[predicate..]);
     let said = within_sentence(&sentence[start..]);
     let words = said.split_whitespace().count();
-    let says = predicate > 0 && said.starts_with(char::is_alphabetic) && words <= MAX_SAID && !is_idle(said);
+    let is_denial = || said.starts_with("not ") && said.contains(|c: char| c.is_ascii_digit() || c == '\\');
+    let says = predicate > 0
+        && said.starts_with(char::is_alphabetic)
+        && words <= MAX_SAID
+        && !is_idle(said)
+        && !is_denial();
     says.then(|| shifted(start..start + said.len(), place.start))
 }
 
@@ -157,7 +162,9 @@ fn within_sentence(text: &str) -> &str {
     let ends = |at: &usize| match bytes[*at] {
         b'\n' | b'\r' => true,
         b'.' | b'!' | b'?' => bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace),
-        b'<' => bytes.get(at + 1).is_some_and(|byte| *byte == b'|' || *byte == 0xEF || *byte == b'/' && markup::leading(&text[*at..]) == 0),
+        b'<' => bytes.get(at + 1).is_some_and(|byte| {
+            *byte == b'|' || *byte == 0xEF || *byte == b'/' && markup::leading(&text[*at..]) == 0
+        }),
         b' ' | b',' | b';' | 0xE2 if *at < remark::WINDOW => remark::begins(text, *at),
         0xE3 => bytes[*at..].starts_with("。".as_bytes()),
         0xEF => {

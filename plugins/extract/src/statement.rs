@@ -165,7 +165,9 @@ fn announced(text: &str, cue: &Range<usize>, kind: Kind) -> Option<Range<usize>>
         Kind::Label => begins_line(text, cue.start).then_some(0),
         Kind::Noun => connection(text, cue),
     };
-    let is_lead = |c: char| c.is_whitespace() || matches!(c, ':' | '：' | '*' | '_' | '`' | '"' | '“' | '=' | '】' | '」');
+    let is_lead = |c: char| {
+        c.is_whitespace() || matches!(c, ':' | '：' | '*' | '_' | '`' | '"' | '“' | '=' | '】' | '」')
+    };
     if let Some(cell) = cell(text, cue) {
         return (!cell.is_empty()).then_some(cell);
     }
@@ -188,7 +190,8 @@ fn cell(text: &str, cue: &Range<usize>) -> Option<Range<usize>> {
     let after = text[cue.end..].trim_start_matches(is_mark).strip_prefix('|')?;
     let before = text[text.ceil_char_boundary(cue.start.saturating_sub(MAX_LEAD))..cue.start].trim_end();
     let before = before.trim_end_matches(|c: char| is_mark(c) || c.is_alphabetic());
-    let length = after.find(['|', '\n']).filter(|end| before.ends_with('|') && after[*end..].starts_with('|'))?;
+    let length =
+        after.find(['|', '\n']).filter(|end| before.ends_with('|') && after[*end..].starts_with('|'))?;
     let inside = after[..length].trim_matches(is_mark);
     let start = text.len() - after.len() + after[..length].find(inside)?;
     let is_rule = inside.bytes().all(|byte| byte == b'-');

@@ -43,15 +43,31 @@ pub(crate) struct Tag {
 }
 
 /// Names of tags, without namespace and side.
-const PARTS: [(Part, &str); 3] = [
-    (
-        Part::Reasoning,
-        "think thinking thought thoughts reasoning reason reflection analysis scratchpad cot chain_of_thought \
-         deliberation rationale monologue inner_monologue internal_monologue inner_thoughts thought_process \
-         thinking_process reasoning_process longcat_think",
-    ),
-    (Part::Response, "response solution conclusion"),
-    (Part::Answer, "answer final_answer"),
+const PARTS: [(&str, Part); 24] = [
+    ("think", Part::Reasoning),
+    ("thinking", Part::Reasoning),
+    ("thought", Part::Reasoning),
+    ("thoughts", Part::Reasoning),
+    ("reasoning", Part::Reasoning),
+    ("reason", Part::Reasoning),
+    ("reflection", Part::Reasoning),
+    ("analysis", Part::Reasoning),
+    ("scratchpad", Part::Reasoning),
+    ("cot", Part::Reasoning),
+    ("chain_of_thought", Part::Reasoning),
+    ("deliberation", Part::Reasoning),
+    ("rationale", Part::Reasoning),
+    ("monologue", Part::Reasoning),
+    ("inner_monologue", Part::Reasoning),
+    ("internal_monologue", Part::Reasoning),
+    ("inner_thoughts", Part::Reasoning),
+    ("thinking_process", Part::Reasoning),
+    ("reasoning_process", Part::Reasoning),
+    ("longcat_think", Part::Reasoning),
+    ("response", Part::Response),
+    ("solution", Part::Response),
+    ("answer", Part::Answer),
+    ("final_answer", Part::Answer),
 ];
 /// What begins or ends the name of a special token, and says its side.
 const PREFIXES: [(&str, Side); 6] = [
@@ -113,9 +129,15 @@ fn tag(text: &str, start: usize) -> Option<Tag> {
     let (lead, name) = (&bytes[open.len()..from], &text[start + from..start + from + length]);
     let mut end = from + length + marks(from + length);
     if open == "<" && bytes.get(end) == Some(&b' ') {
-        end += bytes[end..].iter().take(MAX_BYTES).take_while(|byte| !matches!(byte, b'<' | b'>' | b'\n')).count();
+        end += bytes[end..]
+            .iter()
+            .take(MAX_BYTES)
+            .take_while(|byte| !matches!(byte, b'<' | b'>' | b'\n'))
+            .count();
     }
-    if length == 0 || !bytes[end..].starts_with(close) || open == "[" && name.bytes().any(|b| b.is_ascii_lowercase())
+    if length == 0
+        || !bytes[end..].starts_with(close)
+        || open == "[" && name.bytes().any(|b| b.is_ascii_lowercase())
     {
         return None;
     }
@@ -135,7 +157,10 @@ fn tag(text: &str, start: usize) -> Option<Tag> {
 /// What the name of a tag says.
 fn meaning(name: &str) -> Option<(Part, Side)> {
     let name = &name[name.rfind(':').map_or(0, |colon| colon + 1)..];
-    let named = |name: &str| PARTS.iter().find(|(_, names)| is_in(names, name)).map(|(part, _)| *part);
+    let named = |name: &str| {
+        let is_name = |(other, _): &&(&str, Part)| other.eq_ignore_ascii_case(name);
+        PARTS.iter().find(is_name).map(|(_, part)| *part)
+    };
     let cut = |affix: &str, is_prefix: bool| {
         let at = name.len().checked_sub(affix.len())?;
         let (found, rest) = if is_prefix {
@@ -146,6 +171,9 @@ fn meaning(name: &str) -> Option<(Part, Side)> {
         found.eq_ignore_ascii_case(affix).then_some(rest)
     };
     let sided = |(affix, side): &(&str, Side), is_prefix| Some((named(cut(affix, is_prefix)?)?, *side));
+    if !name.contains('_') {
+        return named(name).map(|part| (part, Side::Open));
+    }
     (named(name).map(|part| (part, Side::Open)))
         .or_else(|| PREFIXES.iter().find_map(|prefix| sided(prefix, true)))
         .or_else(|| SUFFIXES.iter().find_map(|suffix| sided(suffix, false)))

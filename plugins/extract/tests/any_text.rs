@@ -19,7 +19,9 @@ fn check(text: &str) {
         assert!(found.places.windows(2).all(|pair| pair[0].end <= pair[1].start));
     }
     if let Some(found) = boxed(text) {
-        assert!(found.places.iter().all(|place| text.get(place.clone()).is_some_and(|text| !text.is_empty())));
+        assert!(
+            found.places.iter().all(|place| text.get(place.clone()).is_some_and(|text| !text.is_empty()))
+        );
     }
     if let Some(choice) = choice(text, 'Z') {
         assert_eq!(text.get(choice.place).map(str::to_ascii_uppercase), Some(choice.letter.to_string()));

@@ -15,7 +15,9 @@ fn main() {
         let (mut agreed, mut counted, mut false_positives) = (0, 0, 0);
         for line in lines.lines() {
             let case: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{file}: {error}"));
-            let Some(expected) = case["expected"].as_bool().or(case["is_correct"].as_bool()) else { continue };
+            let Some(expected) = case["expected"].as_bool().or(case["is_correct"].as_bool()) else {
+                continue;
+            };
             if case["fair"] == false {
                 continue;
             }
