@@ -62,6 +62,7 @@ pub(crate) fn last_run(text: &str, may_be_cut: bool) -> Result<Option<Run>, With
         && let Some(gap) = text.get(earlier.outer.end..run.outer.start)
         && let Some(relation) = relation(gap, &text[run.places[run.places.len() - 1].clone()])
         && (run.places.len() == 1 || relation == run.relation)
+        && (relation == Relation::Parts || !ends_within_term(&text[..earlier.outer.start]))
         && run.places.len() < MAX_RUN
         && !is_denied(text, &earlier.outer)
     {
@@ -130,6 +131,13 @@ fn is_unit_word(word: &str) -> bool {
 fn relation(gap: &str, inside: &str) -> Option<Relation> {
     let relation = sameness(gap).or_else(|| joins(gap).then_some(Relation::Parts))?;
     Some(if without_sign(inside).len() < inside.len() { Relation::Nearly } else { relation })
+}
+
+/// Whether a text ends with a sign between two terms, so that what follows it is only one of them.
+fn ends_within_term(before: &str) -> bool {
+    let before = before.trim_end_matches(' ');
+    before.ends_with(['+', '-', '−', '*', '/', '^', '·', '×']) && !before.ends_with("**")
+        || ["\\cdot", "\\times", "\\div"].iter().any(|sign| before.ends_with(sign))
 }
 
 /// A text without the sign of near equality that it begins with, if anything follows.

@@ -101,8 +101,8 @@ fn marked(text: &str, last: char, may_be_cut: bool) -> Result<Option<Choice>, Wi
     let led_by = |place: Range<usize>| Some(leading(&text[place.clone()], last)?.shifted(place.start));
     let boxed =
         boxes::last_run(text, may_be_cut)?.and_then(|run| run.places.into_iter().rev().find_map(led_by));
-    let tagged = || thinking::tagged(text).and_then(led_by);
-    Ok(boxed.or_else(tagged).or_else(|| stated(text, last)))
+    let tagged = thinking::tagged(text)?.and_then(led_by);
+    Ok(boxed.or(tagged).or_else(|| stated(text, last)))
 }
 
 /// The option that a statement begins with, or that its sentence is first for.

@@ -49,7 +49,7 @@ const SAME: &str = "equivalently equals equal namely ie same simplifies simplifi
 /// The same, if not exactly.
 const NEARLY: &str = "approximately approx about roughly numerically decimal around nearly";
 /// Words that may stand beside these.
-const COMPANY: &str = "or and which that is in other words as a an to form also can be written value i e so its it it's numerical";
+const COMPANY: &str = "or and which that is in other words as a an to form also can be written value i e so its it it's numerical this the exact answer";
 /// Signs that say that two values are one, and whether exactly.
 const EQUALS: [(&str, Relation); 12] = [
     ("=", Relation::Same),

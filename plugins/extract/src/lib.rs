@@ -177,7 +177,7 @@ fn outright(text: &str, may_be_cut: bool) -> Result<Option<Found>, Withheld> {
 /// The last box, or tag, or else statement, and where it ends.
 fn marked(text: &str, may_be_cut: bool) -> Result<Option<(Found, usize)>, Withheld> {
     let run = boxes::last_run(text, may_be_cut)?;
-    let tagged = thinking::tagged(text);
+    let tagged = thinking::tagged(text)?;
     Ok(match (run, tagged) {
         (Some(run), tagged) if tagged.as_ref().is_none_or(|tagged| tagged.start < run.outer.end) => {
             let boxes::Run { places, relation, outer } = run;

@@ -76,9 +76,13 @@ fn alternatives_end(text: &str, end: usize) -> usize {
 fn alternatives_start(text: &str, start: usize) -> usize {
     let window = &text[text.ceil_char_boundary(start.saturating_sub(MAX_ALTERNATIVE))..start];
     let before = window.strip_suffix("maybe ").unwrap_or(window);
-    let Some(before) = ["or ", "或"].iter().find_map(|or| before.strip_suffix(or)) else { return start };
+    let joined = ["or ", "或", "and "].iter().find_map(|or| Some((before.strip_suffix(or)?, *or == "and ")));
+    let Some((before, is_range)) = joined else { return start };
     let before = before.trim_end_matches([' ', ',']);
     let rest = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    if is_range && !rest.ends_with("between ") {
+        return start;
+    }
     if rest.len() < before.len() { start - window.len() + rest.len() } else { start }
 }
 

@@ -13,15 +13,18 @@ use crate::words::is_in;
 
 /// Words that deny what follows them.
 const NEGATIONS: &str = "not never cannot isn't isn’t can't can’t couldn't couldn’t shouldn't shouldn’t wasn't wasn’t \
-    aren't aren’t won't won’t nicht";
+    aren't aren’t won't won’t nicht neither nor wrong incorrect reject rejects discard exclude excludes eliminate \
+    eliminates tempting";
 /// Pairs of words that do so.
-const DENYING_PAIRS: [(&str, &str); 3] = [("rather", "than"), ("instead", "of"), ("ruled", "out")];
+const DENYING_PAIRS: [(&str, &str); 4] =
+    [("rather", "than"), ("instead", "of"), ("ruled", "out"), ("anything", "but")];
 /// Words that may stand between a negation and the value.
-const PASSED: &str = "be equal to exactly simply just the a value answer result actually really";
+const PASSED: &str =
+    "be equal to exactly simply just the a value answer result candidate actually really is was say guess";
 /// The same without spaces, as ends of the text before.
 const ENDINGS: [&str; 5] = ["不是", "并非", "不等于", "不为", "而非"];
 /// Words behind a value that deny it.
-const JUDGEMENTS: [&str; 29] = [
+const JUDGEMENTS: [&str; 35] = [
     "? No",
     "? no",
     "is wrong",
@@ -36,6 +39,11 @@ const JUDGEMENTS: [&str; 29] = [
     "is impossible",
     "is invalid",
     "is too ",
+    "is rejected",
+    "is extraneous",
+    "is ruled out",
+    "is excluded",
+    "is eliminated",
     "isn't correct",
     "isn't right",
     "isn't the ",
@@ -48,14 +56,15 @@ const JUDGEMENTS: [&str; 29] = [
     "does not work",
     "doesn't work",
     "fails",
+    ", but the correct",
+    ", but the right",
     "不对",
     "错",
-    "是错",
 ];
 /// So many bytes before and behind a value are looked at.
 const WINDOW: usize = 48;
 /// How a sentence begins that takes back what stands before it, in lower case.
-const RETRACTIONS: [&str; 45] = [
+const RETRACTIONS: [&str; 49] = [
     "wait",
     "actually",
     "oops",
@@ -98,6 +107,10 @@ const RETRACTIONS: [&str; 45] = [
     "there is a mistake",
     "there's an error",
     "there is an error",
+    "edit:",
+    "update:",
+    "i forgot",
+    "let me re",
     "等等",
     "不对",
     "更正",
@@ -149,9 +162,9 @@ pub(crate) fn is_denied<'a>(text: &'a str, value: &Range<usize>) -> bool {
     let before =
         ["\\boxed", "\\fbox"].iter().find_map(|name| before.strip_suffix(name)).map_or(before, unmarked);
     let behind =
-        text[value.end..].trim_start_matches([' ', '$', '*', '_', ')', ']', '\\', '"', '`', '”', '.']);
+        text[value.end..].trim_start_matches([' ', '$', '*', '_', ')', ']', '}', '\\', '"', '`', '”', '.']);
     let may_be_judged =
-        !behind.starts_with(|c: char| c.is_ascii() && !matches!(c, 'i' | 'w' | 'c' | 'd' | 'f' | '?'));
+        !behind.starts_with(|c: char| c.is_ascii() && !matches!(c, 'i' | 'w' | 'c' | 'd' | 'f' | '?' | ','));
     may_be_judged && JUDGEMENTS.iter().any(|judgement| behind.starts_with(judgement))
         || ENDINGS.iter().any(|ending| before.ends_with(ending))
         || is_negated(before)
@@ -176,7 +189,8 @@ fn is_negated(before: &str) -> bool {
 
 /// Where a text takes back the answer that stands right before it.
 pub(crate) fn retraction(behind: &str) -> Option<Retraction> {
-    let at = begins_retraction(behind)?;
+    let question = behind.starts_with(['?', '？']).then(|| behind.chars().next().map_or(0, char::len_utf8));
+    let at = question.or_else(|| begins_retraction(behind))?;
     let rest = &behind[at..];
     let near = &rest[..rest.floor_char_boundary(CONFIRMED_WITHIN)];
     let end = &rest[rest.ceil_char_boundary(rest.len().saturating_sub(CONFIRMED_WITHIN))..];

@@ -16,8 +16,10 @@ const PLAIN_REASONS: &str = "because since";
 /// Words that begin a clause that is a remark if it has no number.
 const CLAUSES: &str = "the a an that these those they he she we i you his her their its our my there rounded meaning making \
     all both where total";
+/// Words behind `and` that begin a remark: `, and we are done`.
+const ENDS: &str = "we this that it i so";
 /// What follows a value and says only that it is the whole of it, or ends an answer otherwise.
-const TAILS: [&str; 12] = [
+const TAILS: [&str; 17] = [
     "in total",
     "in all",
     "altogether",
@@ -30,6 +32,11 @@ const TAILS: [&str; 12] = [
     "as claimed",
     "as shown",
     "as above",
+    "as computed",
+    "as calculated",
+    "as stated",
+    "as expected",
+    "as found",
 ];
 /// What begins a remark in Chinese.
 const FOREIGN: [&str; 22] = [
@@ -60,6 +67,11 @@ const FOREIGN: [&str; 22] = [
 const CHANGES: &str = "or and plus minus more less fewer half halves third quarter remainder r rem out of times hundred \
     thousand million billion dozen percent pct than mod modulo if unless except excluding up down at most least \
     over under above below negative maybe perhaps to squared cubed factorial";
+/// Words that change the value behind them.
+const CHANGES_BEFORE: &str = "least most more less fewer greater smaller larger than twice thrice double triple half square cube \
+    root between neither nor anything negative minus over under above below not except";
+/// They stand in so many bytes before it.
+const LEAD: usize = 28;
 /// Words of doubt, which make of a clause another answer.
 const DOUBTS: &str = "might may could maybe perhaps possibly should would actually really or";
 /// A remark is looked for in this many bytes behind the beginning of an answer.
@@ -107,9 +119,22 @@ fn is_remark(clause: &str) -> bool {
     if word.eq_ignore_ascii_case("but") {
         return !has_word(DOUBTS);
     }
-    TAILS.iter().any(|tail| clause.starts_with(tail))
+    let is_end = || {
+        let (next, _) = split_word(behind.trim_start());
+        word.eq_ignore_ascii_case("and")
+            && is_in(ENDS, next)
+            && !clause.contains(|c: char| c.is_ascii_digit())
+    };
+    is_end()
+        || TAILS.iter().any(|tail| clause.starts_with(tail))
         || is_in(REASONS, word)
         || is_in(CLAUSES, word) && !clause.contains(|c: char| c.is_ascii_digit() || matches!(c, '=' | '$'))
+}
+
+/// Whether the text before a value changes it: `at least`, `twice`.
+pub(crate) fn changes_what_follows(before: &str) -> bool {
+    let before = &before[before.ceil_char_boundary(before.len().saturating_sub(LEAD))..];
+    before.split(|c: char| !c.is_alphabetic()).any(|word| is_in(CHANGES_BEFORE, word))
 }
 
 /// Whether the text behind a value changes it: by one of few words, or by a further number near it.

@@ -51,7 +51,9 @@ pub(crate) fn stated(text: &str) -> Option<Found> {
             return value(sentence, start..sentence.len());
         }
         if let Some(place) = first_formula(part).or_else(|| number::first(part)) {
-            return one(shifted(place, start));
+            let place = shifted(place, start);
+            let is_changed = remark::changes_what_follows(&sentence[predicate.min(place.start)..place.start]);
+            return one(if is_changed { predicate.min(place.start)..sentence.len() } else { place });
         }
     }
     if is_idle(sentence) { None } else { one(predicate..sentence.len()) }

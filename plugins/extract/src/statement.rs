@@ -25,12 +25,14 @@ enum Kind {
 }
 
 /// Words that announce, each with the index of the byte to look for.
-const CUES: [(&str, usize, Kind); 14] = [
+const CUES: [(&str, usize, Kind); 16] = [
     ("answer", 3, Kind::Noun),
     ("####", 3, Kind::Marker),
     ("a:", 1, Kind::Label),
     ("ans:", 3, Kind::Label),
     ("答案", 0, Kind::Noun),
+    ("最终结果", 0, Kind::Noun),
+    ("最后结果", 0, Kind::Noun),
     ("答え", 0, Kind::Noun),
     ("réponse", 3, Kind::Noun),
     ("reponse", 2, Kind::Noun),

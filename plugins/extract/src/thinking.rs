@@ -9,6 +9,7 @@
 
 use std::ops::Range;
 
+use crate::Withheld;
 use crate::tag::{Part, Side, Tag, Tags};
 use crate::words::trimmed;
 
@@ -89,8 +90,8 @@ pub fn last_line(response: &str) -> Option<Range<usize>> {
     (start < end).then_some(start..end)
 }
 
-/// The inside of the last tag of an answer that is closed and holds something.
-pub(crate) fn tagged(text: &str) -> Option<Range<usize>> {
+/// The inside of the last tag of an answer that is closed and holds something; withheld if another is opened behind it.
+pub(crate) fn tagged(text: &str) -> Result<Option<Range<usize>>, Withheld> {
     let (mut open, mut last) = (None, None);
     for Tag { part, side, place } in Tags::new(text) {
         match (part, side) {
@@ -102,5 +103,5 @@ pub(crate) fn tagged(text: &str) -> Option<Range<usize>> {
             _ => {}
         }
     }
-    last
+    if open.is_some() && last.is_some() { Err(Withheld) } else { Ok(last) }
 }
