@@ -36,10 +36,17 @@ pub(crate) struct Run {
     pub(crate) outer: Range<usize>,
 }
 
+impl Run {
+    /// The answer, and where it ends.
+    pub(crate) fn found(self) -> (Found, usize) {
+        let Run { places, relation, outer } = self;
+        (Found { places, relation, how: How::Boxed }, outer.end)
+    }
+}
+
 /// The last box that the text does not deny, with the boxes joined to it and a unit behind it.
 pub fn boxed(text: &str) -> Option<Found> {
-    let Run { places, relation, .. } = last_run(text, false).ok()??;
-    Some(Found { places, relation, how: How::Boxed })
+    Some(last_run(text, false).ok()??.found().0)
 }
 
 /// The last box that is not denied, and the boxes joined to it; withheld if the text ends within a box, which it may

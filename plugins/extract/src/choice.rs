@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use crate::mention::{self, Mention, Stance, mentions};
 use crate::statement::{MAX_STATEMENTS, Statements};
-use crate::{Withheld, boxes, refusal, thinking, words};
+use crate::{Withheld, boxes, refusal, thinking, window, words};
 
 /// The option that a response settles on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +61,8 @@ pub fn choice(response: &str, last_letter: char) -> Option<Choice> {
 fn search(response: &str, last: char) -> Result<Option<Choice>, Withheld> {
     let said = thinking::said(response);
     for part in said.parts.iter().rev() {
-        if let Some(choice) = outright(&response[part.clone()], last, part.end == response.len())? {
-            return Ok(Some(choice.shifted(part.start)));
+        if let Some(choice) = outright_in(response, part, last)? {
+            return Ok(Some(choice));
         }
     }
     let mentioned = || {
@@ -71,9 +71,19 @@ fn search(response: &str, last: char) -> Result<Option<Choice>, Withheld> {
     };
     match mentioned() {
         Some(choice) if said.open.is_none() => Ok(Some(choice)),
-        _ if said.has_reasoning => outright(response, last, true),
+        _ if said.has_reasoning => outright_in(response, &(0..response.len()), last),
         _ => Ok(None),
     }
+}
+
+/// The option that a part of a response states outright.
+fn outright_in(response: &str, part: &Range<usize>, last: char) -> Result<Option<Choice>, Withheld> {
+    let near = window::near(response, part);
+    if let Some(choice) = outright(&response[near.clone()], last, part.end == response.len())? {
+        return Ok(Some(choice.shifted(near.start)));
+    }
+    let Some(far) = window::far(response, part) else { return Ok(None) };
+    Ok(outright(&response[far.clone()], last, true)?.map(|choice| choice.shifted(far.start)))
 }
 
 impl Choice {

@@ -35,11 +35,14 @@ pub(crate) fn of_words(text: &str) -> usize {
     text[..of_turn(text)].trim_end_matches(is_closing).len()
 }
 
-/// The last sentence of a text, up to [`of_words`].
-pub(crate) fn sentence(text: &str) -> Range<usize> {
+/// The last sentence of a text, up to [`of_words`]; none if it is longer than `max` bytes.
+pub(crate) fn sentence(text: &str, max: usize) -> Option<Range<usize>> {
+    const STOPS: [&str; 6] = [". ", "! ", "? ", "。", "！", "？"];
     let end = of_words(text);
-    let line = text[..end].rfind('\n').map_or(0, |at| at + 1);
-    let starts =
-        [". ", "! ", "? ", "。", "！", "？"].map(|stop| Some(text[line..end].rfind(stop)? + stop.len()));
-    trimmed(text, line + starts.into_iter().flatten().max().unwrap_or(0)..end)
+    let window = text.ceil_char_boundary(end.saturating_sub(max + 1));
+    let line = text[window..end].rfind('\n').map(|at| window + at + 1);
+    let from = line.unwrap_or(window);
+    let starts = STOPS.map(|stop| Some(from + text[from..end].rfind(stop)? + stop.len()));
+    let start = starts.into_iter().flatten().max().or(line).or((window == 0).then_some(0))?;
+    Some(trimmed(text, start..end))
 }

@@ -26,6 +26,7 @@ mod statement;
 mod tag;
 mod thinking;
 mod token;
+mod window;
 mod words;
 
 use std::borrow::Cow;
@@ -91,35 +92,49 @@ pub fn answer(response: &str) -> Option<Found> {
 fn search(response: &str) -> Result<Option<Found>, Withheld> {
     let said = thinking::said(response);
     for part in said.parts.iter().rev() {
-        let may_be_cut = part.end == response.len();
-        if let Some(found) = outright(&response[part.clone()], may_be_cut)? {
-            return Ok(Some(found.shifted(part.start)));
+        if let Some(found) = outright_in(response, part)? {
+            return Ok(Some(found));
         }
     }
     if said.open.is_none() {
         for part in said.parts.iter().rev() {
-            let text = &response[part.clone()];
+            let near = window::near(response, part);
+            let text = &response[near.clone()];
             if let Some(found) = bare::answer(text).or_else(|| in_passing(text)) {
-                return Ok(Some(found.shifted(part.start)));
+                return Ok(Some(found.shifted(near.start)));
             }
         }
     }
     if said.has_reasoning {
         let start = said.open.unwrap_or(0);
-        if let Some(found) = outright(&response[start..], true)? {
-            return Ok(Some(found.shifted(start)));
+        if let Some(found) = outright_in(response, &(start..response.len()))? {
+            return Ok(Some(found));
         }
         if start > 0
-            && let Some(found) = outright(&response[..start], false)?
+            && let Some(found) = outright_in(response, &(0..start))?
         {
             return Ok(Some(found));
         }
     }
     let word = || {
         let last = if said.open.is_none() { said.parts.last() } else { None }?;
-        Some(Found::one(bare::word(&response[last.clone()])?, How::Stated).shifted(last.start))
+        let near = window::near(response, last);
+        Some(Found::one(bare::word(&response[near.clone()])?, How::Stated).shifted(near.start))
     };
     Ok(word())
+}
+
+/// An answer that is marked as one in a part of a response.
+fn outright_in(response: &str, part: &Range<usize>) -> Result<Option<Found>, Withheld> {
+    let near = window::near(response, part);
+    if let Some(found) = outright(&response[near.clone()], part.end == response.len())? {
+        return Ok(Some(found.shifted(near.start)));
+    }
+    let Some(far) = window::far(response, part) else { return Ok(None) };
+    let text = &response[far.clone()];
+    let boxed = boxes::last_run(text, true)?.map(boxes::Run::found);
+    let found = boxed.map(|(found, end)| settled(text, found, end)).transpose()?;
+    Ok(found.map(|found| found.shifted(far.start)))
 }
 
 impl Found {
@@ -162,15 +177,18 @@ impl Found {
 
 /// An answer that is marked as one, if the text does not take it back; then the one that it is corrected to.
 fn outright(text: &str, may_be_cut: bool) -> Result<Option<Found>, Withheld> {
-    let Some((found, end)) = marked(text, may_be_cut)? else { return Ok(None) };
-    let Some(retraction) = refusal::retraction(&text[end..]) else { return Ok(Some(found)) };
+    marked(text, may_be_cut)?.map(|(found, end)| settled(text, found, end)).transpose()
+}
+
+/// An answer, if the text behind its end does not take it back; else the one that it is corrected to.
+fn settled(text: &str, found: Found, end: usize) -> Result<Found, Withheld> {
+    let Some(retraction) = refusal::retraction(&text[end..]) else { return Ok(found) };
     let start = end + retraction.at;
     let behind = &text[start..];
-    let corrected = statement::last(behind).or_else(|| in_passing(behind));
-    match corrected {
-        Some(corrected) => Ok(Some(corrected.shifted(start))),
+    match statement::last(behind).or_else(|| in_passing(behind)) {
+        Some(corrected) => Ok(corrected.shifted(start)),
         None if retraction.is_certain => Err(Withheld),
-        None => Ok(Some(found)),
+        None => Ok(found),
     }
 }
 
@@ -180,8 +198,7 @@ fn marked(text: &str, may_be_cut: bool) -> Result<Option<(Found, usize)>, Withhe
     let tagged = thinking::tagged(text)?;
     Ok(match (run, tagged) {
         (Some(run), tagged) if tagged.as_ref().is_none_or(|tagged| tagged.start < run.outer.end) => {
-            let boxes::Run { places, relation, outer } = run;
-            Some((Found { places, relation, how: How::Boxed }, outer.end))
+            Some(run.found())
         }
         (_, Some(tagged)) => {
             let inside = &text[tagged.clone()];

@@ -75,7 +75,7 @@ fn value(text: &str, place: Range<usize>) -> Option<Found> {
 
 /// What the last sentence of a text says that something is, if it is a few words: `The function is even.`
 pub(crate) fn said(text: &str) -> Option<Range<usize>> {
-    let place = ending::sentence(text);
+    let place = ending::sentence(text, MAX_PROSE)?;
     let sentence = &text[place.clone()];
     if sentence.len() > MAX_PROSE || sentence.ends_with(['?', '？']) {
         return None;

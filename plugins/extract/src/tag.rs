@@ -122,10 +122,18 @@ fn tag(text: &str, start: usize) -> Option<Tag> {
         _ if bytes.starts_with("◁".as_bytes()) => ("◁", "▷".as_bytes()),
         _ => return None,
     };
+    // Most of what a bracket opens is no tag: the first letters and the length of names tell.
+    let first = bytes[open.len()..].iter().find(|byte| !matches!(byte, b'/' | b'|'))?;
+    if !b"abcdefilmrstABCDEFILMRST".contains(first) {
+        return None;
+    }
     let marks = |at: usize| bytes[at..].iter().take_while(|byte| matches!(byte, b'/' | b'|')).count();
     let from = open.len() + marks(open.len());
     let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-');
     let length = bytes[from..].iter().take(MAX_BYTES).take_while(is_part).count();
+    if length < 3 {
+        return None;
+    }
     let (lead, name) = (&bytes[open.len()..from], &text[start + from..start + from + length]);
     let mut end = from + length + marks(from + length);
     if open == "<" && bytes.get(end) == Some(&b' ') {

@@ -107,3 +107,21 @@ fn large() {
         check(&format!("{text}\\boxed{{7}}"));
     }
 }
+
+#[test]
+fn what_stands_far_from_the_end() {
+    let noise = "and so on ".repeat(1 << 14);
+    let text = |response: &str| answer(response).map(|found| found.text(response).into_owned());
+    assert_eq!(text(&format!("\\boxed{{7}} {noise}")).as_deref(), Some("7"));
+    assert_eq!(text(&format!("{noise}\\boxed{{7}} {noise}")).as_deref(), Some("7"));
+    assert_eq!(text(&format!("{noise}The answer is 7. {noise}")), None);
+    assert_eq!(text(&format!("{noise}The answer is 7.")).as_deref(), Some("7"));
+    assert_eq!(
+        text(&format!("<thinking>{noise}\\boxed{{4}}</thinking>{noise} The answer is 7.")).as_deref(),
+        Some("7")
+    );
+    assert_eq!(text(&format!("\\boxed{{7}} {noise}\\boxed{{8")), None);
+    // Of a number that is longer than what is searched, no end is taken for the whole.
+    assert_eq!(text(&format!("1{}", "0".repeat(1 << 17))), None);
+    assert_eq!(text(&format!("It is 1{}", "0".repeat(1 << 17))), None);
+}
