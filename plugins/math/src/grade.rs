@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use ts_extract::{Found, How};
+use ts_extract::{Found, How, Relation};
 
 use crate::algebra::{Trouble, Work};
 use crate::compare::{same, text};
@@ -55,10 +55,9 @@ pub fn grade(reference: &str, response: &str) -> Grade {
         Ok(reference) => reference,
         Err((text, why)) => {
             // A text that cannot be read still is itself.
-            let stated = found.as_ref().map(|found| joined(found, response));
-            return match stated {
-                Some((answer, place)) if same_text(&text, &answer) => {
-                    Grade { verdict: Verdict::Correct, place: Some(place), note: String::new() }
+            return match &found {
+                Some(found) if same_text(&text, &found.text(response)) => {
+                    Grade { verdict: Verdict::Correct, place: Some(found.whole()), note: String::new() }
                 }
                 _ if same_text(&text, response) => {
                     Grade { verdict: Verdict::Correct, place: Some(0..response.len()), note: String::new() }
@@ -71,14 +70,17 @@ pub fn grade(reference: &str, response: &str) -> Grade {
         let stated = found.as_ref().is_some_and(|found| matches!(found.how, How::Boxed | How::Tagged));
         if stated { None } else { ts_extract::choice(response, letter.max('J')) }
     });
-    let (answer, place) = match (chosen, found) {
-        (Some(choice), _) => (choice.letter.to_string(), choice.place),
-        (None, Some(found)) => joined(&found, response),
+    let (answer, place) = match (chosen, &found) {
+        (Some(choice), _) => (choice.letter.to_string().into(), choice.place),
+        (None, Some(found)) => (found.text(response), found.whole()),
         (None, None) => {
             return Grade { verdict: Verdict::NoAnswer, place: None, note: "no answer is stated".to_owned() };
         }
     };
-    let (verdict, note) = compared(&reference, &answer);
+    let (verdict, note) = match found.filter(|found| found.relation == Relation::Same) {
+        Some(found) => restated(&reference, &found, response),
+        None => compared(&reference, &answer),
+    };
     let is_near = response.len() <= 2 * reference.text.len() + 16;
     if verdict != Verdict::Correct && is_near && same_text(&reference.text, response) {
         // The response is the reference, and states no part of itself.
@@ -87,11 +89,17 @@ pub fn grade(reference: &str, response: &str) -> Grade {
     Grade { verdict, place: Some(place), note }
 }
 
-/// The answer that was found, its parts side by side, and the place that they span.
-fn joined(found: &Found, response: &str) -> (String, Range<usize>) {
-    let texts: Vec<&str> = found.places.iter().map(|place| &response[place.clone()]).collect();
-    let start = found.places.first().map_or(0, |place| place.start);
-    (texts.join(", "), start..found.places.last().map_or(0, |place| place.end))
+/// An answer that is given more than once, as the same value: each must be the reference. `\boxed{x} = \boxed{5}` is
+/// given once.
+fn restated(reference: &Reference<'_>, found: &Found, response: &str) -> (Verdict, String) {
+    let is_name = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count() == text.chars().count();
+    let texts = || found.places.iter().map(|place| &response[place.clone()]);
+    if texts().next().is_some_and(is_name) {
+        return compared(reference, &found.text(response));
+    }
+    let mut verdicts = texts().map(|text| compared(reference, text));
+    let other = verdicts.find(|(verdict, _)| *verdict != Verdict::Correct);
+    other.unwrap_or((Verdict::Correct, String::new()))
 }
 
 /// A reference, read.
@@ -117,10 +125,7 @@ impl Reference<'_> {
 /// The reference, or its text and why it cannot be read.
 fn read_reference(reference: &str) -> Result<Reference<'_>, (std::borrow::Cow<'_, str>, String)> {
     let text = match ts_extract::boxed(reference) {
-        Some(places) => {
-            let texts: Vec<&str> = places.into_iter().map(|place| &reference[place]).collect();
-            if let [text] = texts[..] { text.into() } else { texts.join(", ").into() }
-        }
+        Some(found) => found.text(reference),
         None => std::borrow::Cow::from(reference),
     };
     if text.len() > MAX_BYTES {
