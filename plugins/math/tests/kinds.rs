@@ -14,9 +14,12 @@ fn every_line_holds() {
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         let (mut lines, mut held) = (0, 0);
-        for (at, line) in
-            text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with("# "))
-        {
+        let is_example = |line: &str| line.contains("  ✓  ") || line.contains("  ✗  ");
+        let is_page = path.extension().is_some_and(|extension| extension == "md");
+        for (at, line) in text.lines().enumerate() {
+            if line.is_empty() || line.starts_with("# ") || (is_page && !is_example(line)) {
+                continue;
+            }
             let mark = if line.contains("  ✓  ") { "  ✓  " } else { "  ✗  " };
             let (reference, answer) =
                 line.split_once(mark).unwrap_or_else(|| panic!("{}:{}: no mark", path.display(), at + 1));

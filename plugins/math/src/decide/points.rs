@@ -47,6 +47,13 @@ pub(super) fn vanishes(difference: &Sum, work: &Work) -> Outcome<bool> {
         if !complex && value.any_atom(&|atom| *atom == Atom::Imaginary) {
             continue;
         }
+        // Members of a range that could not be written out (`a_#`) have no values.
+        let is_member =
+            |atom: &Atom| matches!(atom, Atom::Name(name) if name.ends_with(RUNNING) && name.len() > 1);
+        if value.any_atom(&is_member) {
+            expensive = true;
+            continue;
+        }
         // The members of a written out range (`p_1`, `p_2`) are variables of their own.
         let zero = if is_constant(&value) { constant_is_zero(&value, work) } else { is_zero(&value, work) };
         match zero {

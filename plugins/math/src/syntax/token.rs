@@ -350,7 +350,7 @@ impl<'a> Lexer<'a> {
             // Bold or not, a letter is a name.
             let letter = trimmed.chars().next().filter(|c| c.is_alphabetic());
             self.push(letter.map_or_else(|| Token::Text(content.to_owned()), Token::Letter));
-        } else if trimmed.starts_with("(mod") || trimmed.starts_with("mod ") {
+        } else if !content.contains('\\') && (trimmed.starts_with("(mod") || trimmed.starts_with("mod ")) {
             self.out.extend(tokens(content));
         } else {
             self.spaced |= content.starts_with(char::is_whitespace);
