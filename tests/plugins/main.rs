@@ -7,6 +7,7 @@ mod descriptions;
 mod determinism;
 mod gsm8k;
 mod lengths;
+mod linear;
 mod math_answers;
 mod math_kinds;
 mod math_page;

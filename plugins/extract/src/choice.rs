@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use crate::mention::{self, Mention, Stance, mentions};
 use crate::statement::{MAX_STATEMENTS, Statements};
-use crate::{boxes, thinking, words};
+use crate::{Withheld, boxes, refusal, thinking, window, words};
 
 /// The option that a response settles on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,13 +55,35 @@ const SENTENCE_BYTES: usize = 400;
 
 /// The option that a response settles on, of those from `A` to `last_letter` (`D` for four options, at most `Z`).
 pub fn choice(response: &str, last_letter: char) -> Option<Choice> {
-    let last = last_letter.to_ascii_uppercase().clamp('A', 'Z');
-    let start = thinking::end(response);
-    let tail = &response[start..];
-    let mentioned = || if thinking::is_open(tail) { None } else { mentioned(tail, last) };
-    (outright(tail, last).or_else(mentioned))
-        .map(|choice| choice.shifted(start))
-        .or_else(|| if start > 0 { outright(response, last) } else { None })
+    search(response, last_letter.to_ascii_uppercase().clamp('A', 'Z')).ok().flatten()
+}
+
+fn search(response: &str, last: char) -> Result<Option<Choice>, Withheld> {
+    let said = thinking::said(response);
+    for part in said.parts.iter().rev() {
+        if let Some(choice) = outright_in(response, part, last)? {
+            return Ok(Some(choice));
+        }
+    }
+    let mentioned = || {
+        let mut parts = said.parts.iter().rev();
+        parts.find_map(|part| Some(mentioned(&response[part.clone()], last)?.shifted(part.start)))
+    };
+    match mentioned() {
+        Some(choice) if said.open.is_none() => Ok(Some(choice)),
+        _ if said.has_reasoning => outright_in(response, &(0..response.len()), last),
+        _ => Ok(None),
+    }
+}
+
+/// The option that a part of a response states outright.
+fn outright_in(response: &str, part: &Range<usize>, last: char) -> Result<Option<Choice>, Withheld> {
+    let near = window::near(response, part);
+    if let Some(choice) = outright(&response[near.clone()], last, part.end == response.len())? {
+        return Ok(Some(choice.shifted(near.start)));
+    }
+    let Some(far) = window::far(response, part) else { return Ok(None) };
+    Ok(outright(&response[far.clone()], last, true)?.map(|choice| choice.shifted(far.start)))
 }
 
 impl Choice {
@@ -71,18 +93,34 @@ impl Choice {
     }
 }
 
-/// The option that a text states outright.
-fn outright(text: &str, last: char) -> Option<Choice> {
+/// The option that a text states outright, if it does not take it back; then the one that it is corrected to.
+fn outright(text: &str, last: char, may_be_cut: bool) -> Result<Option<Choice>, Withheld> {
+    let Some(choice) = marked(text, last, may_be_cut)? else { return Ok(None) };
+    let Some(retraction) = refusal::retraction(&text[choice.place.end..]) else { return Ok(Some(choice)) };
+    let start = choice.place.end + retraction.at;
+    let behind = &text[start..];
+    match stated(behind, last).or_else(|| mentioned(behind, last)) {
+        Some(corrected) => Ok(Some(corrected.shifted(start))),
+        None if retraction.is_certain => Err(Withheld),
+        None => Ok(Some(choice)),
+    }
+}
+
+/// The option that a box, a tag or a statement begins with.
+fn marked(text: &str, last: char, may_be_cut: bool) -> Result<Option<Choice>, Withheld> {
     let led_by = |place: Range<usize>| Some(leading(&text[place.clone()], last)?.shifted(place.start));
-    let boxed = boxes::last_run(text).and_then(|places| places.into_iter().rev().find_map(led_by));
-    let tagged = || thinking::tagged(text).and_then(led_by);
-    let stated = || {
-        Statements::new(text).take(MAX_STATEMENTS).find_map(|rest| {
-            let sentence = sentence(&text[rest.clone()]);
-            Some(leading(sentence, last).or_else(|| first_for(sentence, last))?.shifted(rest.start))
-        })
-    };
-    boxed.or_else(tagged).or_else(stated)
+    let boxed =
+        boxes::last_run(text, may_be_cut)?.and_then(|run| run.places.into_iter().rev().find_map(led_by));
+    let tagged = thinking::tagged(text)?.and_then(led_by);
+    Ok(boxed.or(tagged).or_else(|| stated(text, last)))
+}
+
+/// The option that a statement begins with, or that its sentence is first for.
+fn stated(text: &str, last: char) -> Option<Choice> {
+    Statements::new(text).take(MAX_STATEMENTS).find_map(|rest| {
+        let sentence = sentence(&text[rest.clone()]);
+        Some(leading(sentence, last).or_else(|| first_for(sentence, last))?.shifted(rest.start))
+    })
 }
 
 /// The option that a text comes to in passing.

@@ -5,17 +5,27 @@
 
 use std::ops::Range;
 
-use crate::thinking::last_tag;
 use crate::words::trimmed;
 
-/// A token that ends a turn, `<|im_end|>` and its like, begins in this many bytes at the end.
+/// A token that ends a turn begins in this many bytes at the end, the next one before it in as many before.
 const MAX_TOKEN: usize = 32;
+/// At most so many of them follow one another.
+const MAX_TOKENS: usize = 4;
+/// How they begin.
+const TOKENS: [&str; 6] = ["<|", "<｜", "</s>", "<end_of_turn>", "<eos>", "<EOS>"];
 
-/// Where a text ends without white space and the token that ends a turn.
+/// Where a text ends without white space and the tokens that end a turn: `<|im_end|>` and its like.
 pub(crate) fn of_turn(text: &str) -> usize {
-    let tail = text.floor_char_boundary(text.len().saturating_sub(MAX_TOKEN));
-    let end = last_tag(&text[tail..], "<|").map_or(text.len(), |at| tail + at);
-    text[..end].trim_end().len()
+    let mut end = text.trim_end().len();
+    for _ in 0..MAX_TOKENS {
+        let tail = text.floor_char_boundary(end.saturating_sub(MAX_TOKEN));
+        let token = text[tail..end].rfind('<').map(|at| tail + at);
+        match token.filter(|at| TOKENS.iter().any(|token| text[*at..end].starts_with(token))) {
+            Some(at) => end = text[..at].trim_end().len(),
+            None => break,
+        }
+    }
+    end
 }
 
 /// Where a text ends without its last full stop too, and without emphasis and quotes around it.
@@ -25,11 +35,14 @@ pub(crate) fn of_words(text: &str) -> usize {
     text[..of_turn(text)].trim_end_matches(is_closing).len()
 }
 
-/// The last sentence of a text, up to [`of_words`].
-pub(crate) fn sentence(text: &str) -> Range<usize> {
+/// The last sentence of a text, up to [`of_words`]; none if it is longer than `max` bytes.
+pub(crate) fn sentence(text: &str, max: usize) -> Option<Range<usize>> {
+    const STOPS: [&str; 6] = [". ", "! ", "? ", "。", "！", "？"];
     let end = of_words(text);
-    let line = text[..end].rfind('\n').map_or(0, |at| at + 1);
-    let starts =
-        [". ", "! ", "? ", "。", "！", "？"].map(|stop| Some(text[line..end].rfind(stop)? + stop.len()));
-    trimmed(text, line + starts.into_iter().flatten().max().unwrap_or(0)..end)
+    let window = text.ceil_char_boundary(end.saturating_sub(max + 1));
+    let line = text[window..end].rfind('\n').map(|at| window + at + 1);
+    let from = line.unwrap_or(window);
+    let starts = STOPS.map(|stop| Some(from + text[from..end].rfind(stop)? + stop.len()));
+    let start = starts.into_iter().flatten().max().or(line).or((window == 0).then_some(0))?;
+    Some(trimmed(text, start..end))
 }

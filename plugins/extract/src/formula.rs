@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use crate::joint::{self, Joint};
+use crate::refusal::{MAX_DENIED, is_denied};
 use crate::sentence::introduces;
 use crate::words::{is_prose, trimmed};
 
@@ -50,12 +51,24 @@ pub(crate) fn leading(text: &str) -> Option<Formula> {
 
 /// The last formula of a text that is more than a name (`there are $5$ values of $k$`), or else its last.
 pub(crate) fn last(text: &str) -> Option<Formula> {
-    let mut formulas = Backwards { text, end: text.len(), has_environments: true };
-    let last = formulas.next()?;
-    if !last.is_name(text) {
-        return Some(last);
+    let (mut name, mut denied) = (None, 0);
+    for formula in (Backwards { text, end: text.len(), has_environments: true }) {
+        let is_name = formula.is_name(text);
+        if is_name && name.is_some() {
+            continue;
+        }
+        if is_denied(text, &formula.outer) {
+            denied += 1;
+            if denied == MAX_DENIED {
+                break;
+            }
+        } else if is_name {
+            name = Some(formula);
+        } else {
+            return Some(formula);
+        }
     }
-    formulas.find(|formula| !formula.is_name(text)).or(Some(last))
+    name
 }
 
 /// A formula and those before it that are joined to it as a list, first to last: `$x = 3$ and $x = 4$`. A list has a

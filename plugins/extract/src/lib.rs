@@ -3,12 +3,11 @@
 //! A grammar of how people and models state answers, a file for each way: boxes ([`boxed`]), `<answer>` tags,
 //! statements (`The answer is x`), a response that is nothing else, and, in passing, the last formula, run of plain
 //! mathematics, or number, or what the last sentence says. The first way that finds something decides, and of its
-//! finds the last; the text after the last `</think>` comes before the reasoning. Choices are found the same way
-//! ([`choice`](choice())).
+//! finds the last that the text neither denies nor takes back ([`refusal`]); what a response says comes before its
+//! reasoning ([`thinking`]). Choices are found the same way ([`choice`](choice())).
 //!
-//! In: a response. Out: ranges of its bytes, on character boundaries. Left out on purpose: what an answer means,
-//! and any copy of the text. All work is linear in the response, without recursion, and a search begins at the
-//! end, where answers stand.
+//! In: a response. Out: ranges of its bytes, on character boundaries. Left out on purpose: what an answer means. All
+//! work is linear in the response, without recursion, and a search begins at the end, where answers stand.
 
 mod bare;
 mod boxes;
@@ -16,15 +15,21 @@ mod choice;
 mod ending;
 mod formula;
 mod joint;
+mod markup;
 mod mention;
 mod number;
+mod refusal;
+mod remark;
 mod run;
 mod sentence;
 mod statement;
+mod tag;
 mod thinking;
 mod token;
+mod window;
 mod words;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 pub use boxes::boxed;
@@ -37,8 +42,23 @@ pub struct Found {
     /// The places that hold the answer, first to last: one, or several that stand side by side (`\boxed{1}` and
     /// `\boxed{2}`). Ranges of bytes, on character boundaries; never an empty list.
     pub places: Vec<Range<usize>>,
+    /// How several places make one answer.
+    pub relation: Relation,
     /// By what the answer was found.
     pub how: How,
+}
+
+/// How several places make one answer, and by what their texts are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Relation {
+    /// Each is a part of it, or one of several values: a comma.
+    Parts,
+    /// They are one text with marks between that say nothing: a space.
+    Pieces,
+    /// Each says the same: an equals sign.
+    Same,
+    /// The last is a rounded value of what stands before it: a sign of near equality.
+    Nearly,
 }
 
 /// A way of giving an answer.
@@ -58,28 +78,92 @@ pub enum How {
     Prose,
 }
 
+/// There is no answer, wherever else one seems to stand: the text ends within it, or takes it back.
+#[derive(Debug, PartialEq, Eq)]
+struct Withheld;
+
 /// The place of the final answer, if the response has one.
 ///
-/// Reasoning that is opened with `<think>` and never closed has no answer in passing.
+/// Reasoning that is opened and never closed has no answer in passing.
 pub fn answer(response: &str) -> Option<Found> {
-    let start = thinking::end(response);
-    let tail = &response[start..];
-    let is_open = thinking::is_open(tail);
-    let after_thinking = || outright(tail).or_else(|| if is_open { None } else { bare::answer(tail) });
-    let in_thinking = || if start > 0 { outright(response) } else { None };
-    let last_resort = || {
-        boxes::unfinished(tail)
-            .map(|place| Found::one(place, How::Boxed))
-            .or_else(|| if is_open { None } else { in_passing(tail) })
+    search(response).ok().flatten()
+}
+
+fn search(response: &str) -> Result<Option<Found>, Withheld> {
+    let said = thinking::said(response);
+    for part in said.parts.iter().rev() {
+        if let Some(found) = outright_in(response, part)? {
+            return Ok(Some(found));
+        }
+    }
+    if said.open.is_none() {
+        for part in said.parts.iter().rev() {
+            let near = window::near(response, part);
+            let text = &response[near.clone()];
+            if let Some(found) = bare::answer(text).or_else(|| in_passing(text)) {
+                return Ok(Some(found.shifted(near.start)));
+            }
+        }
+    }
+    if said.has_reasoning {
+        let start = said.open.unwrap_or(0);
+        if let Some(found) = outright_in(response, &(start..response.len()))? {
+            return Ok(Some(found));
+        }
+        if start > 0
+            && let Some(found) = outright_in(response, &(0..start))?
+        {
+            return Ok(Some(found));
+        }
+    }
+    let word = || {
+        let last = if said.open.is_none() { said.parts.last() } else { None }?;
+        let near = window::near(response, last);
+        Some(Found::one(bare::word(&response[near.clone()])?, How::Stated).shifted(near.start))
     };
-    (after_thinking().map(|found| found.shifted(start)))
-        .or_else(in_thinking)
-        .or_else(|| last_resort().map(|found| found.shifted(start)))
+    Ok(word())
+}
+
+/// An answer that is marked as one in a part of a response.
+fn outright_in(response: &str, part: &Range<usize>) -> Result<Option<Found>, Withheld> {
+    let near = window::near(response, part);
+    if let Some(found) = outright(&response[near.clone()], part.end == response.len())? {
+        return Ok(Some(found.shifted(near.start)));
+    }
+    let Some(far) = window::far(response, part) else { return Ok(None) };
+    let text = &response[far.clone()];
+    let boxed = boxes::last_run(text, true)?.map(boxes::Run::found);
+    let found = boxed.map(|(found, end)| settled(text, found, end)).transpose()?;
+    Ok(found.map(|found| found.shifted(far.start)))
 }
 
 impl Found {
     fn one(place: Range<usize>, how: How) -> Self {
-        Found { places: vec![place], how }
+        Found { places: vec![place], relation: Relation::Parts, how }
+    }
+
+    /// The answer, of the response that it was found in.
+    ///
+    /// # Panics
+    ///
+    /// If the places are none of this text.
+    pub fn text<'a>(&self, response: &'a str) -> Cow<'a, str> {
+        if let [place] = &self.places[..] {
+            return Cow::from(&response[place.clone()]);
+        }
+        let joint = match self.relation {
+            Relation::Parts => ", ",
+            Relation::Pieces => " ",
+            Relation::Same => " = ",
+            Relation::Nearly => " \\approx ",
+        };
+        let texts: Vec<&str> = self.places.iter().map(|place| &response[place.clone()]).collect();
+        Cow::from(texts.join(joint))
+    }
+
+    /// From the first place to the last.
+    pub fn whole(&self) -> Range<usize> {
+        self.places.first().map_or(0, |place| place.start)..self.places.last().map_or(0, |place| place.end)
     }
 
     /// The same places in a text that has `by` more bytes in front.
@@ -91,12 +175,44 @@ impl Found {
     }
 }
 
-/// An answer that is marked as one.
-fn outright(text: &str) -> Option<Found> {
-    let found = |how| move |places| Found { places, how };
-    (boxes::last_run(text).map(found(How::Boxed)))
-        .or_else(|| thinking::tagged(text).map(|place| Found::one(place, How::Tagged)))
-        .or_else(|| statement::last(text).map(found(How::Stated)))
+/// An answer that is marked as one, if the text does not take it back; then the one that it is corrected to.
+fn outright(text: &str, may_be_cut: bool) -> Result<Option<Found>, Withheld> {
+    marked(text, may_be_cut)?.map(|(found, end)| settled(text, found, end)).transpose()
+}
+
+/// An answer, if the text behind its end does not take it back; else the one that it is corrected to.
+fn settled(text: &str, found: Found, end: usize) -> Result<Found, Withheld> {
+    let Some(retraction) = refusal::retraction(&text[end..]) else { return Ok(found) };
+    let start = end + retraction.at;
+    let behind = &text[start..];
+    match statement::last(behind).or_else(|| in_passing(behind)) {
+        Some(corrected) => Ok(corrected.shifted(start)),
+        None if retraction.is_certain => Err(Withheld),
+        None => Ok(found),
+    }
+}
+
+/// The last box, or tag, or else statement, and where it ends.
+fn marked(text: &str, may_be_cut: bool) -> Result<Option<(Found, usize)>, Withheld> {
+    let run = boxes::last_run(text, may_be_cut)?;
+    let tagged = thinking::tagged(text)?;
+    Ok(match (run, tagged) {
+        (Some(run), tagged) if tagged.as_ref().is_none_or(|tagged| tagged.start < run.outer.end) => {
+            Some(run.found())
+        }
+        (_, Some(tagged)) => {
+            let inside = &text[tagged.clone()];
+            let found = statement::last(inside).map_or_else(
+                || Found::one(tagged.clone(), How::Tagged),
+                |found| Found { how: How::Tagged, ..found.shifted(tagged.start) },
+            );
+            Some((found, tagged.end))
+        }
+        _ => statement::last(text).map(|found| {
+            let end = found.whole().end;
+            (found, end)
+        }),
+    })
 }
 
 /// The last formula, run of plain mathematics, or number; or else what the last sentence says. A formula comes before
@@ -114,10 +230,11 @@ fn in_passing(text: &str) -> Option<Found> {
         }
         (Some(formula), _) => {
             let places = formula::list(text, formula).into_iter().map(|formula| formula.inner).collect();
-            Some(Found { places, how: How::Formula })
+            Some(Found { places, relation: Relation::Parts, how: How::Formula })
         }
         (None, Some((place, how))) => Some(Found::one(place, how)),
-        (None, None) => (bare::word(text).map(|place| Found::one(place, How::Stated)))
-            .or_else(|| sentence::said(text).map(|place| Found::one(place, How::Prose))),
+        // A word alone says less than reasoning does.
+        (None, None) if bare::word(text).is_some() => None,
+        (None, None) => sentence::said(text).map(|place| Found::one(place, How::Prose)),
     }
 }

@@ -10,10 +10,14 @@
 
 use std::ops::Range;
 
+use crate::refusal::{MAX_DENIED, is_denied};
 use crate::words::is_in;
 
 /// Words whose number is a label: `Step 2`.
 const LABELLED: &str = "step part case problem question figure section chapter";
+
+/// Another number that `or` joins to one stands within so many bytes.
+const MAX_ALTERNATIVE: usize = 32;
 
 /// The first number of a text.
 pub(crate) fn first(text: &str) -> Option<Range<usize>> {
@@ -23,7 +27,8 @@ pub(crate) fn first(text: &str) -> Option<Range<usize>> {
     while let Some(digit) = bytes[from..].iter().position(u8::is_ascii_digit) {
         let number = around(bytes, from + digit);
         if stands_alone(bytes, number.start) {
-            return Some(with_company(text, number));
+            let place = with_company(text, number);
+            return Some(place.start..alternatives_end(text, place.end));
         }
         from = number.end;
         passed_over.get_or_insert(number);
@@ -34,17 +39,51 @@ pub(crate) fn first(text: &str) -> Option<Range<usize>> {
 /// The last number of a text.
 pub(crate) fn last(text: &str) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    let mut end = text.len();
+    let (mut end, mut denied) = (text.len(), 0);
     let mut passed_over = None;
     while let Some(digit) = bytes[..end].iter().rposition(u8::is_ascii_digit) {
         let number = around(bytes, digit);
-        if stands_alone(bytes, number.start) && !is_marker(bytes, &number) && !is_label(text, &number) {
-            return Some(with_company(text, number));
-        }
         end = number.start;
+        let is_plain =
+            stands_alone(bytes, number.start) && !is_marker(bytes, &number) && !is_label(text, &number);
+        if (is_plain || passed_over.is_none()) && is_denied(text, &number) {
+            denied += 1;
+            if denied == MAX_DENIED {
+                break;
+            }
+            continue;
+        }
+        if is_plain {
+            let place = with_company(text, number);
+            return Some(alternatives_start(text, place.start)..place.end);
+        }
         passed_over.get_or_insert(number);
     }
     passed_over
+}
+
+/// Where the numbers end that `or` joins to one that ends at `end`: `5 or 6`, `5 or maybe 6`.
+fn alternatives_end(text: &str, end: usize) -> usize {
+    let window = &text[end..text.floor_char_boundary(end + MAX_ALTERNATIVE)];
+    let Some(rest) = window.strip_prefix(" or ") else { return end };
+    let word = rest.strip_prefix("maybe ").unwrap_or(rest);
+    let digits = word.trim_start_matches(['$', '-']);
+    let length = digits.bytes().take_while(u8::is_ascii_digit).count();
+    if length > 0 { end + window.len() - digits.len() + length } else { end }
+}
+
+/// Where the numbers start that `or` joins to one that starts at `start`.
+fn alternatives_start(text: &str, start: usize) -> usize {
+    let window = &text[text.ceil_char_boundary(start.saturating_sub(MAX_ALTERNATIVE))..start];
+    let before = window.strip_suffix("maybe ").unwrap_or(window);
+    let joined = ["or ", "或", "and "].iter().find_map(|or| Some((before.strip_suffix(or)?, *or == "and ")));
+    let Some((before, is_range)) = joined else { return start };
+    let before = before.trim_end_matches([' ', ',']);
+    let rest = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    if is_range && !rest.ends_with("between ") {
+        return start;
+    }
+    if rest.len() < before.len() { start - window.len() + rest.len() } else { start }
 }
 
 /// The digits, separators and slash around one digit.

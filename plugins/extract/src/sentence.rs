@@ -1,33 +1,16 @@
 //! What a sentence that states an answer states.
 //!
-//! In: what follows the words that announce an answer. Out: the answer in it: the formula it begins with, with a
-//! unit that follows; a run of formulas that are joined; else the rest of the sentence up to a reason; and of a
-//! sentence in prose what follows its last `is`, or the first formula or number. Also, what a sentence says in
-//! passing, and how it leads on. Left out on purpose: grammar beyond that.
+//! In: what follows the words that announce an answer. Out: the answer in it: the formula or the emphasised piece that
+//! it begins with, with a unit that follows or with what changes its value; a run of formulas that are joined; else the
+//! rest of the sentence up to a remark; and of a sentence in prose what follows its last `is`, or the first formula or
+//! number. Also, what a sentence says in passing, and how it leads on. Left out on purpose: grammar beyond that.
 
 use std::ops::Range;
 
 use crate::joint::joins;
-use crate::words::{count, is_in, leads_with_word, shifted, split_word};
-use crate::{ending, formula, number};
+use crate::words::{count, is_in, leads_with_word, shifted, split_word, trimmed};
+use crate::{Found, How, Relation, ending, formula, markup, number, remark};
 
-/// Where the reasons for an answer begin.
-const REASONS: [&str; 14] = [
-    " because",
-    ", since",
-    " since ",
-    ", as ",
-    ", so ",
-    ", which",
-    ", where ",
-    ", not ",
-    " instead of ",
-    ", but ",
-    " rather than ",
-    " I hope ",
-    " (since",
-    ", it ",
-];
 /// Words after which a sentence says what something is.
 const COPULAS: [&str; 8] = [" is ", " are ", " was ", " equals ", " be ", " equal to ", " est ", " es "];
 /// Words that make no answer, alone or with one another.
@@ -36,7 +19,7 @@ const IDLE: &str = "as follows below above correct incorrect wrong right clear h
 /// Words that may stand before an answer.
 const FILLERS: &str = "for sure definitely clearly simply therefore thus then hence just exactly approximately about \
     roughly indeed certainly probably obviously now still of course equal to given by option choice \
-    the letter la el le";
+    the letter la el le actually really either";
 /// Words that do not make a unit.
 const NO_UNITS: &str = "as is are was since because so and or which where when for if by in on from the that with at then \
     but of to I we";
@@ -47,37 +30,52 @@ const MAX_SAID: usize = 6;
 const MAX_PROSE: usize = 2000;
 const MAX_FORMULA_SIGNS: usize = 8;
 
-/// The places of what is stated.
-pub(crate) fn stated(text: &str) -> Option<Vec<Range<usize>>> {
-    if let Some(places) = formulas(text) {
-        return Some(places);
+/// What is stated.
+pub(crate) fn stated(text: &str) -> Option<Found> {
+    if let Some(found) = formulas(text) {
+        return Some(found);
     }
     let sentence = within_sentence(text);
     let filled = filler(sentence);
     if !leads_with_word(&sentence[filled..]) {
-        return if sentence.is_empty() { None } else { one(filled..sentence.len()) };
+        return if sentence.is_empty() { None } else { value(text, filled..sentence.len()) };
     }
     let sentence = &sentence[..sentence.floor_char_boundary(MAX_PROSE)];
     let predicate = predicate(sentence);
     for start in [predicate, 0] {
         let part = &sentence[start..];
-        let place = if let Some(places) = formulas(part) {
-            return Some(places.into_iter().map(|place| shifted(place, start)).collect());
-        } else if start > 0 && !leads_with_word(part) && !part.is_empty() {
-            Some(0..part.len())
-        } else {
-            first_formula(part).or_else(|| number::first(part))
-        };
-        if let Some(place) = place {
-            return one(shifted(place, start));
+        if let Some(found) = formulas(part) {
+            return Some(found.shifted(start));
+        }
+        if start > 0 && !leads_with_word(part) && !part.is_empty() {
+            return value(sentence, start..sentence.len());
+        }
+        if let Some(place) = first_formula(part).or_else(|| number::first(part)) {
+            let place = shifted(place, start);
+            let is_changed = remark::changes_what_follows(&sentence[predicate.min(place.start)..place.start]);
+            return one(if is_changed { predicate.min(place.start)..sentence.len() } else { place });
         }
     }
     if is_idle(sentence) { None } else { one(predicate..sentence.len()) }
 }
 
+/// The value at a place, which may have marks of emphasis in it. What follows the first piece counts if it is a unit
+/// or changes the value.
+fn value(text: &str, place: Range<usize>) -> Option<Found> {
+    let pieces: Vec<Range<usize>> =
+        markup::pieces(&text[place.clone()]).into_iter().map(|piece| shifted(piece, place.start)).collect();
+    let [first, rest @ ..] = &pieces[..] else { return None };
+    let Some(second) = rest.first() else { return one(first.clone()) };
+    let behind = &text[second.start..place.end];
+    if unit(behind) > 0 || remark::changes(behind) || !text[first.clone()].contains(char::is_alphanumeric) {
+        return Some(Found { places: pieces, relation: Relation::Pieces, how: How::Stated });
+    }
+    one(first.clone())
+}
+
 /// What the last sentence of a text says that something is, if it is a few words: `The function is even.`
 pub(crate) fn said(text: &str) -> Option<Range<usize>> {
-    let place = ending::sentence(text);
+    let place = ending::sentence(text, MAX_PROSE)?;
     let sentence = &text[place.clone()];
     if sentence.len() > MAX_PROSE || sentence.ends_with(['?', '？']) {
         return None;
@@ -86,7 +84,12 @@ pub(crate) fn said(text: &str) -> Option<Range<usize>> {
     let start = predicate + filler(&sentence[predicate..]);
     let said = within_sentence(&sentence[start..]);
     let words = said.split_whitespace().count();
-    let says = predicate > 0 && said.starts_with(char::is_alphabetic) && words <= MAX_SAID && !is_idle(said);
+    let is_denial = || said.starts_with("not ") && said.contains(|c: char| c.is_ascii_digit() || c == '\\');
+    let says = predicate > 0
+        && said.starts_with(char::is_alphabetic)
+        && words <= MAX_SAID
+        && !is_idle(said)
+        && !is_denial();
     says.then(|| shifted(start..start + said.len(), place.start))
 }
 
@@ -109,13 +112,18 @@ pub(crate) fn moves_on(text: &str) -> bool {
 }
 
 /// The formula that a text begins with and those joined to it. A unit behind a single one belongs to it, and so
-/// do its delimiters then.
-fn formulas(text: &str) -> Option<Vec<Range<usize>>> {
+/// do its delimiters then; so does what changes the value of the last.
+fn formulas(text: &str) -> Option<Found> {
     let first = formula::leading(text)?;
-    let mut end = first.outer.end;
-    let unit = unit(&text[end..]);
+    let (start, mut end) = (first.outer.start, first.outer.end);
+    let marks = markup::leading(&text[end..]);
+    let unit = unit(&text[end + marks..]);
+    if unit > 0 && marks == 0 {
+        return one(start..end + unit);
+    }
     if unit > 0 {
-        return one(first.outer.start..end + unit);
+        let places = vec![first.inner, trimmed(text, end + marks..end + marks + unit)];
+        return Some(Found { places, relation: Relation::Pieces, how: How::Stated });
     }
     let mut places = vec![first.inner];
     while let Some(gap) = text[end..].find(['$', '\\', '\n']).filter(|gap| joins(&text[end..end + gap]))
@@ -125,7 +133,11 @@ fn formulas(text: &str) -> Option<Vec<Range<usize>>> {
         places.push(shifted(next.inner, start));
         end = start + next.outer.end;
     }
-    Some(places)
+    let behind = within_sentence(&text[end..]);
+    if remark::changes(behind) {
+        return one(start..end + behind.len());
+    }
+    Some(Found { places, relation: Relation::Parts, how: How::Stated })
 }
 
 /// The length of the unit that a text begins with, spaces before it included: a percent sign, or one or two words
@@ -146,16 +158,21 @@ fn unit(text: &str) -> usize {
     if is_unit { spaces + sentence.len() } else { 0 }
 }
 
-/// The text up to the end of its first sentence or line, to a reason, or to a token that ends a turn.
+/// The text up to the end of its first sentence or line, to a remark, or to a token that ends a turn.
 fn within_sentence(text: &str) -> &str {
     let bytes = text.as_bytes();
     let ends = |at: &usize| match bytes[*at] {
         b'\n' | b'\r' => true,
         b'.' | b'!' | b'?' => bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace),
-        b'<' => matches!(bytes.get(at + 1), Some(b'|' | b'/')),
-        b'*' => bytes[*at..].starts_with(b"** "),
-        b' ' | b',' => REASONS.iter().any(|reason| bytes[*at..].starts_with(reason.as_bytes())),
+        b'<' => bytes.get(at + 1).is_some_and(|byte| {
+            *byte == b'|' || *byte == 0xEF || *byte == b'/' && markup::leading(&text[*at..]) == 0
+        }),
+        b' ' | b',' | b';' | 0xE2 if *at < remark::WINDOW => remark::begins(text, *at),
         0xE3 => bytes[*at..].starts_with("。".as_bytes()),
+        0xEF => {
+            let rest = &text[*at..];
+            rest.starts_with(['！', '？', '．']) || *at < remark::WINDOW && remark::begins(text, *at)
+        }
         _ => false,
     };
     let end = (0..bytes.len()).find(ends).unwrap_or(bytes.len());
@@ -197,8 +214,8 @@ fn first_formula(text: &str) -> Option<Range<usize>> {
     formulas.next()
 }
 
-fn one(place: Range<usize>) -> Option<Vec<Range<usize>>> {
-    Some(vec![place])
+fn one(place: Range<usize>) -> Option<Found> {
+    Some(Found::one(place, How::Stated))
 }
 
 /// Whether words announce an answer that comes elsewhere, or judge one.

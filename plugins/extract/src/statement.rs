@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use crate::sentence::stated;
-use crate::{bare, words};
+use crate::{Found, bare, words};
 
 /// What kind of words announce.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,12 +25,14 @@ enum Kind {
 }
 
 /// Words that announce, each with the index of the byte to look for.
-const CUES: [(&str, usize, Kind); 14] = [
+const CUES: [(&str, usize, Kind); 16] = [
     ("answer", 3, Kind::Noun),
     ("####", 3, Kind::Marker),
     ("a:", 1, Kind::Label),
     ("ans:", 3, Kind::Label),
     ("答案", 0, Kind::Noun),
+    ("最终结果", 0, Kind::Noun),
+    ("最后结果", 0, Kind::Noun),
     ("答え", 0, Kind::Noun),
     ("réponse", 3, Kind::Noun),
     ("reponse", 2, Kind::Noun),
@@ -95,15 +97,16 @@ const MODIFIERS: [&str; 22] = [
 ];
 /// The copula of a modified noun stands within this many bytes.
 const MAX_MODIFIER: usize = 120;
+/// What stands on a line before an announcement is not longer than this many bytes.
+const MAX_LEAD: usize = 24;
 /// If so many announcements hold nothing, the text has none that does.
 pub(crate) const MAX_STATEMENTS: usize = 200;
 
 /// What the last statement that holds something states.
-pub(crate) fn last(text: &str) -> Option<Vec<Range<usize>>> {
-    Statements::new(text).take(MAX_STATEMENTS).find_map(|rest| {
-        let places = stated(&text[rest.clone()])?;
-        Some(places.into_iter().map(|place| words::shifted(place, rest.start)).collect())
-    })
+pub(crate) fn last(text: &str) -> Option<Found> {
+    Statements::new(text)
+        .take(MAX_STATEMENTS)
+        .find_map(|rest| Some(stated(&text[rest.clone()])?.shifted(rest.start)))
 }
 
 /// The texts that follow announcements, last to first, each up to the next announcement.
@@ -160,11 +163,17 @@ fn cue(bytes: &[u8], at: usize) -> Option<(Range<usize>, Kind)> {
 fn announced(text: &str, cue: &Range<usize>, kind: Kind) -> Option<Range<usize>> {
     let after = &text[cue.end..];
     let offset = match kind {
-        Kind::Marker => 0,
-        Kind::Label => begins_line(text, cue.start).then_some(0)?,
-        Kind::Noun => connection(text, cue)?,
+        Kind::Marker => Some(0),
+        Kind::Label => begins_line(text, cue.start).then_some(0),
+        Kind::Noun => connection(text, cue),
     };
-    let is_lead = |c: char| c.is_whitespace() || matches!(c, ':' | '：' | '*' | '_' | '`' | '"' | '“' | '=');
+    let is_lead = |c: char| {
+        c.is_whitespace() || matches!(c, ':' | '：' | '*' | '_' | '`' | '"' | '“' | '=' | '】' | '」')
+    };
+    if let Some(cell) = cell(text, cue) {
+        return (!cell.is_empty()).then_some(cell);
+    }
+    let offset = offset?;
     let rest = after[offset..].trim_start_matches(is_lead);
     let is_heading = || words::leads_with_word(rest) && rest.contains('\n');
     if rest.is_empty()
@@ -177,10 +186,24 @@ fn announced(text: &str, cue: &Range<usize>, kind: Kind) -> Option<Range<usize>>
     Some(text.len() - rest.len()..text.len())
 }
 
+/// The next cell of a table, if the announcement is a cell of one: `| Answer | 25 |`.
+fn cell(text: &str, cue: &Range<usize>) -> Option<Range<usize>> {
+    let is_mark = |c: char| matches!(c, ' ' | '*' | '_' | ':' | '`');
+    let after = text[cue.end..].trim_start_matches(is_mark).strip_prefix('|')?;
+    let before = text[text.ceil_char_boundary(cue.start.saturating_sub(MAX_LEAD))..cue.start].trim_end();
+    let before = before.trim_end_matches(|c: char| is_mark(c) || c.is_alphabetic());
+    let length =
+        after.find(['|', '\n']).filter(|end| before.ends_with('|') && after[*end..].starts_with('|'))?;
+    let inside = after[..length].trim_matches(is_mark);
+    let start = text.len() - after.len() + after[..length].find(inside)?;
+    let is_rule = inside.bytes().all(|byte| byte == b'-');
+    Some(if is_rule { start..start } else { start..start + inside.len() })
+}
+
 /// The length of what connects a noun to its answer.
 fn connection(text: &str, cue: &Range<usize>) -> Option<usize> {
     let after = &text[cue.end..];
-    let plain = after.trim_start_matches(['s', '*', '_', '"', ')', '>']);
+    let plain = after.trim_start_matches(['s', '*', '_', '"', ')', '>', '】', '」']);
     let marks = after.len() - plain.len();
     if plain.starts_with([':', '：', '=']) {
         return Some(marks);
@@ -209,7 +232,7 @@ fn connection(text: &str, cue: &Range<usize>) -> Option<usize> {
 
 /// Whether a line has nothing before `at` but marks and words such as `final`.
 fn begins_line(text: &str, at: usize) -> bool {
-    let window = text.ceil_char_boundary(at.saturating_sub(24));
+    let window = text.ceil_char_boundary(at.saturating_sub(MAX_LEAD));
     let line = &text[window..at];
     let start = line.rfind('\n').map_or(0, |newline| newline + 1);
     if start == 0 && window > 0 {

@@ -1,28 +1,84 @@
-//! Reasoning and the other parts of a response that stand between tags.
+//! Reasoning, and what a response says apart from it.
 //!
-//! In: a text. Out: where its reasoning ends, and what `<answer>…</answer>` holds. Left out on purpose: tags of
-//! other names, attributes, and nesting; models are trained on these very strings.
+//! A response says its parts: the text around its reasoning, and what it sets apart as its response. A tag that
+//! closes what was never opened ends reasoning that the prompt opened. Reasoning that is never closed goes to the end
+//! of the text, and a second opening changes nothing.
+//!
+//! In: a text. Out: its parts, and what the last tag of an answer holds. Left out on purpose: what the reasoning says;
+//! who finds no answer elsewhere may look at the whole text.
 
 use std::ops::Range;
 
+use crate::Withheld;
+use crate::tag::{Part, Side, Tag, Tags};
 use crate::words::trimmed;
 
-/// Where the text after the reasoning begins: behind the last `</think>`, or at the start.
-pub(crate) fn end(response: &str) -> usize {
-    let is_closed = response.contains("</think>"); // much faster than a search from the end
-    let last = if is_closed { last_tag(response, "</think>") } else { None };
-    last.map_or(0, |at| at + "</think>".len())
+/// So many parts of a text, the last ones, are told apart.
+const MAX_PARTS: usize = 8;
+
+/// What a response says, apart from its reasoning.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// First to last; all but the last hold something. Empty if all is reasoning.
+    pub(crate) parts: Vec<Range<usize>>,
+    /// Where reasoning begins that is never closed.
+    pub(crate) open: Option<usize>,
+    /// Whether there is reasoning.
+    pub(crate) has_reasoning: bool,
 }
 
-/// Whether a text after the reasoning opens another that it does not close.
-pub(crate) fn is_open(tail: &str) -> bool {
-    tail.contains("<think>")
+/// What a response says.
+pub(crate) fn said(response: &str) -> Said {
+    let mut said = Said::default();
+    let mut start = 0; // of the part that is read
+    let (mut has_closed, mut is_behind_response) = (false, false);
+    for Tag { part, side, place } in Tags::new(response) {
+        let is_token = response[place.start..].starts_with("<|");
+        match (part, side) {
+            (Part::Reasoning, Side::Open) if said.open.is_none() => {
+                said.push(response, start..place.start);
+                (said.open, said.has_reasoning) = (Some(place.end), true);
+                continue;
+            }
+            (Part::Reasoning, Side::Close) => {
+                if said.open.is_none() && has_closed {
+                    said.push(response, start..place.start);
+                } else if said.open.is_none() {
+                    said.parts.clear();
+                }
+                (said.has_reasoning, has_closed) = (true, true);
+            }
+            // A response that begins is no part of reasoning; that its tag is mentioned may well be.
+            (Part::Message, _) | (Part::Response, Side::Open) if said.open.is_some() && is_token => {}
+            (Part::Response, _) if said.open.is_none() => said.push(response, start..place.start),
+            _ => continue,
+        }
+        is_behind_response = (part, side) == (Part::Response, Side::Close);
+        (start, said.open) = (place.end, None);
+    }
+    let is_blank = response[start..].trim_ascii_start().is_empty();
+    if said.open.is_none() && !(is_behind_response && is_blank && !said.parts.is_empty()) {
+        said.parts.push(start..response.len());
+    }
+    said
+}
+
+impl Said {
+    fn push(&mut self, response: &str, part: Range<usize>) {
+        if response[part.clone()].trim_ascii_start().is_empty() {
+            return;
+        }
+        if self.parts.len() == MAX_PARTS {
+            self.parts.remove(0);
+        }
+        self.parts.push(part);
+    }
 }
 
 /// The text after the reasoning; none if more reasoning is opened there and never closed.
 pub fn after_reasoning(response: &str) -> Option<Range<usize>> {
-    let start = end(response);
-    (!is_open(&response[start..])).then_some(start..response.len())
+    let Said { mut parts, open, .. } = said(response);
+    if open.is_none() { parts.pop() } else { None }
 }
 
 /// The last line after the reasoning that is not blank, white space behind it left out; none as for
@@ -34,31 +90,18 @@ pub fn last_line(response: &str) -> Option<Range<usize>> {
     (start < end).then_some(start..end)
 }
 
-/// The inside of the last `<answer>…</answer>` that holds something.
-pub(crate) fn tagged(text: &str) -> Option<Range<usize>> {
-    if !text.contains("</answer>") {
-        return None;
-    }
-    let mut end = text.len();
-    while let Some(close) = last_tag(&text[..end], "</answer>") {
-        let open = last_tag(&text[..close], "<answer>")?;
-        let place = trimmed(text, open + "<answer>".len()..close);
-        if !place.is_empty() {
-            return Some(place);
+/// The inside of the last tag of an answer that is closed and holds something; withheld if another is opened behind it.
+pub(crate) fn tagged(text: &str) -> Result<Option<Range<usize>>, Withheld> {
+    let (mut open, mut last) = (None, None);
+    for Tag { part, side, place } in Tags::new(text) {
+        match (part, side) {
+            (Part::Answer, Side::Open) => open = Some(place.end),
+            (Part::Answer, Side::Close) => {
+                let inside = open.take().map(|open| trimmed(text, open..place.start));
+                last = inside.filter(|inside| !inside.is_empty()).or(last);
+            }
+            _ => {}
         }
-        end = open;
     }
-    None
-}
-
-/// Where a tag stands last. One byte is sought, which is fast, and the rest compared.
-pub(crate) fn last_tag(text: &str, tag: &str) -> Option<usize> {
-    let mut end = text.len();
-    while let Some(at) = text[..end].rfind('<') {
-        if text.as_bytes()[at..].starts_with(tag.as_bytes()) {
-            return Some(at);
-        }
-        end = at;
-    }
-    None
+    if open.is_some() && last.is_some() { Err(Withheld) } else { Ok(last) }
 }

@@ -3,7 +3,7 @@
 //! In: responses. Out: the texts at the places that are found. Left out on purpose: what the answers are worth.
 
 use ts_extract::How::{self, Boxed, Formula, Number, Prose, Stated, Tagged};
-use ts_extract::{answer, boxed};
+use ts_extract::{Relation, answer, boxed};
 
 /// The places' texts, joined by ` | `, and the way.
 fn found(response: &str) -> Option<(String, How)> {
@@ -41,10 +41,8 @@ fn boxes() {
             ),
             ("\\boxed{5}? No. $\\boxed{7}$.", "7"),
             ("\\boxed{\\boxed{17}}", "17"),
-            ("\\boxed{4}}}} and then \\boxed{{{5", "4"),
             ("\\boxed{4} \\boxed{}", "4"),
             ("The answer is 5, that is \\boxed{6}. The answer is 7.", "6"),
-            ("x = \\boxed{\\frac{1}{2", "\\frac{1}{2"),
         ],
     );
 }
@@ -144,7 +142,7 @@ fn what_a_statement_states() {
             ("The answer is $1$, $2$ and $3$.", "1 | 2 | 3"),
             ("The answer is therefore 5 apples.", "5 apples"),
             ("The answer is for sure 5", "5"),
-            ("Answer: **42** units", "42"),
+            ("Answer: **42** units", "42 | units"),
             ("The answer is the letter D.", "D"),
             ("The answer is for sure D, it can't be A or B", "D"),
             ("Final Answer: The volume of $ABCDEFGH$ is 120. I hope it is correct.", "120"),
@@ -250,7 +248,7 @@ fn after_the_reasoning_comes_first() {
     check(Stated, &[("<think>\\boxed{3}</think>\nThe answer is 4.", "4")]);
     check(Boxed, &[("<think>\\boxed{3}</think>\nDone.", "3"), ("a </think> \\boxed{1}", "1")]);
     check(Boxed, &[("<think> so \\boxed{3}, then 4", "3")]);
-    check(Number, &[("<think>7</think> It is 8, not 9", "9")]);
+    check(Number, &[("<think>7</think> It is 8, not 9", "8")]);
     for response in
         ["", "no idea", "I do not know.", "<think>so 12 and then", "</think> x <think> $y$", "\\boxed{}"]
     {
@@ -265,7 +263,7 @@ fn a_solution_serves_as_a_reference() {
         ("$\\boxed{1}$ or $\\boxed{2}$", "1 | 2"),
         ("\\boxed{W(n) = 1", "W(n) = 1"),
     ] {
-        assert_eq!(boxed(reference).map(|places| texts(reference, &places)).as_deref(), Some(expected));
+        assert_eq!(boxed(reference).map(|found| texts(reference, &found.places)).as_deref(), Some(expected));
     }
     assert_eq!(boxed("the answer is 5"), None);
 }
@@ -432,5 +430,172 @@ fn what_the_last_sentence_says() {
         "<think>The day is Monday.",
     ] {
         assert_eq!(found(response), None, "{response:?}");
+    }
+}
+
+#[test]
+fn a_box_that_the_text_ends_within_leaves_no_answer() {
+    for response in [
+        "I get \\boxed{4}? No, that fails. So it is \\boxed{1",
+        "Thus the answer is $\\boxed{12",
+        "The answer is 4. But checking again we get \\boxed{\\frac{1}{",
+        "Maybe $\\boxed{4}$.\n\nHence $$\\boxed{",
+        "<think>\\boxed{4}? no</think> Hence \\boxed{\\frac{3}{",
+        "\\boxed{4}}}} and then \\boxed{{{5",
+    ] {
+        assert_eq!(found(response), None, "{response:?}");
+    }
+    check(
+        Boxed,
+        &[
+            ("So $\\boxed{5$.", "5"),
+            ("First \\boxed{4}. Then the result is $\\boxed{5$ as said.", "5"),
+            ("So \\boxed{5<|im_end|>", "5"),
+            ("It is \\boxed{5\nas said.", "5"),
+        ],
+    );
+}
+
+#[test]
+fn boxes_that_say_the_same_are_one_answer() {
+    let relation = |response: &str| answer(response).map(|found| found.relation);
+    for (response, expected) in [
+        ("\\boxed{\\sqrt2} \\approx \\boxed{1.414}", "\\sqrt2 \\approx 1.414"),
+        ("Exact: \\boxed{\\sqrt{2}}, numerically \\boxed{\\approx 1.41}", "\\sqrt{2} \\approx 1.41"),
+        ("\\(\\boxed{\\frac13}\\) (\\(\\approx \\boxed{0.333}\\))", "\\frac13 \\approx 0.333"),
+        ("\\boxed{\\pi}, which is about $\\boxed{3.14}$.", "\\pi \\approx 3.14"),
+        ("\\boxed{\\frac12}, or equivalently, \\boxed{0.5}.", "\\frac12 = 0.5"),
+        ("$\\boxed{x} = \\boxed{5}$", "x = 5"),
+        ("\\boxed{1/2} (i.e. \\boxed{0.5})", "1/2 = 0.5"),
+        ("$\\boxed{5}$ or maybe $\\boxed{6}$", "5, 6"),
+        ("$\\boxed{5}$ cm", "5 cm"),
+        ("$\\boxed{50}\\%$", "50 \\%"),
+        ("$\\boxed{5}\\text{ cm}$ long", "5 \\text{ cm}"),
+        ("\\boxed{3} million people", "3 million"),
+        ("\\boxed{5} apples", "5"),
+        ("\\boxed{5} is the answer", "5"),
+    ] {
+        let text = answer(response).map(|found| found.text(response).into_owned());
+        assert_eq!(text.as_deref(), Some(expected), "{response:?}");
+    }
+    assert_eq!(relation("\\boxed{1/2} = \\boxed{0.5}"), Some(Relation::Same));
+    assert_eq!(relation("\\boxed{1/3} ≈ \\boxed{0.3}"), Some(Relation::Nearly));
+    assert_eq!(relation("\\boxed{1}, \\boxed{2}"), Some(Relation::Parts));
+}
+
+#[test]
+fn boxes_of_a_question_in_parts_are_one_answer() {
+    check(
+        Boxed,
+        &[
+            ("(a) \\boxed{3}\n(b) \\boxed{4}", "3 | 4"),
+            ("**Part (a):** $\\boxed{3}$\n\n**Part (b):** $\\boxed{4}$", "3 | 4"),
+            ("1. \\boxed{2}\n2. \\boxed{3}", "2 | 3"),
+            ("$x = \\boxed{2}, y = \\boxed{3}$", "2 | 3"),
+            ("x = \\boxed{2} and y_1 = \\boxed{3}", "2 | 3"),
+            ("(\\boxed{2}, \\boxed{3})", "2 | 3"),
+            ("x = \\boxed{3}, so y = \\boxed{7}", "7"),
+            ("\\boxed{2}. So the total is \\boxed{3}", "3"),
+        ],
+    );
+}
+
+#[test]
+fn a_remark_ends_a_statement_and_nothing_else_does() {
+    check(
+        Stated,
+        &[
+            ("The answer is 72, in total, so she can buy it.", "72"),
+            ("The answer is 72; the farmer earns that much.", "72"),
+            ("The answer is 72 (see above).", "72"),
+            ("The answer is 72 — the total cost.", "72"),
+            ("The answer is 72, which is 8 times 9.", "72"),
+            ("The answer is 72 in total.", "72"),
+            ("The answer is $72$; the farmer earns that much.", "72"),
+            ("The answer is 5, not 6.", "5"),
+            ("#### 72 (total)", "72"),
+            ("The answer is 12, remainder 5.", "12, remainder 5"),
+            ("The answer is $12$ remainder $5$.", "$12$ remainder $5$"),
+            ("The answer is $5$ or more.", "$5$ or more"),
+            ("The answer is 2, and a half.", "2, and a half"),
+            ("The answer is $3$ hours $20$ minutes.", "$3$ hours $20$ minutes"),
+            ("The answer is 1; 2.", "1; 2"),
+            ("The answer is 5; or 6 if it rains.", "5; or 6 if it rains"),
+            ("The answer is 5, but it could be 6.", "5, but it could be 6"),
+            ("The answer is either 5 or 6.", "5 or 6"),
+            ("Answer: he has 5 or 6 of them", "5 or 6"),
+        ],
+    );
+}
+
+#[test]
+fn marks_and_cells_in_a_statement() {
+    check(
+        Stated,
+        &[
+            ("The answer is **25** dollars.", "25 | dollars"),
+            ("The answer is **25**, which is odd.", "25"),
+            ("The answer is <b>25</b>.", "25"),
+            ("<p>The answer is <strong>25</strong></p>", "25"),
+            ("The answer is **$25$**.", "25"),
+            ("The answer is **5** or **6**.", "5 | or | 6"),
+            ("The answer is **5** million.", "5 | million"),
+            ("The answer is 2**3.", "2**3"),
+            ("> **Answer:** 25", "25"),
+            ("| Answer | -5 |", "-5"),
+            ("| Cost | 5 |\n| **Answer** | **-25** |\n", "-25"),
+            ("Answer\n======\n25", "25"),
+            ("Answer: 42<｜end▁of▁sentence｜>", "42"),
+        ],
+    );
+}
+
+#[test]
+fn statements_in_chinese() {
+    check(
+        Stated,
+        &[
+            ("答案是25元。", "25元"),
+            ("最终答案：25", "25"),
+            ("答案是**25**元。", "25 | 元"),
+            ("**答案：25**", "25"),
+            ("所以答案是 **25**，因为 5×5=25。", "25"),
+            ("答案是25，因为每人5个。", "25"),
+            ("答案为25（见上文）。", "25"),
+            ("答案是：$25$。", "25"),
+            ("正确答案应该是25。", "25"),
+            ("答案是5或6。", "5或6"),
+            ("### 答案\n25", "25"),
+            ("【答案】25", "25"),
+            ("答案是12，余5。", "12，余5"),
+        ],
+    );
+    check(Number, &[("答案不是5，是7。", "7"), ("因此，这个数为**25**。", "25")]);
+}
+
+#[test]
+fn an_answer_that_is_denied_or_taken_back_is_none() {
+    for (response, expected) in [
+        ("The answer is not \\boxed{5}.", None),
+        ("It cannot be \\boxed{5}.", None),
+        ("The answer is not 5.", None),
+        ("The answer isn't 5.", None),
+        ("Is the answer 5? No.", None),
+        ("\\boxed{4}. Hmm, that is wrong.", None),
+        ("It is \\boxed{4}, not \\boxed{5}.", Some("4")),
+        ("We get \\boxed{5} rather than \\boxed{6}.", Some("5")),
+        ("\\boxed{5} is wrong; the right value is 7.", Some("7")),
+        ("The answer is 4. Wait, the answer is actually 5.", Some("5")),
+        ("The answer is 4. Wait, that's wrong. It should be 5.", Some("5")),
+        ("\\boxed{4}. Wait, I made a mistake. The answer is 5.", Some("5")),
+        ("One may think it is \\boxed{4}. However, this is incorrect. The answer is 5.", Some("5")),
+        ("<answer>4</answer> But no, that is incorrect: it must be 5.", Some("5")),
+        ("The answer is 5? No, 6.", Some("6")),
+        ("答案是24？不对，应该是25。", Some("25")),
+        ("\\boxed{12}. Wait, let me check: 3*5 = 15, minus 3. Yes, that is correct.", Some("12")),
+        ("\\boxed{5}. Sorry for the length.", Some("5")),
+        ("So it is 5 or 6.", Some("5 or 6")),
+    ] {
+        assert_eq!(found(response).map(|found| found.0).as_deref(), expected, "{response:?}");
     }
 }

@@ -18,8 +18,10 @@ fn check(text: &str) {
         );
         assert!(found.places.windows(2).all(|pair| pair[0].end <= pair[1].start));
     }
-    if let Some(places) = boxed(text) {
-        assert!(places.iter().all(|place| text.get(place.clone()).is_some_and(|text| !text.is_empty())));
+    if let Some(found) = boxed(text) {
+        assert!(
+            found.places.iter().all(|place| text.get(place.clone()).is_some_and(|text| !text.is_empty()))
+        );
     }
     if let Some(choice) = choice(text, 'Z') {
         assert_eq!(text.get(choice.place).map(str::to_ascii_uppercase), Some(choice.letter.to_string()));
@@ -104,4 +106,22 @@ fn large() {
         check(&format!("The answer is the value {text}"));
         check(&format!("{text}\\boxed{{7}}"));
     }
+}
+
+#[test]
+fn what_stands_far_from_the_end() {
+    let noise = "and so on ".repeat(1 << 14);
+    let text = |response: &str| answer(response).map(|found| found.text(response).into_owned());
+    assert_eq!(text(&format!("\\boxed{{7}} {noise}")).as_deref(), Some("7"));
+    assert_eq!(text(&format!("{noise}\\boxed{{7}} {noise}")).as_deref(), Some("7"));
+    assert_eq!(text(&format!("{noise}The answer is 7. {noise}")), None);
+    assert_eq!(text(&format!("{noise}The answer is 7.")).as_deref(), Some("7"));
+    assert_eq!(
+        text(&format!("<thinking>{noise}\\boxed{{4}}</thinking>{noise} The answer is 7.")).as_deref(),
+        Some("7")
+    );
+    assert_eq!(text(&format!("\\boxed{{7}} {noise}\\boxed{{8")), None);
+    // Of a number that is longer than what is searched, no end is taken for the whole.
+    assert_eq!(text(&format!("1{}", "0".repeat(1 << 17))), None);
+    assert_eq!(text(&format!("It is 1{}", "0".repeat(1 << 17))), None);
 }

@@ -86,6 +86,19 @@ fn what_the_text_is_against_does_not_count() {
 }
 
 #[test]
+fn what_is_taken_back_does_not_count() {
+    check(&[
+        ("The answer is B. Wait, that's wrong. It's C.", 'C'),
+        ("\\boxed{B}. No, I made a mistake. The answer is D.", 'D'),
+        ("<thinking>\\boxed{B}</thinking> The answer is C.", 'C'),
+        ("The answer is B. Wait, let me check. Yes, B is correct.", 'B'),
+    ]);
+    for response in ["\\boxed{B}? That is wrong.", "A is out. So \\boxed{\\text{B"] {
+        assert_eq!(choice(response, 'D'), None, "{response:?}");
+    }
+}
+
+#[test]
 fn articles_pronouns_and_names_are_no_options() {
     check(&[("A train is slow. So (C).", 'C'), ("D. A dog barks.", 'D')]);
     for response in

@@ -7,11 +7,11 @@
 
 use std::ops::Range;
 
-use ts_extract::{Found, How};
+use ts_extract::{Found, How, Relation};
 
 use crate::algebra::{Trouble, Work};
 use crate::compare::{same, text};
-use crate::syntax::{Node, Symbol, parse};
+use crate::syntax::{Node, Symbol, parse, same_tokens};
 use crate::{MAX_BYTES, WORK, plain};
 
 /// What a response is worth.
@@ -53,26 +53,53 @@ pub fn grade(reference: &str, response: &str) -> Grade {
     }
     let reference = match read_reference(reference) {
         Ok(reference) => reference,
-        Err(why) => return Grade { verdict: Verdict::BadReference(why), place: None, note: String::new() },
+        Err((text, why)) => {
+            // A text that cannot be read still is itself.
+            return match &found {
+                Some(found) if same_text(&text, &found.text(response)) => {
+                    Grade { verdict: Verdict::Correct, place: Some(found.whole()), note: String::new() }
+                }
+                _ if same_text(&text, response) => {
+                    Grade { verdict: Verdict::Correct, place: Some(0..response.len()), note: String::new() }
+                }
+                _ => Grade { verdict: Verdict::BadReference(why), place: None, note: String::new() },
+            };
+        }
     };
     let chosen = reference.choice().and_then(|letter| {
         let stated = found.as_ref().is_some_and(|found| matches!(found.how, How::Boxed | How::Tagged));
         if stated { None } else { ts_extract::choice(response, letter.max('J')) }
     });
-    let (answer, place) = match (chosen, found) {
-        (Some(choice), _) => (choice.letter.to_string(), choice.place),
-        (None, Some(found)) => {
-            let texts: Vec<&str> = found.places.iter().map(|place| &response[place.clone()]).collect();
-            let whole = found.places.first().map_or(0, |place| place.start)
-                ..found.places.last().map_or(0, |place| place.end);
-            (texts.join(", "), whole)
-        }
+    let (answer, place) = match (chosen, &found) {
+        (Some(choice), _) => (choice.letter.to_string().into(), choice.place),
+        (None, Some(found)) => (found.text(response), found.whole()),
         (None, None) => {
             return Grade { verdict: Verdict::NoAnswer, place: None, note: "no answer is stated".to_owned() };
         }
     };
-    let (verdict, note) = compared(&reference, &answer);
+    let (verdict, note) = match found.filter(|found| found.relation == Relation::Same) {
+        Some(found) => restated(&reference, &found, response),
+        None => compared(&reference, &answer),
+    };
+    let is_near = response.len() <= 2 * reference.text.len() + 16;
+    if verdict != Verdict::Correct && is_near && same_text(&reference.text, response) {
+        // The response is the reference, and states no part of itself.
+        return Grade { verdict: Verdict::Correct, place: Some(0..response.len()), note: String::new() };
+    }
     Grade { verdict, place: Some(place), note }
+}
+
+/// An answer that is given more than once, as the same value: each must be the reference. `\boxed{x} = \boxed{5}` is
+/// given once.
+fn restated(reference: &Reference<'_>, found: &Found, response: &str) -> (Verdict, String) {
+    let is_name = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count() == text.chars().count();
+    let texts = || found.places.iter().map(|place| &response[place.clone()]);
+    if texts().next().is_some_and(is_name) {
+        return compared(reference, &found.text(response));
+    }
+    let mut verdicts = texts().map(|text| compared(reference, text));
+    let other = verdicts.find(|(verdict, _)| *verdict != Verdict::Correct);
+    other.unwrap_or((Verdict::Correct, String::new()))
 }
 
 /// A reference, read.
@@ -95,12 +122,10 @@ impl Reference<'_> {
     }
 }
 
-fn read_reference(reference: &str) -> Result<Reference<'_>, String> {
+/// The reference, or its text and why it cannot be read.
+fn read_reference(reference: &str) -> Result<Reference<'_>, (std::borrow::Cow<'_, str>, String)> {
     let text = match ts_extract::boxed(reference) {
-        Some(places) => {
-            let texts: Vec<&str> = places.into_iter().map(|place| &reference[place]).collect();
-            if let [text] = texts[..] { text.into() } else { texts.join(", ").into() }
-        }
+        Some(found) => found.text(reference),
         None => std::borrow::Cow::from(reference),
     };
     if text.len() > MAX_BYTES {
@@ -108,13 +133,16 @@ fn read_reference(reference: &str) -> Result<Reference<'_>, String> {
     }
     match parse(&text) {
         Ok(node) => Ok(Reference { text, node: Some(node) }),
-        Err(error) => Err(format!("the reference cannot be read: {}", error.0)),
+        Err(error) => {
+            let why = format!("the reference cannot be read: {}", error.0);
+            Err((text, why))
+        }
     }
 }
 
 fn compared(reference: &Reference<'_>, answer: &str) -> (Verdict, String) {
     let verdict = |same: bool| if same { Verdict::Correct } else { Verdict::Incorrect };
-    if letters(&reference.text).eq(letters(answer)) {
+    if same_text(&reference.text, answer) {
         return (Verdict::Correct, String::new());
     }
     let Some(node) = &reference.node else {
@@ -157,7 +185,10 @@ fn compared(reference: &Reference<'_>, answer: &str) -> (Verdict, String) {
     }
 }
 
-/// A text without white space.
-fn letters(text: &str) -> impl Iterator<Item = char> {
-    text.chars().filter(|c| !c.is_whitespace())
+/// Whether two texts are one: letter by letter, but for white space, the dollars around formulas, a full stop, and
+/// commands that only set type.
+fn same_text(a: &str, b: &str) -> bool {
+    let letters = |c: &char| !c.is_whitespace();
+    let same = a.chars().filter(letters).eq(b.chars().filter(letters));
+    same || (a.len().max(b.len()) <= MAX_BYTES && same_tokens(a, b))
 }

@@ -52,18 +52,12 @@ pub(crate) fn document(response: &str, from: AnswerFrom) -> Option<Answer> {
 }
 
 fn stated(response: &str, in_passing: bool) -> Option<Answer> {
-    let found = ts_extract::answer(response)?;
+    let mut found = ts_extract::answer(response)?;
     if !in_passing && matches!(found.how, How::Formula | How::Number) {
         return None;
     }
-    let parts: Vec<Answer> = found
-        .places
-        .into_iter()
-        .filter_map(|place| Answer::at(response, unwrapped(response, place)))
-        .collect();
-    let place = parts.first()?.place.start..parts.last()?.place.end;
-    let texts: Vec<String> = parts.into_iter().map(|part| part.text).collect();
-    Some(Answer { text: texts.join(", "), place })
+    found.places.iter_mut().for_each(|place| *place = unwrapped(response, place.clone()));
+    Some(Answer { text: found.text(response).trim().to_owned(), place: found.whole() })
 }
 
 /// The inside of `\text{…}` and its like, if a place holds nothing else.

@@ -21,8 +21,8 @@ fuzz_target!(|text: &str| {
     if let Some(found) = ts_extract::answer(text) {
         check(text, &found.places);
     }
-    if let Some(places) = ts_extract::boxed(text) {
-        check(text, &places);
+    if let Some(found) = ts_extract::boxed(text) {
+        check(text, &found.places);
     }
     for last in ['D', 'J', 'Z'] {
         if let Some(choice) = ts_extract::choice(text, last) {

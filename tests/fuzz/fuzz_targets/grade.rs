@@ -24,7 +24,7 @@ fuzz_target!(|text: &str| {
 
     let response = format!("\\boxed{{{reference}}}");
     let boxed = ts_extract::boxed(&response)
-        .map(|places| places.len() == 1 && response[places[0].clone()] == *reference);
+        .map(|found| found.places.len() == 1 && response[found.places[0].clone()] == *reference);
     if boxed == Some(true) && ts_extract::boxed(reference).is_none() {
         let verdict = grade(reference, &response).verdict;
         assert!(matches!(verdict, Verdict::Correct | Verdict::BadReference(_)), "{verdict:?}");

@@ -9,7 +9,7 @@ use dashu_ratio::RBig;
 use super::circular::{cosine, hyperbolic, inverse_circular, sine};
 use super::number::{ratio, signed_factors};
 use super::power::{power, rational_power};
-use super::sum::{Atom, Monomial, Sum};
+use super::sum::{Atom, Monomial, Sum, Term};
 use super::whole::{binomial, divisors, factorial};
 use super::work::{Outcome, Trouble, Work};
 use crate::decide::{ordering, whole_part};
@@ -51,20 +51,12 @@ pub fn call(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum
             Some(Ordering::Greater) => Ok(Sum::one()),
             None => opaque(function, arguments, work),
         },
-        (Function::Floor | Function::Ceiling, [x]) => {
-            let up = function == Function::Ceiling;
-            let argument = if up { x.negated() } else { x.clone() };
-            match whole_part(&argument, work)? {
-                Some(whole) => Ok(Sum::from(RBig::from(if up { -whole } else { whole }))),
-                None => opaque(function, arguments, work),
-            }
-        }
+        (Function::Floor, [x]) => floor(x, work),
+        (Function::Ceiling, [x]) => floor(&x.negated(), work).map(|whole| whole.negated()),
+        // What is left of x when y is taken away as often as it goes.
         (Function::Mod, [x, y]) => {
             let quotient = x.times(&inverse(y, work)?, work)?;
-            match whole_part(&quotient, work)? {
-                Some(whole) => x.minus(&y.scaled(&RBig::from(whole)), work),
-                None => opaque(function, arguments, work),
-            }
+            x.minus(&floor(&quotient, work)?.times(y, work)?, work)
         }
         (Function::Max | Function::Min, [first, rest @ ..]) => {
             let wanted = if function == Function::Max { Ordering::Greater } else { Ordering::Less };
@@ -107,6 +99,32 @@ pub(super) fn even(function: Function, x: &Sum, work: &Work) -> Outcome<Sum> {
 pub(super) fn odd(function: Function, x: &Sum, work: &Work) -> Outcome<Sum> {
     let value = even(function, x, work)?;
     Ok(if x.has_leading_minus() { value.negated() } else { value })
+}
+
+/// The floor: of a sum, that of what is left without its whole terms, and those.
+fn floor(x: &Sum, work: &Work) -> Outcome<Sum> {
+    if let Some(whole) = whole_part(x, work)? {
+        return Ok(Sum::from(RBig::from(whole)));
+    }
+    let (mut outside, mut inside) = (Vec::new(), Vec::new());
+    for term in &x.0 {
+        let is_whole =
+            |(atom, power): &(Atom, RBig)| atom.is_whole() && power.is_int() && *power > RBig::ZERO;
+        if !term.monomial.0.iter().all(is_whole) {
+            inside.push(term.clone());
+            continue;
+        }
+        let whole = RBig::from(term.coefficient.floor());
+        let rest = &term.coefficient - &whole;
+        let part = |coefficient| Term { monomial: term.monomial.clone(), coefficient };
+        outside.extend((!whole.is_zero()).then(|| part(whole)));
+        inside.extend((!rest.is_zero()).then(|| part(rest)));
+    }
+    let (outside, inside) = (Sum(outside), Sum(inside));
+    if inside.is_zero() || outside.is_zero() {
+        return if inside.is_zero() { Ok(outside) } else { opaque(Function::Floor, vec![inside], work) };
+    }
+    outside.plus(&floor(&inside, work)?, work)
 }
 
 /// One over an expression.

@@ -28,5 +28,6 @@ pub use normal::normal;
 pub(crate) use number::ratio;
 pub(crate) use range::RUNNING;
 pub use shared::Shared;
+pub(crate) use sum::WHOLE;
 pub use sum::{Atom, Monomial, Sum, Term};
 pub use work::{Outcome, Trouble, Work};

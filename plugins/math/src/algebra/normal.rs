@@ -13,7 +13,7 @@ use super::substitute::substituted;
 use super::sum::{Atom, Sum};
 use super::work::{Outcome, Trouble, Work};
 use crate::syntax::node::Range;
-use crate::syntax::unit::{Base, Unit};
+use crate::syntax::unit::Base;
 use crate::syntax::{Function, Node, Symbol};
 
 /// The normal form of an expression.
@@ -26,6 +26,9 @@ pub fn normal(node: &Node, work: &Work) -> Outcome<Sum> {
     match node {
         Node::Number(number) => Ok(Sum::from(number.value.clone())),
         Node::Symbol(symbol) => Ok(Sum::symbol(symbol)),
+        Node::Add(items) | Node::Mul(items) if items.contains(&Node::Dots) => {
+            dotted(items, matches!(node, Node::Mul(_)), work)
+        }
         Node::Add(terms) => {
             let mut parts = Vec::with_capacity(terms.len());
             for term in terms {
@@ -70,8 +73,7 @@ pub fn normal(node: &Node, work: &Work) -> Outcome<Sum> {
             }
             match unit {
                 _ if unit.is(Base::Percent) => Ok(value.scaled(&ratio(1, 100))),
-                Unit::Remark(_) => Ok(value),
-                Unit::Known { .. } => Err(Trouble::Undefined("it reckons with units")),
+                _ => Err(Trouble::Undefined("it reckons with units")),
             }
         }
         Node::Based(digits, base) => match dashu_int::UBig::from_str_radix(digits, *base) {
@@ -120,12 +122,89 @@ fn letters(word: &str) -> Option<Vec<Symbol>> {
 fn range(range: &Range, work: &Work) -> Outcome<Sum> {
     let (from, to) = (normal(&range.from, work)?, normal(&range.to, work)?);
     let body = normal(&range.body, work)?;
-    let bound = |atom: &Atom| match atom {
-        Atom::Name(name) if **name == *range.variable => Some(Sum::atom(Atom::Name(RUNNING.into()))),
-        _ => None,
-    };
-    let body = substituted(&body, &bound, work)?;
+    let body = running(&body, &range.variable, work)?;
     over_range(range.product, [from, to, body], work)
+}
+
+/// A term with its variable running, as a name and as a subscript.
+fn running(body: &Sum, variable: &str, work: &Work) -> Outcome<Sum> {
+    let bound = |atom: &Atom| {
+        let Atom::Name(name) = atom else { return None };
+        if **name == *variable {
+            return Some(Sum::atom(Atom::Name(RUNNING.into())));
+        }
+        let (stem, subscript) = name.split_once('_')?;
+        (subscript == variable).then(|| Sum::atom(Atom::Name(format!("{stem}_{RUNNING}").as_str().into())))
+    };
+    substituted(body, &bound, work)
+}
+
+/// Terms or factors with an ellipsis among them: the last one, with one of its names running, gives the first ones.
+fn dotted(items: &[Node], product: bool, work: &Work) -> Outcome<Sum> {
+    const OPEN: Trouble = Trouble::Undefined("an ellipsis leaves open what it stands for");
+    let dots = items.iter().position(|item| *item == Node::Dots).ok_or(OPEN)?;
+    let (before, after) = (&items[..dots], &items[dots + 1..]);
+    let (before, after) = (all(before, work)?, all(after, work)?);
+    let ([first, ..], [last]) = (&before[..], &after[..]) else { return Err(OPEN) };
+    // `1 + 2 + … + 100`
+    if let [one, two, ..] = &before[..]
+        && let (Some(one), Some(two), Some(end)) = (one.rational(), two.rational(), last.rational())
+    {
+        let step = &two - &one;
+        let is_even = before.iter().enumerate().all(|(at, value)| {
+            value.rational().is_some_and(|value| value == &one + &step * RBig::from(at as u64))
+        });
+        if !is_even || step.is_zero() {
+            return Err(OPEN);
+        }
+        let count = (end - &one) / &step;
+        let body = Sum::atom(Atom::Name(RUNNING.into())).scaled(&step).plus(&Sum::from(one), work)?;
+        return over_range(product, [Sum::ZERO, Sum::from(count), body], work);
+    }
+    // `n (n-1) … 1` is read from its end.
+    let reversed = last.rational().is_some();
+    let (start, end) = if reversed { (last, first) } else { (first, last) };
+    let names = std::cell::RefCell::new(Vec::new());
+    end.any_atom(&|atom| {
+        if let Atom::Name(name) = atom {
+            let name = name.split_once('_').map_or(&**name, |(_, subscript)| subscript);
+            if !names.borrow().iter().any(|known| known == name) {
+                names.borrow_mut().push(name.to_owned());
+            }
+        }
+        false
+    });
+    for name in names.into_inner() {
+        let body = running(end, &name, work)?;
+        let at = |value: &Sum| over_range(false, [value.clone(), value.clone(), body.clone()], work);
+        let name = Sum::atom(Atom::Name(name.as_str().into()));
+        for from in [1, 0] {
+            let from = Sum::integer(from);
+            if at(&from).ok().as_ref() != Some(start) {
+                continue;
+            }
+            let mut fits = true;
+            for (step, value) in before.iter().enumerate() {
+                let step = Sum::integer(step as i64);
+                let expected = if reversed {
+                    let place = name.minus(&step, work)?;
+                    let by = |atom: &Atom| (*atom == Atom::Name(RUNNING.into())).then(|| place.clone());
+                    substituted(&body, &by, work)?
+                } else {
+                    at(&from.plus(&step, work)?)?
+                };
+                fits &= expected == *value;
+            }
+            if fits
+                && (reversed
+                    || before.len() > 1
+                    || end.any_atom(&|atom| matches!(atom, Atom::Name(name) if name.contains('_'))))
+            {
+                return over_range(product, [from, name, body], work);
+            }
+        }
+    }
+    Err(OPEN)
 }
 
 /// The determinant, by its first row.

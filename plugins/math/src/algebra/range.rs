@@ -25,6 +25,10 @@ pub(super) fn over_range(product: bool, parts: [Sum; 3], work: &Work) -> Outcome
     for value in first..=last {
         let at = |atom: &Atom| match atom {
             Atom::Name(name) if **name == *RUNNING => Some(Sum::integer(value)),
+            Atom::Name(name) => {
+                let stem = name.strip_suffix(RUNNING)?;
+                Some(Sum::atom(Atom::Name(format!("{stem}{value}").as_str().into())))
+            }
             _ => None,
         };
         let term = substituted(body, &at, work)?;

@@ -360,7 +360,19 @@ fn product_cost(a: &RBig, b: &RBig) -> u64 {
     a + b + a * b / 4
 }
 
+/// The mark before the name of a variable that is a whole number.
+pub(crate) const WHOLE: char = 'ℤ';
+
 impl Atom {
+    /// Whether this is a whole number, whatever else it is.
+    pub(super) fn is_whole(&self) -> bool {
+        match self {
+            Atom::Name(name) => name.starts_with(WHOLE),
+            Atom::Call(Function::Floor, _) => true,
+            _ => false,
+        }
+    }
+
     /// Takes the number of atoms here from what is left.
     fn weigh(&self, left: &mut u64) -> Outcome<()> {
         *left = left.checked_sub(1).ok_or(Trouble::TooExpensive)?;

@@ -8,14 +8,20 @@ use std::collections::BTreeMap;
 
 use super::pairing::paired;
 use super::relation::labelled;
-use super::{all, any, same as same_answer};
-use crate::algebra::{Outcome, Work};
-use crate::syntax::{Node, SetOperator};
+use super::{all, any, direct as same_answer};
+use crate::algebra::{Outcome, Sum, Trouble, Work, normal};
+use crate::decide::equal;
+use crate::syntax::{Node, SetOperator, Symbol};
 
 /// Collections longer than this are compared in order.
 const MAX_UNORDERED: usize = 64;
 
 pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
+    if let (Some(items), Some(others)) = (items(a), items(b))
+        && (items.contains(&Node::Dots) || others.contains(&Node::Dots))
+    {
+        return same_progression(items, others, work).map(Some);
+    }
     match (a, b) {
         (Node::Set(a), Node::Set(b)) => same_set(a, b, work).map(Some),
         (Node::List(a), Node::List(b)) => match (assignments(a), assignments(b)) {
@@ -59,6 +65,85 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
         (Node::List(_), other) | (other, Node::List(_)) if !is_region(other) => Ok(Some(false)),
         _ => Ok(None),
     }
+}
+
+/// The items of a list, a set or a tuple.
+fn items(node: &Node) -> Option<&[Node]> {
+    match node {
+        Node::List(items) | Node::Set(items) | Node::Bracket('(', items, ')') => Some(items),
+        _ => None,
+    }
+}
+
+/// Whether two collections, one with an ellipsis, go from the same first item in the same steps to the same last. Where
+/// the steps are not even, item by item.
+fn same_progression(a: &[Node], b: &[Node], work: &Work) -> Outcome<bool> {
+    let (Some(x), Some(y)) = (progression(a, work)?, progression(b, work)?) else {
+        return Ok(a.contains(&Node::Dots) && b.contains(&Node::Dots) && same_tuple(a, b, work)?);
+    };
+    let same_end = match (&x.last, &y.last) {
+        (Some(x), Some(y)) => equal(x, y, work)?,
+        (None, None) => true,
+        _ => false,
+    };
+    Ok(same_end && equal(&x.first, &y.first, work)? && equal(&x.step, &y.step, work)?)
+}
+
+/// Items in even steps.
+struct Progression {
+    first: Sum,
+    step: Sum,
+    /// None if it never ends.
+    last: Option<Sum>,
+}
+
+fn progression(items: &[Node], work: &Work) -> Outcome<Option<Progression>> {
+    let dots = items.iter().position(|item| *item == Node::Dots);
+    let (before, after) = match dots {
+        Some(dots) => (&items[..dots], &items[dots + 1..]),
+        None => (items, &items[..0]),
+    };
+    let values = |items: &[Node]| -> Outcome<Option<Vec<Sum>>> {
+        let mut values = Vec::with_capacity(items.len());
+        for item in items {
+            match normal(item, work) {
+                Ok(value) => values.push(value),
+                Err(Trouble::TooExpensive) => return Err(Trouble::TooExpensive),
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(Some(values))
+    };
+    let (Some(before), Some(mut after)) = (values(before)?, values(after)?) else { return Ok(None) };
+    let Some(first) = before.first().cloned() else { return Ok(None) };
+    let step = match &before[..] {
+        [one, two, ..] => two.minus(one, work)?,
+        // `x_1, …, x_n`
+        _ => match next_name(&items[0]) {
+            Some(next) => normal(&next, work)?.minus(&first, work)?,
+            None => Sum::one(),
+        },
+    };
+    for run in [&before, &after] {
+        for pair in run.windows(2) {
+            if !equal(&pair[1].minus(&pair[0], work)?, &step, work)? {
+                return Ok(None);
+            }
+        }
+    }
+    let last = match dots {
+        Some(_) => after.pop(),
+        None => before.last().cloned(),
+    };
+    Ok(Some(Progression { first, step, last }))
+}
+
+/// The name after a numbered one: `x_2` after `x_1`.
+fn next_name(node: &Node) -> Option<Node> {
+    let Node::Symbol(Symbol::Name(name)) = node else { return None };
+    let (stem, number) = name.split_once('_')?;
+    let next = number.parse::<u32>().ok()?.checked_add(1)?;
+    Some(Node::name(&format!("{stem}_{next}")))
 }
 
 fn is_region(node: &Node) -> bool {

@@ -9,8 +9,9 @@ use std::cmp::Ordering;
 use dashu_ratio::RBig;
 
 use crate::algebra::{Outcome, Sum, Trouble, Work, normal, ratio};
-use crate::decide::{equal, ordering, whole_part};
-use crate::syntax::{Function, Node};
+use crate::decide::{equal, is_constant, ordering, whole_part};
+use crate::syntax::unit::Base;
+use crate::syntax::{Function, Node, Number};
 
 /// Significant digits from which on a decimal may be a rounded value.
 const ROUNDED_DIGITS: usize = 6;
@@ -20,10 +21,32 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
         return Ok(true);
     }
     let has_log = |node: &Node| node.any(&|node| matches!(node, Node::Call(Function::Log, _)));
-    if has_log(a) || has_log(b) {
-        return same_value(&natural(a), &natural(b), work);
+    if (has_log(a) || has_log(b)) && same_value(&natural(a), &natural(b), work)? {
+        return Ok(true);
+    }
+    if has_degrees(a) != has_degrees(b) {
+        return same_value(&undegreed(a), &undegreed(b), work);
     }
     Ok(false)
+}
+
+/// Whether a term of an expression is in degrees, outside of functions: `180^\circ - 2\alpha`.
+fn has_degrees(node: &Node) -> bool {
+    match node {
+        Node::Quantity(_, unit) => unit.is(Base::Angle),
+        Node::Add(items) | Node::Mul(items) => items.iter().any(has_degrees),
+        Node::Neg(inner) | Node::Div(inner, _) => has_degrees(inner),
+        _ => false,
+    }
+}
+
+/// The expression in degrees, without their signs.
+fn undegreed(node: &Node) -> Node {
+    match node {
+        Node::Quantity(value, unit) if unit.is(Base::Angle) => (**value).clone(),
+        Node::Add(_) | Node::Mul(_) | Node::Neg(_) | Node::Div(..) => node.map(&mut undegreed),
+        node => node.clone(),
+    }
 }
 
 fn same_value(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
@@ -50,14 +73,42 @@ fn natural(node: &Node) -> Node {
     }
 }
 
-/// Whether a decimal is a value, rounded or cut off at its last digit.
+/// Whether a decimal of enough digits is a value, rounded or cut off at its last digit.
 fn rounds(node: &Node, value: &Sum, work: &Work) -> Outcome<bool> {
     let Some((decimal, place)) = decimal(node) else { return Ok(false) };
-    let digits = &decimal / &place;
-    let significant = digits.numerator().to_string().trim_start_matches('-').len();
-    if significant < ROUNDED_DIGITS {
-        return Ok(false);
+    let significant = (&decimal / &place).numerator().to_string().trim_start_matches('-').len();
+    Ok(significant >= ROUNDED_DIGITS && is_at(&decimal, &place, value, work)?)
+}
+
+/// Whether a number is what stands before it, rounded or cut off at its last digit, however few digits it has. Numbers that are
+/// no literals are taken at their word.
+pub(super) fn is_rounded(number: &Node, exact: &Node, work: &Work) -> Outcome<bool> {
+    let bare = |node: &Node| match node {
+        Node::Quantity(value, _) => (**value).clone(),
+        node => node.clone(),
+    };
+    let (number, exact) = (bare(number), bare(exact));
+    let literal = match &number {
+        Node::Number(Number { value, places: None }) => Some((value.clone(), RBig::ONE)),
+        number => decimal(number),
+    };
+    let (Some((decimal, place)), Ok(value)) = (literal, normal(&exact, work)) else { return Ok(true) };
+    if !is_constant(&value) {
+        return Ok(true);
     }
+    // Rounded roughly, within a hundredth, or at its last digit.
+    let distance = value.minus(&Sum::from(decimal.clone()), work)?;
+    let hundredth = value.scaled(&ratio(1, 100));
+    let within = |bound: &Sum| -> Outcome<bool> {
+        let square = bound.times(bound, work)?.minus(&distance.times(&distance, work)?, work)?;
+        Ok(ordering(&square, work)? != Some(Ordering::Less))
+    };
+    Ok(within(&hundredth)? || within(&Sum::from(place))?)
+}
+
+/// Whether a number is a value, rounded or cut off at a place.
+fn is_at(decimal: &RBig, place: &RBig, value: &Sum, work: &Work) -> Outcome<bool> {
+    let digits = decimal / place;
     // Most values are nowhere near, which costs little to see; whole parts can cost much.
     let distance = value.minus(&Sum::from(decimal.clone()), work)?;
     let is_beyond = |bound: RBig, side: Ordering| -> Outcome<bool> {
@@ -66,8 +117,8 @@ fn rounds(node: &Node, value: &Sum, work: &Work) -> Outcome<bool> {
     if is_beyond(place.clone(), Ordering::Greater)? || is_beyond(-place.clone(), Ordering::Less)? {
         return Ok(false);
     }
-    let negative = decimal < RBig::ZERO;
-    let scaled = value.scaled(&(RBig::ONE / &place));
+    let negative = *decimal < RBig::ZERO;
+    let scaled = value.scaled(&(RBig::ONE / place));
     let scaled = if negative { scaled.negated() } else { scaled };
     let digits = if negative { -digits } else { digits };
     let half = Sum::from(ratio(1, 2));

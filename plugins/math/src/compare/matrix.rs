@@ -3,8 +3,9 @@
 //! Every kind of bracket around a matrix is the same here. A column or a row equals the tuple of its entries.
 
 use super::collection::same_tuple;
-use super::{all, same as same_answer};
-use crate::algebra::{Outcome, Work};
+use super::{all, direct as same_answer};
+use crate::algebra::{Atom, Monomial, Outcome, Sum, Work, normal};
+use crate::decide::equal;
 use crate::syntax::{Function, Node};
 
 /// Products of matrices with more entries than this are not worked out.
@@ -20,8 +21,41 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
         (Some(a), Some(b)) => same_rows(&a, &b, work).map(Some),
         (Some(rows), None) => same_vector(&rows, b, work).map(Some),
         (None, Some(rows)) => same_vector(&rows, a, work).map(Some),
-        (None, None) => Ok(None),
+        (None, None) => match (a, b) {
+            (Node::Bracket('(', tuple, ')'), other) | (other, Node::Bracket('(', tuple, ')')) => {
+                same_components(tuple, other, work)
+            }
+            _ => Ok(None),
+        },
     }
+}
+
+/// Whether `2i + 3j - k` has the components of a tuple; none if it is no such sum.
+fn same_components(tuple: &[Node], sum: &Node, work: &Work) -> Outcome<Option<bool>> {
+    let has_j = |node: &Node| *node == Node::name("j");
+    if !matches!(sum, Node::Add(_) | Node::Mul(_) | Node::Neg(_) | Node::Symbol(_))
+        || !sum.any(&has_j)
+        || tuple.len() > 3
+    {
+        return Ok(None);
+    }
+    let (Ok(mut rest), Ok(entries)) =
+        (normal(sum, work), tuple.iter().map(|entry| normal(entry, work)).collect::<Outcome<Vec<Sum>>>())
+    else {
+        return Ok(None);
+    };
+    let axes = [Atom::Imaginary, Atom::Name("j".into()), Atom::Name("k".into())];
+    for (at, axis) in axes.into_iter().enumerate() {
+        let along = Monomial::of(axis.clone(), dashu_ratio::RBig::ONE);
+        let (of_axis, others): (Vec<_>, Vec<_>) =
+            rest.0.into_iter().partition(|term| term.monomial.exponent(&axis).is_one());
+        rest = Sum(others);
+        let component = Sum(of_axis).over(&along);
+        if !equal(&component, entries.get(at).unwrap_or(&Sum::ZERO), work)? {
+            return Ok(Some(false));
+        }
+    }
+    Ok(Some(rest.is_zero()))
 }
 
 fn same_rows(a: &Rows, b: &Rows, work: &Work) -> Outcome<bool> {
@@ -37,6 +71,7 @@ fn same_vector(rows: &Rows, other: &Node, work: &Work) -> Outcome<bool> {
     let entries: Vec<Node> = rows.iter().flatten().cloned().collect();
     match other {
         Node::Bracket('(', tuple, ')') if is_vector => same_tuple(&entries, tuple, work),
+        sum if is_vector && entries.len() > 1 => Ok(same_components(&entries, sum, work)?.unwrap_or(false)),
         other if entries.len() == 1 => same_answer(&entries[0], other, work),
         _ => Ok(false),
     }

@@ -8,6 +8,10 @@
 //! | lists, sets, tuples, vectors | [`collection`] | order counts in tuples alone |
 //! | intervals and their unions | [`region`] | as sets of numbers |
 //! | matrices | [`matrix`] | entry by entry |
+//! | congruences, classes of whole numbers | [`residue`] | as sets |
+//! | functions by cases | [`cases`] | branch by branch, by where they hold |
+//! | conditions and definitions beside an answer | [`qualified`] | definitions put in, the rest on both sides |
+//! | constants of integration, parameters | [`family`] | whatever they are called |
 //! | words, letters of choices | [`text`] | without case and punctuation |
 //!
 //! The comparison is symmetric. It is no equivalence where notation is loose: `5` is both `5 cm` and `5 kg`.
@@ -15,13 +19,17 @@
 //! In: two trees. Out: yes or no, or [`Trouble`](crate::algebra::Trouble). Left out on purpose: the problem; what is asked for decides, and
 //! the reference says what is asked for.
 
+mod cases;
 mod collection;
 mod expression;
+mod family;
 mod matrix;
 mod pairing;
+mod qualified;
 mod quantity;
 mod region;
 mod relation;
+mod residue;
 pub(crate) mod text;
 
 use crate::algebra::{Outcome, Trouble, Work};
@@ -33,22 +41,38 @@ use crate::syntax::Node;
 ///
 /// [`Trouble::TooExpensive`] if that cannot be told within the allowance.
 pub fn same(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
+    Ok(direct(a, b, work)? || family::same(a, b, work)?)
+}
+
+/// Whether two answers, or parts of them, say the same with the names that they have.
+fn direct(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
     if a == b {
         return Ok(true);
     }
     work.spend(1)?;
     // Notation with several readings, and ± for two values.
     if let Node::Either(readings) = a {
-        return any(readings.iter().map(|reading| same(reading, b, work)));
+        return any(readings.iter().map(|reading| direct(reading, b, work)));
     }
     if let Node::Either(readings) = b {
-        return any(readings.iter().map(|reading| same(a, reading, work)));
+        return any(readings.iter().map(|reading| direct(a, reading, work)));
     }
     let (x, y) = (collection::both_signs(a), collection::both_signs(b));
     if x.is_some() || y.is_some() {
-        return same(x.as_ref().unwrap_or(a), y.as_ref().unwrap_or(b), work);
+        return direct(x.as_ref().unwrap_or(a), y.as_ref().unwrap_or(b), work);
     }
-    for kind in [relation::same, quantity::same, collection::same, region::same, matrix::same, text::same] {
+    let kinds = [
+        cases::same,
+        residue::same,
+        qualified::same,
+        relation::same,
+        quantity::same,
+        collection::same,
+        region::same,
+        matrix::same,
+        text::same,
+    ];
+    for kind in kinds {
         if let Some(answer) = kind(a, b, work)? {
             return Ok(answer);
         }

@@ -1,24 +1,39 @@
 //! Quantities: a unit counts where both sides write one.
 //!
-//! `5 cm` is `5`, and `0.05 m`, but not `5 kg`. A percentage is its number (`28\%` is 28) and not its fraction. An
-//! angle in degrees is its number, or its value in radians. Words that are no unit are remarks and never count.
+//! `5 cm` is `5`, and `0.05 m`, but not `5 kg`; `5 apples` are `5`, but not `5 oranges`. A percentage is its number (`28\%`
+//! is 28) and not its fraction. An angle in degrees is its number, or its value in radians. Words that are neither a
+//! unit nor a counted noun must stand on both sides: they may change the value (`5 or more`).
 //! Ratios are equal in proportion, times by the clock, and numbers with a base digit by digit.
 
 use dashu_ratio::RBig;
 
-use super::same as same_answer;
+use super::direct as same_answer;
 use crate::algebra::{Outcome, Work};
-use crate::syntax::unit::{Base, Unit};
-use crate::syntax::{Node, Number};
+use crate::syntax::unit::{Base, Unit, agree};
+use crate::syntax::{Node, Number, Symbol};
 
 pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
+    let (x, y) = (reckoned(a), reckoned(b));
+    if x.is_some() || y.is_some() {
+        return same_answer(x.as_ref().unwrap_or(a), y.as_ref().unwrap_or(b), work).map(Some);
+    }
     match (a, b) {
         (Node::Quantity(..), Node::Quantity(..)) => same_quantity(a, b, work).map(Some),
         // Digits with a base have no unit.
         (Node::Quantity(..), Node::Based(..)) | (Node::Based(..), Node::Quantity(..)) => Ok(Some(false)),
+        (Node::Quantity(_, Unit::Words(_)), _) | (_, Node::Quantity(_, Unit::Words(_))) => Ok(Some(false)),
         (Node::Quantity(value, unit), bare) | (bare, Node::Quantity(value, unit)) => {
             if same_answer(value, bare, work)? {
                 return Ok(Some(true));
+            }
+            // `3\frac{m}{s}` beside `3\text{ m/s}`
+            if let Some((number, letters)) = measured(bare) {
+                return same_answer(
+                    &Node::Quantity(value.clone(), unit.clone()),
+                    &Node::Quantity(Box::new(number), letters),
+                    work,
+                )
+                .map(Some);
             }
             if unit.is(Base::Angle) {
                 let radians = Node::Mul(vec![
@@ -56,6 +71,67 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
     }
 }
 
+/// A quotient or product of quantities as one quantity, or as a number where no unit is left.
+fn reckoned(node: &Node) -> Option<Node> {
+    let part = |node: &Node, below: bool| match node {
+        Node::Quantity(value, unit @ Unit::Known { .. })
+            if !(unit.is(Base::Angle) || unit.is(Base::Percent)) =>
+        {
+            Some(((**value).clone(), if below { unit.inverse() } else { unit.clone() }))
+        }
+        Node::Quantity(..) => None,
+        node if node.any(&|node| matches!(node, Node::Quantity(..))) => None,
+        node => Some((node.clone(), Unit::none())),
+    };
+    let is_quantity = |node: &Node| matches!(node, Node::Quantity(..));
+    let (value, unit) = match node {
+        Node::Div(above, below) if is_quantity(above) || is_quantity(below) => {
+            let ((above, unit), (below, other)) = (part(above, false)?, part(below, true)?);
+            (Node::Div(Box::new(above), Box::new(below)), unit.times(&other)?)
+        }
+        Node::Mul(factors) if factors.iter().any(is_quantity) => {
+            let mut values = Vec::with_capacity(factors.len());
+            let mut unit = Unit::none();
+            for factor in factors {
+                let (value, other) = part(factor, false)?;
+                unit = unit.times(&other)?;
+                values.push(value);
+            }
+            (Node::Mul(values), unit)
+        }
+        _ => return None,
+    };
+    Some(match unit {
+        Unit::Known { factor, dimensions, .. } if dimensions.is_empty() => times(&value, &factor),
+        unit => Node::Quantity(Box::new(value), unit),
+    })
+}
+
+/// A number times letters that are units.
+fn measured(node: &Node) -> Option<(Node, Unit)> {
+    fn unit_of(node: &Node) -> Option<Unit> {
+        match node {
+            Node::Symbol(Symbol::Name(name)) => match Unit::read(&[name], true) {
+                unit @ Unit::Known { .. } if Unit::names(name) => Some(unit),
+                _ => None,
+            },
+            Node::Mul(factors) => {
+                factors.iter().try_fold(Unit::none(), |unit, factor| unit.times(&unit_of(factor)?))
+            }
+            Node::Div(above, below) => unit_of(above)?.times(&unit_of(below)?.inverse()),
+            Node::Pow(base, exponent) if **exponent == Node::integer(2) => {
+                let unit = unit_of(base)?;
+                unit.times(&unit)
+            }
+            _ => None,
+        }
+    }
+    let Node::Mul(factors) = node else { return None };
+    let (number, letters) = factors.split_first()?;
+    let unit = unit_of(&Node::Mul(letters.to_vec()))?;
+    matches!(number, Node::Number(_)).then(|| (number.clone(), unit))
+}
+
 fn is_based(node: &Node) -> bool {
     matches!(node, Node::Based(..))
 }
@@ -69,21 +145,43 @@ fn same_quantity(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
     let (Node::Quantity(value, unit), Node::Quantity(other_value, other_unit)) = (a, b) else {
         return Ok(false);
     };
-    let (dimensions, factor, others, other) = match (unit, other_unit) {
-        (Unit::Remark(_), Unit::Remark(_)) => return same_answer(value, other_value, work),
-        (Unit::Remark(_), _) => return same_answer(value, b, work),
-        (_, Unit::Remark(_)) => return same_answer(a, other_value, work),
+    let (factor, dimensions, other, others) = match (unit, other_unit) {
         (Unit::Known { factor, dimensions, .. }, Unit::Known { factor: other, dimensions: others, .. }) => {
-            (dimensions, factor, others, other)
+            (factor, dimensions, other, others)
         }
+        // What was not understood agrees with itself alone.
+        (Unit::Words(words), Unit::Words(others)) if words == others => {
+            return same_answer(value, other_value, work);
+        }
+        _ => return Ok(false),
     };
-    if dimensions != others {
+    if !same_dimensions(dimensions, others) {
         return Ok(false);
     }
-    if factor == other {
+    if factor == other || is_generic(dimensions) || is_generic(others) {
         return same_answer(value, other_value, work);
     }
     same_answer(&times(value, factor), &times(other_value, other), work)
+}
+
+/// Whether two units measure the same. `units` are units of any length, and `degrees` those of any scale.
+fn same_dimensions(a: &[(Base, i32)], b: &[(Base, i32)]) -> bool {
+    let same_base = |a: &Base, b: &Base| match (a, b) {
+        (Base::Noun(a), Base::Noun(b)) => agree(a, b),
+        (Base::Named("unit"), Base::Length) | (Base::Length, Base::Named("unit")) => true,
+        (Base::Angle, Base::Named("celsius" | "fahrenheit"))
+        | (Base::Named("celsius" | "fahrenheit"), Base::Angle) => true,
+        (a, b) => a == b,
+    };
+    let found = |one: &(Base, i32), others: &[(Base, i32)]| {
+        others.iter().any(|(base, power)| *power == one.1 && same_base(&one.0, base))
+    };
+    a.len() == b.len() && a.iter().all(|one| found(one, b)) && b.iter().all(|one| found(one, a))
+}
+
+/// Whether a unit is only called `unit`.
+fn is_generic(dimensions: &[(Base, i32)]) -> bool {
+    matches!(dimensions, [(Base::Named("unit"), _)])
 }
 
 fn times(node: &Node, factor: &RBig) -> Node {

@@ -9,10 +9,11 @@ use dashu_ratio::RBig;
 
 use super::collection::{is_union, same_tuple};
 use super::relation::{difference, mirror};
-use super::{all, any, same as same_answer};
+use super::{all, any, direct as same_answer};
 use crate::algebra::function::inverse;
-use crate::algebra::{Atom, Monomial, Outcome, Shared, Sum, Trouble, Work, normal};
-use crate::decide::{is_constant, ordering};
+use crate::algebra::substitute::substituted;
+use crate::algebra::{Atom, Monomial, Outcome, Shared, Sum, Trouble, Work, normal, ratio};
+use crate::decide::{equal, is_constant, ordering};
 use crate::syntax::{Node, Relation, SetOperator, Symbol};
 
 pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
@@ -49,7 +50,8 @@ fn is_region(node: &Node) -> bool {
 }
 
 /// A subset of the line, and the name of its variable if it has one.
-struct Region {
+#[derive(Clone)]
+pub(super) struct Region {
     name: Option<Shared<str>>,
     pieces: Vec<Piece>,
 }
@@ -65,6 +67,88 @@ struct Piece {
 }
 
 const LINE: Piece = Piece { low: None, high: None };
+
+/// Where a condition on one variable holds; none if it is none.
+pub(super) fn places(condition: &Node, work: &Work) -> Outcome<Option<Region>> {
+    match condition {
+        Node::Relation(sides, signs) => {
+            Ok(self::condition(sides, signs, work)?.filter(|region| region.name.is_some()))
+        }
+        _ => Ok(None),
+    }
+}
+
+impl Region {
+    pub(super) fn same_name(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    pub(super) fn same(&self, other: &Self, work: &Work) -> Outcome<bool> {
+        same_pieces(&self.pieces, &other.pieces, work)
+    }
+
+    /// What is in either, in both, or in this one alone.
+    pub(super) fn joined(&self, operator: SetOperator, other: &Self, work: &Work) -> Outcome<Self> {
+        let pieces = joined(operator, self.pieces.clone(), other.pieces.clone(), work)?;
+        Ok(Region { name: self.name.clone(), pieces })
+    }
+
+    /// What this leaves of the line.
+    pub(super) fn complement(&self) -> Self {
+        Region { name: self.name.clone(), pieces: complement(&self.pieces) }
+    }
+
+    /// Whether two expressions in the variable, one of them perhaps known only by its values (`|x|`), agree at points in every piece here.
+    pub(super) fn agree_within(&self, a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
+        let Some(name) = &self.name else { return Ok(false) };
+        let (a, b) = (normal(a, work)?, normal(b, work)?);
+        for piece in &self.pieces {
+            for part in [0, 211, 503, 787, 1000] {
+                let (inside, outside) = (ratio(part, 1000), ratio(1000 - part, 1000));
+                let far = Sum::from(ratio(7 * part, 100));
+                let place = match (&piece.low, &piece.high) {
+                    (Some((low, closed)), Some((high, other))) => {
+                        if (part == 0 && !closed) || (part == 1000 && !other) {
+                            continue;
+                        }
+                        low.scaled(&outside).plus(&high.scaled(&inside), work)?
+                    }
+                    (Some((_, false)), None) | (None, Some((_, false))) if part == 0 => continue,
+                    (Some((low, _)), None) => low.plus(&far, work)?,
+                    (None, Some((high, _))) => high.minus(&far, work)?,
+                    (None, None) => far.minus(&Sum::integer(31), work)?,
+                };
+                let by = |atom: &Atom| (*atom == Atom::Name(name.clone())).then(|| place.clone());
+                if !equal(&substituted(&a, &by, work)?, &substituted(&b, &by, work)?, work)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether two expressions in the variable are equal everywhere here: at each point, if these are single points.
+    pub(super) fn agree(&self, a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
+        let points: Option<Vec<&Sum>> = self
+            .pieces
+            .iter()
+            .map(|piece| match (&piece.low, &piece.high) {
+                (Some((low, _)), Some((high, _))) if low == high => Some(low),
+                _ => None,
+            })
+            .collect();
+        let (Some(points), Some(name)) = (points, &self.name) else { return same_answer(a, b, work) };
+        let at = |node: &Node, point: &Sum| {
+            let by = |atom: &Atom| (*atom == Atom::Name(name.clone())).then(|| point.clone());
+            substituted(&normal(node, work)?, &by, work)
+        };
+        all(points.into_iter().map(|point| equal(&at(a, point)?, &at(b, point)?, work)))
+    }
+}
 
 fn region(node: &Node, work: &Work) -> Outcome<Option<Region>> {
     let unnamed = |pieces| Some(Region { name: None, pieces });
@@ -106,6 +190,7 @@ fn region(node: &Node, work: &Work) -> Outcome<Option<Region>> {
             }
             result
         }
+        Node::Relation(_, signs) if signs.iter().all(|sign| *sign == Relation::Equal) => None,
         Node::Relation(sides, signs) => condition(sides, signs, work)?,
         Node::List(items) => conditions(items, work)?,
         _ => None,
@@ -156,14 +241,17 @@ fn conditions(items: &[Node], work: &Work) -> Outcome<Option<Region>> {
     let mut all: Vec<Region> = Vec::new();
     for item in items {
         match item {
-            Node::Relation(sides, signs) if signs.iter().all(|sign| *sign != Relation::Equal) => {
-                match condition(sides, signs, work)? {
-                    Some(region) if all.iter().all(|other| other.name == region.name) => all.push(region),
-                    _ => return Ok(None),
-                }
-            }
+            Node::Relation(sides, signs) => match condition(sides, signs, work)? {
+                Some(region) if all.iter().all(|other| other.name == region.name) => all.push(region),
+                _ => return Ok(None),
+            },
             _ => return Ok(None),
         }
+    }
+    let is_equation =
+        |item: &Node| matches!(item, Node::Relation(_, signs) if signs.contains(&Relation::Equal));
+    if items.iter().all(is_equation) {
+        return Ok(None);
     }
     let joined_by = |operator| -> Outcome<Option<Region>> {
         let mut regions = all.iter();
@@ -222,6 +310,7 @@ fn half_line(sides: &[Node], sign: Relation, work: &Work) -> Outcome<Option<Regi
         Relation::LessOrEqual => vec![Piece { low: None, high: Some((place, true)) }],
         Relation::Greater => vec![Piece { low: Some((place, false)), high: None }],
         Relation::GreaterOrEqual => vec![Piece { low: Some((place, true)), high: None }],
+        Relation::Equal => vec![Piece { low: Some((place.clone(), true)), high: Some((place, true)) }],
         Relation::NotEqual => vec![
             Piece { low: None, high: Some((place.clone(), false)) },
             Piece { low: Some((place, false)), high: None },

@@ -1,27 +1,32 @@
 //! Relations: names for values, equations, inequalities.
 //!
 //! What is named before `=` may be left out on one side (`x = 5` is `5`), and must agree if both have it (`x = 5`
-//! is not `y = 5`). Of a chain `x = 5 + 6 = 11` the end counts. Two equations are the same if one is a multiple of the
+//! is not `y = 5`). Of a chain `x = 5 + 6 = 11` the end counts; of `\sqrt7 \approx 2.65` what is exact. Two equations are the same if one is a multiple of the
 //! other; two inequalities, if they are so by a positive number, or say the same of the number line
 //! ([`super::region`]).
 
 use std::cmp::Ordering;
 
-use super::{all, same as same_answer};
+use super::{all, direct as same_answer};
 use crate::algebra::{Monomial, Outcome, Sum, Trouble, Work, normal};
 use crate::decide::{cleared, is_constant, is_zero, ordering};
 use crate::syntax::{Function, Node, Relation, Symbol};
 
 pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
+    let (exact, other) = (exact(a, work)?, self::exact(b, work)?);
+    match (exact, other) {
+        (Exact::Plain, Exact::Plain) => {}
+        (Exact::Wrong, _) | (_, Exact::Wrong) => return Ok(Some(false)),
+        (Exact::Part(x), Exact::Part(y)) => return same_answer(&x, &y, work).map(Some),
+        (Exact::Part(x), Exact::Plain) => return same_answer(&x, b, work).map(Some),
+        (Exact::Plain, Exact::Part(y)) => return same_answer(a, &y, work).map(Some),
+    }
     match (a, b) {
         (Node::Relation(sides, signs), Node::Relation(others, other_signs)) => {
             same_relations((sides, signs), (others, other_signs), work)
         }
         (Node::Relation(sides, signs), other) | (other, Node::Relation(sides, signs)) => {
-            if signs
-                .iter()
-                .all(|sign| matches!(sign, Relation::Equal | Relation::Congruent | Relation::Arrow))
-            {
+            if signs.iter().all(|sign| matches!(sign, Relation::Equal | Relation::Arrow)) {
                 return match labelled_sides(sides) {
                     Some((_, value)) => same_answer(value, other, work).map(Some),
                     None => Ok(Some(false)),
@@ -34,6 +39,33 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
         }
         _ => Ok(None),
     }
+}
+
+/// What is exact in an answer that ends in `≈` and a number.
+enum Exact {
+    /// It has no `≈`.
+    Plain,
+    /// What stands before `≈`, or the number where that is only a name.
+    Part(Node),
+    /// The number after `≈` is not the value before it, rounded.
+    Wrong,
+}
+
+fn exact(node: &Node, work: &Work) -> Outcome<Exact> {
+    let Node::Relation(sides, signs) = node else { return Ok(Exact::Plain) };
+    let Some(at) = signs.iter().position(|sign| *sign == Relation::Approximately) else {
+        return Ok(Exact::Plain);
+    };
+    if at == 0 && is_name(&sides[0]) {
+        return Ok(Exact::Part(Node::Relation(sides[..2].to_vec(), vec![Relation::Equal])));
+    }
+    if !super::expression::is_rounded(&sides[at + 1], &sides[at], work)? {
+        return Ok(Exact::Wrong);
+    }
+    Ok(Exact::Part(match at {
+        0 => sides[0].clone(),
+        _ => Node::Relation(sides[..=at].to_vec(), signs[..at].to_vec()),
+    }))
 }
 
 /// The name that a node gives its value, and the value.
@@ -52,6 +84,9 @@ fn labelled_sides(sides: &[Node]) -> Option<(Option<&Node>, &Node)> {
     if is_name(&sides[0]) {
         return Some((Some(&sides[0]), last));
     }
+    if is_sum_of_names(&sides[0]) && matches!(last, Node::Number(_)) {
+        return Some((Some(&sides[0]), last));
+    }
     let has_names =
         |node: &Node| node.any(&|node| matches!(node, Node::Symbol(Symbol::Name(_)) | Node::Apply(..)));
     if !sides.iter().any(has_names) {
@@ -66,13 +101,24 @@ fn is_name(node: &Node) -> bool {
     match node {
         Node::Symbol(Symbol::Name(_)) | Node::Apply(..) | Node::Text(_) => true,
         Node::Symbol(Symbol::E | Symbol::I | Symbol::Pi) | Node::Number(_) => false,
+        // `E(x, 0, z)`
+        Node::Mul(items) if matches!(&items[..], [Node::Symbol(_), Node::Bracket('(', ..)]) => true,
         Node::Mul(items) | Node::Ratio(items) | Node::Bracket(_, items, _) => {
             items.iter().all(is_name_or_letter)
         }
+        Node::Range(range) => range.body.any(&|node| matches!(node, Node::Symbol(Symbol::Name(_)))),
         Node::Div(above, below) => is_name(above) && is_name(below),
         Node::Pow(base, exponent) => is_name(base) && matches!(&**exponent, Node::Neg(_)),
         Node::Call(function, arguments) => match function {
-            Function::Abs | Function::Max | Function::Min => arguments.iter().all(is_name),
+            Function::Abs
+            | Function::Max
+            | Function::Min
+            | Function::Gcd
+            | Function::Lcm
+            | Function::Determinant
+            | Function::Re
+            | Function::Im
+            | Function::Conjugate => arguments.iter().all(is_name),
             function => {
                 *function <= Function::Arctan
                     && arguments
@@ -83,6 +129,22 @@ fn is_name(node: &Node) -> bool {
         Node::Quantity(value, _) => is_name(value),
         _ => false,
     }
+}
+
+/// Whether a node is a sum of names as a problem asks for it: `m + n`, `100a + 10b + c`. In x, y and z it is a line.
+fn is_sum_of_names(node: &Node) -> bool {
+    let Node::Add(terms) = node else { return false };
+    let is_term = |node: &Node| match node {
+        Node::Symbol(Symbol::Name(_)) => true,
+        Node::Neg(inner) => matches!(**inner, Node::Symbol(Symbol::Name(_))),
+        Node::Mul(factors) => {
+            matches!(&factors[..], [Node::Number(_), Node::Symbol(Symbol::Name(_))])
+        }
+        _ => false,
+    };
+    let is_coordinate =
+        |node: &Node| matches!(node, Node::Symbol(Symbol::Name(name)) if matches!(&**name, "x" | "y" | "z"));
+    terms.iter().all(is_term) && !node.any(&is_coordinate)
 }
 
 /// Within a product or a tuple, e and i may be names too.

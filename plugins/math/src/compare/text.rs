@@ -6,10 +6,10 @@ use crate::syntax::{Node, Symbol};
 
 pub(super) fn same(a: &Node, b: &Node, _: &Work) -> Outcome<Option<bool>> {
     Ok(match (a, b) {
-        (Node::Text(a), Node::Text(b)) if plain(a) == plain(b) => Some(true),
+        (Node::Text(a), Node::Text(b)) if plain(a) == plain(b) || canonical(a) == canonical(b) => Some(true),
         (Node::Text(a), Node::Text(b)) if !(is_short_word(a) && is_short_word(b)) => Some(false),
         (Node::Text(text), Node::Set(items)) | (Node::Set(items), Node::Text(text)) => {
-            Some(items.is_empty() && NOTHING.contains(&&*plain(text)))
+            Some(items.is_empty() && plain(text) == "none")
         }
         (Node::Symbol(Symbol::Name(letter)), Node::Text(text))
         | (Node::Text(text), Node::Symbol(Symbol::Name(letter))) => {
@@ -23,13 +23,28 @@ pub(super) fn same(a: &Node, b: &Node, _: &Work) -> Outcome<Option<bool>> {
     })
 }
 
-/// What the empty set is called.
-const NOTHING: [&str; 6] =
-    ["no solution", "no solutions", "no real solution", "no real solutions", "none", "empty set"];
-
 /// Whether a word may be letters to multiply.
 fn is_short_word(text: &str) -> bool {
     text.chars().count() <= 3 && text.chars().all(char::is_alphabetic)
+}
+
+/// Words without articles and `is`, the one letter among them first: `n is prime`, `prime n`.
+fn canonical(text: &str) -> String {
+    let plain = plain(text);
+    let filler = ["is", "are", "the", "an", "all", "any", "every", "each", "some", "be"];
+    let words =
+        plain.split(' ').enumerate().filter(|(at, word)| !(filler.contains(word) || *word == "a" && *at > 0));
+    let words: Vec<&str> = words.map(|(_, word)| word).collect();
+    let is_letter = |word: &&str| word.len() == 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    match (words.iter().position(is_letter), words.iter().filter(|word| is_letter(word)).count()) {
+        (Some(at), 1) if at == 0 || at + 1 == words.len() => {
+            let mut moved = words;
+            let letter = moved.remove(at);
+            moved.insert(0, letter);
+            moved.join(" ")
+        }
+        _ => words.join(" "),
+    }
 }
 
 /// Letters and digits in lower case, with single spaces.

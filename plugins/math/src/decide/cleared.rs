@@ -6,11 +6,11 @@
 use dashu_ratio::RBig;
 
 use crate::algebra::power::rational_power;
-use crate::algebra::{Monomial, Outcome, Sum, Term, Work};
+use crate::algebra::{Atom, Monomial, Outcome, Sum, Term, Work};
 
 /// The difference times its denominators: zero only if the difference is.
 pub(crate) fn cleared(difference: &Sum, work: &Work) -> Outcome<Sum> {
-    let mut cleared = difference.clone();
+    let mut cleared = without_shared(difference, work)?;
     // Multiplying out a sum can bring up others, but never for long.
     for _ in 0..4 {
         let mut lowest = Monomial::default();
@@ -33,6 +33,28 @@ pub(crate) fn cleared(difference: &Sum, work: &Work) -> Outcome<Sum> {
         cleared = product;
     }
     Ok(cleared)
+}
+
+/// A sum without the whole powers of numbers that all of its terms share: what is left may be small enough to be computed.
+fn without_shared(sum: &Sum, work: &Work) -> Outcome<Sum> {
+    let Some(first) = sum.0.first() else { return Ok(Sum::ZERO) };
+    let mut shared = Monomial::default();
+    for (atom, _) in first.monomial.0.iter().filter(|(atom, _)| matches!(atom, Atom::Integer(_))) {
+        let least = sum.0.iter().map(|term| term.monomial.exponent(atom)).min().unwrap_or(RBig::ZERO);
+        if least >= RBig::ONE {
+            shared = shared.times(&Monomial::of(atom.clone(), RBig::from(least.floor())));
+        }
+    }
+    if shared.0.is_empty() {
+        return Ok(sum.clone());
+    }
+    let inverse = shared.raised(&RBig::from(-1));
+    let mut rest = Sum::ZERO;
+    for term in &sum.0 {
+        let term = Term { monomial: term.monomial.times(&inverse), coefficient: term.coefficient.clone() };
+        rest = rest.plus(&expanded(&term, work)?, work)?;
+    }
+    Ok(rest)
 }
 
 /// A term with its sums multiplied out where their exponents now allow it.

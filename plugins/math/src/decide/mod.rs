@@ -5,7 +5,8 @@
 //!    of one another (variables, roots of primes, i, π): different.
 //! 3. A constant is enclosed with rising precision until zero is outside (different), or until the enclosure is
 //!    tighter than its separation from zero (equal: [`crate::numeric`]).
-//! 4. An expression with variables is tested at points: the variables are given rational values, and what is left
+//! 4. Floors of variables are gone through class by class ([`steps`]).
+//! 5. Any other expression with variables is tested at points: the variables are given rational values, and what is left
 //!    is a constant. One point where the difference is not zero refutes the identity. Points where either side is
 //!    not real are passed over; several others must agree ([`points`]).
 //!
@@ -18,6 +19,7 @@
 mod cleared;
 mod independence;
 mod points;
+mod steps;
 
 use std::cmp::Ordering;
 
@@ -73,6 +75,9 @@ pub fn is_zero(difference: &Sum, work: &Work) -> Outcome<bool> {
     }
     if is_constant(difference) {
         return constant_is_zero(difference, work);
+    }
+    if steps::has_steps(difference) {
+        return steps::vanishes(difference, work);
     }
     points::vanishes(difference, work)
 }

@@ -7,9 +7,9 @@
 
 use dashu_ratio::RBig;
 
-use super::constant_is_zero;
+use super::{constant_is_zero, is_constant, is_zero};
 use crate::algebra::substitute::substituted;
-use crate::algebra::{Atom, Outcome, RUNNING, Sum, Trouble, Work};
+use crate::algebra::{Atom, Outcome, RUNNING, Sum, Trouble, WHOLE, Work};
 use crate::syntax::Function;
 
 /// How many points must agree.
@@ -27,12 +27,13 @@ pub(super) fn vanishes(difference: &Sum, work: &Work) -> Outcome<bool> {
             Function::Factorial | Function::DoubleFactorial | Function::Gcd | Function::Lcm | Function::Mod
         ),
         Atom::Range(..) => true,
+        Atom::Name(name) => name.starts_with(WHOLE),
         _ => false,
     });
     let (mut agreed, mut expensive) = (0, false);
     for attempt in 0..TRIES {
         let point = |atom: &Atom| match atom {
-            Atom::Name(name) if **name != *RUNNING => Some(Sum::from(coordinate(name, attempt, whole))),
+            Atom::Name(name) if !name.ends_with(RUNNING) => Some(Sum::from(coordinate(name, attempt, whole))),
             Atom::Opaque(name, arguments) => {
                 Some(Sum::from(coordinate(&format!("{}{arguments:?}", &**name), attempt, whole)))
             }
@@ -46,7 +47,16 @@ pub(super) fn vanishes(difference: &Sum, work: &Work) -> Outcome<bool> {
         if !complex && value.any_atom(&|atom| *atom == Atom::Imaginary) {
             continue;
         }
-        match constant_is_zero(&value, work) {
+        // Members of a range that could not be written out (`a_#`) have no values.
+        let is_member =
+            |atom: &Atom| matches!(atom, Atom::Name(name) if name.ends_with(RUNNING) && name.len() > 1);
+        if value.any_atom(&is_member) {
+            expensive = true;
+            continue;
+        }
+        // The members of a written out range (`p_1`, `p_2`) are variables of their own.
+        let zero = if is_constant(&value) { constant_is_zero(&value, work) } else { is_zero(&value, work) };
+        match zero {
             Ok(true) => agreed += 1,
             Ok(false) => return Ok(false),
             Err(_) if work.left() == 0 => return Err(Trouble::TooExpensive),

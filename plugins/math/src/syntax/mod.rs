@@ -5,6 +5,7 @@
 
 mod names;
 pub mod node;
+mod noun;
 pub mod parse;
 pub mod print;
 mod token;
@@ -12,3 +13,4 @@ pub mod unit;
 
 pub use node::{Function, Half, Node, Number, Relation, SetOperator, Symbol};
 pub use parse::parse;
+pub(crate) use parse::same_tokens;

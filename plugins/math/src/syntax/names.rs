@@ -42,8 +42,12 @@ pub(crate) enum Command {
     Overline,
     /// What a name wears: an arrow, a hat, bold type.
     Dress,
-    /// `\mod`, `\bmod`; `\pmod`.
+    /// `\bmod`: an operation.
+    Remainder,
+    /// `mod`: after a number the modulus of a congruence, else an operation.
     Mod,
+    /// `\pmod`: the modulus of a congruence.
+    Modulus,
     /// `{n \choose k}`.
     Choose,
     Sum,
@@ -159,8 +163,8 @@ const LATEX: &[(&str, Command)] = &[
     ("bar", C::Overline),
     ("dot", C::Overline),
     ("mod", C::Mod),
-    ("bmod", C::Mod),
-    ("pmod", C::Mod),
+    ("bmod", C::Remainder),
+    ("pmod", C::Modulus),
     ("sum", C::Sum),
     ("prod", C::Product),
     ("prime", C::Prime),
@@ -268,6 +272,7 @@ const CONNECTIVES: &[(&str, Command)] = &[
     ("y", C::And),
     ("in", C::Relation(R::In)),
     ("mod", C::Mod),
+    ("modulo", C::Mod),
 ];
 
 /// Operators of several characters, the longest first.
@@ -321,6 +326,14 @@ pub(crate) const SPACES: &[&str] = &[
     "newline",
     "nonumber",
     "cr",
+    "therefore",
+    "because",
+    "checkmark",
+    "blacksquare",
+    "square",
+    "Box",
+    "qed",
+    "bigstar",
 ];
 
 /// Commands that size the bracket after them.
@@ -351,8 +364,10 @@ pub(crate) const REFUSED: &[&str] = &[
     "overset",
     "underset",
     "substack",
-    "color",
 ];
+
+/// Commands whose first argument is a colour.
+pub(crate) const COLORS: &[&str] = &["color", "textcolor"];
 
 /// How LaTeX sets off thousands.
 pub(crate) const THOUSANDS: &[&str] = &["{,}\\!", "{,}", "\\,", "\\!", "\\ "];
@@ -490,6 +505,7 @@ pub(crate) fn is_command(name: &str) -> bool {
         || TEXTS.contains(&name)
         || SPACES.contains(&name)
         || SIZES.contains(&name)
+        || COLORS.contains(&name)
         || REFUSED.contains(&name)
         || latex(name).is_some()
 }

@@ -59,6 +59,14 @@ pub enum Node {
     Quantity(Box<Node>, Unit),
     /// Digits with a base: `1011_2`.
     Based(String, u32),
+    /// The numbers that leave a remainder: `7 \pmod{12}`.
+    Residue(Box<Node>, Box<Node>),
+    /// An answer with what holds of its names: `12k+7, k \in \mathbb{Z}`.
+    With(Box<Node>, Vec<Node>),
+    /// A function by cases, each a [`Node::With`].
+    Cases(Vec<Node>),
+    /// What an ellipsis leaves out between items.
+    Dots,
     /// A notation with several readings; it says what any of them says.
     Either(Vec<Node>),
     /// Words.
@@ -208,6 +216,7 @@ impl Node {
         match self {
             Node::Neg(inner) => *inner,
             Node::Quantity(value, unit) => Node::Quantity(Box::new(value.negated()), unit),
+            Node::Residue(value, modulus) => Node::Residue(Box::new(value.negated()), modulus),
             other => Node::Neg(Box::new(other)),
         }
     }
@@ -222,12 +231,33 @@ impl Node {
         if terms.len() == 1 { terms.remove(0) } else { Node::Add(terms) }
     }
 
+    /// One quantity of several, from a large unit to small ones (`3` hours, `20` minutes), in the large one; none if
+    /// they are no such row.
+    pub(super) fn compound(parts: Vec<(Node, Unit)>) -> Option<Node> {
+        let Some((_, large @ Unit::Known { factor: one, dimensions, .. })) = parts.first() else {
+            return None;
+        };
+        let mut last: Option<&RBig> = None;
+        let mut terms = Vec::with_capacity(parts.len());
+        for (value, unit) in &parts {
+            let Unit::Known { factor, dimensions: others, .. } = unit else { return None };
+            if others != dimensions || last.is_some_and(|last| factor >= last) {
+                return None;
+            }
+            let scale = Node::Number(Number { value: factor / one, places: None });
+            terms.push(if last.is_none() { value.clone() } else { Node::Mul(vec![value.clone(), scale]) });
+            last = Some(factor);
+        }
+        (terms.len() > 1).then(|| Node::Quantity(Box::new(Node::Add(terms)), large.clone()))
+    }
+
     /// The nodes directly below this one.
     pub fn children(&self) -> Vec<&Node> {
         match self {
             Node::Number(_)
             | Node::Symbol(_)
             | Node::Infinity
+            | Node::Dots
             | Node::NumberSet(_)
             | Node::Time(..)
             | Node::Based(..)
@@ -242,9 +272,11 @@ impl Node {
             | Node::Relation(items, _)
             | Node::List(items)
             | Node::Ratio(items)
+            | Node::Cases(items)
             | Node::Either(items) => items.iter().collect(),
+            Node::With(inner, conditions) => std::iter::once(&**inner).chain(conditions).collect(),
             Node::Neg(inner) | Node::Quantity(inner, _) => vec![inner],
-            Node::Div(a, b) | Node::Pow(a, b) | Node::PlusMinus(a, b, _) => vec![a, b],
+            Node::Div(a, b) | Node::Pow(a, b) | Node::PlusMinus(a, b, _) | Node::Residue(a, b) => vec![a, b],
             Node::Range(range) => vec![&range.from, &range.to, &range.body],
             Node::Matrix(rows) => rows.iter().flatten().collect(),
         }
@@ -263,6 +295,7 @@ impl Node {
             Node::Number(_)
             | Node::Symbol(_)
             | Node::Infinity
+            | Node::Dots
             | Node::NumberSet(_)
             | Node::Time(..)
             | Node::Based(..)
@@ -278,6 +311,9 @@ impl Node {
             Node::List(items) => Node::List(all(items, by)),
             Node::Ratio(items) => Node::Ratio(all(items, by)),
             Node::Either(items) => Node::Either(all(items, by)),
+            Node::Cases(items) => Node::Cases(all(items, by)),
+            Node::With(inner, conditions) => Node::With(Box::new(by(inner)), all(conditions, by)),
+            Node::Residue(a, b) => Node::Residue(Box::new(by(a)), Box::new(by(b))),
             Node::Neg(inner) => Node::Neg(Box::new(by(inner))),
             Node::Quantity(inner, unit) => Node::Quantity(Box::new(by(inner)), unit.clone()),
             Node::Div(a, b) => Node::Div(Box::new(by(a)), Box::new(by(b))),

@@ -94,6 +94,33 @@ impl Display for Node {
             }
             Node::Quantity(value, unit) => quantity(f, value, unit),
             Node::Based(digits, base) => write!(f, "{digits}_{{{base}}}"),
+            Node::Residue(value, modulus) => {
+                bracketed(f, value)?;
+                write!(f, " \\pmod{{{modulus}}}")
+            }
+            Node::With(inner, conditions) => {
+                item(f, inner)?;
+                for (at, condition) in conditions.iter().enumerate() {
+                    write!(f, "{} {condition}", if at == 0 { " \\text{ where }" } else { "," })?;
+                }
+                Ok(())
+            }
+            Node::Cases(branches) => {
+                f.write_str("\\begin{cases}")?;
+                for (at, branch) in branches.iter().enumerate() {
+                    f.write_str(if at > 0 { " \\\\ " } else { "" })?;
+                    match branch {
+                        Node::With(value, conditions) => {
+                            item(f, value)?;
+                            f.write_str(" & ")?;
+                            joined(f, conditions, ", ", item)?;
+                        }
+                        value => item(f, value)?,
+                    }
+                }
+                f.write_str("\\end{cases}")
+            }
+            Node::Dots => f.write_str("\\ldots"),
             Node::Either(readings) => match readings.first() {
                 Some(first) => first.fmt(f),
                 None => Ok(()),
@@ -201,7 +228,7 @@ fn quantity(f: &mut Formatter<'_>, value: &Node, unit: &Unit) -> fmt::Result {
         value => bracketed(f, value)?,
     }
     match unit {
-        Unit::Remark(remark) => write!(f, " \\text{{ {}}}", remark.replace(['{', '}'], "")),
+        Unit::Words(words) => write!(f, " \\text{{ {}}}", words.replace(['{', '}'], "")),
         _ if unit.is(Base::Angle) => f.write_str("^\\circ"),
         _ if unit.is(Base::Percent) => f.write_str("\\%"),
         Unit::Known { name, .. } => write!(f, " \\text{{ {name}}}"),

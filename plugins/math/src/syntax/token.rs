@@ -75,7 +75,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn step(&mut self, c: char) {
-        if c.is_whitespace() || c == '~' || is_invisible(c) {
+        if c.is_whitespace() || matches!(c, '~' | '∴') || is_invisible(c) {
             self.spaced |= !is_invisible(c);
             self.rest = &self.rest[c.len_utf8()..];
         } else if c == '\\' {
@@ -110,6 +110,9 @@ impl<'a> Lexer<'a> {
             }
         }
         self.take(c.len_utf8());
+        if matches!(c, '℃' | '℉') {
+            return self.push(Token::Word(c.to_string()));
+        }
         match names::character(c) {
             Some(names::Character::Command(command)) => self.command(command),
             Some(names::Character::Sign(sign)) => self.push(Token::Sign(sign)),
@@ -145,6 +148,10 @@ impl<'a> Lexer<'a> {
     }
 
     fn number(&mut self) {
+        if let Some((digits, length)) = with_points_for_thousands(self.rest) {
+            self.take(length);
+            return self.push(Token::Number(digits));
+        }
         let mut digits = String::new();
         loop {
             self.digits(&mut digits);
@@ -222,7 +229,11 @@ impl<'a> Lexer<'a> {
             .char_indices()
             .find(|(_, c)| !(c.is_alphabetic() && names::character(*c).is_none()))
             .map_or(self.rest.len(), |(at, _)| at);
-        let word = self.take(length);
+        // `a_nb_n`: of two letters, a subscript is the first.
+        let is_subscript = self.out.last().is_some_and(|last| last.token == Token::Sign('_'));
+        let pair = self.rest[..length].chars().count() == 2;
+        let first = self.rest.chars().next().map_or(0, char::len_utf8);
+        let word = self.take(if is_subscript && pair { first } else { length });
         let mut letters = word.chars();
         let first = letters.next().unwrap_or_default();
         if letters.next().is_none() {
@@ -307,6 +318,8 @@ impl<'a> Lexer<'a> {
             self.push(Token::Begin(environment));
         } else if names::SPACES.contains(&name) {
             self.spaced = true;
+        } else if names::COLORS.contains(&name) {
+            self.group();
         } else if names::SIZES.contains(&name) {
             // `\left.` stands for no bracket at all.
             if let Some(rest) = self.rest.trim_start().strip_prefix('.') {
@@ -328,6 +341,17 @@ impl<'a> Lexer<'a> {
             }
         } else if let Some(connective) = names::connective(trimmed) {
             self.command(connective);
+        } else if name.starts_with("math")
+            && !trimmed.is_empty()
+            && trimmed.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            self.push(Token::Number(trimmed.to_owned()));
+        } else if matches!(name, "mathbf" | "mathit" | "mathsf" | "mathcal") && trimmed.chars().count() == 1 {
+            // Bold or not, a letter is a name.
+            let letter = trimmed.chars().next().filter(|c| c.is_alphabetic());
+            self.push(letter.map_or_else(|| Token::Text(content.to_owned()), Token::Letter));
+        } else if !content.contains('\\') && (trimmed.starts_with("(mod") || trimmed.starts_with("mod ")) {
+            self.out.extend(tokens(content));
         } else {
             self.spaced |= content.starts_with(char::is_whitespace);
             self.push(Token::Text(content.to_owned()));
@@ -353,6 +377,30 @@ impl<'a> Lexer<'a> {
         }
         None
     }
+}
+
+/// `1.234,56` or `1.234.567` at the start of a text, where points set off thousands: the number with a decimal point,
+/// and the length it was written in.
+fn with_points_for_thousands(text: &str) -> Option<(String, usize)> {
+    let length = text.bytes().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',')).count();
+    let written = text[..length].trim_end_matches(['.', ',']);
+    let (whole, fraction) = match written.split_once(',') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (written, None),
+    };
+    let mut groups = whole.split('.');
+    let first = groups.next()?;
+    let in_groups = groups.clone().count();
+    let fits = (1..=3).contains(&first.len())
+        && groups.all(|group| group.len() == 3)
+        && in_groups > usize::from(fraction.is_none())
+        && fraction
+            .is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    if !fits {
+        return None;
+    }
+    let digits = whole.replace('.', "");
+    Some((fraction.map_or(digits.clone(), |fraction| format!("{digits}.{fraction}")), written.len()))
 }
 
 /// A decimal digit of any script, as ASCII.

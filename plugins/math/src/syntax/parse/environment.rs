@@ -1,9 +1,9 @@
-//! Environments: matrices, and systems whose rows are answers side by side.
+//! Environments: matrices, systems whose rows are answers side by side, and functions by cases.
 
 use super::super::names::Command;
 use super::super::node::{Function, Node};
 use super::super::token::{Placed, Token};
-use super::{Commas, Parsed, Parser, whole, wrong};
+use super::{Commas, Parsed, Parser, condition, whole, wrong};
 
 /// Matrices with more cells than this are not read.
 const MAX_CELLS: usize = 1024;
@@ -23,6 +23,11 @@ impl Parser {
             "cases" | "align" | "aligned" | "gathered" | "gather" | "split" | "equation" | "alignat"
             | "eqnarray" => {
                 let rows = split(inside, |token| *token == Token::Row);
+                if name == "cases"
+                    && let Some(branches) = self.branches(&rows)?
+                {
+                    return Ok(Node::Cases(branches));
+                }
                 let rows = rows.into_iter().map(|mut row| {
                     row.retain(|placed| placed.token != Token::Sign('&'));
                     self.cell(row)
@@ -32,6 +37,29 @@ impl Parser {
             }
             _ => wrong(format!("`\\begin{{{name}}}` is no environment of this grammar")),
         }
+    }
+
+    /// The branches of a function by cases; none if the rows are those of a system.
+    fn branches(&self, rows: &[Vec<Placed>]) -> Parsed<Option<Vec<Node>>> {
+        let mut branches = Vec::with_capacity(rows.len());
+        for row in rows {
+            let cells = split(row.clone(), |token| *token == Token::Sign('&'));
+            let (value, condition) = match &cells[..] {
+                [value, condition] => (value.clone(), condition.clone()),
+                [_] => match condition::split(row) {
+                    Some((value, mut conditions)) if conditions.len() == 1 => (value, conditions.remove(0)),
+                    _ => return Ok(None),
+                },
+                _ => return Ok(None),
+            };
+            let relates = |placed: &Placed| matches!(placed.token, Token::Command(Command::Relation(_)));
+            if condition.first().is_none_or(relates) || value.is_empty() {
+                return Ok(None);
+            }
+            let conditions = condition::read(condition, self.depth + 1)?;
+            branches.push(Node::With(Box::new(self.cell(super::trimmed(value))?), conditions));
+        }
+        Ok((!branches.is_empty()).then_some(branches))
     }
 
     fn matrix(&self, inside: Vec<Placed>) -> Parsed<Vec<Vec<Node>>> {
@@ -89,4 +117,48 @@ fn split(tokens: Vec<Placed>, separates: impl Fn(&Token) -> bool) -> Vec<Vec<Pla
         parts.pop();
     }
     parts
+}
+
+/// The items of a row of tokens, if each of several says when it holds: `x \text{ if } x > 0, 0 \text{ otherwise}`.
+pub(super) fn worded_cases(tokens: &[Placed]) -> Option<Vec<Vec<Placed>>> {
+    let tokens = &condition::opened(tokens)[..];
+    let says = |placed: &Placed, words: &[&str]| match &placed.token {
+        Token::Word(word) | Token::Text(word) => {
+            let first = word.trim().split(' ').next().unwrap_or_default();
+            words.contains(&&*first.to_lowercase())
+        }
+        _ => false,
+    };
+    let begins = ["if", "when", "for"];
+    let last = ["otherwise", "else", "elsewhere"];
+    if !tokens.iter().any(|placed| says(placed, &begins)) {
+        return None;
+    }
+    let by_commas = |token: &Token| matches!(token, Token::Sign(',' | ';'));
+    let by_words = |token: &Token| matches!(token, Token::Sign(',' | ';') | Token::Command(Command::And));
+    let items =
+        |items: Vec<Vec<Placed>>| items.into_iter().filter(|item| !item.is_empty()).collect::<Vec<_>>();
+    let ends = |item: &[Placed]| item.len() > 1 && item.last().is_some_and(|placed| says(placed, &last));
+    let conditional =
+        |item: &[Placed]| item.len() > 1 && item[1..].iter().any(|placed| says(placed, &begins));
+    let holds = |items: &Vec<Vec<Placed>>| match items.split_last() {
+        Some((last, before)) => {
+            !before.is_empty()
+                && before.iter().all(|item| conditional(item))
+                && (conditional(last) || ends(last))
+        }
+        None => false,
+    };
+    let items = [items(split(tokens.to_vec(), by_commas)), items(split(tokens.to_vec(), by_words))]
+        .into_iter()
+        .find(holds)?;
+    let marked = |mut item: Vec<Placed>| {
+        if ends(&item) {
+            // `otherwise` becomes a condition like the others.
+            let at = item.len() - 1;
+            item.insert(at, Placed { token: Token::Word("if".to_owned()), spaced: true });
+        }
+        item
+    };
+    Some(items.into_iter().map(marked).collect())
 }

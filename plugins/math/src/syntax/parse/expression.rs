@@ -32,7 +32,25 @@ impl Parser {
                 }
             }
         }
-        let sum = Node::sum(terms);
+        let several = terms.len() > 1;
+        // The modulus at the end is that of the whole sum.
+        let modulus = match terms.last_mut() {
+            Some(last @ Node::Residue(..)) if several => match std::mem::replace(last, Node::Dots) {
+                Node::Residue(value, modulus) => {
+                    *last = *value;
+                    Some(modulus)
+                }
+                other => {
+                    *last = other;
+                    None
+                }
+            },
+            _ => None,
+        };
+        let sum = match modulus {
+            Some(modulus) => Node::Residue(Box::new(Node::sum(terms)), modulus),
+            None => Node::sum(terms),
+        };
         if self.eat_command(Command::Choose) {
             return Ok(Node::Call(Function::Binomial, vec![sum, self.sum()?]));
         }
@@ -56,7 +74,13 @@ impl Parser {
         let product = self.product()?;
         let signed = if negative { product.negated() } else { product };
         Ok(match either {
-            Some(flipped) => Node::PlusMinus(Box::new(Node::integer(0)), Box::new(signed), flipped),
+            Some(flipped) => match signed {
+                Node::Residue(value, modulus) => {
+                    let both = Node::PlusMinus(Box::new(Node::integer(0)), value, flipped);
+                    Node::Residue(Box::new(both), modulus)
+                }
+                signed => Node::PlusMinus(Box::new(Node::integer(0)), Box::new(signed), flipped),
+            },
             None => signed,
         })
     }
@@ -78,12 +102,36 @@ impl Parser {
                     let product = hoisted(std::mem::take(&mut factors));
                     factors.push(Node::Div(Box::new(product), Box::new(divisor)));
                 }
-                Some(Token::Command(Command::Mod)) => {
+                Some(Token::Command(command @ (Command::Mod | Command::Remainder))) => {
+                    let is_class = *command == Command::Mod && matches!(factors[..], [Node::Number(_)]);
                     self.link()?;
                     self.at += 1;
                     let divisor = self.signed_power()?;
                     let product = Node::product(std::mem::take(&mut factors));
-                    factors.push(Node::Call(Function::Mod, vec![product, divisor]));
+                    factors.push(match is_class {
+                        true => Node::Residue(Box::new(product), Box::new(divisor)),
+                        false => Node::Call(Function::Mod, vec![product, divisor]),
+                    });
+                }
+                Some(Token::Command(Command::Modulus)) => {
+                    self.link()?;
+                    self.at += 1;
+                    let modulus = self.argument("a modulus")?;
+                    let product = Node::product(std::mem::take(&mut factors));
+                    factors.push(Node::Residue(Box::new(product), Box::new(modulus)));
+                }
+                // `7 (mod 12)`
+                Some(Token::Sign('(')) if self.peek_at(1) == Some(&Token::Command(Command::Mod)) => {
+                    self.link()?;
+                    self.at += 2;
+                    let modulus = self.nested(Self::sum)?;
+                    self.expect(')', "(")?;
+                    let product = Node::product(std::mem::take(&mut factors));
+                    factors.push(Node::Residue(Box::new(product), Box::new(modulus)));
+                }
+                Some(Token::Command(Command::Dots)) => {
+                    self.at += 1;
+                    factors.push(Node::Dots);
                 }
                 _ if self.continues(&factors) => {
                     let factor = self.power()?;
@@ -115,12 +163,15 @@ impl Parser {
             return false;
         }
         match token {
+            // A sign of Chinese is no variable.
+            Token::Letter(letter) if *letter >= '\u{2E80}' => false,
             Token::Letter(letter) => !(after_literal && self.is_unit(*letter, factors)),
             Token::Number(_) => !matches!(factors.last(), Some(Node::Number(_))),
             Token::Word(word) => self.is_factor(word),
             Token::Sign('(' | '[' | '{') | Token::Begin(_) => true,
             Token::Sign('|') | Token::Command(Command::Bar) => self.bars == 0 && self.opens_bars(),
             Token::Command(command) if self.is_unit_by_name(*command) => false,
+            Token::Command(Command::Frac) if self.is_unit_fraction() => false,
             Token::Command(command) => matches!(
                 command,
                 Command::Frac
@@ -144,6 +195,13 @@ impl Parser {
         }
     }
 
+    /// Whether a fraction of units stands here.
+    fn is_unit_fraction(&self) -> bool {
+        let next = self.tokens[self.at + 1..].iter().map(|placed| &placed.token);
+        let mut next = next.skip_while(|token| **token == Token::Sign('{'));
+        matches!(next.next(), Some(Token::Text(text)) if Unit::names(text.trim()))
+    }
+
     /// Whether a bar here opens an absolute value: another one follows that can close it.
     fn opens_bars(&self) -> bool {
         let is_bar = |token: &Token| matches!(token, Token::Sign('|') | Token::Command(Command::Bar));
@@ -164,7 +222,11 @@ impl Parser {
 
     /// Whether a word after a factor is letters to multiply, and not a unit or a remark.
     fn is_factor(&self, word: &str) -> bool {
-        if word.starts_with('\\') || Unit::names(word) {
+        let is_unit = || match word {
+            "mm" | "cm" | "km" | "mg" | "kg" | "ms" | "ml" => true,
+            word => (word.len() > 2 || self.spaced()) && Unit::names(word),
+        };
+        if word.starts_with('\\') || is_unit() {
             return false;
         }
         let is_prose = word.len() > 3 || (word.len() == 3 && word.contains(['a', 'e', 'i', 'o', 'u']));
@@ -176,6 +238,12 @@ impl Parser {
         let mut base = self.primary()?;
         loop {
             match self.peek() {
+                // `(52)_8`
+                Some(Token::Sign('_')) if matches!(base, Node::Number(Number { places: None, .. })) => {
+                    let digits = base.to_string();
+                    self.at += 1;
+                    base = self.based(digits)?;
+                }
                 Some(Token::Sign('^')) => {
                     self.link()?;
                     self.at += 1;

@@ -8,7 +8,9 @@
 //! | operands | [`primary`] | names, brackets, commands |
 //! | numbers | [`number`] | literals, mixed and repeating numbers, bases |
 //! | functions | [`function`] | arguments, sums over ranges |
-//! | environments | [`environment`] | matrices, systems |
+//! | environments | [`environment`] | matrices, systems, functions by cases |
+//! | conditions | [`condition`] | `where …`, `if …`, `k \in \mathbb{Z}` beside an answer |
+//! | words | [`worded`] | words that have a notation too |
 //!
 //! A comma between digits has three meanings (`1,234`, `1,234` as two answers, `1,5` as a decimal). Each reading
 //! is parsed, and [`Node::Either`] holds all of them.
@@ -16,15 +18,17 @@
 //! In: text. Out: a tree, or a sentence that says what is wrong with the text. Left out on purpose: meaning. `2 +
 //! \text{red}` is a sum here.
 
+mod condition;
 mod environment;
 mod expression;
 mod function;
 mod number;
 mod primary;
 mod side;
+mod worded;
 
 use super::names::Command;
-use super::node::Node;
+use super::node::{Node, Relation};
 use super::token::{Placed, Token, tokens};
 use expression::is_capitals;
 
@@ -64,21 +68,57 @@ enum Commas {
 ///
 /// What is wrong with the text, for people.
 pub fn parse(text: &str) -> Result<Node, ParseError> {
-    let tokens = trimmed(tokens(text));
+    let tokens = unlabelled(trimmed(tokens(text)));
     if tokens.is_empty() {
         return wrong("it is empty once its formatting is removed");
     }
-    let mut readings: Vec<Node> = Vec::new();
-    for commas in readings_of(&tokens) {
-        let reading = whole(tokens.clone(), commas, 0)?;
-        if depth(&reading) > MAX_TREE_DEPTH {
-            return wrong(format!("it is more than {MAX_TREE_DEPTH} operators deep"));
+    // A relation alone is an answer.
+    if let [Placed { token: Token::Command(Command::Relation(sign)), .. }] = &tokens[..] {
+        return Ok(Node::Text(format!("{sign:?}")));
+    }
+    match every_reading(&tokens, 0) {
+        Ok(node) if depth(&node) > MAX_TREE_DEPTH => {
+            wrong(format!("it is more than {MAX_TREE_DEPTH} operators deep"))
         }
+        Ok(node) => Ok(node),
+        Err(error) => named_by_what_is_not_read(&tokens).ok_or(error),
+    }
+}
+
+/// `\lim_{x\to 0} f(x) = 12`: what stands before the last `=` names the value, though it cannot be read.
+fn named_by_what_is_not_read(tokens: &[Placed]) -> Option<Node> {
+    let mut depth = 0_i32;
+    let mut last = None;
+    for (at, placed) in tokens.iter().enumerate() {
+        match &placed.token {
+            Token::Sign('(' | '[' | '{') | Token::Begin(_) | Token::Command(Command::SetOpen) => depth += 1,
+            Token::Sign(')' | ']' | '}') | Token::End | Token::Command(Command::SetClose) => depth -= 1,
+            Token::Command(Command::Relation(Relation::Equal)) if depth == 0 => last = Some(at),
+            _ => {}
+        }
+    }
+    let (name, value) = tokens.split_at(last.filter(|at| *at > 0)?);
+    let value = every_reading(&value[1..], 0).ok()?;
+    let name: Vec<String> = name.iter().map(|placed| spelled(&placed.token)).collect();
+    Some(Node::Relation(vec![Node::name(&name.join(" ")), value], vec![Relation::Equal]))
+}
+
+/// Tokens as an answer in each reading that their commas allow.
+fn every_reading(tokens: &[Placed], depth: usize) -> Parsed {
+    let mut readings: Vec<Node> = Vec::new();
+    for commas in readings_of(tokens) {
+        let reading = whole(tokens.to_vec(), commas, depth)?;
         if !readings.contains(&reading) {
             readings.push(reading);
         }
     }
     Ok(if readings.len() == 1 { readings.remove(0) } else { Node::Either(readings) })
+}
+
+/// Whether two texts are the same tokens, white space and what ends a sentence aside.
+pub(crate) fn same_tokens(a: &str, b: &str) -> bool {
+    let (a, b) = (trimmed(tokens(a)), trimmed(tokens(b)));
+    !a.is_empty() && a.iter().map(|placed| &placed.token).eq(b.iter().map(|placed| &placed.token))
 }
 
 /// How deep a tree is, without recursion.
@@ -92,8 +132,30 @@ fn depth(root: &Node) -> usize {
     deepest
 }
 
-/// Reads all tokens as one answer.
+/// Reads all tokens as one answer, with its conditions.
 fn whole(tokens: Vec<Placed>, commas: Commas, depth: usize) -> Parsed {
+    if depth > MAX_DEPTH {
+        return wrong(format!("it nests more than {MAX_DEPTH} levels deep"));
+    }
+    if let Some(branches) = environment::worded_cases(&tokens) {
+        let branches = branches.into_iter().map(|branch| whole(branch, commas, depth + 1));
+        return Ok(Node::Cases(branches.collect::<Parsed<Vec<Node>>>()?));
+    }
+    match condition::split(&tokens) {
+        None => plain(tokens, commas, depth),
+        Some((main, conditions)) => {
+            let main = plain(main, commas, depth)?;
+            let mut read = Vec::new();
+            for tokens in conditions {
+                read.extend(condition::read(tokens, depth + 1)?);
+            }
+            Ok(condition::with(main, read))
+        }
+    }
+}
+
+/// Reads all tokens as one answer without conditions.
+fn plain(tokens: Vec<Placed>, commas: Commas, depth: usize) -> Parsed {
     let mut parser = Parser { tokens, at: 0, commas, depth, links: 0, bars: 0, brackets: 0, bound: vec![] };
     let node = parser.list()?;
     match parser.peek() {
@@ -102,15 +164,88 @@ fn whole(tokens: Vec<Placed>, commas: Commas, depth: usize) -> Parsed {
     }
 }
 
-/// Without the full stops and commas that end sentences.
+/// Words that only announce an answer.
+const LABELS: &[&str] = &[
+    "answer",
+    "ans",
+    "solution",
+    "result",
+    "final",
+    "the",
+    "is",
+    "are",
+    "so",
+    "thus",
+    "hence",
+    "therefore",
+    "value",
+    "答案",
+    "答",
+    "答案是",
+];
+
+/// Without the words that announce the answer: `Answer: 12`. Words that go on are prose, and stay.
+fn unlabelled(mut tokens: Vec<Placed>) -> Vec<Placed> {
+    let is_label = |placed: &Placed| match &placed.token {
+        Token::Word(word) => LABELS.contains(&&*word.to_lowercase()),
+        Token::Text(text) => {
+            let words = text.to_lowercase();
+            let mut words = words.split([' ', ':', '：', ',']).filter(|word| !word.is_empty());
+            words.all(|word| LABELS.contains(&word))
+        }
+        Token::Sign(':' | ',') => true,
+        _ => false,
+    };
+    let is_word = |placed: &Placed| matches!(placed.token, Token::Word(_) | Token::Text(_));
+    let goes_on = |at: usize| tokens.get(at).is_some_and(|next| !is_word(next));
+    let labels = tokens.iter().take_while(|placed| is_label(placed)).count();
+    if labels > 0 && goes_on(labels) {
+        tokens.drain(..labels);
+        return tokens;
+    }
+    // `Number of ways: 12` names its value.
+    let words = tokens.iter().take_while(|placed| is_word(placed)).take(8).count();
+    let is_lower = |placed: &Placed| spelled(&placed.token).chars().any(char::is_lowercase);
+    let after_text = words > 0 && spelled(&tokens[words - 1].token).trim_end().ends_with(':');
+    let after_sign = words > 0 && tokens.get(words).is_some_and(|next| next.token == Token::Sign(':'));
+    if (after_text && goes_on(words) || after_sign && goes_on(words + 1))
+        && tokens[..words].iter().any(is_lower)
+    {
+        let name = worded::said(&tokens[..words]);
+        let name = Token::Text(name.trim_end_matches(':').to_owned());
+        let equal = Token::Command(Command::Relation(Relation::Equal));
+        let named = [name, equal].map(|token| Placed { token, spaced: true });
+        tokens.splice(..words + usize::from(after_sign), named);
+    }
+    tokens
+}
+
+/// Without the full stops and commas that end sentences, and the signs that lead to an answer.
 fn trimmed(mut tokens: Vec<Placed>) -> Vec<Placed> {
     let ends = |placed: &Placed| matches!(placed.token, Token::Sign('.' | ',' | ';' | ':') | Token::Row);
     let words = tokens.iter().any(|placed| matches!(placed.token, Token::Letter('m' | 'M')));
+    // `**12**`
+    let is_emphasis = |placed: &Placed| placed.token == Token::Sign('^');
+    while tokens.len() > 1 && tokens.last().is_some_and(is_emphasis) {
+        tokens.pop();
+    }
+    let emphasis = tokens.iter().take_while(|placed| is_emphasis(placed)).count();
+    tokens.drain(..emphasis);
     while tokens.last().is_some_and(|last| ends(last) && !(words && last.token == Token::Sign('.'))) {
         tokens.pop();
     }
-    let start = tokens.iter().take_while(|placed| ends(placed)).count();
-    tokens.drain(..start);
+    let leads = |placed: &Placed| {
+        let sign = Command::Relation;
+        ends(placed)
+            || [Relation::Equal, Relation::Approximately, Relation::Arrow]
+                .into_iter()
+                .any(|relation| placed.token == Token::Command(sign(relation)))
+    };
+    let start = tokens.iter().take_while(|placed| leads(placed)).count();
+    // A sign alone is the answer.
+    if start < tokens.len() {
+        tokens.drain(..start);
+    }
     tokens
 }
 
@@ -126,6 +261,7 @@ fn readings_of(tokens: &[Placed]) -> Vec<Commas> {
                 commas += 1;
                 match comma_between_digits(tokens, at) {
                     Some(3) => thousands += 1,
+                    Some(1) if !measures(tokens.get(at + 2)) => {}
                     Some(_) => decimals += 1,
                     None => {}
                 }
@@ -152,7 +288,16 @@ fn comma_between_digits(tokens: &[Placed], at: usize) -> Option<usize> {
     if is_one && (in_thousands || (continues && whole.len() == 3)) {
         Some(3)
     } else {
-        (is_one && digits.len() >= 2 && digits.len() != 3 && !digits.contains('.')).then_some(digits.len())
+        (is_one && digits.len() != 3 && !digits.contains('.')).then_some(digits.len())
+    }
+}
+
+/// Whether a token is a unit: `3,5 kg` is no list.
+fn measures(placed: Option<&Placed>) -> bool {
+    match placed.map(|placed| &placed.token) {
+        Some(Token::Word(word) | Token::Text(word)) => super::unit::Unit::names(word.trim()),
+        Some(Token::Command(Command::Percent | Command::Currency(_))) => true,
+        _ => false,
     }
 }
 
@@ -299,7 +444,13 @@ impl Parser {
         } else {
             groups.into_iter().map(|group| listed(group.to_vec())).collect()
         };
-        Ok(if items.len() == 1 { items.remove(0) } else { Node::List(items) })
+        if items.len() == 1 {
+            return Ok(items.remove(0));
+        }
+        Ok(match side::joined_quantities(&items, &connectives) {
+            Some(one) => Node::Either(vec![Node::List(items), one]),
+            None => condition::trailing(side::congruences(items)),
+        })
     }
 
     /// Prose, or mathematics.
@@ -309,6 +460,12 @@ impl Parser {
                 Some(token) => format!("nothing stands before {}", describe(token)),
                 None => "it breaks off".to_owned(),
             });
+        }
+        if self.peek() == Some(&Token::Command(Command::Dots))
+            && matches!(self.peek_at(1), None | Some(Token::Sign(',' | ';' | ')' | '}') | Token::Command(_)))
+        {
+            self.at += 1;
+            return Ok(Node::Dots);
         }
         match self.prose() {
             Some(words) => Ok(words),
@@ -345,7 +502,7 @@ impl Parser {
                 }
                 Token::Letter(_) | Token::Number(_) | Token::Sign('.' | '\'' | '?' | '!' | '"' | '&') => {}
                 Token::Sign('-' | '/' | ':') if end > self.at => {}
-                Token::Command(Command::Relation(super::Relation::In)) if words > 0 => {}
+                Token::Command(Command::Relation(Relation::In)) if words > 0 => {}
                 _ => return None,
             }
             end += 1;
@@ -361,7 +518,7 @@ impl Parser {
             said.push_str(&spelled(&placed.token));
         }
         self.at = end;
-        Some(Node::Text(said))
+        Some(worded::meaning(&said).unwrap_or(Node::Text(said)))
     }
 
     /// Whether the tokens up to `end` are letters to be multiplied rather than words: `ab(c)`, `3xy`.
@@ -433,7 +590,7 @@ fn spelled(token: &Token) -> String {
         Token::Command(Command::Function(function)) => format!("{function:?}").to_lowercase(),
         Token::Command(Command::Percent) => "percent".to_owned(),
         Token::Command(Command::Degree) => "degrees".to_owned(),
-        Token::Command(Command::Relation(super::Relation::In)) => "in".to_owned(),
+        Token::Command(Command::Relation(Relation::In)) => "in".to_owned(),
         Token::Command(command) => format!("{command:?}").to_lowercase(),
         Token::Begin(name) => format!("\\begin{{{name}}}"),
         Token::End => "\\end".to_owned(),

@@ -6,7 +6,7 @@ use dashu_ratio::RBig;
 use super::super::names::Command;
 use super::super::node::{Node, Number};
 use super::super::token::Token;
-use super::{Commas, Parsed, Parser, comma_between_digits, wrong};
+use super::{Commas, Parsed, Parser, comma_between_digits, worded, wrong};
 
 impl Parser {
     /// A number whose first digits are taken.
@@ -25,6 +25,17 @@ impl Parser {
                 self.at += 2;
             }
         }
+        // `1 000 000`
+        let may_group = digits.len() <= 3 && !digits.contains('.') && !digits.starts_with('0');
+        while may_group
+            && self.spaced()
+            && let Some(Token::Number(more)) = self.peek()
+            && more.len() == 3
+            && self.peek_at(1) != Some(&Token::Sign('/'))
+        {
+            digits.push_str(more);
+            self.at += 1;
+        }
         if self.peek() == Some(&Token::Command(Command::Overline)) && digits.contains('.') {
             self.at += 1;
             return self.repeating(&digits);
@@ -35,10 +46,7 @@ impl Parser {
         }
         if self.peek() == Some(&Token::Sign('_')) {
             self.at += 1;
-            return match self.subscript()?.parse() {
-                Ok(base @ 2..=36) => Ok(Node::Based(digits, base)),
-                _ => wrong("a number's base is between 2 and 36"),
-            };
+            return self.based(digits);
         }
         let literal = number(&digits)?;
         if self.eat_command(Command::Exponent) {
@@ -68,6 +76,16 @@ impl Parser {
             };
         }
         Ok(literal)
+    }
+
+    /// Digits with the base that follows, its `_` being taken.
+    pub(super) fn based(&mut self, digits: String) -> Parsed {
+        let base = self.subscript()?;
+        let base = base.trim_start_matches('(').trim_end_matches(')');
+        match base.parse().ok().or_else(|| worded::base(base)) {
+            Some(base @ 2..=36) => Ok(Node::Based(digits, base)),
+            _ => wrong("a number's base is between 2 and 36"),
+        }
     }
 
     /// A decimal whose last digits, in the argument that follows, repeat.

@@ -6,7 +6,7 @@ use super::super::token::{Placed, Token, tokens};
 use super::super::unit::Unit;
 use super::expression::is_capitals;
 use super::number::number;
-use super::{Commas, Parsed, Parser, describe, flattened, spelled, whole, wrong};
+use super::{Parsed, Parser, describe, every_reading, flattened, spelled, worded, wrong};
 
 /// Letters that name functions when a bracket follows.
 const FUNCTION_LETTERS: &str = "fghFGHPQ";
@@ -18,7 +18,12 @@ impl Parser {
             Token::Number(digits) => self.number(digits),
             Token::Letter(letter) => self.letter(letter),
             Token::Word(word) => self.word(word),
-            Token::Text(text) if self.peek() == Some(&Token::Sign('_')) => self.named(text.trim().to_owned()),
+            Token::Text(text)
+                if self.peek() == Some(&Token::Sign('_'))
+                    && !text.trim().starts_with(|c: char| c.is_ascii_digit()) =>
+            {
+                self.named(text.trim().to_owned())
+            }
             Token::Text(text) => Ok(self.text(text)),
             Token::Sign('(') => self.bracket('('),
             Token::Sign('[') => self.bracket('['),
@@ -65,10 +70,10 @@ impl Parser {
             Command::Pi => Ok(Node::Symbol(Symbol::Pi)),
             Command::Infinity => Ok(Node::Infinity),
             Command::EmptySet => Ok(Node::Set(vec![])),
-            Command::NumberSet(letter) => Ok(Node::NumberSet(letter)),
+            Command::NumberSet(letter) => Ok(self.number_set(letter)),
             Command::Blackboard => match self.argument("a number set")? {
                 Node::Symbol(Symbol::Name(name)) if name.len() == 1 => {
-                    Ok(Node::NumberSet(name.chars().next().unwrap_or('R')))
+                    Ok(self.number_set(name.chars().next().unwrap_or('R')))
                 }
                 _ => wrong("`\\mathbb` takes one letter"),
             },
@@ -109,10 +114,61 @@ impl Parser {
                     value => Node::Quantity(Box::new(value), Unit::currency(sign)),
                 })
             }
+            Command::Relation(Relation::Less) if self.closes_angle() => self.command(Command::AngleOpen),
             Command::Relation(Relation::In) if self.at_end() => Ok(Node::Text("in".to_owned())),
-            Command::Dots => wrong("an ellipsis leaves open what it stands for"),
+            Command::Dots => Ok(Node::Dots),
             other => wrong(format!("{} is out of place", describe(&Token::Command(other)))),
         }
+    }
+
+    /// Whether a `<` just taken opens a vector, whose `>` then is its bracket: `<1, 2>`.
+    fn closes_angle(&mut self) -> bool {
+        let greater = Token::Command(Command::Relation(Relation::Greater));
+        let Some(last) = self.tokens.len().checked_sub(1) else { return false };
+        let has_comma = self.tokens[self.at..].iter().any(|placed| placed.token == Token::Sign(','));
+        if !has_comma || self.tokens[last].token != greater {
+            return false;
+        }
+        self.tokens[last].token = Token::Command(Command::AngleClose);
+        true
+    }
+
+    /// A number set with the marks that name a part of it: `\mathbb{R}^+`, `\mathbb{Z}_{\ge 0}`.
+    fn number_set(&mut self, letter: char) -> Node {
+        let start = self.at;
+        let part = self.part_of_set(letter);
+        if part.is_none() {
+            self.at = start;
+        }
+        part.unwrap_or(Node::NumberSet(letter))
+    }
+
+    fn part_of_set(&mut self, letter: char) -> Option<Node> {
+        if !(self.eat_sign('^') || self.eat_sign('_')) {
+            return None;
+        }
+        let braced = self.eat_sign('{');
+        let part = match self.next()? {
+            Token::Sign('+') => worded::signed(letter, "positive")?,
+            Token::Sign('-') => worded::signed(letter, "negative")?,
+            Token::Sign('*') => worded::signed(letter, "nonzero")?,
+            Token::Command(Command::Relation(sign)) => {
+                let Some(Token::Number(digits)) = self.next() else { return None };
+                let bound = number(&digits).ok()?;
+                match (sign, bound == Node::integer(0)) {
+                    (Relation::Greater, true) => worded::signed(letter, "positive")?,
+                    (Relation::GreaterOrEqual, true) => worded::signed(letter, "nonnegative")?,
+                    (Relation::Less, true) => worded::signed(letter, "negative")?,
+                    (Relation::LessOrEqual, true) => worded::signed(letter, "nonpositive")?,
+                    (Relation::GreaterOrEqual, false) if bound == Node::integer(1) && letter == 'Z' => {
+                        worded::signed(letter, "positive")?
+                    }
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        (!braced || self.eat_sign('}')).then_some(part)
     }
 
     /// What follows a command as its argument: a group, one digit, one letter or one command.
@@ -183,7 +239,7 @@ impl Parser {
             let condition = self.nested(Self::list)?;
             if states(&condition) {
                 if self.eat_command(Command::SetClose) {
-                    return Ok(condition);
+                    return Ok(described(items, condition));
                 }
                 return wrong("`\\{` is never closed");
             }
@@ -305,6 +361,8 @@ impl Parser {
         loop {
             match self.next() {
                 Some(Token::Sign('}')) => return Ok(name),
+                // `a_{i,j}` is `a_{ij}`; digits keep their comma.
+                Some(Token::Sign(',')) if !name.ends_with(|c: char| c.is_ascii_digit()) => {}
                 Some(Token::Sign('{')) | None => return wrong("`{` is never closed"),
                 Some(token) => name.push_str(&spelled(&token)),
             }
@@ -315,12 +373,29 @@ impl Parser {
     fn text(&mut self, text: String) -> Node {
         let inside = tokens(&text);
         let read = if self.check_depth().is_ok() && !inside.is_empty() {
-            whole(inside, Commas::Separate, self.depth + 1).ok()
+            every_reading(&inside, self.depth + 1).ok()
         } else {
             None
         };
-        read.unwrap_or_else(|| Node::Text(text.trim().to_owned()))
+        read.or_else(|| worded::meaning(&text)).unwrap_or_else(|| Node::Text(text.trim().to_owned()))
     }
+}
+
+/// A set by a condition: the condition itself, where the element is only a name.
+fn described(element: Node, condition: Node) -> Node {
+    let is_name = |node: &Node| matches!(node, Node::Symbol(_));
+    let names = match &element {
+        Node::Bracket('(', items, ')') => items.iter().all(is_name),
+        Node::Relation(sides, signs) if *signs == [Relation::In] => {
+            // `\{x \in \mathbb{Z} : x > 0\}`
+            if sides[1] != Node::NumberSet('R') && is_name(&sides[0]) {
+                return Node::With(Box::new(condition), vec![element]);
+            }
+            is_name(&sides[0])
+        }
+        node => is_name(node),
+    };
+    if names { condition } else { Node::With(Box::new(Node::Set(flattened(element))), flattened(condition)) }
 }
 
 /// Whether a node can be the condition of a set: relations or words, and no value.

@@ -9,17 +9,21 @@ use super::super::unit::Unit;
 use super::{Parsed, Parser, describe, spelled, wrong};
 
 impl Parser {
-    /// Sides with signs between them, or one side alone. What an answer is about equal to is not part of it.
+    /// Sides with signs between them, or one side alone.
     pub(super) fn relation(&mut self) -> Parsed {
         let mut sides = vec![self.sets()?];
         let mut signs = Vec::new();
         while let Some(sign) = self.relation_sign() {
-            let side = self.sets()?;
-            if sign == Relation::Approximately {
-                break;
-            }
             signs.push(sign);
-            sides.push(side);
+            sides.push(self.sets()?);
+        }
+        if signs.contains(&Relation::Congruent)
+            && let Some(Node::Call(Function::Mod, arguments)) = sides.last()
+            && let [value, modulus] = &arguments[..]
+        {
+            let residue = Node::Residue(Box::new(value.clone()), Box::new(modulus.clone()));
+            sides.pop();
+            sides.push(residue);
         }
         Ok(if signs.is_empty() { sides.remove(0) } else { Node::Relation(sides, signs) })
     }
@@ -143,11 +147,27 @@ impl Parser {
                 None => wrong("a time of day has 24 hours at most"),
             };
         }
+        let value = match self.part_ahead() {
+            Some(part) if matches!(value, Node::Number(Number { places: None, .. })) => {
+                self.at += 3;
+                Node::Add(vec![value, part])
+            }
+            _ => value,
+        };
         let words = self.words_after()?;
         if words.is_empty() {
             return Ok(value);
         }
         Ok(with_unit(value, &words))
+    }
+
+    /// The part of one that `and a half` adds, if that stands here.
+    fn part_ahead(&self) -> Option<Node> {
+        if self.peek() != Some(&Token::Command(Command::And)) {
+            return None;
+        }
+        let [count, part] = [1, 2].map(|ahead| self.peek_at(ahead).map(spelled).unwrap_or_default());
+        part_of_one(&["and", &count, &part]).map(|(part, _)| part)
     }
 
     /// The words between an expression and the end of its side.
@@ -159,9 +179,13 @@ impl Parser {
         loop {
             match self.peek() {
                 Some(Token::Text(text)) => {
-                    words.extend(tokens(text).into_iter().map(|placed| spelled(&placed.token)));
+                    words.extend(words_of(text));
                     self.at += 1;
                 }
+                Some(Token::Command(Command::Frac)) => match self.unit_fraction() {
+                    Some(unit) => words.extend(unit),
+                    None => return Ok(words),
+                },
                 Some(Token::Command(command)) if self.is_unit_by_name(*command) => {
                     words.push(spelled(&Token::Command(*command)));
                     self.at += 1;
@@ -184,6 +208,16 @@ impl Parser {
                 }
                 Some(Token::Command(Command::Relation(Relation::In))) if !words.is_empty() => {
                     words.push("in".to_owned());
+                    self.at += 1;
+                }
+                Some(Token::Command(Command::Times))
+                    if !words.is_empty()
+                        && matches!(
+                            self.peek_at(1),
+                            Some(Token::Text(_) | Token::Word(_) | Token::Letter(_))
+                        ) =>
+                {
+                    words.push("·".to_owned());
                     self.at += 1;
                 }
                 Some(Token::Sign('^')) if !words.is_empty() => words.push(self.unit_power()?),
@@ -214,11 +248,47 @@ impl Parser {
         !matches!(self.peek_at(tokens), Some(Token::Number(_) | Token::Letter(_) | Token::Sign('(')))
     }
 
+    /// `\frac{\text{m}}{\text{s}}` as the words of a unit, taken if it is one.
+    pub(super) fn unit_fraction(&mut self) -> Option<Vec<String>> {
+        let start = self.at;
+        self.at += 1;
+        let mut words = Vec::new();
+        for part in 0..2 {
+            if part == 1 {
+                words.push("/".to_owned());
+            }
+            let braced = self.eat_sign('{');
+            while let Some(token @ (Token::Text(_) | Token::Word(_) | Token::Letter(_))) = self.peek() {
+                words.extend(words_of(&spelled(token)));
+                self.at += 1;
+                if self.peek() == Some(&Token::Sign('^')) {
+                    match self.unit_power() {
+                        Ok(power) => words.push(power),
+                        Err(_) => break,
+                    }
+                }
+            }
+            if braced && !self.eat_sign('}') {
+                break;
+            }
+        }
+        let said: Vec<&str> = words.iter().map(String::as_str).collect();
+        let is_unit = said.split(|word| *word == "/").all(|part| part.iter().any(|word| Unit::names(word)))
+            && matches!(Unit::read(&said, true), Unit::Known { .. })
+            && self.tokens[start..self.at].iter().any(|placed| matches!(placed.token, Token::Text(_)));
+        if is_unit {
+            return Some(words);
+        }
+        self.at = start;
+        None
+    }
+
     fn unit_power(&mut self) -> Parsed<String> {
         self.at += 1;
         let braced = self.eat_sign('{');
+        let negative = self.eat_sign('-');
         let power = match self.next() {
-            Some(Token::Number(digits)) => format!("^{digits}"),
+            Some(Token::Number(digits)) => format!("^{}{digits}", if negative { "-" } else { "" }),
             Some(token) => return wrong(format!("{} is no power of a unit", describe(&token))),
             None => return wrong("it breaks off"),
         };
@@ -229,32 +299,170 @@ impl Parser {
     }
 }
 
-/// A value with the unit that words say; large round numbers among them multiply.
+/// The words of a text, a power as one with its sign: `in^2` is `in` and `^2`.
+fn words_of(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for placed in tokens(text) {
+        let word = spelled(&placed.token);
+        match words.last_mut() {
+            Some(last) if matches!(last.as_str(), "^" | "^-") && !matches!(word.as_str(), "{" | "}") => {
+                last.push_str(&word);
+            }
+            Some(last) if last.starts_with('^') && matches!(word.as_str(), "{" | "}") => {}
+            _ => words.push(word),
+        }
+    }
+    words
+}
+
+/// `3` hours `and 20` minutes as one quantity, if `and` stands between.
+pub(super) fn joined_quantities(items: &[Node], connectives: &[usize]) -> Option<Node> {
+    let parts = items.iter().map(|item| match item {
+        Node::Quantity(value, unit) => Some(((**value).clone(), unit.clone())),
+        _ => None,
+    });
+    if connectives.is_empty() { None } else { Node::compound(parts.collect::<Option<Vec<_>>>()?) }
+}
+
+/// `x \equiv 1, 5 \pmod 6`: the modulus at the end is that of each item.
+pub(super) fn congruences(items: Vec<Node>) -> Vec<Node> {
+    let modulus = match items.last() {
+        Some(Node::Residue(_, modulus)) => (**modulus).clone(),
+        Some(Node::Relation(sides, _)) => match sides.last() {
+            Some(Node::Residue(_, modulus)) => (**modulus).clone(),
+            _ => return items,
+        },
+        _ => return items,
+    };
+    let of = |value: Node| Node::Residue(Box::new(value), Box::new(modulus.clone()));
+    let mut name = None;
+    let each = |item: Node| match item {
+        Node::Relation(mut sides, signs) if signs == [Relation::Congruent] => {
+            name = sides.first().cloned();
+            if !matches!(sides[1], Node::Residue(..)) {
+                let value = sides.remove(1);
+                sides.push(of(value));
+            }
+            Node::Relation(sides, signs)
+        }
+        Node::Residue(..) | Node::Number(_) | Node::Neg(_) => {
+            let class = if matches!(item, Node::Residue(..)) { item } else { of(item) };
+            match &name {
+                Some(name) => Node::Relation(vec![name.clone(), class], vec![Relation::Congruent]),
+                None => class,
+            }
+        }
+        other => other,
+    };
+    items.into_iter().map(each).collect()
+}
+
+/// A value with the unit that words say. Large round numbers among them multiply, and `and a half` adds.
 fn with_unit(value: Node, words: &[String]) -> Node {
-    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut words: Vec<&str> =
+        words.iter().map(String::as_str).filter(|word| !word.trim().is_empty()).collect();
     let mut value = value;
-    while let Some(times) = words.first().and_then(|word| round_number(word)) {
+    if let Some((part, length)) = part_of_one(&words) {
+        value = Node::Add(vec![value, part]);
+        words.drain(..length);
+    }
+    loop {
+        // `2万元` is one word.
+        let signs = ["百万", "千万", "万", "萬", "亿", "億"];
+        if let Some(first) = words.first_mut()
+            && let Some(sign) =
+                signs.iter().find(|sign| first.starts_with(**sign) && first.len() > sign.len())
+        {
+            *first = &first[sign.len()..];
+            words.insert(0, sign);
+        }
+        let Some(times) = words.first().and_then(|word| round_number(word)) else { break };
         value = Node::Mul(vec![value, Node::integer(times)]);
         words.remove(0);
     }
-    let mut signs = words.iter().filter_map(|word| word.chars().next());
-    let unit = match signs.find(|c| "$€£¥₹元".contains(*c)) {
-        Some(sign) if words.len() == 1 => Unit::currency(sign),
-        _ if words.is_empty() => return value,
-        _ => Unit::read(&words),
-    };
-    match (value, unit) {
-        // `$18 dollars` and `5% per year` have said their unit already.
-        (value @ Node::Quantity(..), _) => value,
-        (value, unit) => Node::Quantity(Box::new(value), unit),
+    if words.is_empty() {
+        return value;
     }
+    if let (
+        Node::Number(Number { places: None, .. }),
+        ["base", base] | ["in", "base", base] | ["(", "base", base, ")"],
+    ) = (&value, &words[..])
+        && let Some(base @ 2..=36) = base.parse().ok().or_else(|| super::worded::base(base))
+    {
+        return Node::Based(value.to_string(), base);
+    }
+    if let Node::Quantity(inside, unit) = &value {
+        // `$18 dollars` has said its unit already; `5% per year` and `10° C` have said a part of it.
+        if let (Unit::Known { dimensions, .. }, Unit::Known { dimensions: others, .. }) =
+            (unit, &Unit::read(&words, false))
+            && dimensions == others
+        {
+            return value;
+        }
+        let whole: Vec<&str> = unit.name().split(' ').chain(words).collect();
+        return Node::Quantity(inside.clone(), Unit::read(&whole, false));
+    }
+    let singular = match &value {
+        Node::Number(Number { value, .. }) => *value <= RBig::ONE,
+        value => matches!(value, Node::Div(..)),
+    };
+    compound(&value, &words).unwrap_or_else(|| {
+        let unit = Unit::read(&words, singular);
+        Node::Quantity(Box::new(value), unit)
+    })
+}
+
+/// `and a half`, `and three quarters` at the start of words: the part, and how many words say it.
+fn part_of_one(words: &[&str]) -> Option<(Node, usize)> {
+    let ["and", count, part, ..] = words else { return None };
+    let count = match count.to_lowercase().as_str() {
+        "a" | "an" | "one" => 1,
+        "two" => 2,
+        "three" => 3,
+        _ => return None,
+    };
+    let below = match part.trim_end_matches('s') {
+        "half" => 2,
+        "third" => 3,
+        "quarter" | "fourth" => 4,
+        "fifth" => 5,
+        "eighth" => 8,
+        "tenth" => 10,
+        _ => return None,
+    };
+    Some((Node::Div(Box::new(Node::integer(count)), Box::new(Node::integer(below))), 3))
+}
+
+/// A quantity in several units from large to small: `3 hours 20 minutes`.
+fn compound(value: &Node, words: &[&str]) -> Option<Node> {
+    let is_number = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+    let first = words.iter().position(is_number)?;
+    let mut parts = vec![value.clone()];
+    let mut rest = words;
+    let mut units = Vec::new();
+    let mut at = first;
+    loop {
+        let (unit, after) = rest.split_at(at);
+        let unit = unit.strip_suffix(&["and"]).unwrap_or(unit);
+        units.push(Unit::read(unit, true));
+        let [number, after @ ..] = after else { break };
+        parts.push(super::number::number(number).ok()?);
+        rest = after;
+        at = rest.iter().position(is_number).unwrap_or(rest.len());
+    }
+    Node::compound(parts.into_iter().zip(units).collect())
 }
 
 fn round_number(word: &str) -> Option<i64> {
     Some(match word.to_lowercase().as_str() {
-        "hundred" => 100,
-        "thousand" => 1000,
-        "million" => 1_000_000,
+        "dozen" | "打" => 12,
+        "hundred" | "百" => 100,
+        "thousand" | "千" => 1000,
+        "万" | "萬" => 10_000,
+        "lakh" => 100_000,
+        "million" | "百万" => 1_000_000,
+        "crore" | "千万" => 10_000_000,
+        "亿" | "億" => 100_000_000,
         "billion" => 1_000_000_000,
         "trillion" => 1_000_000_000_000,
         _ => return None,

@@ -1,0 +1,191 @@
+//! Answers in words that have a notation too: `all positive integers`, `n is even`, `no solutions`, `twelve`.
+//!
+//! In: words. Out: the tree that the notation would give; none for any other words. Left out on purpose: languages other
+//! than English.
+
+use super::super::node::{Node, Relation, SetOperator};
+use super::super::token::{Placed, Token};
+use super::spelled;
+
+/// What tokens say, as words in lower case.
+pub(super) fn said(tokens: &[Placed]) -> String {
+    let mut said = String::new();
+    for (at, placed) in tokens.iter().enumerate() {
+        let joins = matches!(placed.token, Token::Sign('-' | '\''))
+            || at > 0 && tokens[at - 1].token == Token::Sign('-');
+        if !said.is_empty() && !joins {
+            said.push(' ');
+        }
+        said.push_str(spelled(&placed.token).trim());
+    }
+    said
+}
+
+/// The notation of a whole answer in words.
+pub(super) fn meaning(said: &str) -> Option<Node> {
+    let lower = said.to_lowercase();
+    let words: Vec<&str> = lower.split([' ', ',', '.']).filter(|word| !word.is_empty()).collect();
+    if words.len() > 12 {
+        return None;
+    }
+    if is_nothing(&words) {
+        return Some(Node::Set(vec![]));
+    }
+    number(&words).map(Node::integer).or_else(|| condition(said)).or_else(|| {
+        // `all integers n`
+        let (last, before) = words.split_last()?;
+        let words = if is_letter(last) && before.len() > 1 { before } else { &words };
+        set(words)
+    })
+}
+
+/// What words say of a name: `n is even`, `even n`, `nonnegative integer a`, `k an integer`.
+pub(super) fn condition(said: &str) -> Option<Node> {
+    let words: Vec<&str> = said.split([' ', ',', '.']).filter(|word| !word.is_empty()).collect();
+    if matches!(words[..], ["otherwise" | "else" | "Otherwise" | "elsewhere"]) {
+        return Some(Node::Text("otherwise".to_owned()));
+    }
+    // The name stands first or last; `a` in between is an article.
+    let at = match (words.first()?, words.last()?) {
+        (_, last) if is_letter(last) => words.len() - 1,
+        (first, _) if is_letter(first) => 0,
+        _ => return None,
+    };
+    let name = words[at];
+    let others = || words.iter().enumerate().filter(|(place, _)| *place != at).map(|(_, word)| word);
+    if others().any(|word| is_letter(word) && *word != "a") {
+        return None;
+    }
+    let filler = ["is", "are", "be", "an", "a", "the", "any", "some", "all", "every", "each", "arbitrary"];
+    let rest: Vec<String> = others().map(|word| word.to_lowercase()).collect();
+    let rest: Vec<&str> = rest.iter().map(String::as_str).filter(|word| !filler.contains(word)).collect();
+    let of = |sign, set| Node::Relation(vec![Node::name(name), set], vec![sign]);
+    match rest[..] {
+        ["even"] => Some(of(Relation::Congruent, residue(0, 2))),
+        ["odd"] => Some(of(Relation::Congruent, residue(1, 2))),
+        ["multiple", "of", number] | ["divisible", "by", number] => {
+            let modulus = number.parse().ok().filter(|modulus| *modulus > 0)?;
+            Some(of(Relation::Congruent, residue(0, modulus)))
+        }
+        ["constant"] | ["real", "constant"] => Some(of(Relation::In, Node::NumberSet('R'))),
+        _ => match set(&rest)? {
+            class @ Node::Residue(..) => Some(of(Relation::Congruent, class)),
+            set => Some(of(Relation::In, set)),
+        },
+    }
+}
+
+fn is_letter(word: &str) -> bool {
+    word.len() == 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+/// A set of numbers by its name.
+fn set(words: &[&str]) -> Option<Node> {
+    let filler = ["the", "set", "of", "all", "any", "every", "numbers", "number"];
+    let kept: Vec<&str> = words.iter().copied().filter(|word| !filler.contains(word)).collect();
+    let (kind, which) = kept.split_last()?;
+    let letter = match kind.strip_suffix('s').unwrap_or(kind) {
+        "integer" => 'Z',
+        "real" => 'R',
+        "rational" => 'Q',
+        "complex" => 'C',
+        "natural" => 'N',
+        _ => return None,
+    };
+    match which {
+        [] => Some(Node::NumberSet(letter)),
+        ["even"] if letter == 'Z' => Some(residue(0, 2)),
+        ["odd"] if letter == 'Z' => Some(residue(1, 2)),
+        [which] => signed(letter, which),
+        ["non", "negative"] => signed(letter, "nonnegative"),
+        ["non", "positive"] => signed(letter, "nonpositive"),
+        _ => None,
+    }
+}
+
+/// The numbers of a set that are positive, and so on.
+pub(super) fn signed(letter: char, which: &str) -> Option<Node> {
+    let ray = |low: Node, open, high: Node, close| Node::Bracket(open, vec![low, high], close);
+    let zero = || Node::integer(0);
+    let infinity = || Node::Infinity;
+    let whole = letter == 'Z';
+    let part = match which {
+        "positive" if whole => ray(Node::integer(1), '[', infinity(), ')'),
+        "negative" if whole => ray(infinity().negated(), '(', Node::integer(-1), ']'),
+        "positive" => ray(zero(), '(', infinity(), ')'),
+        "negative" => ray(infinity().negated(), '(', zero(), ')'),
+        "nonnegative" | "non-negative" => ray(zero(), '[', infinity(), ')'),
+        "nonpositive" | "non-positive" => ray(infinity().negated(), '(', zero(), ']'),
+        "nonzero" | "non-zero" => {
+            let all = Node::NumberSet(letter);
+            return Some(Node::SetOperation(SetOperator::Difference, vec![all, Node::Set(vec![zero()])]));
+        }
+        _ => return None,
+    };
+    if letter == 'R' {
+        return Some(part);
+    }
+    Some(Node::SetOperation(SetOperator::Intersection, vec![Node::NumberSet(letter), part]))
+}
+
+fn residue(value: i64, modulus: i64) -> Node {
+    Node::Residue(Box::new(Node::integer(value)), Box::new(Node::integer(modulus)))
+}
+
+/// Whether words say that nothing solves the problem.
+fn is_nothing(words: &[&str]) -> bool {
+    let filler = [
+        "there", "is", "are", "exist", "exists", "real", "the", "it", "has", "have", "a", "equation",
+        "system",
+    ];
+    let kept: Vec<&str> = words.iter().copied().filter(|word| !filler.contains(word)).collect();
+    let is_solution = |word: &str| matches!(word, "solution" | "solutions" | "root" | "roots");
+    match kept[..] {
+        ["none"] | ["empty", "set"] | ["set", "empty"] => true,
+        ["no" | "none", what] => is_solution(what),
+        ["no", what, "x"] => is_solution(what),
+        _ => false,
+    }
+}
+
+/// A whole number up to a thousand in words.
+fn number(words: &[&str]) -> Option<i64> {
+    const ONES: [&str; 20] = [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+    ];
+    const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+    let one = |word: &str| ONES.iter().position(|known| *known == word).map(|at| at as i64);
+    let ten = |word: &str| TENS.iter().position(|known| *known == word).map(|at| at as i64 * 10 + 20);
+    match words {
+        [word] => one(word).or_else(|| ten(word)).or_else(|| {
+            let (tens, ones) = word.split_once('-')?;
+            Some(ten(tens)? + one(ones).filter(|ones| (1..10).contains(ones))?)
+        }),
+        [tens, ones] => Some(ten(tens)? + one(ones).filter(|ones| (1..10).contains(ones))?),
+        _ => None,
+    }
+}
+
+/// A base by its name: `eight` in `52_{\text{eight}}`.
+pub(super) fn base(word: &str) -> Option<u32> {
+    number(&[&*word.trim().to_lowercase()]).and_then(|base| u32::try_from(base).ok())
+}
