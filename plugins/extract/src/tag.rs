@@ -81,18 +81,26 @@ const PREFIXES: [(&str, Side); 6] = [
 const SUFFIXES: [(&str, Side); 3] = [("_start", Side::Open), ("_begin", Side::Open), ("_end", Side::Close)];
 /// Channels of reasoning; every other one speaks to the reader.
 const REASONING_CHANNELS: &str = "analysis commentary thought";
+/// The name of a tag has at least so many bytes.
+const MIN_BYTES: usize = 3;
 /// The name of a tag has at most so many bytes, and so have its attributes.
 const MAX_BYTES: usize = 48;
+
+/// What opens a tag, and what closes it.
+const BRACKETS: [(char, &[u8]); 3] = [('<', b">"), ('[', b"]"), ('◁', "▷".as_bytes())];
+/// The bytes of names.
+const NAME: [bool; 256] = name_bytes();
 
 /// The tags of a text, first to last.
 pub(crate) struct Tags<'a> {
     text: &'a str,
-    at: usize,
+    /// Where each bracket stands next; the text's length if nowhere.
+    next: [usize; 3],
 }
 
 impl<'a> Tags<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Tags { text, at: 0 }
+        Tags { text, next: BRACKETS.map(|(bracket, _)| text.find(bracket).unwrap_or(text.len())) }
     }
 }
 
@@ -100,73 +108,77 @@ impl Iterator for Tags<'_> {
     type Item = Tag;
 
     fn next(&mut self) -> Option<Tag> {
-        let bytes = self.text.as_bytes();
-        while let Some(length) = bytes[self.at..].iter().position(|byte| matches!(byte, b'<' | b'[' | 0xE2)) {
-            let start = self.at + length;
-            self.at = start + 1;
-            if let Some(tag) = tag(self.text, start) {
-                self.at = tag.place.end;
+        loop {
+            let [angle, square, triangle] = self.next;
+            let start = angle.min(square).min(triangle);
+            if start == self.text.len() {
+                return None;
+            }
+            let kind = usize::from(start != angle) + usize::from(start != angle && start != square);
+            let (bracket, close) = BRACKETS[kind];
+            let from = start + bracket.len_utf8();
+            let found = self.text[from..].find(bracket);
+            self.next[kind] = found.map_or(self.text.len(), |length| from + length);
+            if let Some(tag) = tag(self.text, start..from, close) {
                 return Some(tag);
             }
         }
-        None
     }
 }
 
-/// The tag that begins at a byte.
-fn tag(text: &str, start: usize) -> Option<Tag> {
-    let bytes = &text.as_bytes()[start..];
-    let (open, close): (&str, &[u8]) = match bytes {
-        [b'<', b'a'..=b'z' | b'A'..=b'Z' | b'/' | b'|', ..] => ("<", b">"),
-        [b'[', b'A'..=b'Z' | b'/', ..] => ("[", b"]"),
-        _ if bytes.starts_with("◁".as_bytes()) => ("◁", "▷".as_bytes()),
-        _ => return None,
-    };
-    // Most of what a bracket opens is no tag: the first letters and the length of names tell.
-    let first = bytes[open.len()..].iter().find(|byte| !matches!(byte, b'/' | b'|'))?;
-    if !b"abcdefilmrstABCDEFILMRST".contains(first) {
+/// The tag that a bracket opens.
+fn tag(text: &str, bracket: Range<usize>, close: &[u8]) -> Option<Tag> {
+    let bytes = text.as_bytes();
+    let mut from = bracket.end;
+    while matches!(bytes.get(from), Some(b'/' | b'|')) {
+        from += 1;
+    }
+    let mut end = from;
+    while end < bytes.len() && NAME[usize::from(bytes[end])] && end - from < MAX_BYTES {
+        end += 1;
+    }
+    if end - from < MIN_BYTES {
         return None;
     }
-    let marks = |at: usize| bytes[at..].iter().take_while(|byte| matches!(byte, b'/' | b'|')).count();
-    let from = open.len() + marks(open.len());
-    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-');
-    let length = bytes[from..].iter().take(MAX_BYTES).take_while(is_part).count();
-    if length < 3 {
-        return None;
+    let (lead, name) = (&bytes[bracket.end..from], &text[from..end]);
+    while matches!(bytes.get(end), Some(b'/' | b'|')) {
+        end += 1;
     }
-    let (lead, name) = (&bytes[open.len()..from], &text[start + from..start + from + length]);
-    let mut end = from + length + marks(from + length);
-    if open == "<" && bytes.get(end) == Some(&b' ') {
-        end += bytes[end..]
-            .iter()
-            .take(MAX_BYTES)
-            .take_while(|byte| !matches!(byte, b'<' | b'>' | b'\n'))
-            .count();
+    if close == b">" && bytes.get(end) == Some(&b' ') {
+        let is_inside = |byte: &&u8| !matches!(byte, b'<' | b'>' | b'\n');
+        end += bytes[end..].iter().take(MAX_BYTES).take_while(is_inside).count();
     }
-    if length == 0
-        || !bytes[end..].starts_with(close)
-        || open == "[" && name.bytes().any(|b| b.is_ascii_lowercase())
+    if !bytes[end..].starts_with(close) || close == b"]" && name.bytes().any(|byte| byte.is_ascii_lowercase())
     {
         return None;
     }
-    end += close.len();
+    let place = bracket.start..end + close.len();
     match name {
-        "channel" if lead == b"|" => return Some(channel(text, start..start + end)),
-        "end" if lead == b"|" => {
-            return Some(Tag { part: Part::Message, side: Side::Close, place: start..start + end });
-        }
+        "channel" if lead == b"|" => return Some(channel(text, place)),
+        "end" if lead == b"|" => return Some(Tag { part: Part::Message, side: Side::Close, place }),
         _ => {}
     }
     let (part, side) = meaning(name)?;
     let side = if lead.contains(&b'/') { Side::Close } else { side };
-    Some(Tag { part, side, place: start..start + end })
+    Some(Tag { part, side, place })
+}
+
+const fn name_bytes() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'_' | b':' | b'-');
+        byte += 1;
+    }
+    table
 }
 
 /// What the name of a tag says.
 fn meaning(name: &str) -> Option<(Part, Side)> {
     let name = &name[name.rfind(':').map_or(0, |colon| colon + 1)..];
     let named = |name: &str| {
-        let is_name = |(other, _): &&(&str, Part)| other.eq_ignore_ascii_case(name);
+        let is_name =
+            |(other, _): &&(&str, Part)| other.len() == name.len() && other.eq_ignore_ascii_case(name);
         PARTS.iter().find(is_name).map(|(_, part)| *part)
     };
     let cut = |affix: &str, is_prefix: bool| {
