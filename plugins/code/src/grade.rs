@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::drive::{self, Failure, Job, Outcome, Tested};
 use crate::problem::Problem;
-use crate::program;
+use crate::program::{self, Sought};
 use crate::runner::Runner;
 use crate::settings::Settings;
 
@@ -58,7 +58,7 @@ pub fn grade(
         Err(why) => return Ok(without(Verdict::BadReference(why), None, "", vec![])),
     };
     let entry_point = problem.entry_point.as_deref();
-    let Some(found) = program::find(response, &problem.language, entry_point) else {
+    let Some(found) = program::find(response, &Sought::by(&problem)) else {
         let tests = vec![Outcome::NoProgram; problem.tests.len()];
         return Ok(without(Verdict::NoAnswer, None, "the response holds no program", tests));
     };
