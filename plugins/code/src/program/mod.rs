@@ -133,10 +133,11 @@ pub(crate) fn find(response: &str, sought: &Sought) -> Option<Program> {
     let named = sought.has_names().then(|| {
         kinds.iter().find_map(|kind| kind.iter().rfind(|program| sought.is_defined_by(&program.text)))
     });
-    let found = named.flatten().cloned().or_else(|| {
-        if sought.goes_on() && taken.is_empty() {
-            return Some(Program { text: text.to_owned(), place: 0..text.len() });
-        }
+    let named = named.flatten().cloned();
+    if named.is_none() && sought.goes_on() && taken.is_empty() {
+        return Some(Program { text: text.to_owned(), place: start..start + text.len() });
+    }
+    let found = named.or_else(|| {
         let [own, likely, tagged, bare] = kinds;
         fittest(own, sought)
             .or_else(|| fittest(likely, sought))
@@ -194,3 +195,5 @@ fn dedented(text: String, sought: &Sought) -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wild;

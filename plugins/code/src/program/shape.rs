@@ -155,8 +155,8 @@ pub(super) fn is_telling(code: &str, language: &Language) -> bool {
     let has = |parts: &[&str]| parts.iter().any(|part| code.contains(part));
     match language {
         Language::Python => {
-            let is_header = ["def ", "class ", "async def "].iter().any(|word| code.starts_with(word));
-            (is_header && has(&["(", ":"]))
+            let header = ["def ", "class ", "async def "].iter().find_map(|word| code.strip_prefix(word));
+            header.is_some_and(|rest| rest.trim_start_matches(is_word).starts_with(['(', ':', '[']))
                 || (code.starts_with("for ") && has(&[" in "]))
                 || code.starts_with("import ")
                 || (code.starts_with("from ") && has(&[" import "]))

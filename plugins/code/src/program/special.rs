@@ -49,14 +49,27 @@ pub(super) fn up_to_end(text: &str) -> &str {
         from = at + 1;
         let Some(token) = ENDS.iter().find(|token| text[at..].starts_with(**token)) else { continue };
         let rest = &text[at + token.len()..];
-        let is_last_of_line = rest.is_empty() || rest.starts_with(['\n', '\r', ' ', '<', '[']);
+        let line = rest.split(['\n', '<']).next().unwrap_or_default();
+        let ends = line.trim().is_empty() || !is_within_text(&text.as_bytes()[..at]);
         let goes_on = GOES_ON.iter().any(|begin| rest.trim_start().starts_with(begin));
-        let is_line = rest.split(['\n', '<']).next().is_some_and(|line| line.trim().is_empty());
-        if is_last_of_line && is_line && !goes_on && !text[..at].trim().is_empty() {
+        if ends && !goes_on && !text[..at].trim().is_empty() {
             return &text[..at];
         }
     }
     text
+}
+
+/// Whether what follows may stand in a text in quotes, or in a comment, by what stands before it on its line.
+fn is_within_text(before: &[u8]) -> bool {
+    const FAR: usize = 400;
+    let line = before.iter().rev().take(FAR).take_while(|byte| **byte != b'\n');
+    let (mut single, mut double, mut has_comment) = (0, 0, false);
+    for byte in line {
+        single += usize::from(*byte == b'\'');
+        double += usize::from(*byte == b'"');
+        has_comment |= *byte == b'#';
+    }
+    single % 2 == 1 || double % 2 == 1 || has_comment
 }
 
 /// A line without white space, special tokens and tags (`<|im_end|>`, `</answer>`, `[DONE]`) at its end.
@@ -88,7 +101,14 @@ fn last_token(line: &str) -> Option<usize> {
 /// What follows the special tokens (`<|message|>`, `<s>`) that a line begins with; of a template's header, what follows its
 /// last token.
 pub(super) fn after_tokens(line: &str) -> &str {
-    let rest = line.rfind("|>").map_or(line, |at| &line[at + 2..]);
+    let mut rest = line;
+    while let Some(end) = rest.find("|>").filter(|_| rest.starts_with("<|")) {
+        rest = &rest[end + 2..];
+        let role = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+        if role.starts_with("<|") {
+            rest = role;
+        }
+    }
     rest.trim_start_matches("<s>").trim_start_matches("<bos>")
 }
 
