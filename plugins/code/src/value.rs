@@ -43,6 +43,9 @@ impl Value {
             Json::List(items) => return Value::List(items.iter().map(Value::of_driver).collect()),
             Json::Object(members) => members,
         };
+        if let Some(held) = json.get("held") {
+            return Value::of_driver(held); // of a class that derives from a kind of data
+        }
         let Some((kind, held)) = members.first() else { return Value::Other("object".to_owned()) };
         let items = || held.as_list().unwrap_or_default().iter().map(Value::of_driver);
         match (&**kind, held) {
