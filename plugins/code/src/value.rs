@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use ts_json::Json;
+use ts_json::{Decimal, Json};
 
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +62,15 @@ impl Value {
             }
             ("object", Json::Text(name)) => Value::Other(name.clone()),
             _ => Value::Other(kind.clone()),
+        }
+    }
+
+    /// An int or a float that is finite, exactly.
+    pub(crate) fn as_decimal(&self) -> Option<Decimal> {
+        match self {
+            Value::Int(digits) => Decimal::parse(digits),
+            Value::Float(value) => Decimal::parse(&format!("{value:e}")),
+            _ => None,
         }
     }
 
