@@ -64,12 +64,15 @@ impl<'a> Sought<'a> {
                 _ => false,
             })
         };
-        let names = |test: &'a Test| match test {
-            Test::Check(check) => check.split(|c| !shape::is_word(c)).collect(),
-            _ => Vec::new(),
+        let language = &problem.language;
+        let names = |test: &'a Test| -> Vec<&'a str> {
+            let Test::Check(check) = test else { return Vec::new() };
+            let own: BTreeSet<_> =
+                check.lines().filter_map(|line| shape::defined(line, language)).map(|own| own.name).collect();
+            check.split(|c| !shape::is_word(c)).filter(|name| !own.contains(name)).collect()
         };
         Sought {
-            language: &problem.language,
+            language,
             entry_point: problem.entry_point.as_deref(),
             names: problem.tests.iter().flat_map(names).collect(),
             reads: output(|input, _| !input.trim().is_empty()),
@@ -103,10 +106,15 @@ impl<'a> Sought<'a> {
         (!self.reads || has(READS), !self.prints || has(PRINTS))
     }
 
+    /// Whether the preamble begins the function that the tests call.
+    fn begins_a_function(&self) -> bool {
+        let begins = |name| shape::defines(self.preamble, name, self.language);
+        *self.language == Language::Python && self.entry_point.is_some_and(begins)
+    }
+
     /// Whether the response goes on within a line or a text that the preamble began.
     fn goes_on(&self) -> bool {
-        let begins = self.entry_point.is_some_and(|name| shape::defines(self.preamble, name, self.language));
-        begins && *self.language == Language::Python && completed::is_unfinished(self.preamble)
+        self.begins_a_function() && completed::is_unfinished(self.preamble)
     }
 }
 
@@ -128,7 +136,7 @@ pub(crate) fn find(response: &str, sought: &Sought) -> Option<Program> {
         }
     }
     let tagged = tagged::programs(text, language);
-    let bare = bare::runs(text, &taken, language);
+    let bare = bare::runs(text, &taken, language, sought.begins_a_function());
     let kinds = [own, likely, tagged, bare];
     let named = sought.has_names().then(|| {
         kinds.iter().find_map(|kind| kind.iter().rfind(|program| sought.is_defined_by(&program.text)))
@@ -185,7 +193,7 @@ fn dedented(text: String, sought: &Sought) -> String {
         let code = line.strip_prefix(indent).unwrap_or_default();
         code.starts_with("return") || code.starts_with("yield")
     };
-    let is_body = !sought.is_defined_by(&text) && text.lines().any(ends_call);
+    let is_body = !sought.is_defined_by(&text) && (sought.begins_a_function() || text.lines().any(ends_call));
     let is_outer = |line: &str| line.trim().is_empty() || line.starts_with(indent);
     if indent.is_empty() || is_body || *sought.language != Language::Python || !text.lines().all(is_outer) {
         return text;

@@ -78,13 +78,17 @@ pub(super) fn is_prose(line: &str, language: &Language) -> bool {
         if is_word(c) {
             let word = &rest[..rest.find(|c| !is_word(c)).unwrap_or(rest.len())];
             rest = &rest[word.len()..];
+            let is_prefix = word.len() <= 2 && word.chars().all(|c| "rbfutRBFUT".contains(c));
+            if is_prefix && is_python && rest.starts_with(['"', '\'']) {
+                last = Last::Other; // of a text
+                continue;
+            }
             let is_number = c.is_ascii_digit();
             let is_word_of_language = words.contains(&word);
             if last != Last::Other && has_gap && !is_number && !is_word_of_language {
                 return true;
             }
-            let is_prefix = word.len() <= 2 && word.chars().all(|c| "rbfutRBFUT".contains(c));
-            if is_python && rest.starts_with(['"', '\'']) && !is_prefix && !is_word_of_language {
+            if is_python && rest.starts_with(['"', '\'']) && !is_word_of_language {
                 return true; // an apostrophe
             }
             last = if is_word_of_language { Last::Other } else { Last::Thing };
@@ -182,6 +186,10 @@ mod tests {
             "x, y = f(1), g(2) # the two of them",
             "a[i], a[j] = a[j], a[i]",
             "match x:",
+            "x = 'a' f\"{b}\" r'c'",
+            "from . import a",
+            "a = b @ c",
+            "print(x, *y, sep=', ', end=\"it's\")",
             "@cache",
             "assert f(2) == 4, 'not so'",
             "d.get(k, [])[0] = 1",

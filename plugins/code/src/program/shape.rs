@@ -108,21 +108,35 @@ fn python_line(code: &str, goes_on: bool) -> Option<bool> {
         return Some(true);
     }
     if word.is_empty() || word.starts_with(|c: char| c.is_ascii_digit()) {
-        let may_begin = code.starts_with(['#', '@', '"', '\'', ')', ']', '}', '(', '[', '*']);
+        let may_begin =
+            code == "..." || code.starts_with(['#', '@', '"', '\'', ')', ']', '}', '(', '[', '*']);
         let is_list = code.starts_with("*") && code[1..].starts_with([' ', '*'])
             || code.starts_with('[') && code.contains("](");
         return (may_begin && !is_list).then_some(false);
     }
     let is_text = matches!(word, "r" | "b" | "f" | "u") && code[word.len()..].starts_with(['"', '\'']);
     let is_call = code[word.len()..].starts_with('(');
-    let is_operated = ["=", "+=", "-=", "*=", "/=", "//=", "%=", "&=", "|=", "^=", "**=", "<<=", ">>=", ":="]
-        .iter()
-        .any(|operator| rest.starts_with(operator));
+    let is_operated =
+        ["=", "+=", "-=", "*=", "/=", "//=", "%=", "&=", "|=", "^=", "**=", "@=", "<<=", ">>=", ":="]
+            .iter()
+            .any(|operator| rest.starts_with(operator));
     let is_reached = (code[word.len()..].starts_with(['.', '[']) && !rest.starts_with(". "))
         && (code.contains('(') || code.contains('='));
-    let is_unpacked = rest.starts_with([',', ':']) && code.contains('=');
+    let is_typed = rest.strip_prefix(':').is_some_and(|kind| is_type(kind.trim()));
+    let is_unpacked = (rest.starts_with([',', ':']) && code.contains('=')) || is_typed;
     (is_text || is_call || is_operated || is_reached || is_unpacked)
         .then_some(is_call || is_operated || is_reached)
+}
+
+/// Whether a text is a type, which may follow a name and a colon.
+fn is_type(text: &str) -> bool {
+    let name = &text[..text.find(|c| !is_word(c)).unwrap_or(text.len())];
+    let is_own = matches!(
+        name,
+        "int" | "str" | "float" | "bool" | "bytes" | "list" | "dict" | "set" | "tuple" | "object"
+    );
+    let rest = &text[name.len()..];
+    (is_own && (rest.is_empty() || rest.starts_with(['[', ' ']))) || rest.starts_with('[')
 }
 
 fn is_javascript(text: &str) -> bool {

@@ -119,12 +119,17 @@ fn a_program_beside_prose() {
             "BEGIN\nF\nDONE",
             "The code:\n\nF\n\nLet me know if you have questions!",
             "So the final program is\n\nF\n\n[DONE]",
+            "Solution: F",
+            "Here is the code: F\n\nIt doubles.",
+            "Python\nCopy code\nF\n",
         ],
     );
     all_hold(
         "import math\n\ndef g(x):\n    return x\n\n\n# Doubles.\n@cache\ndef f(x: int) -> int:\n    \"\"\"Doubles. It is simple, as you can see.\n\n    Even so, it works.\n    \"\"\"\n    if x > 0:\n        return 2 * x\n\n    return g(x)",
         &["Here you go.\n\nF\n\nI hope that this helps."],
     );
+    let fields = "from dataclasses import dataclass\n\n@dataclass\nclass P:\n    x: int\n    y: List[int]\n\n    def g(self):\n        ...\n\ndef f(x):\n    return P(x, [x]).x * 2";
+    all_hold(fields, &["F", "F\n\nIt uses a class.", "F\n```\nIt uses a class.", "```\nF\n```"]);
     let read = "n = int(input())\nprint(n * 2)";
     for response in [
         format!("The solution reads n.\n\n{read}\n\nIt prints twice n."),
@@ -198,15 +203,8 @@ fn tags_and_markers() {
             "<solution>F</solution>",
             "<final_answer>\nF\n</final_answer>",
             "[PYTHON]\n```python\nF\n```\n[/PYTHON]",
-            "### Response\nF",
             "### Response:\n\n```python\nF\n```",
-            "### Instruction:\nWrite a function that doubles x.\n\n### Response:\nF",
-            "Write a function that doubles x.\n\n# Solution:\nF".replace("# Solution:\n", "").as_str(),
-        ]
-        .map(|text| text.replace("### Response\n", "").replace("### Response:\nF", "F"))
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>(),
+        ],
     );
     let escaped =
         "<pre><code>def f(x):\n    return x if x &lt; 1 &amp;&amp; x &gt; 0 else &quot;a&quot;</code></pre>";
@@ -279,6 +277,20 @@ fn what_goes_on_where_the_prompt_stopped() {
     ] {
         let response = response.replace('B', body);
         assert_eq!(found_after("def f(x):\n    \"\"\"Doubles.\"\"\"\n", &response), body, "{response}");
+    }
+    // A body whose last statement is no return.
+    for body in
+        ["    if x:\n        return 2 * x\n    else:\n        return 0", "    for y in x:\n        print(y)"]
+    {
+        for response in ["B", "```python\nB\n```", "B\n```", "B\n\nThis is the body."] {
+            let response = response.replace('B', body);
+            assert_eq!(found_after("def f(x):\n    \"\"\"Doubles.\"\"\"\n", &response), body, "{response}");
+        }
+    }
+    let flat = "return 2 * x";
+    for response in ["B\n\nThis returns twice x.", "B\n```\nIt doubles.", "I double it:\n\nB"] {
+        let prompt = "def f(x):\n    \"\"\"Doubles.\"\"\"\n";
+        assert_eq!(found_after(prompt, &response.replace('B', flat)), flat, "{response}");
     }
     let prompt = "def f(x):\n    \"\"\"Doubles.\n";
     assert_eq!(
