@@ -147,17 +147,27 @@ fn ended_badly(ending: &Ending) -> Option<Tested> {
 }
 
 /// How interpreters begin to say that more memory was asked for than there could be: they refuse some requests by themselves,
-/// without asking the host. CPython's second is that of an interpreter of 32 bits; the rest are QuickJS's and node's.
+/// without asking the host. CPython's are those of an interpreter of 32 bits; the rest are QuickJS's and node's.
 const OUT_OF_MEMORY: &[&str] = &[
     "MemoryError",
     "OverflowError: cannot fit 'int' into an index-sized integer",
+    "OverflowError: Python int too large to convert to C ssize_t",
+    "OverflowError: repeated string is too long",
+    "OverflowError: repeated bytes are too long",
+    "OverflowError: strings are too large to concat",
+    "OverflowError: join() result is too long",
+    "OverflowError: padded string is too long",
+    "OverflowError: replace string is too long",
+    "OverflowError: new string is too long",
+    "OverflowError: too many digits in integer",
     "InternalError: out of memory",
+    "InternalError: string too long",
     "RangeError: invalid array buffer length",
+    "RangeError: invalid string length",
+    "RangeError: invalid repeat count",
     "RangeError: Array buffer allocation failed",
     "RangeError: Invalid typed array length",
-    "RangeError: invalid string length",
     "RangeError: Invalid string length",
-    "InternalError: string too long",
 ];
 
 /// What an error of the program means. Where nothing caught it, a `MemoryError` is one whoever raised it.

@@ -293,7 +293,11 @@ fn what_asks_for_more_memory_than_there_is_is_out_of_memory() {
     for error in [
         "MemoryError (line 1)",
         "OverflowError: cannot fit 'int' into an index-sized integer (line 1)",
+        "OverflowError: Python int too large to convert to C ssize_t (line 1)",
+        "OverflowError: repeated string is too long",
+        "OverflowError: join() result is too long for a Python string",
         "RangeError: invalid array buffer length (line 1)",
+        "RangeError: invalid repeat count (line 1)",
         "InternalError: out of memory",
     ] {
         assert_eq!(
