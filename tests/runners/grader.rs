@@ -178,3 +178,61 @@ fn without_a_runner_nothing_is_wrong() {
     let error = grader.grade(&problem(tests), &fenced("print(7)")).unwrap_err().to_string();
     assert!(error.contains("no runner for `python`") && error.contains("cargo xtask runners"), "{error}");
 }
+
+#[test]
+#[ignore = "needs `cargo xtask runners`"]
+fn what_asks_for_more_memory_than_there_is_is_out_of_memory() {
+    let grader = grader(json!({"memory_limit_mb": 256}));
+    let programs = [
+        ("python", "x = 'x' * 10 ** 10"),
+        ("python", "x = bytearray(10 ** 10)"),
+        ("python", "x = [0] * 10 ** 10"),
+        ("python", "x = [0] * 2 ** 29"),
+        ("python", "x = 'ab' * 2 ** 30"),
+        ("python", "x = list(range(10 ** 10))"),
+        ("python", "x = ','.join(['a' * 10 ** 6] * 10 ** 6)"),
+        ("python", "x = 'a'.ljust(10 ** 10)"),
+        ("javascript", "new ArrayBuffer(1e10);"),
+        ("javascript", "new ArrayBuffer(2e9);"),
+        ("javascript", "'x'.repeat(1e10);"),
+        ("javascript", "'x'.repeat(2 ** 30);"),
+        ("javascript", "new Float64Array(2e9);"),
+    ];
+    for (language, program) in programs {
+        let fields = json!({"language": language, "tests": [{"output": "1"}]});
+        let grade = grader.grade(&problem(fields), &format!("```{language}\n{program}\n```")).unwrap().value;
+        assert_eq!(grade.tests, [TestOutcome::MemoryLimit], "{program}: {}", grade.note);
+    }
+    let caught = "try:\n    x = [0] * (2 ** 29 - 1)\nexcept MemoryError:\n    print(1)";
+    let grade = grader.grade(&problem(json!({"tests": [{"output": "1"}]})), &fenced(caught)).unwrap().value;
+    assert_eq!(grade.verdict, Verdict::Correct, "{}", grade.note);
+}
+
+#[test]
+#[ignore = "needs `cargo xtask runners`"]
+fn a_program_has_integers_of_fifty_thousand_digits_and_a_maxsize_of_64_bits() {
+    let grader = grader(json!({}));
+    let digits = "n = int(input())\nprint(len(str(7 ** n)))";
+    let tests = json!({"tests": [{"input": "6000", "output": "5071"}]});
+    assert_eq!(grader.grade(&problem(tests), &fenced(digits)).unwrap().value.verdict, Verdict::Correct);
+    let maxsize = "import sys\nprint(sys.maxsize)";
+    let tests = json!({"tests": [{"output": "9223372036854775807"}]});
+    assert_eq!(grader.grade(&problem(tests), &fenced(maxsize)).unwrap().value.verdict, Verdict::Correct);
+}
+
+#[test]
+#[ignore = "needs `cargo xtask runners`"]
+fn the_tests_of_a_response_have_a_total_time() {
+    let endless = fenced("while True: pass");
+    let tests = json!({"tests": vec![json!({"output": "1"}); 300]});
+    let bounded = grader(json!({"time_limit_ms": 200, "total_time_ms": 500}));
+    let grade = bounded.grade(&problem(tests.clone()), &endless).unwrap().value;
+    assert_eq!((grade.verdict, grade.tests), (Verdict::Incorrect, vec![TestOutcome::TimeLimit; 2]));
+    assert!(
+        grade.note.ends_with("the total time of 500 ms was used up, and 298 tests were not run"),
+        "{}",
+        grade.note
+    );
+    let error = grader(json!({"total_time_ms": 100})).grade(&problem(tests), &endless).unwrap_err();
+    assert!(error.to_string().contains("raise total_time_ms"), "{error}");
+}

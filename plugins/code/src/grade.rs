@@ -5,9 +5,9 @@
 
 use std::ops::Range;
 
-use crate::drive::{self, Failure, Job, Outcome, Tested};
+use crate::drive::{self, Budget, Failure, Job, Outcome, Tested};
 use crate::problem::Problem;
-use crate::program;
+use crate::program::{self, Sought};
 use crate::runner::Runner;
 use crate::settings::Settings;
 
@@ -58,18 +58,29 @@ pub fn grade(
         Err(why) => return Ok(without(Verdict::BadReference(why), None, "", vec![])),
     };
     let entry_point = problem.entry_point.as_deref();
-    let Some(found) = program::find(response, &problem.language, entry_point) else {
+    let Some(found) = program::find(response, &Sought::by(&problem)) else {
         let tests = vec![Outcome::NoProgram; problem.tests.len()];
         return Ok(without(Verdict::NoAnswer, None, "the response holds no program", tests));
     };
     let program = program::completed(&found.text, &problem.preamble, entry_point, &problem.language);
     let output_bytes = settings.output_kib as usize * 1024;
-    let job = Job { problem: &problem, program: &program, output_bytes, runner };
+    let budget = Budget::of_ms(settings.total_time_ms);
+    let job = Job { problem: &problem, program: &program, output_bytes, runner, budget };
     match run(&job, settings.stop_at_first_failure) {
-        Ok(run) => Ok(run.grade(problem.tests.len(), found.place)),
+        Ok(run) if run.is_undecided() => Err(undecided(run.tests.len(), problem.tests.len(), settings)),
+        Ok(run) => Ok(run.grade(problem.tests.len(), found.place, settings)),
         Err(Failure::Problem(why)) => Ok(without(Verdict::BadReference(why), Some(found.place), "", vec![])),
         Err(Failure::Grader(why)) => Err(why),
+        Err(Failure::Spent) => Err(undecided(0, problem.tests.len(), settings)),
     }
+}
+
+/// Why a response has no grade whose tests used up their time and did not fail.
+fn undecided(run: usize, all: usize, settings: &Settings) -> String {
+    format!(
+        "the total time of {} ms was used up after {run} of {all} tests, and none of them had failed: raise total_time_ms",
+        settings.total_time_ms
+    )
 }
 
 /// What came of a problem's tests.
@@ -78,6 +89,8 @@ struct Run {
     tests: Vec<Outcome>,
     /// Which failed first, and why.
     first_failure: Option<(usize, Tested)>,
+    /// Whether the time of all tests was used up before the last.
+    is_spent: bool,
 }
 
 fn run(job: &Job, stop_at_first_failure: bool) -> Result<Run, Failure> {
@@ -88,7 +101,13 @@ fn run(job: &Job, stop_at_first_failure: bool) -> Result<Run, Failure> {
             run.tests.push(Outcome::DoesNotCompile);
             continue;
         }
-        let tested = drive::test(job, test)?;
+        let tested = match drive::test(job, test) {
+            Err(Failure::Spent) => {
+                run.is_spent = true;
+                break;
+            }
+            tested => tested?,
+        };
         run.tests.push(tested.outcome);
         if tested.outcome != Outcome::Passed && run.first_failure.is_none() {
             run.first_failure = Some((at, tested));
@@ -101,7 +120,12 @@ fn run(job: &Job, stop_at_first_failure: bool) -> Result<Run, Failure> {
 }
 
 impl Run {
-    fn grade(self, all: usize, place: Range<usize>) -> Grade {
+    /// Whether the time was used up while it could still have passed.
+    fn is_undecided(&self) -> bool {
+        self.is_spent && self.first_failure.is_none()
+    }
+
+    fn grade(self, all: usize, place: Range<usize>, settings: &Settings) -> Grade {
         let passed = self.tests.iter().filter(|outcome| **outcome == Outcome::Passed).count();
         let mut note = format!("{passed} of {all} tests passed");
         if let Some((at, Tested { outcome, why })) = &self.first_failure {
@@ -109,6 +133,13 @@ impl Run {
             if !why.is_empty() {
                 note += &format!(": {why}");
             }
+        }
+        if self.is_spent {
+            let left = all - self.tests.len();
+            note += &format!(
+                "; the total time of {} ms was used up, and {left} tests were not run",
+                settings.total_time_ms
+            );
         }
         Grade {
             verdict: if passed == all { Verdict::Correct } else { Verdict::Incorrect },

@@ -29,5 +29,5 @@ mod value;
 pub use compare::Comparison;
 pub use drive::Outcome;
 pub use grade::{Grade, Verdict, grade};
-pub use runner::{Ending, Limits, Program, Ran, Runner};
+pub use runner::{Ending, FUEL_PER_MS, Limits, Program, Ran, Runner};
 pub use settings::Settings;

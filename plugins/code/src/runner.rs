@@ -1,7 +1,10 @@
 //! What runs programs: `wit/runner.wit` as a trait, so that tests can do without a host.
 //!
-//! In: a program, its input, its limits. Out: what it wrote and how it ended. Left out on purpose: fuel and memory used,
-//! which no grade depends on.
+//! In: a program, its input, its limits. Out: what it wrote, how it ended, and the fuel that it used. Left out on purpose: memory
+//! used, which no grade depends on.
+
+/// Fuel that stands for a millisecond, as the host counts it: docs/code-grader.md.
+pub const FUEL_PER_MS: u64 = 20_000_000;
 
 /// Runs programs, each in a fresh instance.
 pub trait Runner {
@@ -64,4 +67,6 @@ pub struct Ran {
     pub output: Vec<u8>,
     /// Whether it wrote more than that.
     pub output_cut: bool,
+    /// Fuel that it used, units of which [`FUEL_PER_MS`] are a millisecond.
+    pub fuel: u64,
 }

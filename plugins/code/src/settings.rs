@@ -15,6 +15,8 @@ pub struct Settings {
     pub tolerance: f64,
     /// Milliseconds for a test.
     pub time_limit_ms: u32,
+    /// Milliseconds for all tests of a response together.
+    pub total_time_ms: u32,
     /// Mebibytes for a test.
     pub memory_limit_mb: u32,
     /// Kibibytes of output that are kept; more where a test expects more.
@@ -30,6 +32,7 @@ impl Default for Settings {
             comparison: Comparison::Tokens,
             tolerance: 1e-6,
             time_limit_ms: 6000,
+            total_time_ms: 60_000,
             memory_limit_mb: 512,
             output_kib: 1024,
             stop_at_first_failure: false,

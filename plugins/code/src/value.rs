@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use ts_json::Json;
+use ts_json::{Decimal, Json};
 
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,9 @@ impl Value {
             Json::List(items) => return Value::List(items.iter().map(Value::of_driver).collect()),
             Json::Object(members) => members,
         };
+        if let Some(held) = json.get("held") {
+            return Value::of_driver(held); // of a class that derives from a kind of data
+        }
         let Some((kind, held)) = members.first() else { return Value::Other("object".to_owned()) };
         let items = || held.as_list().unwrap_or_default().iter().map(Value::of_driver);
         match (&**kind, held) {
@@ -59,6 +62,15 @@ impl Value {
             }
             ("object", Json::Text(name)) => Value::Other(name.clone()),
             _ => Value::Other(kind.clone()),
+        }
+    }
+
+    /// An int or a float that is finite, exactly.
+    pub(crate) fn as_decimal(&self) -> Option<Decimal> {
+        match self {
+            Value::Int(digits) => Decimal::parse(digits),
+            Value::Float(value) => Decimal::parse(&format!("{value:e}")),
+            _ => None,
         }
     }
 

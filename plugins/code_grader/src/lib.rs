@@ -42,6 +42,12 @@ impl Plugin for CodeGrader {
                 "Milliseconds for a test, counted as fuel; 1 to 600000; a problem's own field comes first.",
             ),
             setting(
+                "total_time_ms",
+                Value::Integer(default.total_time_ms.into()),
+                "Milliseconds for all tests of a response together, counted as fuel; 1 to 3600000. Where it is used up, the tests that are \
+                 left are not run: the response is incorrect if one has failed, and has no grade if none has.",
+            ),
+            setting(
                 "memory_limit_mb",
                 Value::Integer(default.memory_limit_mb.into()),
                 "Mebibytes for a test, the interpreter's included; 1 to 2048; a problem's own field comes first.",
@@ -68,6 +74,7 @@ impl Plugin for CodeGrader {
             comparison: Comparison::named(settings.text("comparison")?)?,
             tolerance: settings.number_within("tolerance", 0.0..=1.0)?,
             time_limit_ms: whole("time_limit_ms", 1..=600_000)?,
+            total_time_ms: whole("total_time_ms", 1..=3_600_000)?,
             memory_limit_mb: whole("memory_limit_mb", 1..=2048)?,
             output_kib: whole("output_kib", 1..=65_536)?,
             stop_at_first_failure: settings.boolean("stop_at_first_failure")?,
@@ -125,7 +132,7 @@ fn ran(ran: runners::Ran) -> Ran {
         runners::Ending::TimeLimit => Ending::TimeLimit,
         runners::Ending::MemoryLimit => Ending::MemoryLimit,
     };
-    Ran { ending, output: ran.output, output_cut: ran.output_cut }
+    Ran { ending, output: ran.output, output_cut: ran.output_cut, fuel: ran.fuel }
 }
 
 fn outcome(outcome: Outcome) -> TestOutcome {

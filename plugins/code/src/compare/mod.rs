@@ -17,6 +17,7 @@ mod text;
 mod value;
 
 use crate::value::Value;
+use ts_json::Decimal;
 
 /// A rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,22 @@ impl Rule {
     }
 }
 
+/// Whether two numbers that no float holds are near each other. Both are taken as shares of the power of ten above the expected one.
+fn are_near(given: &Decimal, expected: &Decimal, tolerance: f64) -> bool {
+    const DIGITS: usize = 20;
+    let share = |number: &Decimal| {
+        let (is_negative, digits, exponent) = number.parts();
+        let share: f64 = format!("0.{}", &digits[..digits.len().min(DIGITS)]).parse().unwrap_or(f64::NAN);
+        (if is_negative { -share } else { share }, exponent.saturating_add(digits.len() as i64))
+    };
+    let ((given, above), (expected, power)) = (share(given), share(expected));
+    let apart = above.saturating_sub(power);
+    let given = if apart.abs() <= 1 { given * 10_f64.powi(apart as i32) } else { return false };
+    (given - expected).abs() <= tolerance * expected.abs()
+}
+
 /// Whether two floats are at most so far apart, absolutely or as a share of the expected one.
 fn is_near(given: f64, expected: f64, tolerance: f64) -> bool {
-    given == expected || (given - expected).abs() <= tolerance * expected.abs().max(1.0)
+    (given == expected && given.is_finite())
+        || (given - expected).abs() <= tolerance * expected.abs().max(1.0)
 }

@@ -2,7 +2,7 @@
 //!
 //! In: the output and the expected one. Out: whether they agree. Left out on purpose: any meaning but that of decimals.
 
-use super::is_near;
+use super::{are_near, is_near};
 use ts_json::Decimal;
 
 /// The same text, but for a line's end at the end of either.
@@ -54,9 +54,11 @@ fn token(given: &str, expected: &str, tolerance: Option<f64>) -> bool {
     let (Some(given_as), Some(expected_as)) = (Decimal::parse(given), Decimal::parse(expected)) else {
         return false;
     };
-    let near = |tolerance| match (given.parse(), expected.parse()) {
-        (Ok(given), Ok(expected)) => is_near(given, expected, tolerance),
-        _ => false,
+    let near = |tolerance| match (given.parse::<f64>(), expected.parse::<f64>()) {
+        (Ok(given), Ok(expected)) if given.is_finite() && expected.is_finite() => {
+            is_near(given, expected, tolerance)
+        }
+        _ => are_near(&given_as, &expected_as, tolerance),
     };
     given_as == expected_as || tolerance.is_some_and(near)
 }
@@ -87,6 +89,10 @@ mod tests {
         }
     }
 
+    fn one_and_zeros(zeros: usize) -> String {
+        format!("1{}", "0".repeat(zeros))
+    }
+
     #[test]
     fn a_tolerance_is_absolute_or_relative() {
         for (given, expected, agree) in [
@@ -98,6 +104,13 @@ mod tests {
             ("y 2", "x 2", false),
             ("nan", "1", false),
             ("inf", "1", false),
+            (&one_and_zeros(400), &one_and_zeros(400), true),
+            (&one_and_zeros(400), &one_and_zeros(401), false),
+            (&format!("{}1", one_and_zeros(399)), &one_and_zeros(400), true),
+            (&format!("11{}", "0".repeat(399)), &one_and_zeros(400), false),
+            (&format!("-{}", one_and_zeros(400)), &one_and_zeros(400), false),
+            (&"9".repeat(400), &one_and_zeros(400), true),
+            ("1e400", &one_and_zeros(400), true),
         ] {
             assert_eq!(tokens(given, expected, Some(1e-6)), agree, "{given:?} {expected:?}");
         }

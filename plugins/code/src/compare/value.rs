@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::is_near;
+use super::{are_near, is_near};
 use crate::value::Value;
 
 pub(super) fn equal(given: &Value, expected: &Value, tolerance: Option<f64>) -> bool {
@@ -33,7 +33,13 @@ fn numbers(given: &Value, expected: &Value, tolerance: Option<f64>) -> bool {
     let is_equal = key(given).is_some_and(|given| given.starts_with('#') && key(expected) == Some(given));
     is_equal
         || match (tolerance, given.as_float(), expected.as_float()) {
-            (Some(tolerance), Some(given), Some(expected)) => is_near(given, expected, tolerance),
+            (Some(tolerance), Some(near), Some(to)) if near.is_finite() && to.is_finite() => {
+                is_near(near, to, tolerance)
+            }
+            (Some(tolerance), ..) => match (given.as_decimal(), expected.as_decimal()) {
+                (Some(given), Some(expected)) => are_near(&given, &expected, tolerance),
+                _ => false,
+            },
             _ => false,
         }
 }
@@ -127,6 +133,8 @@ mod tests {
         for (given, expected) in [
             ("NaN", "NaN"),
             ("9007199254740993", "9007199254740992.0"),
+            (&"7".repeat(5000), &format!("{}8", "7".repeat(4999))),
+            (&"7".repeat(5000), &format!("\"{}\"", "7".repeat(5000))),
             ("\"1\"", "1"),
             ("0", "null"),
             ("false", "null"),
@@ -164,6 +172,15 @@ mod tests {
     fn a_tolerance_holds_at_every_depth() {
         assert!(agree("[{\"dict\": [[\"a\", 0.3333333]]}]", "[{\"a\": 0.33333333}]", Some(1e-6)));
         assert!(!agree("[0.333]", "[0.33333333]", Some(1e-6)));
+        let [large, larger] = [400, 401].map(|digits| "7".repeat(digits));
+        assert!(
+            agree(&large, &large, Some(1e-6)) && agree(&large, &format!("{}8", "7".repeat(399)), Some(1e-6))
+        );
+        assert!(
+            !agree(&large, &larger, Some(1e-6))
+                && !agree(&large, &format!("8{}", "7".repeat(399)), Some(1e-6))
+        );
+        assert!(!agree("Infinity", &large, Some(1e-6)) && agree("Infinity", "Infinity", Some(1e-6)));
         assert!(!agree("NaN", "0.5", Some(1.0)) && !agree("\"0.5\"", "0.5", Some(1.0)));
     }
 }

@@ -36,7 +36,8 @@ pub(super) fn test(job: &Job, check: &str) -> Result<Tested, Failure> {
     };
     let (source, input) = functions::python(job, Manner { ambient: false, changes: true });
     let candidate = job.limited(&source, &input, BYTES);
-    let (judge, candidate) = job.runner.converse(judge, candidate).map_err(Failure::Grader)?;
+    let [judge, candidate] = job.converse(judge, candidate)?;
+    let judge = judge?;
     let said = functions::lines(&judge.output).into_iter().next().ok_or_else(|| {
         let ended = ended_badly(&judge.ending).map_or_else(
             || if judge.output_cut { "too many calls".to_owned() } else { "no verdict".to_owned() },
@@ -48,7 +49,7 @@ pub(super) fn test(job: &Job, check: &str) -> Result<Tested, Failure> {
         return Err(Failure::Problem(cut(why)));
     }
     if let Some(ended) = said.get("ended") {
-        return functions::said_of_the_program(ended).map_or_else(|| functions::end(&candidate), Ok);
+        return functions::said_of_the_program(ended).map_or_else(|| functions::end(&candidate?), Ok);
     }
     let Some(kind) = said.get("failed").and_then(Json::as_text) else {
         return Ok(Tested::new(Outcome::Passed, ""));

@@ -8,10 +8,13 @@
 //!
 //! In: a test, and a [`Job`]. Out: what came of it, or why nothing can be said. Left out on purpose: which tests to run.
 
+mod budget;
 mod call;
 mod check;
 mod functions;
 mod output;
+
+pub(crate) use budget::Budget;
 
 use crate::problem::{Problem, Test};
 use crate::runner::{Ending, Limits, Program, Ran, Runner};
@@ -58,6 +61,7 @@ pub(crate) struct Job<'a> {
     /// Bytes of output that are kept, at least.
     pub(crate) output_bytes: usize,
     pub(crate) runner: &'a dyn Runner,
+    pub(crate) budget: Budget,
 }
 
 /// What came of a test, and why.
@@ -80,6 +84,8 @@ pub(crate) enum Failure {
     Problem(String),
     /// Something else is: the runner, the machine, this crate.
     Grader(String),
+    /// The time of all tests is used up.
+    Spent,
 }
 
 /// Runs one test.
@@ -103,7 +109,28 @@ impl Job<'_> {
     }
 
     fn run(&self, program: Program<'_>) -> Result<Ran, Failure> {
-        self.runner.run(program).map_err(Failure::Grader)
+        let limits = self.budget.within(program.limits).ok_or(Failure::Spent)?;
+        let ran = self.runner.run(Program { limits, ..program }).map_err(Failure::Grader)?;
+        self.budget.spend(&ran);
+        if budget::was_cut_short(&ran, limits, program.limits) { Err(Failure::Spent) } else { Ok(ran) }
+    }
+
+    /// Runs two programs that converse. What a run that was cut short for want of time comes to is [`Failure::Spent`].
+    fn converse(
+        &self,
+        first: Program<'_>,
+        second: Program<'_>,
+    ) -> Result<[Result<Ran, Failure>; 2], Failure> {
+        let within = |program: Program<'_>| self.budget.within(program.limits).ok_or(Failure::Spent);
+        let had = [within(first)?, within(second)?];
+        let [one, other] =
+            [(first, had[0]), (second, had[1])].map(|(program, limits)| Program { limits, ..program });
+        let (one, other) = self.runner.converse(one, other).map_err(Failure::Grader)?;
+        let due = [first.limits, second.limits];
+        Ok([(one, had[0], due[0]), (other, had[1], due[1])].map(|(ran, had, due)| {
+            self.budget.spend(&ran);
+            if budget::was_cut_short(&ran, had, due) { Err(Failure::Spent) } else { Ok(ran) }
+        }))
     }
 }
 
@@ -119,9 +146,33 @@ fn ended_badly(ending: &Ending) -> Option<Tested> {
     })
 }
 
-/// What an error of the program means.
+/// How interpreters begin to say that more memory was asked for than there could be: they refuse some requests by themselves,
+/// without asking the host. CPython's are those of an interpreter of 32 bits; the rest are QuickJS's and node's.
+const OUT_OF_MEMORY: &[&str] = &[
+    "MemoryError",
+    "OverflowError: cannot fit 'int' into an index-sized integer",
+    "OverflowError: Python int too large to convert to C ssize_t",
+    "OverflowError: repeated string is too long",
+    "OverflowError: repeated bytes are too long",
+    "OverflowError: strings are too large to concat",
+    "OverflowError: join() result is too long",
+    "OverflowError: padded string is too long",
+    "OverflowError: replace string is too long",
+    "OverflowError: new string is too long",
+    "OverflowError: too many digits in integer",
+    "InternalError: out of memory",
+    "InternalError: string too long",
+    "RangeError: invalid array buffer length",
+    "RangeError: invalid string length",
+    "RangeError: invalid repeat count",
+    "RangeError: Array buffer allocation failed",
+    "RangeError: Invalid typed array length",
+    "RangeError: Invalid string length",
+];
+
+/// What an error of the program means. Where nothing caught it, a `MemoryError` is one whoever raised it.
 fn raised(why: &str) -> Tested {
-    let is_memory = why.starts_with("MemoryError");
+    let is_memory = OUT_OF_MEMORY.iter().any(|lead| why.starts_with(lead));
     let outcome = if is_memory { Outcome::MemoryLimit } else { Outcome::RuntimeError };
     Tested::new(outcome, cut(why))
 }

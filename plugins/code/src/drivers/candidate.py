@@ -4,31 +4,69 @@ In, as lines of JSON on standard input: first `source`, the program; `ambient`, 
 there without an import; `changes`, whether to tell what became of arguments. Then a call a line, until the input ends. Out, on
 standard output: a line for each call, as soon as it has ended, or one that says why there are none:
 
-    {"value": 3}   {"value": null, "after": [[0, [1, 2, 3]]]}   {"raised": ["ValueError", "no root"]}
+    {"value": 3}   {"value": null, "after": [[0, [1, 2, 3]]]}   {"raised": ["ValueError", "no root", ["Exception"]]}
     {"not-compiled": "SyntaxError: …"}   {"failed": ["ZeroDivisionError", "division by zero"]}
 
-`after` has the arguments that the call changed. A value of no kind of data becomes `{"object": "Pair", "id": 0}`, and a later
-call may take it as an argument or be about one of its attributes.
+`after` has the arguments that the call changed. A value of no kind of data becomes `{"object": "Pair", "id": 0}`, with `"base": "tuple"`
+where its class derives from a kind of data, and `held`, the data, where no later call can ask for it; a later call may take it as an argument or be about it, by any operator of Python's.
+An error has the names of its class and of those that this derives from.
 
 Left out on purpose: what the calls should give. The candidate can take this process over, and print what it likes in place
 of this driver; all that it can say is what its functions give.
 """
 
 import builtins
+import copy
 import io
 import json
+import math
+import operator
 import types
 
-# What a call does: with the function, or the object, that it is about.
+# What a call does: with the object that it is about, and its arguments.
 OPERATIONS = {
     "get": getattr,
     "set": setattr,
-    "item": lambda of, key: of[key],
+    "delete": delattr,
     "len": len,
     "str": str,
+    "repr": repr,
+    "format": format,
     "bool": bool,
-    "iter": list,
+    "hash": hash,
+    "int": int,
+    "float": float,
+    "complex": complex,
+    "bytes": bytes,
+    "round": round,
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "trunc": math.trunc,
+    "iter": iter,
+    "next": next,
+    "reversed": lambda of: list(reversed(of)),
+    "dir": dir,
+    "isinstance": lambda of, value: isinstance(value, of),
+    "issubclass": lambda of, value: issubclass(value, of),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "enter": lambda of: type(of).__enter__(of),
+    "exit": lambda of, *error: bool(type(of).__exit__(of, *raised(*error))),
+    "plain": lambda of: (plain(of) or (None, None))[1],
+    **OPERATORS,
 }
+for name in "index neg pos abs invert getitem setitem delitem contains eq ne lt le gt ge".split():
+    OPERATIONS[name] = getattr(operator, name)
+
+
+def raised(name=None, text=""):
+    """What a context manager is told of the error that ended its block."""
+    if name is None:
+        return None, None, None
+    kind = getattr(builtins, name, None)
+    kind = kind if isinstance(kind, type) and issubclass(kind, BaseException) else Exception
+    return kind, kind(text), None
+
 
 # Names that are there without an import where the site that a problem comes from has them.
 AMBIENT = {
@@ -80,7 +118,7 @@ class Candidate:
     def __init__(self, space, changes):
         self.space = space
         self.changes = changes
-        self.objects = []
+        self.objects, self.places = [], {}
 
     def named(self, name):
         """A function of the program, or a method of a new `Solution`."""
@@ -115,13 +153,15 @@ class Candidate:
         return self.named(data["name"]) if "name" in data else self.objects[data["id"]]
 
     def unknown(self, value):
-        for at, known in enumerate(self.objects):
-            if known is value:
-                break
-        else:
-            at = len(self.objects)
+        at = self.places.setdefault(id(value), len(self.objects))
+        if at == len(self.objects):
             self.objects.append(value)
-        return {"object": type(value).__name__, "id": at}
+        told, held = {"object": str(type(value).__name__), "id": at}, plain(value)
+        if held:
+            told["base"] = held[0]
+            if not self.changes:  # No later call asks for it.
+                told["held"] = encode(held[1], self.unknown)
+        return told
 
 
 def told(error):
@@ -129,7 +169,8 @@ def told(error):
         text = str(error)[:300]
     except BaseException:
         text = ""
-    return [str(type(error).__name__), text]
+    kinds = type.__dict__["__mro__"].__get__(type(error))
+    return [str(type(error).__name__), text, [str(kind.__name__) for kind in kinds[1:-1]]]
 
 
 def ambient(code, space):
@@ -167,10 +208,11 @@ def drive():
     without_input()
     sys.stdout = sys.__stdout__ = io.TextIOWrapper(io.BufferedWriter(Nowhere()), "utf-8", "replace")
     sys.setrecursionlimit(50_000)
+    set_digits(MOST_DIGITS)
     try:
         code = compile(task["source"], "<program>", "exec", dont_inherit=True)
     except BaseException as error:
-        return say({"not-compiled": ": ".join(told(error))})
+        return say({"not-compiled": ": ".join(told(error)[:2])})
     module = types.ModuleType("solution")
     sys.modules["solution"] = module
     if task["ambient"]:

@@ -28,7 +28,7 @@ impl Runner for Scripted {
 }
 
 fn ran(ending: Ending, output: &str) -> Result<Ran, String> {
-    Ok(Ran { ending, output: output.as_bytes().to_vec(), output_cut: false })
+    Ok(Ran { ending, output: output.as_bytes().to_vec(), output_cut: false, fuel: 0 })
 }
 
 fn writes(output: &str) -> Result<Ran, String> {
@@ -75,7 +75,7 @@ fn every_ending_has_its_outcome() {
         assert_eq!(outcome(OUTPUT, vec![ran(ending, "2\n")]), expected);
     }
     assert_eq!(outcome(OUTPUT, vec![writes("3")]), Outcome::WrongAnswer);
-    let cut = Ok(Ran { ending: Ending::Exited(0), output: b"2".to_vec(), output_cut: true });
+    let cut = Ok(Ran { ending: Ending::Exited(0), output: b"2".to_vec(), output_cut: true, fuel: 0 });
     assert_eq!(outcome(OUTPUT, vec![cut]), Outcome::WrongAnswer);
 }
 
@@ -205,4 +205,117 @@ fn limits_are_the_problem_s_and_leave_room_for_what_is_expected() {
         runner.asked.borrow()[0].2,
         Limits { time_ms: 100, memory_mib: 64, output_bytes: (2 << 20) + 1024 }
     );
+}
+
+/// Uses so many milliseconds a run, or all that it is given, if that is less.
+struct Costly {
+    ms: u32,
+    output: &'static str,
+    times: RefCell<Vec<u32>>,
+}
+
+impl Runner for Costly {
+    fn languages(&self) -> Vec<String> {
+        vec!["python".to_owned()]
+    }
+
+    fn run(&self, program: Program<'_>) -> Result<Ran, String> {
+        let had = program.limits.time_ms;
+        self.times.borrow_mut().push(had);
+        let is_over = self.ms > had;
+        Ok(Ran {
+            ending: if is_over { Ending::TimeLimit } else { Ending::Exited(0) },
+            output: self.output.as_bytes().to_vec(),
+            output_cut: false,
+            fuel: u64::from(self.ms.min(had)) * crate::FUEL_PER_MS,
+        })
+    }
+
+    fn converse(&self, first: Program<'_>, second: Program<'_>) -> Result<(Ran, Ran), String> {
+        let judge = Ran {
+            output: "\n\u{1e}{\"ended\": null}\n".into(),
+            fuel: 0,
+            ending: Ending::Exited(0),
+            ..self.run(first)?
+        };
+        Ok((judge, self.run(second)?))
+    }
+}
+
+fn costly(ms: u32, output: &'static str) -> Costly {
+    Costly { ms, output, times: RefCell::default() }
+}
+
+fn many(test: &str) -> Vec<(String, String)> {
+    fields(&format!("[{}]", vec![test; 300].join(", ")))
+}
+
+#[test]
+fn a_response_has_a_total_time_whatever_the_number_of_its_tests() {
+    for test in [r#"{"output": "1"}"#, r#"{"args": [1], "expected": 1}"#, r#"{"check": "assert f(1) == 1"}"#]
+    {
+        let runner = costly(u32::MAX, "");
+        let grade = grade(&many(test), RESPONSE, &Settings::default(), &runner).unwrap();
+        assert_eq!((grade.verdict, grade.score), (Verdict::Incorrect, 0.0), "{test}");
+        assert_eq!(grade.tests, [Outcome::TimeLimit; 10], "{test}");
+        let note = "0 of 300 tests passed; test 1: time limit; the total time of 60000 ms was used up, and 290 tests were not run";
+        assert_eq!(grade.note, note);
+        let of_the_program = runner.times.borrow().iter().filter(|ms| **ms == 6000).count();
+        assert!((10..=11).contains(&of_the_program), "{test} {of_the_program}");
+    }
+}
+
+#[test]
+fn a_test_that_the_total_time_cuts_short_is_not_counted() {
+    let settings = Settings { total_time_ms: 10_000, ..Settings::default() };
+    let wrong_first = many(r#"{"output": "1"}"#);
+    let runner = costly(3000, "2");
+    let grade = grade(&wrong_first, RESPONSE, &settings, &runner).unwrap();
+    assert_eq!((grade.verdict, grade.tests), (Verdict::Incorrect, vec![Outcome::WrongAnswer; 3]));
+    assert_eq!(*runner.times.borrow(), [6000, 6000, 4000, 1000]);
+}
+
+#[test]
+fn a_program_that_has_not_failed_when_the_time_is_used_up_has_no_grade() {
+    let settings = Settings { total_time_ms: 10_000, ..Settings::default() };
+    let error = grade(&many(r#"{"output": "1"}"#), RESPONSE, &settings, &costly(3000, "1")).unwrap_err();
+    assert_eq!(
+        error,
+        "the total time of 10000 ms was used up after 3 of 300 tests, and none of them had failed: raise total_time_ms"
+    );
+    let settings = Settings { total_time_ms: 500, ..Settings::default() };
+    let error = grade(&many(r#"{"output": "1"}"#), RESPONSE, &settings, &costly(u32::MAX, "")).unwrap_err();
+    assert!(error.starts_with("the total time of 500 ms was used up after 0 of 300 tests"), "{error}");
+}
+
+#[test]
+fn what_asks_for_more_memory_than_there_is_is_out_of_memory() {
+    for error in [
+        "MemoryError (line 1)",
+        "OverflowError: cannot fit 'int' into an index-sized integer (line 1)",
+        "OverflowError: Python int too large to convert to C ssize_t (line 1)",
+        "OverflowError: repeated string is too long",
+        "OverflowError: join() result is too long for a Python string",
+        "RangeError: invalid array buffer length (line 1)",
+        "RangeError: invalid repeat count (line 1)",
+        "InternalError: out of memory",
+    ] {
+        assert_eq!(
+            outcome(OUTPUT, vec![ran(Ending::Failed(error.to_owned()), "2\n")]),
+            Outcome::MemoryLimit,
+            "{error}"
+        );
+    }
+    for error in ["OverflowError: math range error", "RangeError: Invalid array length", "MyMemoryError: no"]
+    {
+        assert_eq!(
+            outcome(OUTPUT, vec![ran(Ending::Failed(error.to_owned()), "2\n")]),
+            Outcome::RuntimeError,
+            "{error}"
+        );
+    }
+    let raised = r#"{"raised": ["OverflowError", "cannot fit 'int' into an index-sized integer", ["ArithmeticError"]]}"#;
+    assert_eq!(outcome(CALL, vec![says(raised)]), Outcome::MemoryLimit);
+    // One that catches its error and goes on is judged by what it gives.
+    assert_eq!(outcome(OUTPUT, vec![writes("2")]), Outcome::Passed);
 }

@@ -6,7 +6,7 @@
 //! In: a program and a preamble. Out: the text to be run. Left out on purpose: preambles of other languages than Python
 //! that end within a function.
 
-use super::shape;
+use super::shape::{self, Scanner};
 use crate::language::Language;
 
 /// The text to be run.
@@ -24,6 +24,9 @@ pub(crate) fn completed(
     if shape::defines(program, name, language) {
         return joined(helpers(preamble, Some(name)), program);
     }
+    if is_unfinished(preamble) {
+        return format!("{preamble}{program}");
+    }
     let has_indent = |line: &str| line.starts_with([' ', '\t']);
     let mut lines = program.lines().filter(|line| !line.trim().is_empty());
     let first = lines.next().unwrap_or_default();
@@ -39,6 +42,19 @@ pub(crate) fn completed(
         return joined(preamble, program);
     };
     format!("{}\n{body}", preamble.trim_end())
+}
+
+/// Whether a preamble stops within a line, or within a text in triple quotes.
+pub(super) fn is_unfinished(preamble: &str) -> bool {
+    let mut scanner = Scanner::default();
+    for line in preamble.split_inclusive('\n') {
+        scanner.read(line);
+    }
+    let last = preamble.rsplit('\n').next().unwrap_or_default().trim_end();
+    let word = &last[last.rfind(|c| !shape::is_word(c)).map_or(0, |at| at + 1)..];
+    scanner.quote().is_some()
+        || matches!(word, "return" | "yield" | "in" | "and" | "or" | "not" | "if" | "else" | "lambda")
+        || last.ends_with(['=', '(', '[', '{', ',', '+', '-', '*', '/', '%', '<', '>', '|', '&', '^', '.'])
 }
 
 /// The part of a preamble that stands before the function that it begins: imports and helpers.

@@ -6,6 +6,7 @@
 //! In: a text and a language. Out: whether it looks like a program, and whether it defines a function. Left out on purpose:
 //! syntax. A program that does not compile is one all the same, and is judged as such.
 
+use super::{prose, special};
 use crate::language::Language;
 
 /// Begin statements that end in a colon, or go on.
@@ -41,39 +42,38 @@ pub(super) fn is_session(text: &str) -> bool {
 
 /// Whether a line of a text defines a function, or a method, of that name.
 pub(super) fn defines(text: &str, name: &str, language: &Language) -> bool {
-    text.lines().any(|line| {
-        let code = line.trim_start();
-        let is_outer = code.len() == line.len();
-        match language {
-            Language::Python => {
-                let code = code.strip_prefix("async ").map_or(code, str::trim_start);
-                let defined = code.strip_prefix("def ").or(code.strip_prefix("class "));
-                defined.is_some_and(|rest| after_name(rest.trim_start(), name).is_some())
-                    || (is_outer && is_assigned(code, name))
-            }
-            _ => {
-                let defined = ["function ", "async function ", "const ", "let ", "var ", "class "];
-                let defined = defined.iter().find_map(|word| code.strip_prefix(word)).unwrap_or(code);
-                after_name(defined.trim_start(), name).is_some_and(|rest| {
-                    defined.len() < code.len()
-                        || is_assigned(code, name)
-                        || (rest.starts_with('(') && code.ends_with('{'))
-                })
-            }
-        }
-    })
+    text.lines().any(|line| defined(line, language).is_some_and(|defined| defined.name == name))
 }
 
-/// What follows a name at the start of a text.
-fn after_name<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.strip_prefix(name).filter(|rest| !rest.starts_with(is_word)).map(str::trim_start)
+/// What a line defines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Defined<'a> {
+    pub(super) name: &'a str,
+    /// Whether by an assignment, which may define anything.
+    pub(super) is_assigned: bool,
 }
 
-fn is_assigned(code: &str, name: &str) -> bool {
-    after_name(code, name).is_some_and(|rest| rest.starts_with('=') && !rest.starts_with("=="))
+/// What a line defines, if it begins a definition.
+pub(super) fn defined<'a>(line: &'a str, language: &Language) -> Option<Defined<'a>> {
+    let code = line.trim_start();
+    let is_outer = code.len() == line.len();
+    let python = ["def ", "class "];
+    let javascript = ["function* ", "function ", "const ", "let ", "var ", "class "];
+    let words: &[&str] = if *language == Language::Python { &python } else { &javascript };
+    let code = code.strip_prefix("export ").map_or(code, |code| code.trim_start_matches("default "));
+    let code = code.strip_prefix("async ").map_or(code, str::trim_start);
+    let begun = words.iter().find_map(|word| code.strip_prefix(word));
+    let rest = begun.unwrap_or(code).trim_start();
+    let name = &rest[..rest.find(|c| !is_word(c)).unwrap_or(rest.len())];
+    let after = rest[name.len()..].trim_start();
+    let is_assigned = after.starts_with('=') && !after.starts_with("==");
+    let is_method = *language != Language::Python && after.starts_with('(') && code.trim_end().ends_with('{');
+    let outer = is_outer || *language != Language::Python;
+    let is_there = !name.is_empty() && (begun.is_some() || (is_assigned && outer) || is_method);
+    is_there.then_some(Defined { name, is_assigned: begun.is_none() && is_assigned })
 }
 
-fn is_word(c: char) -> bool {
+pub(super) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
@@ -96,6 +96,9 @@ fn is_python(text: &str) -> bool {
 
 /// Whether a line that begins a statement of Python is surely no English; none if it is no line of Python.
 fn python_line(code: &str, goes_on: bool) -> Option<bool> {
+    if prose::is_prose(code, &Language::Python) || special::without_tokens(code).is_empty() {
+        return None;
+    }
     let word = &code[..code.find(|c| !is_word(c)).unwrap_or(code.len())];
     let rest = code[word.len()..].trim_start();
     if COMPOUND.contains(&word) && (code.contains(':') || goes_on) {
@@ -105,38 +108,85 @@ fn python_line(code: &str, goes_on: bool) -> Option<bool> {
         return Some(true);
     }
     if word.is_empty() || word.starts_with(|c: char| c.is_ascii_digit()) {
-        let may_begin = code.starts_with(['#', '@', '"', '\'', ')', ']', '}', '(', '[', '*']);
-        let is_list = code.starts_with("* ") || code.starts_with("[") && code.contains("](");
+        let may_begin =
+            code == "..." || code.starts_with(['#', '@', '"', '\'', ')', ']', '}', '(', '[', '*']);
+        let is_list = code.starts_with("*") && code[1..].starts_with([' ', '*'])
+            || code.starts_with('[') && code.contains("](");
         return (may_begin && !is_list).then_some(false);
     }
     let is_text = matches!(word, "r" | "b" | "f" | "u") && code[word.len()..].starts_with(['"', '\'']);
     let is_call = code[word.len()..].starts_with('(');
-    let is_operated = ["=", "+=", "-=", "*=", "/=", "//=", "%=", "&=", "|=", "^=", "**=", "<<=", ">>=", ":="]
-        .iter()
-        .any(|operator| rest.starts_with(operator));
+    let is_operated =
+        ["=", "+=", "-=", "*=", "/=", "//=", "%=", "&=", "|=", "^=", "**=", "@=", "<<=", ">>=", ":="]
+            .iter()
+            .any(|operator| rest.starts_with(operator));
     let is_reached = (code[word.len()..].starts_with(['.', '[']) && !rest.starts_with(". "))
         && (code.contains('(') || code.contains('='));
-    let is_unpacked = rest.starts_with([',', ':']) && code.contains('=');
+    let is_typed = rest.strip_prefix(':').is_some_and(|kind| is_type(kind.trim()));
+    let is_unpacked = (rest.starts_with([',', ':']) && code.contains('=')) || is_typed;
     (is_text || is_call || is_operated || is_reached || is_unpacked)
         .then_some(is_call || is_operated || is_reached)
 }
 
+/// Whether a text is a type, which may follow a name and a colon.
+fn is_type(text: &str) -> bool {
+    let name = &text[..text.find(|c| !is_word(c)).unwrap_or(text.len())];
+    let is_own = matches!(
+        name,
+        "int" | "str" | "float" | "bool" | "bytes" | "list" | "dict" | "set" | "tuple" | "object"
+    );
+    let rest = &text[name.len()..];
+    (is_own && (rest.is_empty() || rest.starts_with(['[', ' ']))) || rest.starts_with('[')
+}
+
 fn is_javascript(text: &str) -> bool {
     let code = |line: &&str| !line.is_empty() && !line.starts_with("//");
-    let plausible = |line: &str| {
-        let word = &line[..line.find(|c| !is_word(c)).unwrap_or(line.len())];
-        line.ends_with([';', '{', '}', ',', '(', ')', '[', ']', ':'])
-            || line.starts_with(['/', '*', '.', '}', ')', ']', '?', ':', '&', '|', '`'])
-            || JAVASCRIPT.contains(&word)
-    };
     let sure = |line: &str| line.ends_with([';', '{']) || line == "}";
     let mut lines = text.lines().map(str::trim).filter(code).peekable();
     let is_there = lines.peek().is_some();
-    is_there && lines.all(plausible) && text.lines().any(|line| sure(line.trim()))
+    is_there && lines.all(javascript_line) && text.lines().any(|line| sure(line.trim()))
+}
+
+/// Whether a line could stand in JavaScript.
+fn javascript_line(line: &str) -> bool {
+    let word = &line[..line.find(|c| !is_word(c)).unwrap_or(line.len())];
+    line.ends_with([';', '{', '}', ',', '(', ')', '[', ']', ':'])
+        || line.starts_with(['/', '*', '.', '}', ')', ']', '?', ':', '&', '|', '`'])
+        || JAVASCRIPT.contains(&word)
+}
+
+/// Whether a line may stand in a program.
+pub(super) fn may_be_code(code: &str, goes_on: bool, language: &Language) -> bool {
+    match language {
+        _ if code.starts_with("```") || code.starts_with("~~~") => false,
+        Language::Python => python_line(code, goes_on).is_some(),
+        _ => (code.starts_with("//") || javascript_line(code)) && !prose::is_prose(code, language),
+    }
+}
+
+/// Whether a line stands in programs only: it defines, imports, loops, reads or prints.
+pub(super) fn is_telling(code: &str, language: &Language) -> bool {
+    let has = |parts: &[&str]| parts.iter().any(|part| code.contains(part));
+    match language {
+        Language::Python => {
+            let header = ["def ", "class ", "async def "].iter().find_map(|word| code.strip_prefix(word));
+            header.is_some_and(|rest| rest.trim_start_matches(is_word).starts_with(['(', ':', '[']))
+                || (code.starts_with("for ") && has(&[" in "]))
+                || code.starts_with("import ")
+                || (code.starts_with("from ") && has(&[" import "]))
+                || has(&["print(", "input(", "sys.std"])
+        }
+        _ => {
+            ["function ", "const ", "let ", "var ", "class ", "async function "]
+                .iter()
+                .any(|word| code.starts_with(word))
+                || has(&["console.log(", "=> {", "require("])
+        }
+    }
 }
 
 /// Reads Python and knows what is open: brackets, a text in triple quotes, a line that goes on.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Scanner {
     depth: usize,
     quote: Option<&'static str>,
@@ -150,7 +200,7 @@ impl Scanner {
     }
 
     /// Whether the next line goes on with what this one began.
-    fn goes_on(&self) -> bool {
+    pub(super) fn goes_on(&self) -> bool {
         self.depth > 0 || self.quote.is_some() || self.is_continued
     }
 
@@ -194,7 +244,7 @@ impl Scanner {
 }
 
 /// What follows a text within a line, whose first quote is read.
-fn after_text(text: &str, quote: char) -> &str {
+pub(super) fn after_text(text: &str, quote: char) -> &str {
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
         if c == quote || c == '\n' {

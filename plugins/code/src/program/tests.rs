@@ -2,8 +2,12 @@
 
 use super::*;
 
+fn sought<'a>(language: &'a Language, entry_point: Option<&'a str>) -> Sought<'a> {
+    Sought { language, entry_point, names: BTreeSet::new(), reads: false, prints: false, preamble: "" }
+}
+
 fn program(response: &str, entry_point: Option<&str>) -> Option<String> {
-    let found = find(response, &Language::Python, entry_point)?;
+    let found = find(response, &sought(&Language::Python, entry_point))?;
     let shown = &response[found.place];
     assert!(shown.trim() == found.text.trim() || shown.contains('\n'), "{response}");
     Some(found.text.trim_end().to_owned())
@@ -123,7 +127,9 @@ fn prose_is_no_program() {
 
 #[test]
 fn other_languages() {
-    let found = |response, language| find(response, &Language::named(language), None).map(|found| found.text);
+    let found = |response, language| {
+        find(response, &sought(&Language::named(language), None)).map(|found| found.text)
+    };
     assert_eq!(
         found("```js\nlet x = 1;\n```\n```python\nx\n```", "javascript").as_deref(),
         Some("let x = 1;\n")
@@ -135,7 +141,7 @@ fn other_languages() {
     assert_eq!(found("Let us sort it.\nThen return;", "js"), None);
     assert_eq!(found("```lua\nprint(1)\n```", "lua").as_deref(), Some("print(1)\n"));
     let by_name =
-        |response: String| find(&response, &Language::JavaScript, Some("f")).map(|found| found.text);
+        |response: String| find(&response, &sought(&Language::JavaScript, Some("f"))).map(|found| found.text);
     for defined in
         ["function f(x) {\n}\n", "var f = function(x) {\n};\n", "class Solution {\n  f(x) {\n  }\n}\n"]
     {
@@ -154,6 +160,6 @@ fn long_responses_take_no_time() {
         "~~~\n```\n",
         "a = '\\\n",
     ] {
-        let _ = find(&part.repeat(100_000), &Language::Python, Some("f"));
+        let _ = find(&part.repeat(100_000), &sought(&Language::Python, Some("f")));
     }
 }

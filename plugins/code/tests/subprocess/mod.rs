@@ -1,14 +1,14 @@
-//! A runner for tests: an interpreter as a subprocess, without a sandbox.
+//! A runner for tests: an interpreter as a subprocess, without a sandbox. Its time is the processor's, in whole seconds.
 //!
 //! In: a program of ours or of a data set that is trusted. Out: how it ended, as a runner would say. Left out on purpose:
 //! fuel and denial of anything; the host's tests have these.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
-use ts_code::{Ending, Limits, Program, Ran, Runner};
+use ts_code::{Ending, Program, Ran, Runner};
 
 /// `python3` and `node`.
 pub(crate) struct Subprocess;
@@ -25,10 +25,10 @@ impl Runner for Subprocess {
         let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
         let most = u64::from(program.limits.output_bytes);
         let reader = std::thread::spawn(move || kept(stdout, most));
-        let ending = process.wait(&program.limits)?;
+        let ending = process.wait()?;
         let _ = writer.join();
         let (output, output_cut) = reader.join().unwrap();
-        Ok(Ran { ending, output, output_cut })
+        Ok(Ran { ending, output, output_cut, fuel: 0 })
     }
 
     fn converse(&self, first: Program<'_>, second: Program<'_>) -> Result<(Ran, Ran), String> {
@@ -42,10 +42,10 @@ impl Runner for Subprocess {
         let back = std::thread::spawn(move || passed_on(from_second, to_first));
         let [one, other] = &mut processes;
         let endings = std::thread::scope(|scope| {
-            let other = scope.spawn(|| other.wait(&second.limits));
-            (one.wait(&first.limits), other.join().unwrap())
+            let other = scope.spawn(|| other.wait());
+            (one.wait(), other.join().unwrap())
         });
-        let ran = |ending, output| Ran { ending, output, output_cut: false };
+        let ran = |ending, output| Ran { ending, output, output_cut: false, fuel: 0 };
         Ok((ran(endings.0?, forth.join().unwrap()), ran(endings.1?, back.join().unwrap())))
     }
 }
@@ -58,12 +58,13 @@ struct Process {
 
 impl Process {
     fn start(program: &Program<'_>) -> Result<Self, String> {
+        let seconds = program.limits.time_ms.div_ceil(1000);
         let mut command = match program.language {
             "python" => {
                 let mut command = Command::new("sh");
-                let memory =
-                    format!("ulimit -v {}; exec python3 -c \"$0\"", program.limits.memory_mib * 1024);
-                command.args(["-c", &memory, program.source]);
+                let memory = program.limits.memory_mib * 1024;
+                let limited = format!("ulimit -v {memory}; ulimit -t {seconds}; exec python3 -c \"$0\"");
+                command.args(["-c", &limited, program.source]);
                 command
             }
             "javascript" => {
@@ -88,30 +89,20 @@ impl Process {
         (self.child.stdin.take().unwrap(), self.child.stdout.take().unwrap())
     }
 
-    fn wait(&mut self, limits: &Limits) -> Result<Ending, String> {
-        let end = Instant::now() + Duration::from_millis(u64::from(limits.time_ms));
-        let status = loop {
-            if let Some(status) = self.child.try_wait().map_err(|error| error.to_string())? {
-                break Some(status);
-            }
-            if Instant::now() > end {
-                let _ = self.child.kill();
-                let _ = self.child.wait();
-                break None;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        };
+    fn wait(&mut self) -> Result<Ending, String> {
+        const OUT_OF_TIME: &[i32] = &[9, 24]; // SIGKILL, SIGXCPU
+        let status = self.child.wait().map_err(|error| error.to_string())?;
         let errors = self.errors.take().unwrap().join().unwrap().0;
         let errors = String::from_utf8_lossy(&errors).into_owned();
         let told = errors.trim_end().lines().last().unwrap_or_default().to_owned();
-        Ok(match status.map(|status| status.code()) {
-            None => Ending::TimeLimit,
-            Some(Some(1)) if !errors.contains("Traceback") && errors.contains("Error: ") => {
+        Ok(match status.code() {
+            None if status.signal().is_some_and(|signal| OUT_OF_TIME.contains(&signal)) => Ending::TimeLimit,
+            Some(1) if !errors.contains("Traceback") && errors.contains("Error: ") => {
                 Ending::NotCompiled(told)
             }
-            Some(Some(1)) if errors.contains("Traceback") => Ending::Failed(told),
-            Some(Some(status)) => Ending::Exited(status as u8),
-            Some(None) => Ending::Failed("a signal".to_owned()),
+            Some(1) if errors.contains("Traceback") => Ending::Failed(told),
+            Some(status) => Ending::Exited(status as u8),
+            None => Ending::Failed("a signal".to_owned()),
         })
     }
 }
