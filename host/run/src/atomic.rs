@@ -28,19 +28,20 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     sync_parent(path)
 }
 
-/// Writes a value as indented JSON, with a line feed at the end.
+/// Writes a value as indented JSON, with a line feed at the end, for people too: what nobody sees is escaped.
 ///
 /// # Errors
 ///
 /// [`Error::Unwritable`], [`Error::Io`].
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    let mut bytes = serde_json::to_vec_pretty(value).map_err(|source| Error::Unwritable {
+    let text = serde_json::to_string_pretty(value).map_err(|source| Error::Unwritable {
         path: path.to_owned(),
         n_records: 0,
         source,
     })?;
-    bytes.push(b'\n');
-    write_file(path, &bytes)
+    let mut text = ts_text::json(&text).into_owned();
+    text.push('\n');
+    write_file(path, text.as_bytes())
 }
 
 /// Makes a folder of what `fill` puts into the empty folder that it is given, replacing what is there.
@@ -205,6 +206,8 @@ mod tests {
         write_file(&path, b"one").unwrap();
         write_json(&path, &[1, 2]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "[\n  1,\n  2\n]\n");
+        write_json(&path, &"\u{9b}\u{202e}").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "\"\\u009b\\u202e\"\n");
         assert_eq!(names(temp.path()), ["report.json"]);
     }
 
