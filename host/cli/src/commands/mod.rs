@@ -10,7 +10,6 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use ts_embedded::RECIPES;
-use ts_pipeline::progress::Progress;
 use ts_pipeline::recipe::{Loader, Override, n_threads};
 use ts_pipeline::reuse::Donor;
 use ts_pipeline::setup::{check, key_of, open_plugin};
