@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod main_job;
+mod outside;
 mod plugins;
 mod readme;
 mod resume;

@@ -5,12 +5,12 @@
 mod args;
 mod commands;
 mod exit_code;
+mod plugin_log;
 mod progress;
 mod terminal;
+mod usage;
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 /// Page faults cost 1.4 times as much with the system's allocator.
 #[global_allocator]
@@ -21,7 +21,11 @@ fn main() -> ExitCode {
     // SAFETY: nothing else runs yet, so no other thread reads the environment.
     unsafe { std::env::set_var(ts_model::shards::CANDLE_THREADS_VARIABLE, "1") };
     ts_plugin::support_processes();
-    match commands::dispatch(args::Cli::parse()) {
+    // A panic's text may quote what came from outside, and goes the way of everything else.
+    std::panic::set_hook(Box::new(|panic| {
+        terminal::note(format_args!("error: a fault of ts-host itself: {panic}"));
+    }));
+    match commands::dispatch(usage::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if terminal::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {

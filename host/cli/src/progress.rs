@@ -52,6 +52,14 @@ impl Terminal {
     fn stage(&self) -> MutexGuard<'_, Option<Stage>> {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Writes a line, above the bar where there is one.
+    pub(crate) fn print(&self, line: &str) {
+        match self.stage().as_ref() {
+            Some(stage) => stage.bar.suspend(|| note(line)),
+            None => note(line),
+        }
+    }
 }
 
 impl Progress for Terminal {
@@ -90,9 +98,6 @@ impl Progress for Terminal {
     }
 
     fn warn(&self, message: &str) {
-        match self.stage().as_ref() {
-            Some(stage) => stage.bar.suspend(|| note(format_args!("warning: {message}"))),
-            None => note(format_args!("warning: {message}")),
-        }
+        self.print(&format!("warning: {message}"));
     }
 }

@@ -1,8 +1,11 @@
-//! The two streams. Results go to standard output, everything about the way there to standard error.
+//! The two streams, and the one way to them. Results go to standard output, everything about the way there to standard error.
+//!
+//! In: a line, a page of lines that we made, or JSON. Out: the same without a raw character that a terminal obeys or a reader cannot
+//! see (`ts_text`), so that nothing from outside can do more here than be read: a line is one line, whatever is in it.
 //!
 //! The standard library's macros panic when a reader such as `head` has gone; here that is an error for standard output,
 //! which `main` takes as a wish to stop, and nothing at all for standard error. Left out on purpose: progress bars, which
-//! are `progress`'s.
+//! are `progress`'s and show nothing from outside, and the answers of `serve`, which programs read.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -14,12 +17,37 @@ use anyhow::{Context, Result};
 /// # Errors
 /// It cannot be written; see [`is_closed`].
 pub(crate) fn say(line: impl Display) -> Result<()> {
-    writeln!(io::stdout(), "{line}").context("cannot write to standard output")
+    write_out(ts_text::line(line))
+}
+
+/// Writes lines that we made to standard output. What they hold from outside must have passed through `ts_text`.
+///
+/// # Errors
+/// As [`say`].
+pub(crate) fn say_page(lines: impl Display) -> Result<()> {
+    write_out(ts_text::page(lines))
+}
+
+/// Writes JSON to standard output, of any length.
+///
+/// # Errors
+/// As [`say`].
+pub(crate) fn say_json(document: &str) -> Result<()> {
+    write_out(ts_text::json(document))
+}
+
+fn write_out(text: impl Display) -> Result<()> {
+    writeln!(io::stdout(), "{text}").context("cannot write to standard output")
 }
 
 /// Writes a line to standard error, if anybody reads it.
 pub(crate) fn note(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", ts_text::line(line));
+}
+
+/// Writes lines that we made to standard error, if anybody reads it.
+pub(crate) fn note_page(lines: impl Display) {
+    let _ = writeln!(io::stderr(), "{}", ts_text::page(lines));
 }
 
 /// Whether the error is that nobody reads standard output any more.

@@ -11,6 +11,7 @@ use ts_core::bootstrap::{Interval, mean_interval};
 use ts_core::metrics::{Metric, Scored, Summary};
 use ts_run::records::EvalRecord;
 use ts_run::{Artefact, atomic, read_journal};
+use ts_text::markdown;
 
 use crate::Error;
 use crate::progress::Progress;
@@ -159,7 +160,7 @@ impl Ablation {
         let mut metrics = Table::new(&header.collect::<Vec<_>>());
         let mut line = |name: &str, row: &Row, side: fn(&Report) -> &Summary, positives: String| {
             let cells = COLUMNS.iter().map(|&(metric, _)| row.over_seeds(metric, side));
-            metrics.row(std::iter::once(name.to_owned()).chain(cells).chain([positives]));
+            metrics.row(std::iter::once(markdown(name)).chain(cells).chain([positives]));
         };
         if let Some(first) = self.rows.first() {
             line("baseline", first, |report| &report.baseline.summary, String::new());
@@ -168,7 +169,7 @@ impl Ablation {
             line(&row.name, row, |report| &report.result.summary, row.positives());
         }
 
-        let first = self.rows.first().map_or("first", |row| row.name.as_str());
+        let first = self.rows.first().map_or_else(|| "first".to_owned(), |row| markdown(&row.name));
         let names = [format!("Acc − {first}"), format!("AUC − {first}")];
         let mut paired = Table::new(&["", "Acc − baseline", "AUC − baseline", &names[0], &names[1]]);
         for row in &self.rows {
@@ -178,9 +179,9 @@ impl Ablation {
             let cells = [&row.over_baseline, &row.over_first].into_iter().flat_map(|differences| {
                 [Metric::Accuracy, Metric::Auc].map(|metric| cell(differences, metric))
             });
-            paired.row(std::iter::once(row.name.clone()).chain(cells));
+            paired.row(std::iter::once(markdown(&row.name)).chain(cells));
         }
-        format!("{metrics}\n{paired}")
+        ts_text::page(format_args!("{metrics}\n{paired}")).to_string()
     }
 }
 

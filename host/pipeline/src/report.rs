@@ -2,8 +2,8 @@
 //!
 //! In: an evaluation's records before and after, and the stages' summaries. Out: [`Report`], which is
 //! `report.json`, and [`Report::to_markdown`], which is `report.md` and what the command line shows. Numbers are
-//! section 4.1.2's; the same code makes both columns. Judging them is left out on purpose: the reader sees
-//! the interval of the difference.
+//! section 4.1.2's; the same code makes both columns. What a run's folder and its recipe say of themselves stands in the
+//! Markdown as text and nothing else. Judging the numbers is left out on purpose: the reader sees the interval of the difference.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,6 +13,7 @@ use ts_core::bootstrap::{Interval, bootstrap_differences, bootstrap_intervals};
 use ts_core::metrics::{Metric, Scored, Summary, summarise, summarise_by_difficulty};
 use ts_core::{auc, seed};
 use ts_run::records::EvalRecord;
+use ts_text::markdown;
 
 use crate::Error;
 use crate::recipe::EvalSection;
@@ -154,11 +155,12 @@ impl Report {
         let mut out = String::new();
         // Writing to a String cannot fail.
         let _ = self.write_markdown(&mut out);
-        out
+        ts_text::page(out).to_string()
     }
 
     fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
-        let Self { name, seed, budget_tokens, n_runs, temperature, .. } = self;
+        let Self { seed, budget_tokens, n_runs, temperature, .. } = self;
+        let name = markdown(&self.name);
         let n_problems = self.baseline.summary.n_problems;
         writeln!(out, "# {name}, seed {seed}\n")?;
         writeln!(
@@ -226,7 +228,7 @@ impl Report {
             "- sampled {} responses, {} correct; {}",
             s.n_samples,
             percent(s.sample_accuracy),
-            s.ungraded
+            told(&s.ungraded)
         )?;
         writeln!(
             out,
@@ -243,17 +245,27 @@ impl Report {
             let ungraded = &side.ungraded;
             if ungraded.total() > 0 {
                 let n = ungraded.total();
-                writeln!(out, "- {n} held-out responses {when} have no grade and count nowhere: {ungraded}")?;
+                writeln!(
+                    out,
+                    "- {n} held-out responses {when} have no grade and count nowhere: {}",
+                    told(ungraded)
+                )?;
             }
         }
         let cut_off = (percent(self.baseline.cut_off), percent(self.result.cut_off));
         writeln!(out, "- cut off at the token limit: {} before, {} after", cut_off.0, cut_off.1)?;
         if !s.seconds.is_empty() {
-            let seconds: Vec<_> = s.seconds.iter().map(|(stage, t)| format!("{stage} {t:.0}")).collect();
+            let seconds: Vec<_> =
+                s.seconds.iter().map(|(stage, t)| format!("{} {t:.0}", markdown(stage))).collect();
             writeln!(out, "- seconds: {}", seconds.join(", "))?;
         }
         Ok(())
     }
+}
+
+/// The ways in which a grader failed are words of a folder's records.
+fn told(ungraded: &Ungraded) -> String {
+    markdown(&ungraded.to_string())
 }
 
 const ROWS: &[(Metric, &str)] = &[
@@ -311,6 +323,29 @@ mod tests {
             finished: tokens < 100,
             text: String::new(),
         }
+    }
+
+    #[test]
+    fn what_comes_from_outside_is_text_in_the_report() {
+        let hostile = "x\u{1b}[2J\n| 100.0 | <img src=x>\u{202e}";
+        let failed = EvalRecord { failure: Some(hostile.into()), ..record("a", 1, Outcome::GraderFailed, 7) };
+        let (side, scored) = Side::of(&[record("a", 0, Outcome::Correct, 40), failed], &eval(), 1).unwrap();
+        let report = Report {
+            name: hostile.into(),
+            seed: 1,
+            budget_tokens: 100,
+            n_runs: 2,
+            temperature: 0.6,
+            differences: differences(&scored, &scored, &eval(), 1).unwrap(),
+            baseline: side.clone(),
+            result: side.clone(),
+            stages: StageNumbers { ungraded: side.ungraded, ..StageNumbers::default() },
+        };
+        let text = report.to_markdown();
+        let shown = r"x\\u{1b}\[2J\\n\| 100.0 \| \<img src=x\>\\u{202e}";
+        assert_eq!(text.matches(shown).count(), 4, "{text}");
+        assert!(text.chars().all(|c| c == '\n' || !ts_text::is_invisible(c)));
+        assert!(!text.contains("\n| 100.0"));
     }
 
     /// Six responses, three of them ungraded: accuracy 2/3, lengths (40 + 60) / 2 and (40 + 60 + 100) / 3.

@@ -70,7 +70,7 @@ pub use host::{HostOptions, PluginHost};
 pub use length_function::LengthFunction;
 pub use limits::Limits;
 pub use load_error::LoadError;
-pub use log::{LogLevel, LogSink};
+pub use log::{LogLevel, LogSink, Logged};
 pub use plugin::{Identity, Plugin};
 pub use pool::{Call, Isolation};
 pub use processes::support_processes;

@@ -1,10 +1,12 @@
 //! What plugins say: the `log` import.
 //!
 //! In: messages from a guest during a call, which pays for each. Out: after the call, each message that fits in
-//! `log_bytes_per_call` is handed to the caller's [`LogSink`], cleaned of control characters.
+//! `log_bytes_per_call` is handed to the caller's [`LogSink`], cleaned of what nobody sees; and how many
+//! had no room.
 //!
 //! Left out on purpose: printing. This crate never does.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wasmtime::StoreContextMut;
@@ -28,9 +30,27 @@ pub enum LogLevel {
     Error,
 }
 
-/// Takes a plugin's name, a level and a message. Called on the thread of the call, after it and
+/// What a plugin logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logged<'a> {
+    /// A message.
+    Message(LogLevel, &'a str),
+    /// So many messages of one call that had no room.
+    LeftOut(LogLevel, u64),
+}
+
+impl Logged<'_> {
+    /// How much it matters.
+    pub fn level(&self) -> LogLevel {
+        match self {
+            Self::Message(level, _) | Self::LeftOut(level, _) => *level,
+        }
+    }
+}
+
+/// Takes a plugin's name and what it logged. Called on the thread of the call, after it and
 /// before its turn ends, so it must not call a plugin.
-pub type LogSink = Arc<dyn Fn(&str, LogLevel, &str) + Send + Sync>;
+pub type LogSink = Arc<dyn Fn(&str, Logged<'_>) + Send + Sync>;
 
 /// The messages of the call in progress.
 #[derive(Debug)]
@@ -39,6 +59,8 @@ pub(crate) struct LogBuffer {
     used: usize,
     full: bool,
     messages: Vec<(LogLevel, String)>,
+    /// Messages without room, by level.
+    left_out: BTreeMap<LogLevel, u64>,
 }
 
 /// What every message costs beside its text, so that empty ones do not come free.
@@ -47,7 +69,7 @@ const BYTES_PER_MESSAGE: usize = 32;
 impl LogBuffer {
     /// A buffer that keeps `capacity` bytes per call.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, used: 0, full: false, messages: Vec::new() }
+        Self { capacity, used: 0, full: false, messages: Vec::new(), left_out: BTreeMap::new() }
     }
 
     /// Forgets the messages of the call before.
@@ -55,17 +77,20 @@ impl LogBuffer {
         self.used = 0;
         self.full = false;
         self.messages.clear();
+        self.left_out.clear();
     }
 
     fn push(&mut self, level: LogLevel, message: &str) {
         if self.full {
+            *self.left_out.entry(level).or_default() += 1;
             return;
         }
         let room = self.capacity.saturating_sub(self.used).saturating_sub(BYTES_PER_MESSAGE);
         self.full = message.len() > room;
         self.used += message.len() + BYTES_PER_MESSAGE;
-        if room > 0 {
-            self.messages.push((level, text::clean(message, room)));
+        match room {
+            0 => *self.left_out.entry(level).or_default() += 1,
+            _ => self.messages.push((level, text::clean(message, room))),
         }
     }
 
@@ -78,12 +103,15 @@ impl LogBuffer {
             .map(|(_, message)| message.as_str())
     }
 
-    /// Hands the call's messages to the sink, in order.
+    /// Hands the call's messages to the sink, in order, and then how many had no room.
     pub(crate) fn deliver(&mut self, plugin: &str, sink: Option<&LogSink>) {
-        for (level, message) in self.messages.drain(..) {
-            if let Some(sink) = sink {
-                sink(plugin, level, &message);
-            }
+        let (messages, left_out) = (std::mem::take(&mut self.messages), std::mem::take(&mut self.left_out));
+        let Some(sink) = sink else { return };
+        for (level, message) in messages {
+            sink(plugin, Logged::Message(level, &message));
+        }
+        for (level, count) in left_out {
+            sink(plugin, Logged::LeftOut(level, count));
         }
     }
 }
@@ -124,6 +152,7 @@ mod tests {
         assert_eq!(log.last_error(), Some("first"));
         let texts: Vec<_> = log.messages.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(texts, ["first", "sec …"]);
+        assert_eq!(log.left_out, BTreeMap::from([(LogLevel::Info, 1)]));
         log.start_call();
         assert_eq!(log.last_error(), None);
     }

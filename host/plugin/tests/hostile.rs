@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use guests::{GOOD, component, host, load, open, open_with_programs, problem, run, text};
 use serde_json::Map;
 use ts_plugin::{
-    CallError, CallErrorKind, Cancel, Ending, FUEL_PER_MS, HostOptions, Isolation, Limits, LogLevel,
+    CallError, CallErrorKind, Cancel, Ending, FUEL_PER_MS, HostOptions, Isolation, Limits, LogLevel, Logged,
     PluginHost, Program, RunLimits, Verdict, Verifier, converse,
 };
 
@@ -351,8 +351,12 @@ fn logs_reach_the_sink_and_are_capped() {
     let ears = Arc::clone(&heard);
     let options = HostOptions {
         limits: Limits { log_bytes_per_call: 100, ..small() },
-        log: Some(Arc::new(move |plugin, level, message| {
-            ears.lock().unwrap().push((plugin.to_string(), level, message.to_string()));
+        log: Some(Arc::new(move |plugin, logged| {
+            let (text, left_out) = match logged {
+                Logged::Message(_, message) => (message.to_string(), 0),
+                Logged::LeftOut(_, count) => (String::new(), count),
+            };
+            ears.lock().unwrap().push((plugin.to_string(), logged.level(), text, left_out));
         })),
         ..HostOptions::default()
     };
@@ -364,9 +368,11 @@ fn logs_reach_the_sink_and_are_capped() {
     let verifier = load(&host, component(&text(&flood))).unwrap().verifier(&Map::new()).unwrap();
     verifier.grade(&problem("a"), "2").unwrap();
     let heard = heard.lock().unwrap();
-    let first = ("hostile".to_string(), LogLevel::Warn, "hostile".to_string());
+    let first = ("hostile".to_string(), LogLevel::Warn, "hostile".to_string(), 0);
     assert_eq!(heard[..2], [first.clone(), first]);
-    assert!(heard.len() <= 3, "{} messages", heard.len());
+    let (said, left_out): (Vec<_>, Vec<_>) = heard.iter().partition(|(.., left_out)| *left_out == 0);
+    assert_eq!((said.len() as u64) + left_out.iter().map(|(.., count)| count).sum::<u64>(), 1000);
+    assert!(said.len() <= 3, "{} messages", said.len());
 }
 
 #[test]

@@ -23,11 +23,9 @@ fn a_file_over_the_limit_is_not_read() {
     let mut file = tempfile::Builder::new().suffix(".wasm").tempfile().unwrap();
     file.write_all(b"\0asm\x0d\0\x01\0").unwrap();
     file.as_file().set_len(100 << 30).unwrap(); // a hole: no disk holds it, and no memory could
-    let began = Instant::now();
     let host = host(Limits::default(), Isolation::PerCall);
     let error = host.load(PluginSource::File(file.path().into())).unwrap_err();
     assert!(matches!(error, LoadError::TooLarge { bytes, .. } if bytes == 100 << 30), "{error:?}");
-    assert!(began.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

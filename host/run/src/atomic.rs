@@ -1,8 +1,8 @@
 //! Files and folders that are there whole or not at all.
 //!
 //! In go a path and what to put there. It is written beside its place as `NAME.partial`, forced to disk, and
-//! renamed: whoever finds `NAME` finds all of it, also after a crash. A leftover `NAME.partial` is
-//! overwritten next time.
+//! renamed: whoever finds `NAME` finds all of it, also after a crash. A leftover `NAME.partial` is replaced next
+//! time, and so is a link of that name, which is never written through.
 //! Left out on purpose: many writers of one path. The run folder's lock rules them out.
 
 use std::ffi::OsString;
@@ -21,26 +21,27 @@ use crate::{Error, Result};
 /// [`Error::Io`]; what was there before stays.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let partial = with_suffix(path, ".partial");
-    let mut file = File::create(&partial).map_err(Error::io("create", &partial))?;
+    let mut file = create_anew(&partial)?;
     file.write_all(bytes).map_err(Error::io("write", &partial))?;
     file.sync_all().map_err(Error::io("write", &partial))?;
     fs::rename(&partial, path).map_err(Error::io("replace", path))?;
     sync_parent(path)
 }
 
-/// Writes a value as indented JSON, with a line feed at the end.
+/// Writes a value as indented JSON, with a line feed at the end, for people too: what nobody sees is escaped.
 ///
 /// # Errors
 ///
 /// [`Error::Unwritable`], [`Error::Io`].
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    let mut bytes = serde_json::to_vec_pretty(value).map_err(|source| Error::Unwritable {
+    let text = serde_json::to_string_pretty(value).map_err(|source| Error::Unwritable {
         path: path.to_owned(),
         n_records: 0,
         source,
     })?;
-    bytes.push(b'\n');
-    write_file(path, &bytes)
+    let mut text = ts_text::json(&text).into_owned();
+    text.push('\n');
+    write_file(path, text.as_bytes())
 }
 
 /// Makes a folder of what `fill` puts into the empty folder that it is given, replacing what is there.
@@ -56,18 +57,17 @@ pub fn write_folder<E: From<Error>>(
     fill: impl FnOnce(&Path) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
     let partial = with_suffix(path, ".partial");
-    remove_folder(&partial)?;
-    fs::create_dir_all(&partial).map_err(Error::io("create", &partial))?;
+    delete(&partial)?;
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+    }
+    fs::create_dir(&partial).map_err(Error::io("create", &partial))?;
     fill(&partial)?;
     sync_folder(&partial)?;
 
-    let old = with_suffix(path, ".old");
-    remove_folder(&old)?;
-    if path.exists() {
-        fs::rename(path, &old).map_err(Error::io("move", path))?;
-    }
+    let old = move_away(path)?;
     fs::rename(&partial, path).map_err(Error::io("create", path))?;
-    remove_folder(&old)?;
+    delete(&old)?;
     Ok(sync_parent(path)?)
 }
 
@@ -81,9 +81,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
         return write_folder(to, |partial| copy_entries(from, partial));
     }
     let partial = with_suffix(to, ".partial");
-    copy_file(from, &partial)?;
-    let file = File::options().write(true).open(&partial).map_err(Error::io("write", &partial))?;
-    file.sync_all().map_err(Error::io("write", &partial))?;
+    copy_file(from, &partial)?.sync_all().map_err(Error::io("write", &partial))?;
     fs::rename(&partial, to).map_err(Error::io("replace", to))?;
     sync_parent(to)
 }
@@ -104,19 +102,47 @@ fn copy_entries(from: &Path, to: &Path) -> Result<()> {
 
 /// Byte by byte and not with `fs::copy`, whose errors do not say which of the two files is at fault, and which copies
 /// permissions too.
-fn copy_file(from: &Path, to: &Path) -> Result<()> {
+fn copy_file(from: &Path, to: &Path) -> Result<File> {
     let mut source = File::open(from).map_err(Error::io("read", from))?;
-    let mut target = File::create(to).map_err(Error::io("create", to))?;
+    let mut target = create_anew(to)?;
     io::copy(&mut source, &mut target).map_err(Error::io("write", to))?;
-    Ok(())
+    Ok(target)
+}
+
+/// A new file: what has its name, a leftover or a link, loses the name and is not written to.
+fn create_anew(path: &Path) -> Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Error::io("replace", path)(error));
+        }
+        _ => {}
+    }
+    File::options().write(true).create_new(true).open(path).map_err(Error::io("create", path))
 }
 
 /// Deletes a folder and all that is in it; one that is not there is fine.
+///
+/// It first becomes `NAME.old`: a crash leaves that, and never a part of the folder under its own name.
 ///
 /// # Errors
 ///
 /// [`Error::Io`].
 pub fn remove_folder(path: &Path) -> Result<()> {
+    delete(&move_away(path)?)
+}
+
+/// Renames what is at a path, if anything is, to `NAME.old`; gives that path.
+fn move_away(path: &Path) -> Result<PathBuf> {
+    let old = with_suffix(path, ".old");
+    delete(&old)?;
+    match fs::rename(path, &old) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("move", path)(error)),
+        _ => Ok(old),
+    }
+}
+
+/// Deletes a folder, or a link to one; nothing there is fine.
+fn delete(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("delete", path)(error)),
         _ => Ok(()),
@@ -180,7 +206,58 @@ mod tests {
         write_file(&path, b"one").unwrap();
         write_json(&path, &[1, 2]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "[\n  1,\n  2\n]\n");
+        write_json(&path, &"\u{9b}\u{202e}").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "\"\\u009b\\u202e\"\n");
         assert_eq!(names(temp.path()), ["report.json"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_replaced_and_never_written_through() {
+        use std::os::unix::fs::symlink;
+        let temp = tempfile::tempdir().unwrap();
+        let (victim, victims) = (temp.path().join("victim"), temp.path().join("victims"));
+        fs::write(&victim, "precious").unwrap();
+        fs::create_dir(&victims).unwrap();
+        fs::write(victims.join("a"), "precious").unwrap();
+        let run = temp.path().join("run");
+        fs::create_dir(&run).unwrap();
+        symlink(&victim, run.join("report.md.partial")).unwrap();
+        fs::hard_link(&victim, run.join("manifest.json.partial")).unwrap();
+        symlink(&victim, run.join("copy.partial")).unwrap();
+        symlink(&victim, run.join("report.md")).unwrap();
+        for suffix in ["", ".partial", ".old"] {
+            symlink(&victims, run.join(format!("model{suffix}"))).unwrap();
+        }
+        write_file(&run.join("report.md"), b"report").unwrap();
+        write_json(&run.join("manifest.json"), &1).unwrap();
+        copy(&run.join("report.md"), &run.join("copy")).unwrap();
+        write_folder(&run.join("model"), |folder| {
+            fs::write(folder.join("b"), "1").map_err(Error::io("write", folder))
+        })
+        .unwrap();
+        symlink(&victims, run.join("checkpoints")).unwrap();
+        remove_folder(&run.join("checkpoints")).unwrap();
+        assert_eq!(names(&run), ["copy", "manifest.json", "model", "report.md"]);
+        assert!(fs::symlink_metadata(run.join("model")).unwrap().is_dir());
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert_eq!(names(&victims), ["a"]);
+    }
+
+    #[test]
+    fn a_folder_is_never_removed_in_part() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("checkpoints");
+        let old = temp.path().join("checkpoints.old");
+        for folder in [&path, &old] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join("a"), "1").unwrap();
+        }
+        // What a crash leaves in the middle: the folder under another name.
+        assert_eq!(move_away(&path).unwrap(), old);
+        assert_eq!(names(temp.path()), ["checkpoints.old"]);
+        remove_folder(&path).unwrap();
+        assert!(names(temp.path()).is_empty());
     }
 
     #[test]

@@ -71,6 +71,13 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// An entry of a run folder that leads to a file elsewhere, or is no file at all.
+    #[error("{} is a link to another file, or no file", path.display())]
+    Link {
+        /// The entry.
+        path: PathBuf,
+    },
+
     /// A manifest of another format.
     #[error("{} has format {found}, and this version reads format {expected}", path.display())]
     Format {
@@ -185,6 +192,9 @@ impl Error {
             }
             Self::Locked { .. } => "wait for the other process, or choose another run folder",
             Self::NotARunFolder { .. } => "choose a new or an empty folder",
+            Self::Link { .. } => {
+                "a run writes to files of its own folder alone: put a copy in its place, or remove it"
+            }
             Self::Format { .. } => "go on with the version that wrote it, or choose another run folder",
             Self::NotResumable { .. } => {
                 "choose another run folder, or restore what the run was started with"

@@ -16,7 +16,7 @@ use crate::artefact::Artefact;
 use crate::atomic::write_json;
 use crate::digest::sha256_path;
 use crate::journal::Journal;
-use crate::lock::{FolderLock, LOCK_FILE};
+use crate::lock::{FolderLock, LOCK_FILE, is_own_file};
 use crate::manifest::{Difference, Manifest, StageState, check_resumable, read_manifest};
 use crate::{Error, Result};
 
@@ -38,11 +38,12 @@ impl RunFolder {
     /// # Errors
     ///
     /// [`Error::Locked`] if another process has the folder; [`Error::NotResumable`] if the run there was made
-    /// from something else; [`Error::NotARunFolder`] for a folder of other things; [`Error::Format`],
-    /// [`Error::Malformed`] for its manifest; [`Error::Io`].
+    /// from something else; [`Error::NotARunFolder`] for a folder of other things; [`Error::Link`] for an entry that
+    /// is a link; [`Error::Format`], [`Error::Malformed`] for its manifest; [`Error::Io`].
     pub fn create_or_resume(path: &Path, manifest: &Manifest) -> Result<Self> {
         require_free(path)?;
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
+        forbid_links(path)?;
         let lock = FolderLock::acquire(path)?;
 
         let manifest_path = Artefact::Manifest.path_in(path);
@@ -182,6 +183,19 @@ fn require_free(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Refuses entries that lead elsewhere: journals are appended to in place, and folders are filled.
+fn forbid_links(path: &Path) -> Result<()> {
+    for entry in fs::read_dir(path).map_err(Error::io("read", path))? {
+        let entry = entry.map_err(Error::io("read", path))?;
+        // Of the entry itself, a link's too.
+        let metadata = entry.metadata().map_err(Error::io("read", path))?;
+        if !metadata.is_dir() && !is_own_file(&metadata) {
+            return Err(Error::Link { path: entry.path() });
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,6 +276,25 @@ mod tests {
         fs::write(temp.path().join(LOCK_FILE), "123456789\n").unwrap();
         fs::write(temp.path().join("manifest.json.partial"), "{").unwrap();
         assert!(RunFolder::create_or_resume(temp.path(), &example()).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_with_links_is_refused_and_nothing_written() {
+        use std::os::unix::fs::symlink;
+        for name in [LOCK_FILE, "samples.jsonl", "checkpoints", "recipe.toml"] {
+            let (temp, path) = new_run();
+            drop(RunFolder::create_or_resume(&path, &example()).unwrap());
+            let victim = temp.path().join("victim");
+            fs::write(&victim, "precious").unwrap();
+            for link in [symlink, fs::hard_link] as [fn(_: PathBuf, _: PathBuf) -> _; 2] {
+                let _ = fs::remove_file(path.join(name));
+                link(victim.clone(), path.join(name)).unwrap();
+                let error = RunFolder::create_or_resume(&path, &example()).unwrap_err();
+                assert!(matches!(error, Error::Link { .. }) && error.to_string().contains(name), "{error}");
+                assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+            }
+        }
     }
 
     #[test]

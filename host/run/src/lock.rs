@@ -3,10 +3,11 @@
 //! In goes the folder; out comes a value that holds `.lock` until it is dropped. The operating system keeps
 //! the lock and gives it up when the process ends, however it ends; a lock file that is merely there locks
 //! nothing.
+//! The lock file is the folder's own: a link to another file is refused, so that no other file is written to.
 //! Left out on purpose: readers. Whoever only reads a run needs no lock, since files appear whole and
 //! journals grow.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
@@ -26,11 +27,10 @@ impl FolderLock {
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`] if another process has it, or this one already; [`Error::Io`].
+    /// [`Error::Locked`] if another process has it, or this one already; [`Error::Link`]; [`Error::Io`].
     pub(crate) fn acquire(folder: &Path) -> Result<Self> {
         let path = folder.join(LOCK_FILE);
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = file.map_err(Error::io("open", &path))?;
+        let mut file = open(&path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -41,6 +41,29 @@ impl FolderLock {
         write_pid(&mut file).map_err(Error::io("write", &path))?;
         Ok(Self { _file: file })
     }
+}
+
+/// Opens the lock file, making it where it is missing.
+fn open(path: &Path) -> Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
+    let file = options.open(path).map_err(Error::io("open", path))?;
+    let metadata = file.metadata().map_err(Error::io("open", path))?;
+    match is_own_file(&metadata) {
+        true => Ok(file),
+        false => Err(Error::Link { path: path.to_owned() }),
+    }
+}
+
+/// Whether this is a regular file that no other name leads to.
+pub(crate) fn is_own_file(metadata: &Metadata) -> bool {
+    #[cfg(unix)]
+    let n_names = std::os::unix::fs::MetadataExt::nlink(metadata);
+    #[cfg(not(unix))]
+    let n_names = 1;
+    metadata.is_file() && n_names == 1
 }
 
 /// The process in the lock file; none where the system does not let a locked file be read.
@@ -58,6 +81,8 @@ fn write_pid(file: &mut File) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]
@@ -69,6 +94,20 @@ mod tests {
         assert!(error.to_string().ends_with(&end), "{error}");
         drop(first);
         assert!(FolderLock::acquire(temp.path()).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn another_file_is_not_written_to() {
+        for link in [std::os::unix::fs::symlink, std::fs::hard_link] as [fn(_: PathBuf, _: PathBuf) -> _; 2] {
+            let temp = tempfile::tempdir().unwrap();
+            let (victim, folder) = (temp.path().join("victim"), temp.path().join("run"));
+            std::fs::write(&victim, "precious").unwrap();
+            std::fs::create_dir(&folder).unwrap();
+            link(victim.clone(), folder.join(LOCK_FILE)).unwrap();
+            assert!(FolderLock::acquire(&folder).is_err());
+            assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+        }
     }
 
     #[test]

@@ -10,17 +10,17 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use ts_embedded::RECIPES;
-use ts_pipeline::progress::Progress;
 use ts_pipeline::recipe::{Loader, Override, n_threads};
 use ts_pipeline::reuse::Donor;
 use ts_pipeline::setup::{check, key_of, open_plugin};
 use ts_pipeline::summary::{kept_recipe, report};
 use ts_pipeline::{Error, Recipe, Run, Stage, ablation, pretrain, run_stage};
-use ts_plugin::{LogLevel, LogSink, Role};
+use ts_plugin::{LogSink, Role};
 
 use crate::args::{AblateArgs, Cli, Command, PretrainArgs, RunArgs};
+use crate::plugin_log::PluginLog;
 use crate::progress::Terminal;
-use crate::terminal::{note, say};
+use crate::terminal::{note, say, say_page};
 
 /// Does what was asked for.
 pub(crate) fn dispatch(cli: Cli) -> Result<()> {
@@ -65,7 +65,22 @@ fn run_stages(args: &RunArgs, stages: &[Stage]) -> Result<PathBuf> {
     let recipe = recipe(args)?;
     let folder = run_folder(args, &recipe);
     let progress = Arc::new(Terminal::default());
-    let mut run = Run::open(recipe, &folder, now(), &*progress, Some(log_to(&progress)))?;
+    let log = PluginLog::new(&progress);
+    let done = run_logged(args, stages, recipe, &folder, &progress, log.sink());
+    log.close();
+    done.map(|()| folder)
+}
+
+/// Runs stages in a folder; plugins log to `log`.
+fn run_logged(
+    args: &RunArgs,
+    stages: &[Stage],
+    recipe: Recipe,
+    folder: &Path,
+    progress: &Terminal,
+    log: LogSink,
+) -> Result<()> {
+    let mut run = Run::open(recipe, folder, now(), progress, Some(log))?;
     let verb = if run.folder.resumed() { "going on in" } else { "running in" };
     note(format_args!("{verb} {}", folder.display()));
     if let Some(donor) = &args.from {
@@ -74,7 +89,7 @@ fn run_stages(args: &RunArgs, stages: &[Stage]) -> Result<PathBuf> {
     for &stage in stages {
         run_stage(&mut run, stage).with_context(|| format!("stage {}", stage.name()))?;
     }
-    Ok(folder)
+    Ok(())
 }
 
 /// Takes finished stages over from another run, and says which.
@@ -87,16 +102,6 @@ fn take_over(run: &mut Run<'_>, folder: &Path) -> Result<()> {
     };
     note(format_args!("took {what} from {}", folder.display()));
     Ok(())
-}
-
-/// Plugins' messages become warnings; those for their authors are left out.
-fn log_to(progress: &Arc<Terminal>) -> LogSink {
-    let progress = Arc::clone(progress);
-    Arc::new(move |plugin, level, message| {
-        if matches!(level, LogLevel::Warn | LogLevel::Error) {
-            progress.warn(&format!("plugin {plugin}: {message}"));
-        }
-    })
 }
 
 fn now() -> String {
@@ -199,7 +204,7 @@ fn run_folder(args: &RunArgs, recipe: &Recipe) -> PathBuf {
 
 fn print_report(folder: &Path) -> Result<()> {
     let report = report(folder).context("report")?;
-    say(report.to_markdown())?;
+    say_page(report.to_markdown())?;
     say(folder.display())
 }
 
@@ -215,7 +220,7 @@ fn print_recipes(name: Option<&str>) -> Result<()> {
         return RECIPES.iter().try_for_each(|(name, _)| say(name));
     };
     match RECIPES.iter().find(|(shipped, _)| *shipped == name) {
-        Some((_, text)) => say(text.trim_end()),
+        Some((_, text)) => say_page(text.trim_end()),
         None => bail!("no shipped recipe `{name}`; `ts-host recipe` lists them"),
     }
 }
@@ -235,7 +240,7 @@ fn ablate(args: &AblateArgs) -> Result<()> {
     let recipes = rows.iter().map(load).collect::<Result<Vec<_>>>()?;
     let table = ablation::ablate(&recipes, &args.seeds, &args.out, &now(), &Terminal::default())?;
     let table = table.to_markdown();
-    say(&table)?;
+    say_page(&table)?;
     let seeds: Vec<String> = args.seeds.iter().map(u64::to_string).collect();
     ablation::write_document(&args.document, &table, &seeds.join(","))?;
     say(args.document.display())

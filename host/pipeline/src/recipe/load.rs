@@ -108,6 +108,9 @@ impl Override {
     }
 }
 
+/// Characters of a line at fault that an error shows.
+const LINE_CHARACTERS: usize = 200;
+
 /// Finds recipes by name.
 pub struct Loader<'a> {
     /// The shipped recipes: name and text.
@@ -122,16 +125,23 @@ impl Loader<'_> {
         for value in overrides {
             value.apply(&mut table)?;
         }
-        // Through text: an error then shows the line at fault.
-        let text = toml::to_string(&table).map_err(|e| parse_error(name, &e))?;
-        let recipe: Recipe = toml::from_str(&text).map_err(|e| parse_error(name, &e))?;
+        // Through text: an error then shows the line at fault, though it stands in no file.
+        let unwritable = |error: toml::ser::Error| RecipeError::Parse {
+            name: name.to_owned(),
+            message: error.to_string(),
+        };
+        let text = toml::to_string(&table).map_err(unwritable)?;
+        let recipe: Recipe = toml::from_str(&text).map_err(|e| {
+            let message = format!("{}{}", e.message(), line_at_fault(&text, &e).1);
+            RecipeError::Parse { name: name.to_owned(), message }
+        })?;
         recipe.validate()?;
         Ok(recipe)
     }
 
     /// A recipe that is complete in itself, such as the one that a run folder keeps.
     pub fn parse(name: &str, text: &str) -> Result<Recipe, RecipeError> {
-        let recipe: Recipe = toml::from_str(text).map_err(|e| parse_error(name, &e))?;
+        let recipe: Recipe = toml::from_str(text).map_err(|e| parse_error(name, text, &e))?;
         recipe.validate()?;
         Ok(recipe)
     }
@@ -148,7 +158,7 @@ impl Loader<'_> {
         }
         chain.push(name.to_owned());
         let (text, folder) = self.text(name, beside)?;
-        let mut table: Table = text.parse().map_err(|e: toml::de::Error| parse_error(name, &e))?;
+        let mut table: Table = text.parse().map_err(|e| parse_error(name, &text, &e))?;
         let Some(base) = table.remove("extends") else { return Ok(table) };
         let Value::String(base) = base else {
             return Err(RecipeError::Parse {
@@ -177,8 +187,21 @@ impl Loader<'_> {
     }
 }
 
-fn parse_error(name: &str, error: &dyn std::fmt::Display) -> RecipeError {
-    RecipeError::Parse { name: name.to_owned(), message: error.to_string().trim_end().to_owned() }
+/// An error in a file, with its line.
+fn parse_error(name: &str, text: &str, error: &toml::de::Error) -> RecipeError {
+    let (number, line) = line_at_fault(text, error);
+    let at = number.map(|number| format!("line {number}: ")).unwrap_or_default();
+    RecipeError::Parse { name: name.to_owned(), message: format!("{at}{}{line}", error.message()) }
+}
+
+/// The number of the line, from 1, and the line itself as the end of a sentence.
+fn line_at_fault(text: &str, error: &toml::de::Error) -> (Option<usize>, String) {
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return (None, String::new());
+    };
+    let index = before.matches('\n').count();
+    let line = text.lines().nth(index).unwrap_or_default().trim();
+    (Some(index + 1), format!(", in `{}`", ts_text::line(line).at_most(LINE_CHARACTERS)))
 }
 
 /// Puts `over` over `base`, key by key.
@@ -249,6 +272,17 @@ mod tests {
         assert!(LOADER.load("loop", vec![]).unwrap_err().to_string().contains("loop -> loop"));
         assert!(LOADER.load("nowhere", vec![]).unwrap_err().to_string().contains("default, longer"));
         assert!(Override::parse("beta").is_err());
+    }
+
+    #[test]
+    fn an_error_says_the_line_and_keeps_to_one() {
+        let fail = |text: &str| Loader::parse("r.toml", text).unwrap_err().to_string();
+        assert_eq!(fail("a = 1\n[b\n"), "recipe r.toml: line 2: unclosed table, expected `]`, in `[b`");
+        let hostile = fail("\"\\u001b[2J\\nready to run\" = 1\n");
+        assert!(hostile.contains(r#"in `"\u001b[2J\nready to run" = 1`"#), "{hostile}");
+        let flag = Override::parse("train.betta=1").unwrap();
+        let unseen = LOADER.load("default", vec![flag]).unwrap_err().to_string();
+        assert!(unseen.ends_with("in `betta = 1`") && !unseen.contains("line "), "{unseen}");
     }
 
     #[test]

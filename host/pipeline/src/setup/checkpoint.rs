@@ -11,13 +11,14 @@ use ts_run::manifest::ModelOrigin;
 
 use crate::Error;
 use crate::recipe::EMBEDDED;
+use crate::setup::unpacked::Unpacked;
 
 /// A folder with a checkpoint, deleted with this value if it was unpacked from the binary.
 pub(super) struct Checkpoint {
     pub(super) path: PathBuf,
     /// What the manifest says of it.
     pub(super) origin: ModelOrigin,
-    _unpacked: Option<tempfile::TempDir>,
+    _unpacked: Option<Unpacked>,
 }
 
 /// Finds a checkpoint, or unpacks the embedded one.
@@ -31,13 +32,12 @@ pub(super) fn open_checkpoint(source: &str) -> Result<Checkpoint, Error> {
             _unpacked: None,
         });
     }
-    let unpacked =
-        tempfile::tempdir().map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
+    let unpacked = Unpacked::new().map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
     for (name, bytes) in ts_embedded::CHECKPOINT {
         let path = unpacked.path().join(name);
         std::fs::write(&path, bytes).map_err(|source| Error::File { path, source })?;
     }
-    let path = unpacked.path().to_owned();
+    let path = unpacked.path();
     let sha256 = sha256_path(&path)?;
     Ok(Checkpoint {
         path,

@@ -8,6 +8,7 @@ mod checkpoint;
 pub(crate) mod plugins;
 mod problems;
 mod prompts;
+mod unpacked;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -11,9 +11,10 @@ use ts_harness::bench::bench;
 use ts_harness::handle::Input;
 use ts_pipeline::setup::key_of;
 use ts_plugin::{Description, LoadError, MAX_PROGRAM_MIB, Plugin, Program, Role, RunLimits, SettingValue};
+use ts_text::{markdown, markdown_code};
 
 use crate::exit_code::CallFailed;
-use crate::terminal::say;
+use crate::terminal::{say, say_page};
 
 /// Starts of which the median counts.
 const STARTS: usize = 21;
@@ -131,25 +132,29 @@ fn try_example(role: Role, handle: &Handle) -> Result<()> {
 /// Prints a plugin's settings as a page.
 pub(super) fn docs(plugin: &Plugin) -> Result<()> {
     let (identity, Description { summary, settings, .. }) = (plugin.identity(), plugin.description());
-    say(format_args!(
+    let summary = markdown(summary);
+    say_page(format_args!(
         "# {} {}\n\n{summary}\n\nRoles: {}.\n",
-        identity.name,
-        identity.version,
+        markdown(&identity.name),
+        markdown(&identity.version),
         roles(plugin)
     ))?;
     if settings.is_empty() {
         return say("It takes no settings.");
     }
-    say("| setting | type | default | meaning |\n|---|---|---|---|")?;
+    say_page("| setting | type | default | meaning |\n|---|---|---|---|")?;
     for setting in settings {
-        let doc = setting.doc.replace('|', "\\|");
-        let default = literal(&setting.default).replace('|', "\\|");
-        say(format_args!("| `{}` | {} | `{default}` | {doc} |", setting.name, setting.default.kind()))?;
+        let (name, default) = (markdown_code(&setting.name), markdown_code(&literal(&setting.default)));
+        say(format_args!(
+            "| {name} | {} | {default} | {} |",
+            setting.default.kind(),
+            markdown(&setting.doc)
+        ))?;
     }
     let role = key_of(plugin.roles().first().copied().unwrap_or(Role::Verifier));
-    say(format_args!(
-        "\nIn a recipe:\n\n```toml\n[plugins.{role}]\nsource = \"{}\"\n\n[plugins.{role}.settings]",
-        identity.origin.trim_start_matches("embedded:")
+    let source = ts_text::toml(identity.origin.trim_start_matches("embedded:"));
+    say_page(format_args!(
+        "\nIn a recipe:\n\n```toml\n[plugins.{role}]\nsource = {source}\n\n[plugins.{role}.settings]"
     ))?;
     for setting in settings {
         say(format_args!("{} = {}", setting.name, literal(&setting.default)))?;
@@ -166,7 +171,7 @@ fn literal(value: &SettingValue) -> String {
         SettingValue::Boolean(value) => value.to_string(),
         SettingValue::Integer(value) => value.to_string(),
         SettingValue::Number(value) => value.to_string(),
-        SettingValue::Text(value) => toml::Value::from(value.clone()).to_string(),
+        SettingValue::Text(value) => ts_text::toml(value),
     }
 }
 

@@ -13,7 +13,7 @@ use ts_plugin::Role;
 use ts_run::records::GradeRecord;
 
 use crate::args::PluginReplayArgs;
-use crate::terminal::say;
+use crate::terminal::{say, say_json};
 
 pub(super) fn replay(args: &PluginReplayArgs) -> Result<()> {
     let kept = Kept::open(&args.run, &args.problem)?;
@@ -34,8 +34,7 @@ fn regrade(kept: &Kept, args: &PluginReplayArgs) -> Result<()> {
     for one in &regraded {
         let text = &one.sample.text;
         let answer = one.now.answer.and_then(|[start, end]| text.get(start as usize..end as usize));
-        let answer =
-            answer.map(|answer| format!(", at `{}`", answer.replace('\n', "\\n"))).unwrap_or_default();
+        let answer = answer.map(|answer| format!(", at `{answer}`")).unwrap_or_default();
         let now = told(&one.now);
         match one.before {
             Some(_) if one.is_same() => say(format_args!("draw {}: {now}{answer}", one.sample.draw))?,
@@ -66,14 +65,16 @@ fn ask(kept: &Kept, role: Role, args: &PluginReplayArgs) -> Result<()> {
             let output = now.unwrap_or(before);
             let golden =
                 Golden { id: Some(format!("{} {name}", args.problem)), input: input.to_json(), output };
-            say(serde_json::to_string(&golden)?)?;
+            say_json(&serde_json::to_string(&golden)?)?;
             continue;
         }
         match now.filter(|now| *now != before) {
             None => say(format_args!("{name}: {before}"))?,
             Some(now) => {
                 changed += 1;
-                say(format_args!("{name}:\n  - {before}\n  + {now}"))?;
+                say(format_args!("{name}:"))?;
+                say(format_args!("  - {before}"))?;
+                say(format_args!("  + {now}"))?;
             }
         }
     }

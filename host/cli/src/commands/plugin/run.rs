@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use super::handle;
 use crate::args::PluginRunArgs;
 use crate::exit_code::CallFailed;
-use crate::terminal::{note, say};
+use crate::terminal::{note, say_json};
 
 pub(super) fn run(args: &PluginRunArgs) -> Result<()> {
     let handle = handle(&args.called)?;
@@ -27,7 +27,7 @@ pub(super) fn run(args: &PluginRunArgs) -> Result<()> {
         Err(reason) => bail!("the input from {name} does not fit: {reason}"),
     };
     let answered = handle.call(&input);
-    say(format_args!("{:#}", answered.output))?;
+    say_json(&format!("{:#}", answered.output))?;
     let fuel = answered.fuel.unwrap_or_default();
     match answered.failed {
         Some(how) => {

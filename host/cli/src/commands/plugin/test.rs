@@ -49,7 +49,9 @@ fn accept_or_show(
         differences.len()
     ))?;
     for one in differences.iter().take(args.show) {
-        say(format_args!("  {}\n  - {}\n  + {}", one.id, one.before, one.now))?;
+        say(format_args!("  {}", one.id))?;
+        say(format_args!("  - {}", one.before))?;
+        say(format_args!("  + {}", one.now))?;
     }
     if args.update && !differences.is_empty() {
         golden.write()?;
