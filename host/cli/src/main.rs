@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     // SAFETY: nothing else runs yet, so no other thread reads the environment.
     unsafe { std::env::set_var(ts_model::shards::CANDLE_THREADS_VARIABLE, "1") };
     ts_plugin::support_processes();
+    ts_model::chat::support_processes();
     match commands::dispatch(args::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if terminal::is_closed(&error) => ExitCode::SUCCESS,
