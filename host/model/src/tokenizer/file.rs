@@ -20,6 +20,7 @@ use tokenizers::{
 };
 
 use super::pre_tokenizer::Steps;
+use crate::json::Bounded;
 
 /// Byte pairs, and this crate's own steps before them.
 pub(super) type Tokenizer =
@@ -33,6 +34,8 @@ const MAX_ADDED_TOKENS: usize = 1 << 16;
 const MAX_ADDED_BYTES: usize = 1024;
 /// Ids that may be without a token, beyond as many as there are tokens.
 const SPARE_IDS: usize = 1 << 16;
+/// Most values of a section that says how texts are cut.
+const MAX_SECTION_VALUES: usize = 10_000;
 /// Most normalizers.
 const MAX_NORMALIZERS: usize = 16;
 /// Normalizers whose work is linear and whose output is at most 18 times as long as their input.
@@ -50,9 +53,9 @@ pub(super) fn read(json: &[u8]) -> Result<Tokenizer, String> {
             file.version.unwrap_or_default()
         ));
     }
-    let decoder = decoder(&file.decoder)?;
-    let pre_tokenizer = Steps::read(&file.pre_tokenizer)?;
-    let normalizer = normalizer(&file.normalizer)?;
+    let decoder = decoder(&file.decoder.0)?;
+    let pre_tokenizer = Steps::read(&file.pre_tokenizer.0)?;
+    let normalizer = normalizer(&file.normalizer.0)?;
     let n_tokens = file.model.vocab.0.len() + file.added_tokens.0.len();
     let ids = file.model.vocab.0.values().copied().chain(file.added_tokens.0.iter().map(|token| token.id));
     let largest = ids.max().unwrap_or(0);
@@ -133,6 +136,9 @@ fn check_normalizer(section: &Value, n_normalizers: &mut usize) -> Result<(), St
     }
 }
 
+/// A part of the file that says how, not what: small.
+type Section = Bounded<MAX_SECTION_VALUES>;
+
 /// The file as it is written; other fields are passed over.
 #[derive(Deserialize)]
 struct File {
@@ -140,11 +146,11 @@ struct File {
     #[serde(default)]
     added_tokens: List<Added, MAX_TOKENS>,
     #[serde(default)]
-    normalizer: Value,
+    normalizer: Section,
     #[serde(default)]
-    pre_tokenizer: Value,
+    pre_tokenizer: Section,
     #[serde(default)]
-    decoder: Value,
+    decoder: Section,
     model: Model,
 }
 
