@@ -9,6 +9,7 @@ mod resume;
 mod reuse;
 mod runs;
 mod serve;
+mod strangers;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -97,7 +97,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) heldout_problems: Option<String>,
     /// Threads; 0 is one a core
-    #[arg(long)]
+    #[arg(long, value_parser = threads)]
     pub(crate) workers: Option<usize>,
     /// Any value of the recipe, such as train.beta=0.2; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
@@ -137,7 +137,7 @@ pub(crate) struct PretrainArgs {
     #[arg(long, default_value_t = 7)]
     pub(crate) seed: u64,
     /// Threads; 0 is one a core. Changes no result
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = threads)]
     pub(crate) workers: usize,
 }
 
@@ -184,7 +184,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, conflicts_with = "listen")]
     pub(crate) stdio: bool,
     /// Threads that grade; 0 is one a core
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = threads)]
     pub(crate) workers: usize,
     /// Items that may wait; a request that finds no room is answered with 503
     #[arg(long, default_value_t = 4096, value_parser = at_least_one)]
@@ -195,6 +195,14 @@ pub(crate) struct ServeArgs {
     /// Seconds after which what is left of a request is answered with an error
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) deadline: u64,
+}
+
+/// A number of threads.
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 0..=1024) => Ok(number),
+        _ => Err("must be a whole number from 0 to 1024".to_owned()),
+    }
 }
 
 /// A number that bounds something; to a million, so that nothing overflows.
@@ -280,7 +288,7 @@ pub(crate) struct PluginBenchArgs {
     #[arg(long, default_value_t = 2.0)]
     pub(crate) seconds: f64,
     /// Most threads; 0 is one a core
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = threads)]
     pub(crate) workers: usize,
 }
 
@@ -322,7 +330,7 @@ pub(crate) struct PluginTestArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// Threads; 0 is one a core
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = threads)]
     pub(crate) workers: usize,
     /// Disagreements to print
     #[arg(long, default_value_t = 10)]

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     // SAFETY: nothing else runs yet, so no other thread reads the environment.
     unsafe { std::env::set_var(ts_model::shards::CANDLE_THREADS_VARIABLE, "1") };
     ts_plugin::support_processes();
+    ts_model::chat::support_processes();
     // A panic's text may quote what came from outside, and goes the way of everything else.
     std::panic::set_hook(Box::new(|panic| {
         terminal::note(format_args!("error: a fault of ts-host itself: {panic}"));

@@ -1,7 +1,8 @@
 //! The configuration of a checkpoint: Hugging Face's `config.json` and `generation_config.json` of the Qwen2
 //! family.
 //!
-//! In: a checkpoint folder. Out: a [`ModelConfig`] whose every number was checked. Both spellings are read:
+//! In: a checkpoint folder. Out: a [`ModelConfig`] whose every number was checked, and is no larger than that of any model, so
+//! that none of their products overflows and names and shapes of all tensors fit into memory. Both spellings are read:
 //! transformers 4 writes `rope_theta` and `torch_dtype`, transformers 5 writes `rope_parameters` and `dtype`;
 //! `sliding_window` may be null. DeepSeek-R1-Distill-Qwen checkpoints are Qwen2 and need nothing of their
 //! own. [`ModelConfig::to_json`] gives back all fields that were read, also those which this crate does not
@@ -15,9 +16,25 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::error::{ModelError, Result};
+use crate::files;
+use crate::json::Bounded;
 
 /// The architectures that [`crate::decoder`] implements, by their names in `config.json`.
 pub const KNOWN_ARCHITECTURES: &[&str] = &["Qwen2ForCausalLM"];
+
+/// Most layers, and the largest widths and counts that are read: each several times those of the largest models.
+const MAX_LAYERS: u64 = 1 << 10;
+const MAX_WIDTH: u64 = 1 << 20;
+const MAX_HEADS: u64 = 1 << 12;
+const MAX_HEAD_DIM: u64 = 1 << 13;
+const MAX_VOCAB: u64 = 1 << 24;
+const MAX_POSITIONS: u64 = 1 << 32;
+/// Most tokens that end a response.
+const MAX_EOS_TOKENS: usize = 1 << 10;
+
+/// Most bytes of a JSON file of a checkpoint that is read by [`read_object`], and most values in it.
+const MAX_JSON_BYTES: u64 = 32 << 20;
+const MAX_JSON_VALUES: usize = 1 << 20;
 
 /// The shape and the constants of a Qwen2 decoder.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,11 +97,12 @@ impl ModelConfig {
 
     /// Reads `config.json`, and the end-of-text ids of `generation_config.json` if that file exists.
     pub fn read(folder: &Path) -> Result<Self> {
-        let mut config = Self::from_json(&read_object(&folder.join("config.json"))?)?;
-        let generation = folder.join("generation_config.json");
-        if generation.is_file() {
+        const NAME: &str = "config.json";
+        let missing = || ModelError::io(folder.join(NAME))(std::io::ErrorKind::NotFound.into());
+        let mut config = Self::from_json(&read_object(folder, NAME)?.ok_or_else(missing)?)?;
+        if let Some(generation) = read_object(folder, "generation_config.json")? {
             // The generation config is what transformers stops at; it is the fuller list in chat models.
-            for id in token_ids(read_object(&generation)?.get("eos_token_id"))? {
+            for id in token_ids(generation.get("eos_token_id"))? {
                 if !config.eos_token_ids.contains(&id) {
                     config.eos_token_ids.push(id);
                 }
@@ -97,17 +115,17 @@ impl ModelConfig {
     pub fn from_json(fields: &Map<String, Value>) -> Result<Self> {
         check_architecture(fields)?;
         check_unsupported(fields)?;
-        let hidden_size = size(fields, "hidden_size")?;
-        let num_attention_heads = size(fields, "num_attention_heads")?;
+        let hidden_size = size(fields, "hidden_size", MAX_WIDTH)?;
+        let num_attention_heads = size(fields, "num_attention_heads", MAX_HEADS)?;
         let config = Self {
-            vocab_size: size(fields, "vocab_size")?,
+            vocab_size: size(fields, "vocab_size", MAX_VOCAB)?,
             hidden_size,
-            intermediate_size: size(fields, "intermediate_size")?,
-            num_hidden_layers: size(fields, "num_hidden_layers")?,
+            intermediate_size: size(fields, "intermediate_size", MAX_WIDTH)?,
+            num_hidden_layers: size(fields, "num_hidden_layers", MAX_LAYERS)?,
             num_attention_heads,
-            num_key_value_heads: size_or(fields, "num_key_value_heads", num_attention_heads)?,
-            head_dim: size_or(fields, "head_dim", hidden_size / num_attention_heads)?,
-            max_position_embeddings: size_or(fields, "max_position_embeddings", 32_768)?,
+            num_key_value_heads: size_or(fields, "num_key_value_heads", MAX_HEADS, num_attention_heads)?,
+            head_dim: size_or(fields, "head_dim", MAX_HEAD_DIM, hidden_size / num_attention_heads)?,
+            max_position_embeddings: size_or(fields, "max_position_embeddings", MAX_POSITIONS, 32_768)?,
             rope_theta: rope_theta(fields)?,
             rms_norm_eps: number(fields, "rms_norm_eps")?.unwrap_or(1e-6),
             tie_word_embeddings: fields.get("tie_word_embeddings").and_then(Value::as_bool).unwrap_or(false),
@@ -208,10 +226,15 @@ impl ModelConfig {
     }
 }
 
-/// Reads a JSON file that holds an object.
-pub(crate) fn read_object(path: &Path) -> Result<Map<String, Value>> {
-    let text = std::fs::read_to_string(path).map_err(ModelError::io(path))?;
-    serde_json::from_str(&text).map_err(ModelError::json(path))
+/// Reads a JSON file of a checkpoint that holds an object; `None` if there is no such file.
+pub(crate) fn read_object(folder: &Path, name: &str) -> Result<Option<Map<String, Value>>> {
+    let Some(bytes) = files::read(folder, name, MAX_JSON_BYTES)? else { return Ok(None) };
+    let json = || ModelError::json(folder.join(name));
+    let Bounded::<MAX_JSON_VALUES>(value) = serde_json::from_slice(&bytes).map_err(json())?;
+    match value {
+        Value::Object(fields) => Ok(Some(fields)),
+        _ => Err(json()(serde::de::Error::custom("not an object"))),
+    }
 }
 
 fn check_architecture(fields: &Map<String, Value>) -> Result<()> {
@@ -225,7 +248,8 @@ fn check_architecture(fields: &Map<String, Value>) -> Result<()> {
         return Ok(());
     }
     let found = first.or_else(|| fields.get("model_type").and_then(Value::as_str)).unwrap_or("none named");
-    Err(ModelError::UnknownArchitecture { found: found.to_owned(), known: KNOWN_ARCHITECTURES })
+    let found = found.chars().take(80).collect();
+    Err(ModelError::UnknownArchitecture { found, known: KNOWN_ARCHITECTURES })
 }
 
 fn check_unsupported(fields: &Map<String, Value>) -> Result<()> {
@@ -261,27 +285,36 @@ fn number(fields: &Map<String, Value>, field: &'static str) -> Result<Option<f64
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_f64() {
             Some(number) => Ok(Some(number)),
-            None => Err(ModelError::Config { field, reason: format!("{value} is not a number") }),
+            None => Err(ModelError::Config { field, reason: format!("{} is not a number", shown(value)) }),
         },
     }
 }
 
-/// A whole number above 0.
-fn size(fields: &Map<String, Value>, field: &'static str) -> Result<usize> {
+/// A whole number from 1 to `most`.
+fn size(fields: &Map<String, Value>, field: &'static str, most: u64) -> Result<usize> {
     let reason = match fields.get(field) {
         None | Some(Value::Null) => "is missing".to_owned(),
-        Some(value) => match value.as_u64().and_then(|n| usize::try_from(n).ok()) {
-            Some(n) if n > 0 => return Ok(n),
-            _ => format!("{value} is not a whole number above 0"),
+        Some(value) => match value.as_u64() {
+            Some(n @ 1..) if n <= most => return Ok(n as usize),
+            _ => format!("{} is not a whole number from 1 to {most}", shown(value)),
         },
     };
     Err(ModelError::Config { field, reason })
 }
 
-fn size_or(fields: &Map<String, Value>, field: &'static str, default: usize) -> Result<usize> {
+fn size_or(fields: &Map<String, Value>, field: &'static str, most: u64, default: usize) -> Result<usize> {
     match fields.get(field) {
         None | Some(Value::Null) => Ok(default),
-        Some(_) => size(fields, field),
+        Some(_) => size(fields, field, most),
+    }
+}
+
+/// The beginning of a value, for messages.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => "an object".into(),
+        value => value.to_string().chars().take(80).collect(),
     }
 }
 
@@ -290,11 +323,15 @@ fn token_ids(value: Option<&Value>) -> Result<Vec<u32>> {
     let one = |value: &Value| {
         value.as_u64().and_then(|id| u32::try_from(id).ok()).ok_or_else(|| ModelError::Config {
             field: "eos_token_id",
-            reason: format!("{value} is not a token id"),
+            reason: format!("{} is not a token id", shown(value)),
         })
     };
     match value {
         None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(ids)) if ids.len() > MAX_EOS_TOKENS => {
+            let reason = format!("has {} ids, {MAX_EOS_TOKENS} at most are read", ids.len());
+            Err(ModelError::Config { field: "eos_token_id", reason })
+        }
         Some(Value::Array(ids)) => ids.iter().map(one).collect(),
         Some(id) => Ok(vec![one(id)?]),
     }

@@ -21,6 +21,30 @@ pub enum ModelError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// A path of a checkpoint leads out of its folder.
+    #[error("{path} leads to {target}, outside of the checkpoint's folder", path = path.display(), target = target.display())]
+    Outside {
+        /// The path as the checkpoint has it.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// A pipe, a device, a folder or a link to one, where a checkpoint should have a file.
+    #[error("{} is not a regular file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A file or a folder is larger than those of any checkpoint.
+    #[error("{} has more than {most} {what}", path.display())]
+    TooMuch {
+        /// The file or folder.
+        path: PathBuf,
+        /// What there is too much of.
+        what: &'static str,
+        /// How much is read at most.
+        most: u64,
+    },
     /// A file is not the JSON that was expected.
     #[error("{path} is not valid JSON for this purpose")]
     Json {
@@ -58,6 +82,36 @@ pub enum ModelError {
         tensor: String,
         /// Where it was looked for.
         file: PathBuf,
+    },
+    /// A tensor that the configuration does not ask for.
+    #[error("tensor {tensor} in {file} is none that config.json asks for")]
+    TensorUnknown {
+        /// The tensor's name in the checkpoint.
+        tensor: String,
+        /// The file that holds or names it.
+        file: PathBuf,
+    },
+    /// A tensor holds a number that is none, or is none in the format that it is used in.
+    #[error("tensor {tensor} in {file} holds {value} at index {index}, which is not finite as {dtype}")]
+    NotFinite {
+        /// The tensor's name in the checkpoint.
+        tensor: String,
+        /// The file that holds it.
+        file: PathBuf,
+        /// Place of the number in the tensor, row by row.
+        index: usize,
+        /// The number.
+        value: f64,
+        /// The format that it would be used in.
+        dtype: &'static str,
+    },
+    /// The machine does not have the memory that the weights take.
+    #[error("the weights of {} take {needed} bytes of memory, which this machine does not give", folder.display())]
+    NoMemory {
+        /// The checkpoint's folder, or one of its files.
+        folder: PathBuf,
+        /// Bytes that they take.
+        needed: u64,
     },
     /// A tensor's shape is not the one that the configuration asks for.
     #[error("tensor {tensor} in {file} has shape {actual:?}, expected {expected:?}")]
@@ -124,12 +178,20 @@ pub enum ModelError {
         vocab_size: usize,
     },
     /// A chat template could not be parsed or rendered.
-    #[error("chat template of {path} failed")]
+    #[error("chat template of {path} failed: {reason}")]
     ChatTemplate {
         /// The file that holds the template.
         path: PathBuf,
         /// Where and why.
-        source: minijinja::Error,
+        reason: String,
+    },
+    /// A chat template asked for more than it may have: time, memory or text.
+    #[error("chat template of {} {reason}", path.display())]
+    ChatTemplateBounds {
+        /// The file that holds the template.
+        path: PathBuf,
+        /// What it was too much of.
+        reason: String,
     },
     /// A context of no tokens, after which nothing can be predicted.
     #[error("{what} is empty; a model needs at least one token")]
@@ -243,7 +305,23 @@ impl ModelError {
     /// What the reader can do about it, where that is known.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                "the disk is full: make room and run the same command again"
+            }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::QuotaExceeded => {
+                "the quota of this user is used up: make room and run the same command again"
+            }
             Self::Io { .. } => "check that the folder exists, is complete and may be read and written",
+            Self::Outside { .. } | Self::NotAFile { .. } => {
+                "a checkpoint is a folder of regular files: copy what a link leads to into it, and remove the rest"
+            }
+            Self::TooMuch { .. } => "this is no checkpoint of a known kind",
+            Self::NoMemory { .. } => {
+                "use a smaller model, model.dtype = \"bf16\", or a machine with more memory"
+            }
+            Self::NotFinite { .. } => {
+                "the weights are damaged or diverged in training; use another checkpoint, or another model.dtype"
+            }
             Self::Json { .. } => "the file may be half downloaded; fetch the checkpoint again",
             Self::UnknownArchitecture { .. } => {
                 "use a checkpoint of the Qwen2 family, such as a Qwen2.5 model or a DeepSeek-R1-Distill-Qwen"
@@ -254,7 +332,7 @@ impl ModelError {
             Self::NoWeights { .. } => {
                 "checkpoints in PyTorch's .bin format must be converted to safetensors first"
             }
-            Self::TensorMissing { .. } | Self::TensorShape { .. } => {
+            Self::TensorMissing { .. } | Self::TensorUnknown { .. } | Self::TensorShape { .. } => {
                 "config.json and the weights do not belong together, or a shard is missing"
             }
             Self::TensorDtype { .. } => "quantised checkpoints cannot be trained; use the original weights",
@@ -262,6 +340,9 @@ impl ModelError {
             Self::Tokenizer { .. } => "a tokenizer.json with a byte-level decoder is needed, as Qwen2 has",
             Self::UnknownToken { .. } => "the tokens were made with another tokenizer than this model's",
             Self::ChatTemplate { .. } => "the template may use something that only Python's jinja2 has",
+            Self::ChatTemplateBounds { .. } => {
+                "templates of real checkpoints take a hundredth of it; do not trust this one"
+            }
             Self::ContextTooLong { .. } => "lower max_new_tokens or shorten the prompt",
             Self::LockstepTooWide { .. } => "raise max_batch_rows to at least the number of draws",
             Self::NotANumber { .. } => {

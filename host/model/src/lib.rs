@@ -22,10 +22,12 @@ pub mod checkpointed;
 pub mod config;
 pub mod decoder;
 pub mod error;
+pub mod files;
 pub mod generate;
 mod generation;
 #[cfg(test)]
 mod gradcheck;
+mod json;
 pub mod language_model;
 pub mod log_prob;
 pub mod objective;

@@ -143,6 +143,16 @@ pub enum Error {
         /// Positions that the model has.
         limit: usize,
     },
+    /// The tokenizer has tokens that the model has no embedding of.
+    #[error("the tokenizer of {} has ids up to {}, the model's vocab_size is {rows}", folder.display(), tokens - 1)]
+    Vocabulary {
+        /// The checkpoint's folder.
+        folder: PathBuf,
+        /// One more than the largest id.
+        tokens: usize,
+        /// Rows of the embedding.
+        rows: usize,
+    },
     /// A thread could not start, or panicked.
     #[error("worker: {message}")]
     Worker {
@@ -216,6 +226,9 @@ impl Error {
             Self::Leak { .. } => Some("remove it from one of the two files".into()),
             Self::NotEmpty { .. } => Some("choose a new or an empty folder".into()),
             Self::Twice { .. } => Some("a row is known by its recipe's run.name, and each has one run a seed".into()),
+            Self::Vocabulary { .. } => {
+                Some("config.json and tokenizer.json do not belong together, or the embedding was not resized".into())
+            }
             Self::NoRoom { key, .. } => Some(format!("lower {key}, or leave the problem out")),
             Self::Device { .. } => Some("build with --features cuda, or set model.device to \"cpu\"".into()),
             Self::NoSuchProblem { .. } => Some("problems-train.jsonl in the folder has their identifiers".into()),

@@ -129,6 +129,12 @@ pub enum Error {
 /// What is wrong with one line of a problem set.
 #[derive(Debug, thiserror::Error)]
 pub enum ProblemFault {
+    /// A line longer than that of any problem.
+    #[error("the line has more than {most} bytes")]
+    LineTooLong {
+        /// How many bytes are read at most.
+        most: usize,
+    },
     /// Bytes that are no text.
     #[error("not UTF-8 at byte {byte} of the line")]
     NotUtf8 {

@@ -11,10 +11,12 @@
 //! | `difficulty` | `level` | whole number, or a text that ends in one (`Level 5`); may be missing |
 //!
 //! The first name that a line has counts; everything else on it is metadata for the verifier. Empty lines are
-//! passed over. Left out on purpose: checking references, which only the verifier understands.
+//! passed over. A line of more than 32 MiB is an error, and is not read to its end. Left out on purpose: checking references,
+//! which only the verifier understands.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde_json::Value;
@@ -28,14 +30,29 @@ const PROMPT: [&str; 3] = ["prompt", "problem", "question"];
 const REFERENCE: [&str; 4] = ["reference", "answer", "gold", "canonical_solution"];
 const DIFFICULTY: [&str; 2] = ["difficulty", "level"];
 
+/// Most bytes of a line. The hidden tests of a programming problem take a few millions.
+const MAX_LINE_BYTES: usize = 32 << 20;
+
 /// Reads the problem set in a file.
 ///
 /// # Errors
 ///
 /// [`Error::Io`]; those of [`parse_problems`].
 pub fn read_problems(path: &Path) -> Result<Vec<ProblemRecord>> {
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
-    parse_problems(&path.display().to_string(), &bytes)
+    let io = || Error::io("read", path);
+    let mut file = BufReader::new(File::open(path).map_err(io())?);
+    let mut set = ProblemSet::new(&path.display().to_string());
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        // One byte more than a line may have, and its end.
+        let n_bytes =
+            (&mut file).take(MAX_LINE_BYTES as u64 + 2).read_until(b'\n', &mut line).map_err(io())?;
+        if n_bytes == 0 {
+            return set.finish();
+        }
+        set.add(line.strip_suffix(b"\n").unwrap_or(&line))?;
+    }
 }
 
 /// Reads a problem set that is in memory. `source_name` is what errors call it.
@@ -44,25 +61,52 @@ pub fn read_problems(path: &Path) -> Result<Vec<ProblemRecord>> {
 ///
 /// [`Error::Problem`] for the first line that is no problem, [`Error::NoProblems`] if there is no line.
 pub fn parse_problems(source_name: &str, bytes: &[u8]) -> Result<Vec<ProblemRecord>> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes); // byte order mark
-    let mut problems = Vec::new();
-    let mut lines_by_id = HashMap::new();
-    for (index, bytes) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        let line = index + 1;
-        let fault = |fault| Error::Problem { source_name: source_name.to_owned(), line, fault };
+    let mut set = ProblemSet::new(source_name);
+    bytes.split(|&byte| byte == b'\n').try_for_each(|line| set.add(line))?;
+    set.finish()
+}
+
+/// The problems of the lines so far.
+struct ProblemSet {
+    source_name: String,
+    n_lines: usize,
+    problems: Vec<ProblemRecord>,
+    lines_by_id: HashMap<String, usize>,
+}
+
+impl ProblemSet {
+    fn new(source_name: &str) -> Self {
+        let source_name = source_name.to_owned();
+        Self { source_name, n_lines: 0, problems: Vec::new(), lines_by_id: HashMap::new() }
+    }
+
+    fn add(&mut self, mut bytes: &[u8]) -> Result<()> {
+        self.n_lines += 1;
+        let line = self.n_lines;
+        if line == 1 {
+            bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes); // byte order mark
+        }
+        let fault = |fault| Error::Problem { source_name: self.source_name.clone(), line, fault };
+        if bytes.len() > MAX_LINE_BYTES {
+            return Err(fault(ProblemFault::LineTooLong { most: MAX_LINE_BYTES }));
+        }
         if bytes.trim_ascii().is_empty() {
-            continue;
+            return Ok(());
         }
         let problem = parse_problem(bytes, line).map_err(fault)?;
-        if let Some(first_line) = lines_by_id.insert(problem.id.clone(), line) {
+        if let Some(first_line) = self.lines_by_id.insert(problem.id.clone(), line) {
             return Err(fault(ProblemFault::DuplicateId { id: problem.id, first_line }));
         }
-        problems.push(problem);
+        self.problems.push(problem);
+        Ok(())
     }
-    if problems.is_empty() {
-        return Err(Error::NoProblems { source_name: source_name.to_owned() });
+
+    fn finish(self) -> Result<Vec<ProblemRecord>> {
+        match self.problems.is_empty() {
+            true => Err(Error::NoProblems { source_name: self.source_name }),
+            false => Ok(self.problems),
+        }
     }
-    Ok(problems)
 }
 
 type Fields = BTreeMap<String, Value>;
@@ -199,6 +243,20 @@ mod tests {
         assert!(after("[1]").starts_with("set.jsonl:2: not a JSON object: "), "{}", after("[1]"));
         assert!(after("{").starts_with("set.jsonl:2: not a JSON object: "));
         assert_eq!(message(b"{\"id\":\"\xff\"}"), "set.jsonl:1: not UTF-8 at byte 7 of the line");
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_an_error_and_is_not_read_to_its_end() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("long.jsonl");
+        let good = "{\"id\":\"a\",\"prompt\":\"P\",\"reference\":\"R\"}\n";
+        std::fs::write(&path, good).unwrap();
+        // A hole in the file: it reads as zeros, and takes no room.
+        std::fs::File::options().append(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+        let error = read_problems(&path).unwrap_err().to_string();
+        assert!(error.ends_with("long.jsonl:2: the line has more than 33554432 bytes"), "{error}");
+        std::fs::write(&path, format!("{good}\r\n{}", good.replace("\"a\"", "\"b\""))).unwrap();
+        assert_eq!(read_problems(&path).unwrap().len(), 2);
     }
 
     #[test]

@@ -1,85 +1,205 @@
 //! Reading a checkpoint folder's tensors; see [`super`].
 //!
-//! In: a folder and the configuration. Out: tensors, or the name of the first that is not as it should be.
-//! Left out on purpose: tensors that the configuration does not ask for; they are not even read.
+//! In: a folder and the configuration. Out: [`Weights`], whose headers are read and hold what the configuration asks for, no
+//! less and no more; from them the tensors, or the name of the first that is not as it should be. Two kinds of tensors that
+//! checkpoints have without need are passed over: the head of a model whose head is its embedding, and the wavelengths of the
+//! rotary embedding, which follow from the configuration.
+//!
+//! Left out on purpose: reading tensors on several threads; a disk is slower than one.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::Entry as MapEntry;
 use std::fs::File;
+use std::hint::black_box;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use safetensors::tensor::{Dtype, Metadata};
-use serde_json::Value;
+use safetensors::tensor::Dtype;
+use serde_json::{Map, Value};
 
+use super::header::{Entry, Header};
+use super::values::first_not_finite;
 use super::{INDEX, SINGLE};
 use crate::config::{ModelConfig, read_object};
 use crate::error::{ModelError, Result};
-
-/// Bytes in a file before the header: its length, as a little-endian `u64`.
-const LENGTH_BYTES: u64 = 8;
-
-/// No header of a real checkpoint is longer; a larger number means that the file is something else.
-const MAX_HEADER_BYTES: u64 = 100 << 20;
+use crate::files;
 
 /// Reads every tensor of `config` from `folder`, as `dtype` on `device`.
 ///
 /// # Errors
-/// Names the tensor and the file when one is missing, has another shape, or lies beyond the end of its file.
-/// Tensors that the configuration does not ask for are ignored.
+/// Those of [`Weights::open`] and [`Weights::load`].
 pub fn load(
     folder: &Path,
     config: &ModelConfig,
     dtype: DType,
     device: &Device,
 ) -> Result<Vec<(String, Tensor)>> {
-    let location = Location::find(folder)?;
-    let mut files: HashMap<PathBuf, Shard> = HashMap::new();
-    let mut tensors = Vec::new();
-    for (name, shape) in config.tensors() {
-        let path = location.file_of(&name)?;
-        let shard = match files.entry(path) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let shard = Shard::open(entry.key())?;
-                entry.insert(shard)
-            }
-        };
-        tensors.push((name.clone(), shard.read(&name, &shape)?.to_device(device)?.to_dtype(dtype)?));
+    Weights::open(folder, config)?.load(dtype, device)
+}
+
+/// The tensors of a checkpoint folder, none of them read yet.
+pub struct Weights {
+    shards: Vec<Shard>,
+    /// Name, shape and the shard of each, in the configuration's order.
+    tensors: Vec<(String, Vec<usize>, usize)>,
+}
+
+impl Weights {
+    /// Opens the files and reads their headers.
+    ///
+    /// # Errors
+    /// Names the file and the tensor when one is missing, one is not asked for, or one has another shape or number format;
+    /// names the file when it is not as its header says.
+    pub fn open(folder: &Path, config: &ModelConfig) -> Result<Self> {
+        let location = Location::find(folder)?;
+        let mut shards: Vec<Shard> = Vec::new();
+        let mut opened: HashMap<String, usize> = HashMap::new();
+        let mut tensors = Vec::new();
+        for (name, shape) in config.tensors() {
+            let shard = match opened.entry(location.file_of(folder, &name)?.to_owned()) {
+                MapEntry::Occupied(entry) => *entry.get(),
+                MapEntry::Vacant(entry) => {
+                    shards.push(Shard::open(folder, entry.key())?);
+                    *entry.insert(shards.len() - 1)
+                }
+            };
+            shards[shard].check(&name, &shape)?;
+            tensors.push((name, shape, shard));
+        }
+        let weights = Self { shards, tensors };
+        weights.check_no_more(folder, &location, config)?;
+        Ok(weights)
     }
-    Ok(tensors)
+
+    /// Bytes of the tensors as they are stored.
+    pub fn n_bytes(&self) -> u64 {
+        self.tensors
+            .iter()
+            .map(|(name, _, shard)| self.shards[*shard].entry(name).map_or(0, |entry| entry.n_bytes))
+            .sum()
+    }
+
+    /// How many numbers the tensors hold.
+    pub fn n_values(&self) -> u64 {
+        self.tensors.iter().map(|(_, shape, _)| shape.iter().product::<usize>() as u64).sum()
+    }
+
+    /// Reads the tensors, as `dtype` on `device`.
+    ///
+    /// # Errors
+    /// [`ModelError::NoMemory`] before anything is read, if the machine does not have as much; [`ModelError::NotFinite`] for a
+    /// number that is none, or none in `dtype`.
+    pub fn load(mut self, dtype: DType, device: &Device) -> Result<Vec<(String, Tensor)>> {
+        self.check_memory(dtype, device)?;
+        let mut tensors = Vec::with_capacity(self.tensors.len());
+        for (name, shape, shard) in self.tensors {
+            let tensor = self.shards[shard].read(&name, &shape, dtype)?;
+            tensors.push((name, tensor.to_device(device)?.to_dtype(dtype)?));
+        }
+        Ok(tensors)
+    }
+
+    /// Reads the tensors and keeps none: whether [`Weights::load`] would find each number to be one.
+    ///
+    /// # Errors
+    /// As [`Weights::load`].
+    pub fn check_values(&mut self, dtype: DType) -> Result<()> {
+        for (name, _, shard) in &self.tensors {
+            self.shards[*shard].read_bytes(name, dtype)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses tensors that the configuration does not ask for: the model would be another one than was trained.
+    fn check_no_more(&self, folder: &Path, location: &Location, config: &ModelConfig) -> Result<()> {
+        let known: HashMap<&str, ()> = self.tensors.iter().map(|(name, _, _)| (name.as_str(), ())).collect();
+        let is_needless = |name: &str| {
+            (name == "lm_head.weight" && config.tie_word_embeddings) || name.ends_with(".rotary_emb.inv_freq")
+        };
+        let mut names: Vec<(&str, PathBuf)> = match location {
+            Location::Single => {
+                let of = |shard: &'_ Shard| shard.path.clone();
+                self.shards
+                    .iter()
+                    .flat_map(|shard| shard.header.tensors.keys().map(move |name| (&**name, of(shard))))
+                    .collect()
+            }
+            Location::Sharded(files) => files.keys().map(|name| (&**name, folder.join(INDEX))).collect(),
+        };
+        names.sort();
+        let extra = names.into_iter().find(|(name, _)| !known.contains_key(name) && !is_needless(name));
+        match extra {
+            Some((tensor, file)) => Err(ModelError::TensorUnknown { tensor: tensor.to_owned(), file }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the machine has memory for the tensors as `dtype`, and for the largest one twice as it is stored meanwhile.
+    fn check_memory(&self, dtype: DType, device: &Device) -> Result<()> {
+        let largest = self
+            .tensors
+            .iter()
+            .filter_map(|(name, _, shard)| Some(self.shards[*shard].entry(name)?.n_bytes))
+            .max();
+        let meanwhile = largest.unwrap_or(0).saturating_mul(2);
+        let kept =
+            if device.is_cpu() { self.n_values().saturating_mul(dtype.size_in_bytes() as u64) } else { 0 };
+        let needed = kept.saturating_add(meanwhile);
+        let no_memory = || ModelError::NoMemory { folder: self.folder(), needed };
+        if machine_memory().is_some_and(|memory| needed > memory) {
+            return Err(no_memory());
+        }
+        let mut probe: Vec<u8> = Vec::new();
+        let fits = usize::try_from(needed).is_ok_and(|needed| probe.try_reserve_exact(needed).is_ok());
+        black_box(&mut probe);
+        if fits { Ok(()) } else { Err(no_memory()) }
+    }
+
+    fn folder(&self) -> PathBuf {
+        let first = self.shards.first().and_then(|shard| shard.path.parent());
+        first.map(Path::to_owned).unwrap_or_default()
+    }
+}
+
+/// Bytes of memory and swap space, where the system says.
+fn machine_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kib = |name: &str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    Some(kib("MemTotal:")?.saturating_add(kib("SwapTotal:").unwrap_or(0)).saturating_mul(1024))
 }
 
 /// Where the tensors of a checkpoint folder are.
 enum Location {
-    Single(PathBuf),
-    Sharded { folder: PathBuf, index: PathBuf, files: serde_json::Map<String, Value> },
+    Single,
+    /// The name of each tensor's file.
+    Sharded(Map<String, Value>),
 }
 
 impl Location {
     fn find(folder: &Path) -> Result<Self> {
-        let (single, index) = (folder.join(SINGLE), folder.join(INDEX));
-        if index.is_file() {
-            let files = match read_object(&index)?.remove("weight_map") {
-                Some(Value::Object(files)) => files,
-                _ => return Err(ModelError::Safetensors { file: index, reason: "has no weight_map".into() }),
-            };
-            Ok(Self::Sharded { folder: folder.to_owned(), index, files })
-        } else if single.is_file() {
-            Ok(Self::Single(single))
+        if let Some(mut index) = read_object(folder, INDEX)? {
+            let reason = "has no weight_map".to_owned();
+            match index.remove("weight_map") {
+                Some(Value::Object(files)) => Ok(Self::Sharded(files)),
+                _ => Err(ModelError::Safetensors { file: folder.join(INDEX), reason }),
+            }
+        } else if files::open(folder, SINGLE)?.is_some() {
+            Ok(Self::Single)
         } else {
             Err(ModelError::NoWeights { folder: folder.to_owned() })
         }
     }
 
-    fn file_of(&self, tensor: &str) -> Result<PathBuf> {
+    fn file_of(&self, folder: &Path, tensor: &str) -> Result<&str> {
         match self {
-            Self::Single(file) => Ok(file.clone()),
-            Self::Sharded { folder, index, files } => match files.get(tensor).and_then(Value::as_str) {
-                Some(file) => Ok(folder.join(file)),
-                None => Err(ModelError::TensorMissing { tensor: tensor.to_owned(), file: index.clone() }),
-            },
+            Self::Single => Ok(SINGLE),
+            Self::Sharded(files) => files.get(tensor).and_then(Value::as_str).ok_or_else(|| {
+                ModelError::TensorMissing { tensor: tensor.to_owned(), file: folder.join(INDEX) }
+            }),
         }
     }
 }
@@ -88,73 +208,78 @@ impl Location {
 struct Shard {
     path: PathBuf,
     file: File,
-    metadata: Metadata,
-    /// Offset in the file of the first tensor's bytes.
-    data_start: u64,
+    header: Header,
 }
 
 impl Shard {
-    fn open(path: &Path) -> Result<Self> {
-        let io = || ModelError::io(path);
-        let bad = |reason: String| ModelError::Safetensors { file: path.to_owned(), reason };
-        let truncated = |expected, actual| ModelError::Truncated { file: path.to_owned(), expected, actual };
-        let mut file = File::open(path).map_err(io())?;
-        let actual = file.metadata().map_err(io())?.len();
-        if actual < LENGTH_BYTES {
-            return Err(truncated(LENGTH_BYTES, actual));
-        }
-        let mut length = [0; LENGTH_BYTES as usize];
-        file.read_exact(&mut length).map_err(io())?;
-        let header_bytes = u64::from_le_bytes(length);
-        if header_bytes > MAX_HEADER_BYTES {
-            return Err(bad(format!("its header would have {header_bytes} bytes")));
-        }
-        let data_start = LENGTH_BYTES + header_bytes;
-        if actual < data_start {
-            return Err(truncated(data_start, actual));
-        }
-        let mut header = vec![0; header_bytes as usize];
-        file.read_exact(&mut header).map_err(io())?;
-        let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| bad(error.to_string()))?;
-        let data_bytes = metadata.tensors().values().map(|info| info.data_offsets.1).max().unwrap_or(0);
-        let expected = data_start + data_bytes as u64;
-        if actual < expected {
-            return Err(truncated(expected, actual));
-        }
-        Ok(Self { path: path.to_owned(), file, metadata, data_start })
+    fn open(folder: &Path, name: &str) -> Result<Self> {
+        let path = folder.join(name);
+        let missing = || ModelError::io(&path)(std::io::ErrorKind::NotFound.into());
+        let mut file = files::open(folder, name)?.ok_or_else(missing)?;
+        let header = Header::read(&mut file, &path)?;
+        Ok(Self { path, file, header })
     }
 
-    /// The tensor `name` on the CPU, in the dtype of the file.
-    fn read(&mut self, name: &str, expected: &[usize]) -> Result<Tensor> {
-        let Some(info) = self.metadata.info(name) else {
-            return Err(ModelError::TensorMissing { tensor: name.to_owned(), file: self.path.clone() });
-        };
-        if info.shape != expected {
-            return Err(ModelError::TensorShape {
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.header.tensors.get(name)
+    }
+
+    /// Checks that a tensor is there and as it should be.
+    fn check(&self, name: &str, expected: &[usize]) -> Result<()> {
+        let (tensor, file) = (name.to_owned(), self.path.clone());
+        let Some(entry) = self.entry(name) else { return Err(ModelError::TensorMissing { tensor, file }) };
+        if entry.shape != expected {
+            let (expected, actual) = (expected.to_vec(), entry.shape.clone());
+            return Err(ModelError::TensorShape { tensor, file, expected, actual });
+        }
+        if to_candle(entry.dtype).is_none() {
+            let dtype = format!("{:?}", entry.dtype).to_lowercase();
+            return Err(ModelError::TensorDtype { tensor, file, dtype });
+        }
+        Ok(())
+    }
+
+    /// The tensor `name`, which was checked, on the CPU, in the dtype of the file. It is to become `dtype`.
+    fn read(&mut self, name: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        let (bytes, stored) = self.read_bytes(name, dtype)?;
+        Ok(Tensor::from_raw_buffer(&bytes, stored, shape, &Device::Cpu)?)
+    }
+
+    fn read_bytes(&mut self, name: &str, dtype: DType) -> Result<(Vec<u8>, DType)> {
+        let missing = || ModelError::TensorMissing { tensor: name.to_owned(), file: self.path.clone() };
+        let entry = self.header.tensors.get(name).ok_or_else(missing)?;
+        let stored = to_candle(entry.dtype).ok_or_else(missing)?;
+        let io = || ModelError::io(&self.path);
+        let n_bytes = entry.n_bytes;
+        let mut bytes = Vec::new();
+        let reserved = usize::try_from(n_bytes).is_ok_and(|n| bytes.try_reserve_exact(n).is_ok());
+        if !reserved {
+            return Err(ModelError::NoMemory { folder: self.path.clone(), needed: n_bytes });
+        }
+        self.file.seek(SeekFrom::Start(self.header.data_start + entry.start)).map_err(io())?;
+        (&mut self.file).take(n_bytes).read_to_end(&mut bytes).map_err(io())?;
+        if bytes.len() as u64 != n_bytes {
+            return Err(io()(std::io::ErrorKind::UnexpectedEof.into()));
+        }
+        match first_not_finite(&bytes, stored, dtype) {
+            None => Ok((bytes, stored)),
+            Some((index, value)) => Err(ModelError::NotFinite {
                 tensor: name.to_owned(),
                 file: self.path.clone(),
-                expected: expected.to_vec(),
-                actual: info.shape.clone(),
-            });
+                index,
+                value,
+                dtype: dtype.as_str(),
+            }),
         }
-        let dtype = match info.dtype {
-            Dtype::F32 => DType::F32,
-            Dtype::F16 => DType::F16,
-            Dtype::BF16 => DType::BF16,
-            other => {
-                let dtype = format!("{other:?}").to_lowercase();
-                return Err(ModelError::TensorDtype {
-                    tensor: name.to_owned(),
-                    file: self.path.clone(),
-                    dtype,
-                });
-            }
-        };
-        let (start, end) = info.data_offsets;
-        let mut bytes = vec![0; end.saturating_sub(start)];
-        let io = || ModelError::io(&self.path);
-        self.file.seek(SeekFrom::Start(self.data_start + start as u64)).map_err(io())?;
-        self.file.read_exact(&mut bytes).map_err(io())?;
-        Ok(Tensor::from_raw_buffer(&bytes, dtype, expected, &Device::Cpu)?)
+    }
+}
+
+/// The number formats that can be read.
+fn to_candle(dtype: Dtype) -> Option<DType> {
+    match dtype {
+        Dtype::F32 => Some(DType::F32),
+        Dtype::F16 => Some(DType::F16),
+        Dtype::BF16 => Some(DType::BF16),
+        _ => None,
     }
 }

@@ -8,11 +8,13 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
+use safetensors::SafeTensorError;
 use serde_json::{Value, json};
 
 use super::{INDEX, SINGLE};
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
+use crate::files;
 
 /// Files beside the weights that make a checkpoint usable, copied by [`copy_companions`].
 const COMPANIONS: &[&str] = &[
@@ -83,8 +85,9 @@ pub fn save<'a>(
     for (shard, tensors) in shards.into_iter().enumerate() {
         let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
         write_then_rename(&folder.join(file_name(shard)), |partial| {
-            safetensors::serialize_to_file(tensors, Some(metadata), partial).map_err(|error| {
-                ModelError::Safetensors { file: partial.to_owned(), reason: error.to_string() }
+            safetensors::serialize_to_file(tensors, Some(metadata), partial).map_err(|error| match error {
+                SafeTensorError::IoError(error) => ModelError::io(partial)(error),
+                error => ModelError::Safetensors { file: partial.to_owned(), reason: error.to_string() },
             })
         })?;
     }
@@ -110,12 +113,12 @@ pub fn save<'a>(
 /// Copies the tokenizer's and generation's files, those that exist, from one checkpoint folder to another.
 pub fn copy_companions(from: &Path, to: &Path) -> Result<()> {
     for name in COMPANIONS {
-        let source = from.join(name);
-        if source.is_file() {
-            write_then_rename(&to.join(name), |partial| {
-                std::fs::copy(&source, partial).map(drop).map_err(ModelError::io(&source))
-            })?;
-        }
+        let Some(mut source) = files::open(from, name)? else { continue };
+        write_then_rename(&to.join(name), |partial| {
+            let mut target = File::create(partial).map_err(ModelError::io(partial))?;
+            // What fails is the writing, most often: the source was just opened.
+            std::io::copy(&mut source, &mut target).map(drop).map_err(ModelError::io(partial))
+        })?;
     }
     Ok(())
 }

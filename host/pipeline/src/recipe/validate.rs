@@ -7,6 +7,15 @@ use ts_plugin::FUEL_PER_MS;
 
 use super::{Recipe, RecipeError};
 
+/// Most threads. Each takes a stack, and most machines have fewer cores.
+pub(crate) const MAX_WORKERS: usize = 1024;
+
+/// Most of what memory is reserved for by count: draws of a problem, rows of a batch, runs, examples of a step.
+const MAX_COUNT: usize = 1 << 20;
+
+/// Most tokens of a text. The longest contexts of models are a tenth of it.
+const MAX_TOKENS: usize = 1 << 24;
+
 impl Recipe {
     /// Checks every value; reports all that are wrong at once.
     pub fn validate(&self) -> Result<(), RecipeError> {
@@ -21,6 +30,8 @@ impl Recipe {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let is_name = !name.is_empty() && !name.starts_with('.') && name.chars().all(plain);
         check(is_name, "run.name", "letters, digits, `-`, `_` or `.`", &format_args!("`{name}`"));
+        let workers = self.run.workers;
+        check(workers <= MAX_WORKERS, "run.workers", &format!("0 to {MAX_WORKERS}"), &workers);
         let device = &self.model.device;
         let cuda = device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
         check(device == "cpu" || cuda, "model.device", "`cpu` or `cuda:N`", &format_args!("`{device}`"));
@@ -47,20 +58,12 @@ impl Recipe {
         check((0.0..=1.0).contains(&share), "plugins.limits.max_failed_share", "0 to 1", &share);
 
         let s = &self.sample;
-        check(s.n_samples > 0, "sample.n_samples", "at least 1", &s.n_samples);
         check(positive(s.temperature), "sample.temperature", "above 0", &s.temperature);
         check(is_top_p(s.top_p), "sample.top_p", "above 0 and at most 1", &s.top_p);
-        check(s.max_new_tokens > 0, "sample.max_new_tokens", "at least 1", &s.max_new_tokens);
-        check(s.max_batch_rows > 0, "sample.max_batch_rows", "at least 1", &s.max_batch_rows);
-
-        check(self.select.max_pairs > 0, "select.max_pairs", "at least 1", &self.select.max_pairs);
 
         let r = &self.refine;
-        check(r.n_rewrites > 0, "refine.n_rewrites", "at least 1", &r.n_rewrites);
         check(positive(r.temperature), "refine.temperature", "above 0", &r.temperature);
         check(positive(r.max_kl_nats), "refine.max_kl_nats", "above 0", &r.max_kl_nats);
-        let window = r.kl_window_tokens;
-        check(window > 0, "refine.kl_window_tokens", "at least 1", &window);
 
         let t = &self.train;
         check((0.0..=1.0).contains(&t.dpo_weight), "train.dpo_weight", "0 to 1", &t.dpo_weight);
@@ -68,12 +71,8 @@ impl Recipe {
         check(t.lambda >= 0.0 && t.lambda.is_finite(), "train.lambda", "0 or above", &t.lambda);
         check(positive(t.learning_rate), "train.learning_rate", "above 0", &t.learning_rate);
         check((0.0..=1.0).contains(&t.warmup_share), "train.warmup_share", "0 to 1", &t.warmup_share);
-        check(positive(t.epochs), "train.epochs", "above 0", &t.epochs);
-        check(t.batch_size > 0, "train.batch_size", "at least 1", &t.batch_size);
-        let micro = t.micro_batch_tokens;
-        check(micro > 0, "train.micro_batch_tokens", "at least 1", &micro);
-        let context = t.max_context_tokens;
-        check(context > 1, "train.max_context_tokens", "at least 2", &context);
+        let epochs = t.epochs;
+        check(positive(epochs) && epochs <= 1e6, "train.epochs", "above 0 and at most 1000000", &epochs);
         check(positive(t.max_grad_norm), "train.max_grad_norm", "above 0", &t.max_grad_norm);
         for (key, beta) in [("train.adam_beta1", t.adam_beta1), ("train.adam_beta2", t.adam_beta2)] {
             check((0.0..1.0).contains(&beta), key, "0 or above and below 1", &beta);
@@ -81,18 +80,33 @@ impl Recipe {
         check(positive(t.adam_eps), "train.adam_eps", "above 0", &t.adam_eps);
         let decay = t.weight_decay;
         check(decay >= 0.0 && decay.is_finite(), "train.weight_decay", "0 or above", &decay);
-        check(t.checkpoint_every > 0, "train.checkpoint_every", "at least 1", &t.checkpoint_every);
 
         let e = &self.eval;
-        check(e.n_runs > 0, "eval.n_runs", "at least 1", &e.n_runs);
         let temperature = e.temperature;
         check(temperature >= 0.0 && temperature.is_finite(), "eval.temperature", "0 or above", &temperature);
         check(is_top_p(e.top_p), "eval.top_p", "above 0 and at most 1", &e.top_p);
-        check(e.max_new_tokens > 0, "eval.max_new_tokens", "at least 1", &e.max_new_tokens);
-        check(e.budget_tokens > 0, "eval.budget_tokens", "at least 1", &e.budget_tokens);
-        let resamples = e.bootstrap_resamples;
-        check(resamples >= 100, "eval.bootstrap_resamples", "at least 100", &resamples);
-        check(e.max_batch_rows > 0, "eval.max_batch_rows", "at least 1", &e.max_batch_rows);
+
+        // Whatever memory is reserved for, or work is counted by, has an end too.
+        for (key, value, least, most) in [
+            ("sample.n_samples", s.n_samples as usize, 1, MAX_COUNT),
+            ("sample.max_new_tokens", s.max_new_tokens, 1, MAX_TOKENS),
+            ("sample.max_batch_rows", s.max_batch_rows, 1, MAX_COUNT),
+            ("select.max_pairs", self.select.max_pairs, 1, MAX_COUNT),
+            ("refine.n_rewrites", r.n_rewrites as usize, 1, MAX_COUNT),
+            ("refine.kl_window_tokens", r.kl_window_tokens, 1, MAX_TOKENS),
+            ("train.steps", t.steps, 0, MAX_TOKENS),
+            ("train.batch_size", t.batch_size, 1, MAX_COUNT),
+            ("train.micro_batch_tokens", t.micro_batch_tokens, 1, MAX_TOKENS),
+            ("train.max_context_tokens", t.max_context_tokens, 2, MAX_TOKENS),
+            ("train.checkpoint_every", t.checkpoint_every, 1, MAX_TOKENS),
+            ("eval.n_runs", e.n_runs as usize, 1, MAX_COUNT),
+            ("eval.max_new_tokens", e.max_new_tokens, 1, MAX_TOKENS),
+            ("eval.budget_tokens", e.budget_tokens, 1, MAX_TOKENS),
+            ("eval.bootstrap_resamples", e.bootstrap_resamples as usize, 100, MAX_COUNT),
+            ("eval.max_batch_rows", e.max_batch_rows, 1, MAX_COUNT),
+        ] {
+            check((least..=most).contains(&value), key, &format!("{least} to {most}"), &value);
+        }
 
         if wrong.is_empty() { Ok(()) } else { Err(RecipeError::OutOfRange { values: wrong }) }
     }

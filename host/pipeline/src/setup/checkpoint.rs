@@ -25,6 +25,8 @@ pub(super) struct Checkpoint {
 pub(super) fn open_checkpoint(source: &str) -> Result<Checkpoint, Error> {
     if source != EMBEDDED {
         let path = PathBuf::from(source);
+        // Before all of it is read: a pipe in it has no end.
+        ts_model::files::check_folder(&path)?;
         let sha256 = sha256_path(&path)?;
         return Ok(Checkpoint {
             path,

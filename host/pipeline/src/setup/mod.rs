@@ -15,6 +15,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device};
 use ts_model::shards::Workers;
+use ts_model::weights::Weights;
 use ts_model::{LanguageModel, ModelConfig, TextTokenizer};
 use ts_plugin::LogSink;
 use ts_run::digest::sha256_bytes;
@@ -66,23 +67,32 @@ struct Opened {
     heldout: Vec<ProblemRecord>,
     tokenizer: TextTokenizer,
     checkpoint: Checkpoint,
+    /// Headers that fit the configuration.
+    weights: Weights,
     prompts: Prompts,
     /// Tokens of the shortest and of the longest prompt.
     prompt_tokens: (usize, usize),
     device: Device,
 }
 
-/// Opens everything that the recipe names, and says what it found, a line each. Runs nothing and writes nothing.
+/// Opens everything that the recipe names, reads the weights through, and says what it found, a line each. Runs nothing and
+/// writes nothing.
 ///
 /// # Errors
 /// The first thing that would stop a run.
 pub fn check(recipe: &Recipe) -> Result<Vec<String>, Error> {
-    let opened = open(recipe, None)?;
+    let mut opened = open(recipe, None)?;
+    opened.weights.check_values(dtype_of(recipe))?;
     let mut lines = vec![
         format!("recipe `{}`, seed {}", recipe.run.name, recipe.run.seed),
         format!(
             "model {} on {}, sha256 {}",
             opened.checkpoint.origin.source, recipe.model.device, opened.checkpoint.origin.sha256
+        ),
+        format!(
+            "{} numbers in {} bytes of weights, each as config.json asks for and finite",
+            opened.weights.n_values(),
+            opened.weights.n_bytes()
         ),
         format!(
             "{} training problems, {} held-out problems, no prompt in both",
@@ -193,12 +203,7 @@ impl<'a> Run<'a> {
     }
 
     fn load(&self, folder: &Path) -> Result<LanguageModel, Error> {
-        let dtype = match self.recipe.model.dtype {
-            Dtype::F32 => DType::F32,
-            Dtype::Bf16 => DType::BF16,
-            Dtype::F16 => DType::F16,
-        };
-        Ok(LanguageModel::load(folder, dtype, &self.device)?)
+        Ok(LanguageModel::load(folder, dtype_of(&self.recipe), &self.device)?)
     }
 
     /// The folder of the checkpoint that the run starts from.
@@ -249,6 +254,15 @@ impl Recipe {
     }
 }
 
+/// The number format of a recipe's model.
+fn dtype_of(recipe: &Recipe) -> DType {
+    match recipe.model.dtype {
+        Dtype::F32 => DType::F32,
+        Dtype::Bf16 => DType::BF16,
+        Dtype::F16 => DType::F16,
+    }
+}
+
 /// The tokenizer of a recipe's model, and nothing else of it.
 pub(crate) fn tokenizer_of(recipe: &Recipe) -> Result<TextTokenizer, Error> {
     Ok(TextTokenizer::read(&open_checkpoint(&recipe.model.source)?.path)?)
@@ -263,13 +277,19 @@ fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
         open_problems(&recipe.problems.heldout, ts_embedded::heldout_problems, recipe.problems.max_heldout)?;
     forbid_leaks(&train, &heldout)?;
     let checkpoint = open_checkpoint(&recipe.model.source)?;
-    let limit = ModelConfig::read(&checkpoint.path)?.max_position_embeddings;
+    let config = ModelConfig::read(&checkpoint.path)?;
+    let weights = Weights::open(&checkpoint.path, &config)?;
+    let limit = config.max_position_embeddings;
     let tokenizer = TextTokenizer::read(&checkpoint.path)?;
+    if tokenizer.vocab_size() > config.vocab_size {
+        let (tokens, rows) = (tokenizer.vocab_size(), config.vocab_size);
+        return Err(Error::Vocabulary { folder: checkpoint.path.clone(), tokens, rows });
+    }
     let prompts = Prompts::read(&checkpoint.path, &recipe.prompt)?;
     let sampled = ("sample.max_new_tokens", recipe.sample.max_new_tokens);
     let measured = ("eval.max_new_tokens", recipe.eval.max_new_tokens);
     let of_train = prompts.check_room(&tokenizer, &train, sampled, limit)?;
     let of_heldout = prompts.check_room(&tokenizer, &heldout, measured, limit)?;
     let prompt_tokens = (of_train.0.min(of_heldout.0), of_train.1.max(of_heldout.1));
-    Ok(Opened { plugins, train, heldout, tokenizer, checkpoint, prompts, prompt_tokens, device })
+    Ok(Opened { plugins, train, heldout, tokenizer, checkpoint, weights, prompts, prompt_tokens, device })
 }

@@ -7,15 +7,31 @@
 //! A token may hold part of a UTF-8 character. Decoding replaces what is not valid UTF-8 by U+FFFD, exactly
 //! as the `tokenizers` crate does, and offsets count bytes of that decoded text.
 //!
+//! A tokenizer may come from anybody: [`file`] reads it without trust, and the work of encoding is linear in the text but for
+//! the logarithm in merging.
+//!
 //! Left out on purpose: SentencePiece-like decoders, which drop or add spaces depending on a token's
 //! neighbours; a token has no text of its own there. Such a tokenizer is refused when it is loaded.
+
+mod file;
+mod pattern;
+mod pre_tokenizer;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use tokenizers::{DecoderWrapper, Tokenizer};
-
+use self::file::Tokenizer;
 use crate::error::{ModelError, Result};
+use crate::files;
+
+/// The file's name in a checkpoint folder.
+const NAME: &str = "tokenizer.json";
+
+/// Most bytes of that file. The largest known one has 33 MB.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Most bytes of a text that is encoded: more than the longest context that models have.
+const MAX_TEXT_BYTES: usize = 4 << 20;
 
 /// A tokenizer, with every token's bytes at hand.
 #[derive(Clone, Debug)]
@@ -30,18 +46,16 @@ pub struct TextTokenizer {
 impl TextTokenizer {
     /// Reads `tokenizer.json` of a checkpoint folder.
     pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join("tokenizer.json");
-        let json = std::fs::read(&path).map_err(ModelError::io(&path))?;
+        let path = folder.join(NAME);
+        let missing = || ModelError::io(&path)(std::io::ErrorKind::NotFound.into());
+        let json = files::read(folder, NAME, MAX_FILE_BYTES)?.ok_or_else(missing)?;
         Self::from_bytes(&json, &path)
     }
 
     /// Reads the content of a `tokenizer.json`; `path` is for messages only.
     pub fn from_bytes(json: &[u8], path: &Path) -> Result<Self> {
         let bad = |reason: String| ModelError::Tokenizer { path: PathBuf::from(path), reason };
-        let inner = Tokenizer::from_bytes(json).map_err(|error| bad(error.to_string()))?;
-        if !inner.get_decoder().is_some_and(is_byte_level) {
-            return Err(bad("its decoder is not byte-level".into()));
-        }
+        let inner = file::read(json).map_err(bad)?;
         let alphabet = byte_level_alphabet();
         let mut bytes = Vec::new();
         for (token, id) in inner.get_vocab(true) {
@@ -76,11 +90,15 @@ impl TextTokenizer {
     }
 
     /// The tokens of `text`. Special tokens that are spelt out are recognised; none is added.
+    ///
+    /// # Errors
+    /// [`ModelError::Encode`] for a text of more than 4 MiB, or one that the vocabulary cannot spell.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self
-            .inner
-            .encode_fast(text, false)
-            .map_err(|error| ModelError::Encode { bytes: text.len(), reason: error.to_string() })?;
+        let failed = |reason: String| ModelError::Encode { bytes: text.len(), reason };
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(failed(format!("{MAX_TEXT_BYTES} at most are encoded")));
+        }
+        let encoding = self.inner.encode_fast(text, false).map_err(|error| failed(error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -119,14 +137,6 @@ impl TextTokenizer {
             Some(bytes) => Ok(bytes),
             None => Err(ModelError::UnknownToken { token, vocab_size: self.bytes.len() }),
         }
-    }
-}
-
-fn is_byte_level(decoder: &DecoderWrapper) -> bool {
-    match decoder {
-        DecoderWrapper::ByteLevel(_) => true,
-        DecoderWrapper::Sequence(sequence) => sequence.get_decoders().iter().all(is_byte_level),
-        _ => false,
     }
 }
 

@@ -5,16 +5,27 @@
 //! models' templates already open `<think>`; [`opens_reasoning`] says so, because the response then begins
 //! inside the reasoning.
 //!
+//! A template is a program that a stranger wrote; [`render`] and [`process`] run it within bounds.
+//!
 //! Left out on purpose: tools, documents and images, which such templates also take. They render as absent.
 
-use std::path::{Path, PathBuf};
+mod methods;
+mod process;
+mod render;
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, ErrorKind, context};
-use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use crate::config::read_object;
 use crate::error::{ModelError, Result};
+use crate::files;
+
+pub use self::process::support_processes;
+
+/// Most bytes of a template. The longest known ones have 20,000.
+const MAX_TEMPLATE_BYTES: u64 = 256 << 10;
 
 /// The tag that opens a response's reasoning.
 pub const REASONING_START: &str = "<think>";
@@ -49,23 +60,37 @@ pub struct ChatTemplate {
     path: PathBuf,
     bos_token: String,
     eos_token: String,
+    /// Where it is rendered.
+    process: Arc<process::Process>,
 }
 
 impl ChatTemplate {
     /// Reads the template of a checkpoint folder; the plain one if it has none.
     pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join("tokenizer_config.json");
-        let fields = if path.is_file() { read_object(&path)? } else { Map::new() };
+        const CONFIG: &str = "tokenizer_config.json";
+        const FILE: &str = "chat_template.jinja";
+        let fields = read_object(folder, CONFIG)?.unwrap_or_default();
         let mut template = Self {
             source: named_template(fields.get("chat_template")),
-            path,
+            path: folder.join(CONFIG),
             bos_token: token_text(fields.get("bos_token")),
             eos_token: token_text(fields.get("eos_token")),
+            process: Arc::default(),
         };
-        let file = folder.join("chat_template.jinja");
-        if file.is_file() {
-            template.source = Some(std::fs::read_to_string(&file).map_err(ModelError::io(&file))?);
-            template.path = file;
+        if let Some(bytes) = files::read(folder, FILE, MAX_TEMPLATE_BYTES)? {
+            template.path = folder.join(FILE);
+            let not_text = |error: std::string::FromUtf8Error| ModelError::ChatTemplate {
+                path: template.path.clone(),
+                reason: format!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to()),
+            };
+            template.source = Some(String::from_utf8(bytes).map_err(not_text)?);
+        }
+        if template.source.as_ref().is_some_and(|source| source.len() as u64 > MAX_TEMPLATE_BYTES) {
+            return Err(ModelError::TooMuch {
+                path: template.path,
+                what: "bytes of template",
+                most: MAX_TEMPLATE_BYTES,
+            });
         }
         Ok(template)
     }
@@ -77,7 +102,13 @@ impl ChatTemplate {
 
     /// The messages' texts with a blank line after each: for base models, which know no turns.
     pub fn plain() -> Self {
-        Self { source: None, path: PathBuf::new(), bos_token: String::new(), eos_token: String::new() }
+        Self {
+            source: None,
+            path: PathBuf::new(),
+            bos_token: String::new(),
+            eos_token: String::new(),
+            process: Arc::default(),
+        }
     }
 
     /// Whether the checkpoint brought a template of its own.
@@ -86,39 +117,30 @@ impl ChatTemplate {
     }
 
     /// The text of `messages`; with `add_generation_prompt`, it ends where the assistant's answer begins.
+    ///
+    /// # Errors
+    /// [`ModelError::ChatTemplate`] for a template that is wrong or raises; [`ModelError::ChatTemplateBounds`] for one that
+    /// asks for too much.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         let Some(source) = &self.source else {
             return Ok(messages.iter().map(|message| format!("{}\n\n", message.content)).collect());
         };
-        render(source, messages, add_generation_prompt, &self.bos_token, &self.eos_token)
-            .map_err(|source| ModelError::ChatTemplate { path: self.path.clone(), source })
+        let values = render::Values {
+            messages,
+            add_generation_prompt,
+            bos_token: &self.bos_token,
+            eos_token: &self.eos_token,
+        };
+        let elsewhere = self.process.render(source, &values);
+        elsewhere
+            .unwrap_or_else(|| render::render_here(source, &values))
+            .map_err(|failed| failed.at(&self.path))
     }
 }
 
 /// Whether a rendered prompt ends inside the reasoning, so that the response has no opening tag of its own.
 pub fn opens_reasoning(prompt: &str) -> bool {
     prompt.trim_end().ends_with(REASONING_START)
-}
-
-fn render(
-    source: &str,
-    messages: &[Message],
-    add_generation_prompt: bool,
-    bos_token: &str,
-    eos_token: &str,
-) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    // The settings of transformers' own environment.
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.add_function("raise_exception", |message: String| -> Result<String, minijinja::Error> {
-        Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
-    });
-    let turn = |message: &Message| context! { role => message.role, content => message.content.as_str() };
-    let messages: Vec<minijinja::Value> = messages.iter().map(turn).collect();
-    environment.template_from_str(source)?.render(context! {
-        messages, add_generation_prompt, bos_token, eos_token
-    })
 }
 
 /// The template itself, or of several named ones the default.

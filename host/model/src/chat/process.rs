@@ -1,0 +1,203 @@
+//! Templates in a process of their own.
+//!
+//! Fuel pays for what a template does, but not for all that the engine does for it: a list that holds another twice, sixty
+//! times over, is small, and writing it out or comparing it is not. So a program that calls [`support_processes`] first renders
+//! in another process, which is this program again, started with [`ARGUMENT`], and which the system ends at a limit of processor
+//! time or of memory.
+//!
+//! In: what is to be rendered, a line of JSON. Out: its text or why there is none, a line of JSON. A process is kept for the next
+//! rendering. Left out on purpose: trying again; a limit that was reached once is reached again.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::Message;
+use super::render::{Failed, Values, render_here};
+
+/// The only argument of such a process.
+const ARGUMENT: &str = "--render-templates";
+
+/// Seconds of processor time for one rendering. Those of known templates take a thousandth of one.
+const CPU_SECONDS: u64 = 5;
+
+/// Bytes of address space beyond what the process begins with, the stack of the template included.
+const MEMORY_BYTES: u64 = 768 << 20;
+
+/// This program, if it can be started as such a process.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Lets this program render templates in a process of their own. To be called first in `main`: in such a process it renders, and
+/// does not return. A program that never calls it renders on a thread, with fuel as the only limit.
+pub fn support_processes() {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == ARGUMENT) && arguments.next().is_none() {
+        std::process::exit(i32::from(serve().is_err()));
+    }
+    // On Linux this is the running program, even if another one has taken the place of its file.
+    let running = PathBuf::from("/proc/self/exe");
+    let program = if running.exists() { Ok(running) } else { std::env::current_exe() };
+    if let Ok(program) = program {
+        // A second call changes nothing.
+        let _ = PROGRAM.set(program);
+    }
+}
+
+/// What is to be rendered.
+#[derive(Serialize, Deserialize)]
+struct Request {
+    source: String,
+    /// Roles and contents.
+    messages: Vec<(String, String)>,
+    add_generation_prompt: bool,
+    bos_token: String,
+    eos_token: String,
+}
+
+/// A process that waits, if there is one.
+#[derive(Debug, Default)]
+pub(super) struct Process(Mutex<Option<Running>>);
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Process {
+    /// Renders there; `None` if this program has no such processes.
+    pub(super) fn render(&self, source: &str, values: &Values<'_>) -> Option<Result<String, Failed>> {
+        let program = PROGRAM.get()?;
+        let request = Request {
+            source: source.to_owned(),
+            messages: values.messages.iter().map(|it| (it.role.to_owned(), it.content.clone())).collect(),
+            add_generation_prompt: values.add_generation_prompt,
+            bos_token: values.bos_token.to_owned(),
+            eos_token: values.eos_token.to_owned(),
+        };
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = match waiting.take() {
+            Some(running) => Ok(running),
+            None => Running::start(program),
+        };
+        let mut running = match running {
+            Ok(running) => running,
+            Err(error) => return Some(Err(Failed::Bounds(format!("has no process to run in: {error}")))),
+        };
+        Some(match running.ask(&request) {
+            Ok(answer) => {
+                *waiting = Some(running);
+                answer
+            }
+            Err(_) => Err(Failed::Bounds(format!(
+                "took more than {CPU_SECONDS} seconds of processor time, or {} MiB of memory",
+                MEMORY_BYTES >> 20
+            ))),
+        })
+    }
+}
+
+impl Running {
+    fn start(program: &PathBuf) -> std::io::Result<Self> {
+        let mut command = Command::new(program);
+        // What the process says as it ends is said better by whoever started it.
+        command.arg(ARGUMENT).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn()?;
+        let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(std::io::Error::other("no pipes"));
+        };
+        Ok(Self { child, to, from: BufReader::new(from) })
+    }
+
+    fn ask(&mut self, request: &Request) -> std::io::Result<Result<String, Failed>> {
+        write_line(&mut self.to, request)?;
+        let mut line = String::new();
+        match self.from.read_line(&mut line)? {
+            0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(serde_json::from_str(&line)?),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It holds nothing that it would have to put away.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Renders what standard input says until it ends.
+fn serve() -> std::io::Result<()> {
+    limit_memory()?;
+    for line in std::io::stdin().lines() {
+        let Request { source, messages, add_generation_prompt, bos_token, eos_token } =
+            serde_json::from_str(&line?)?;
+        let role = |role: &str| ["system", "user", "assistant"].into_iter().find(|known| *known == role);
+        let message = |(r, content): (String, String)| Some(Message { role: role(&r)?, content });
+        let messages: Vec<Message> = messages.into_iter().filter_map(message).collect();
+        let (bos_token, eos_token) = (&*bos_token, &*eos_token);
+        limit_time()?;
+        let answer = render_here(
+            &source,
+            &Values { messages: &messages, add_generation_prompt, bos_token, eos_token },
+        );
+        write_line(&mut std::io::stdout(), &answer)?;
+    }
+    Ok(())
+}
+
+fn write_line(to: &mut impl Write, value: &impl Serialize) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    to.write_all(&line)?;
+    to.flush()
+}
+
+#[cfg(target_os = "linux")]
+fn limit_memory() -> std::io::Result<()> {
+    let statm = std::fs::read_to_string("/proc/self/statm")?;
+    let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    set_limit(libc::RLIMIT_CORE, 0)?;
+    set_limit(libc::RLIMIT_AS, pages * 4096 + MEMORY_BYTES)
+}
+
+#[cfg(target_os = "linux")]
+fn limit_time() -> std::io::Result<()> {
+    let mut used = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `used` is a timespec that the call may write.
+    if unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut used) } != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    set_limit(libc::RLIMIT_CPU, used.tv_sec as u64 + 1 + CPU_SECONDS)
+}
+
+/// Sets the soft limit, and leaves the hard one, so that it can be raised again.
+#[cfg(target_os = "linux")]
+fn set_limit(resource: libc::__rlimit_resource_t, value: u64) -> std::io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is an rlimit that the call may write.
+    if unsafe { libc::getrlimit(resource, &mut limit) } != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    limit.rlim_cur = value.min(limit.rlim_max);
+    // SAFETY: `limit` is an rlimit that the call reads.
+    match unsafe { libc::setrlimit(resource, &limit) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_memory() -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_time() -> std::io::Result<()> {
+    Ok(())
+}
