@@ -3,10 +3,14 @@
 mod guests;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use guests::{GOOD, component, host, load, text};
 use serde_json::{Map, json};
-use ts_plugin::{HostOptions, Isolation, Limits, LoadError, Plugin, PluginHost, PluginSource, Role, Version};
+use ts_plugin::{
+    CachePlace, CodeCache, HostOptions, Isolation, Limits, LoadError, Plugin, PluginHost, PluginSource, Role,
+    Version,
+};
 
 fn refused(bytes: Vec<u8>) -> LoadError {
     load(&host(Limits::default(), Isolation::PerCall), bytes).unwrap_err()
@@ -165,7 +169,11 @@ fn a_plugin_that_wants_more_memory_than_there_is_does_not_load() {
     let hoard = text(GOOD).replace("(memory (export \"memory\") 2)", "(memory (export \"memory\") 64)");
     let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
     let error = load(&host(limits, Isolation::PerCall), component(&hoard)).unwrap_err();
-    assert!(matches!(error, LoadError::Invalid { .. } | LoadError::Start { .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "plugin `embedded:test` has 4194304 bytes of memory from the start, more than the limit of 1048576"
+    );
+    assert_eq!(error.hint().unwrap(), "raise `plugins.limits.memory_mib` if you trust it");
 }
 
 #[test]
@@ -179,9 +187,11 @@ fn a_missing_file_is_not_found() {
 #[test]
 fn a_second_host_finds_the_compiled_code() {
     let folder = tempfile::tempdir().unwrap();
-    let options = HostOptions { cache_dir: Some(folder.path().join("code")), ..HostOptions::default() };
+    let place = CachePlace { folder: folder.path().join("code"), key: folder.path().join("key") };
     for _ in 0..2 {
-        load(&PluginHost::new(options.clone()).unwrap(), component(&text(GOOD))).unwrap();
-        assert_eq!(std::fs::read_dir(folder.path().join("code")).unwrap().count(), 1);
+        let cache = Some(Arc::new(CodeCache::open(place.clone()).unwrap()));
+        let options = HostOptions { cache, ..HostOptions::default() };
+        load(&PluginHost::new(options).unwrap(), component(&text(GOOD))).unwrap();
+        assert_eq!(std::fs::read_dir(&place.folder).unwrap().count(), 1);
     }
 }
