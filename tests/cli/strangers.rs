@@ -19,13 +19,13 @@ fn explodes(levels: usize) -> Vec<u8> {
     wat::parse_str(format!("(component {text} (instance (instantiate $c{levels})))")).unwrap()
 }
 
-/// A function of so many blocks within each other, each of which gives a thousand values to the one around it.
+/// A function of so many blocks within each other, each of which is left in fifty places with a thousand values.
 fn takes_memory(blocks: usize) -> Vec<u8> {
-    let values = "i32 ".repeat(1000);
-    let (begin, end) = ("block (type $t) ".repeat(blocks), "end ".repeat(blocks));
-    let drops = "drop ".repeat(1000);
-    let module =
-        format!("(type $t (func (result {values}))) (func (export \"f\") {begin} unreachable {end} {drops})");
+    let (types, values, drops) = ("i32 ".repeat(1000), "i32.const 0 ".repeat(1000), "drop ".repeat(1000));
+    let begin = "block (type $t) ".repeat(blocks);
+    let ends = ("local.get 0 br_if 0 ".repeat(50) + "end ").repeat(blocks);
+    let function = format!("(func (export \"f\") (param i32) {begin} {values} {ends} {drops})");
+    let module = format!("(type $t (func (result {types}))) {function}");
     wat::parse_str(format!("(component (core module {module}))")).unwrap()
 }
 
@@ -93,7 +93,7 @@ fn what_a_component_declares_is_counted_before_it_is_compiled() {
 #[test]
 #[cfg(target_os = "linux")]
 fn what_is_too_much_for_the_compiler_ends_the_compiler_alone() {
-    let told = answer(&Host::new(), &takes_memory(20_000));
+    let told = answer(&Host::new(), &takes_memory(300));
     assert!(told.contains("MiB of memory to compile") || told.contains("ms of processor time"), "{told}");
     assert!(told.contains("hint: what may be taken grows with the code"), "{told}");
 }
@@ -138,7 +138,7 @@ fn copies_with_faults_are_answered_and_the_next_plugin_runs() {
     let host = Host::new();
     let seeds = [
         (explodes(8), 60),
-        (takes_memory(300), 20),
+        (takes_memory(20), 20),
         (has_settings(257), 80),
         (hostile("(i32.const 3072)"), 80),
     ];

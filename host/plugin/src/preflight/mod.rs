@@ -124,7 +124,7 @@ struct Counted {
 }
 
 impl Counted {
-    /// Limits that no setting changes: several times what an interpreter of 33 MB with its libraries has.
+    /// Limits that no setting changes, far above what tools make.
     fn new() -> Self {
         Self {
             parts: Count::of("modules and components", 1_000),
@@ -150,8 +150,8 @@ impl Counted {
     fn fits(&self, limits: &Limits) -> Result<(), TooMuch> {
         let Weight { instances, memories, memory_bytes, tables, definitions } = self.weight;
         let given = if self.is_runner { runner_limits(limits) } else { limits.clone() };
-        at_most("definitions, those of its parts counted at each use", definitions, DEFINITIONS, None)?;
         at_most("core instances", instances, limits.instances.into(), Some("instances"))?;
+        at_most("definitions, those of its parts counted at each use", definitions, DEFINITIONS, None)?;
         at_most("memories", memories, MEMORIES_PER_INSTANCE as u64, None)?;
         at_most(
             "bytes of memory from the start",
