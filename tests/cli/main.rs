@@ -1,6 +1,7 @@
 //! The command line as its users meet it: the real binary, the embedded model, small settings.
 
 mod bad_input;
+mod cache;
 mod main_job;
 mod outside;
 mod plugins;
@@ -9,7 +10,8 @@ mod resume;
 mod reuse;
 mod runs;
 mod serve;
-mod strangers;
+mod strange_checkpoints;
+mod strange_plugins;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -66,7 +68,8 @@ impl Host {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ts-host"));
-        command.args(args).current_dir(self.folder.path()).env("XDG_CACHE_HOME", self.path("cache"));
+        command.args(args).current_dir(self.folder.path());
+        command.env("XDG_CACHE_HOME", self.path("cache")).env("XDG_STATE_HOME", self.path("state"));
         command
     }
 

@@ -1,13 +1,12 @@
 //! The same inputs give the same outputs, byte for byte: with one thread and with two, compiled just now or found in the
 //! cache, on fresh instances and on used ones; and on fresh instances with the same fuel.
 
-use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value, json};
 use ts_harness::Handle;
 use ts_harness::handle::Input;
-use ts_plugin::{HostOptions, Isolation, PluginHost, PluginSource};
+use ts_plugin::{CachePlace, CodeCache, HostOptions, Isolation, PluginHost, PluginSource};
 
 use crate::{PLUGINS, repository};
 
@@ -56,11 +55,15 @@ fn group(seed: u64) -> Value {
 }
 
 /// Every output, with its fuel, of one way to run a plugin.
-fn outputs(name: &str, (isolation, threads): (Isolation, usize), cache: &Path) -> Vec<(String, Option<u64>)> {
+fn outputs(
+    name: &str,
+    (isolation, threads): (Isolation, usize),
+    cache: &Arc<CodeCache>,
+) -> Vec<(String, Option<u64>)> {
     let options = HostOptions {
         isolation,
         max_parallel: threads,
-        cache_dir: Some(cache.into()),
+        cache: Some(Arc::clone(cache)),
         ..HostOptions::default()
     };
     let file = repository().join("plugins").join(name).with_extension("wasm");
@@ -85,12 +88,14 @@ fn outputs(name: &str, (isolation, threads): (Isolation, usize), cache: &Path) -
 #[test]
 fn outputs_depend_on_the_inputs_alone() {
     for name in PLUGINS {
-        let cache = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let place = CachePlace { folder: folder.path().join("code"), key: folder.path().join("key") };
+        let cache = Arc::new(CodeCache::open(place).unwrap());
         // The first one finds no compiled code, all others do.
-        let first = outputs(name, WAYS[0], cache.path());
+        let first = outputs(name, WAYS[0], &cache);
         assert!(!first.is_empty());
         for way in WAYS {
-            let again = outputs(name, way, cache.path());
+            let again = outputs(name, way, &cache);
             for ((one, fuel), (other, other_fuel)) in first.iter().zip(&again) {
                 assert_eq!(one, other, "{name} {way:?}");
                 // A splitter's instances are used again under every isolation.

@@ -14,9 +14,12 @@ mod python;
 mod squeeze;
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use ts_plugin::{Ending, HostOptions, PluginHost, PluginSource, Program, Ran, RunLimits, Runner, Verifier};
+use ts_plugin::{
+    CachePlace, CodeCache, Ending, HostOptions, PluginHost, PluginSource, Program, Ran, RunLimits, Runner,
+    Verifier,
+};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -28,8 +31,10 @@ fn plugin_file(name: &str) -> PluginSource {
 
 /// A host that keeps compiled code beside the tests' own build, since a runner takes seconds to compile.
 fn host() -> PluginHost {
-    let cache_dir = Some(repository().join("target/runners/compiled"));
-    PluginHost::new(HostOptions { cache_dir, ..HostOptions::default() }).unwrap()
+    let beside = repository().canonicalize().unwrap().join("target/runners");
+    let place = CachePlace { folder: beside.join("compiled"), key: beside.join("cache.key") };
+    let cache = CodeCache::open(place).ok().map(Arc::new);
+    PluginHost::new(HostOptions { cache, ..HostOptions::default() }).unwrap()
 }
 
 fn runner(name: &str) -> Runner {

@@ -59,12 +59,35 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Grade for other trainers, over HTTP or as JSON lines
     Serve(ServeArgs),
+    /// Show what is kept of compiled plugins, and what of it is not trusted
+    Cache {
+        /// Remove it
+        #[arg(long)]
+        clear: bool,
+    },
     /// Work on a plugin
     Plugin {
         /// What to do with it
         #[command(subcommand)]
         command: PluginCommand,
     },
+}
+
+impl Command {
+    /// Whether it compiles plugins, or takes compiled ones.
+    pub(crate) fn compiles(&self) -> bool {
+        use PluginCommand::{Componentize, New};
+        let not = matches!(
+            self,
+            Self::Report { .. }
+                | Self::Recipe { .. }
+                | Self::Pretrain(_)
+                | Self::Import(_)
+                | Self::Cache { .. }
+                | Self::Plugin { command: New(_) | Componentize(_) }
+        );
+        !not
+    }
 }
 
 /// The recipe, the flags over it, and the run's folder.
@@ -225,10 +248,11 @@ pub(crate) enum PluginCommand {
     New(PluginNewArgs),
     /// Make a component of the core module that a compiler of any language made
     Componentize(PluginComponentizeArgs),
-    /// Say whether this host would run a plugin, and if not, why and what to do
+    /// Say whether this host would run plugins, and if not, why and what to do
     Check {
-        /// A .wasm file or the name of an embedded plugin
-        file: String,
+        /// .wasm files or names of embedded plugins
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<String>,
     },
     /// Print a plugin's settings as a page in Markdown
     Docs {

@@ -30,10 +30,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if terminal::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::note(format_args!("error: {error:#}"));
-            if let Some(hint) = commands::hint(&error) {
-                terminal::note(format_args!("hint: {hint}"));
-            }
+            commands::tell(&error);
             exit_code::exit_code(&error)
         }
     }

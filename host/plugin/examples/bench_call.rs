@@ -7,16 +7,18 @@
 
 use std::hint::black_box;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
 use serde_json::Map;
-use ts_plugin::{HostOptions, Isolation, PluginHost, PluginSource, Problem, Verifier};
+use ts_plugin::{CachePlace, CodeCache, HostOptions, Isolation, PluginHost, PluginSource, Problem, Verifier};
 
 /// Rounds of which the fastest counts.
 const ROUNDS: usize = 7;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ts_plugin::support_processes();
     let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("plugins"), PathBuf::from);
     let load = |isolation, name: &str| -> Result<_, Box<dyn std::error::Error>> {
         let host = PluginHost::new(HostOptions { isolation, max_parallel: 2, ..HostOptions::default() })?;
@@ -32,12 +34,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let length = load(Isolation::Reused, "tokens.wasm")?.length_function(&Map::new())?;
     let text = "A step that is being sampled.";
 
-    let cache = tempfile::tempdir()?;
+    let kept = tempfile::tempdir()?;
+    let place = CachePlace { folder: kept.path().join("code"), key: kept.path().join("key") };
+    let cache = Arc::new(CodeCache::open(place)?);
     let grader = PluginSource::File(folder.join("math_grader.wasm"));
-    let start = |cache_dir: Option<PathBuf>| {
+    let start = |cache: Option<&Arc<CodeCache>>| {
         let begin = || -> Result<(), Box<dyn std::error::Error>> {
-            let host =
-                PluginHost::new(HostOptions { cache_dir: cache_dir.clone(), ..HostOptions::default() })?;
+            let host = PluginHost::new(HostOptions { cache: cache.cloned(), ..HostOptions::default() })?;
             let verifier = host.load(grader.clone())?.verifier(&Map::new())?;
             verifier.grade(&problem, "\\boxed{2}")?;
             Ok(())
@@ -68,9 +71,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             *best = best.min(took);
         }
     }
-    let warm = Some(cache.path().join("code"));
-    let compiled = start(warm.clone());
-    let started = (0..ROUNDS).map(|_| start(warm.clone())).fold(f64::INFINITY, f64::min);
+    let warm = Some(&cache);
+    let compiled = start(warm);
+    let started = (0..ROUNDS).map(|_| start(warm)).fold(f64::INFINITY, f64::min);
     let [reused, fresh, shared, apart, split, measure] = best;
     println!("grade,   reused:   {reused:8.2} µs");
     println!("grade,   per call: {fresh:8.2} µs ({:.1} times)", fresh / reused);

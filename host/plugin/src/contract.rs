@@ -5,13 +5,14 @@
 //!
 //! Left out on purpose: the types of the functions. They are compared when an instance is first made.
 
-use wasmparser::Payload;
+use wasmparser::ComponentExportSectionReader;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
 use crate::load_error::LoadError;
 use crate::role::Role;
+use crate::text;
 use crate::versions::Version;
 
 /// The package, as interface names begin.
@@ -35,7 +36,7 @@ fn wrong_version(origin: &str, name: &str, have: &str, want: String) -> LoadErro
     LoadError::WrongVersion {
         origin: origin.into(),
         interface: format!("{PACKAGE}{name}"),
-        have: have.into(),
+        have: text::sentence(have),
         want,
     }
 }
@@ -45,25 +46,10 @@ fn spoken() -> String {
     Version::ALL.map(Version::name).join(" or ")
 }
 
-/// Whether a component, not yet compiled, exports the role of a runner, which another engine compiles.
-pub(crate) fn is_runner(bytes: &[u8]) -> bool {
-    let mut depth = 0_usize;
-    for payload in wasmparser::Parser::new(0).parse_all(bytes) {
-        match payload {
-            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
-            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
-            Ok(Payload::ComponentExportSection(exports)) if depth == 0 => {
-                let names = exports.into_iter().flatten().map(|export| export.name.name);
-                if names.filter_map(ours).any(|(name, _)| name == Role::Runner.interface()) {
-                    return true;
-                }
-            }
-            Ok(_) => {}
-            // What is wrong with it, the compiler says.
-            Err(_) => return false,
-        }
-    }
-    false
+/// Whether the outermost exports of a component name the role of a runner, which another engine compiles.
+pub(crate) fn exports_a_runner(exports: ComponentExportSectionReader<'_>) -> bool {
+    let names = exports.into_iter().flatten().map(|export| export.name.name);
+    names.filter_map(ours).any(|(name, _)| name == Role::Runner.interface())
 }
 
 /// Fails on the first import that a plugin with these roles is not given: a set of types is none, everyone is given the
@@ -97,7 +83,10 @@ pub(crate) fn check_imports(
                     return Err(wrong_version(origin, name, version, spoken()));
                 }
             }
-            _ => return Err(LoadError::ForbiddenImport { origin: origin.into(), import: import.into() }),
+            _ => {
+                let import = text::sentence(import);
+                return Err(LoadError::ForbiddenImport { origin: origin.into(), import });
+            }
         }
     }
     Ok(())

@@ -1,15 +1,24 @@
 //! What a plugin says of itself, checked.
 //!
 //! In: the answer of `describe`. Out: a [`Description`] whose names are well formed and unique, whose version has
-//! three numbers, and whose defaults are of the kinds that they stand for. Everything later (settings,
+//! three numbers, which has no more settings and no longer texts than people read, and whose defaults are of the kinds that they stand for. Everything later (settings,
 //! reports, error messages) relies on that.
 //!
 //! Left out on purpose: trust. The name is the plugin's claim; its hash is its identity.
+
+use std::collections::HashSet;
 
 use serde::Serialize;
 
 use crate::bindings::ts_host::plugin::types as wit;
 use crate::text;
+
+/// Most settings of a plugin.
+const MAX_SETTINGS: usize = 256;
+/// Longest default that is a text, bytes.
+const MAX_TEXT: usize = 4096;
+/// Longest version, bytes.
+const MAX_VERSION: usize = 32;
 
 /// What a plugin says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -64,6 +73,9 @@ impl SettingValue {
 /// Checks a guest's description; the error says what is wrong with it.
 pub(crate) fn check(description: wit::Description) -> Result<Description, String> {
     let wit::Description { name, version, summary, settings } = description;
+    if settings.len() > MAX_SETTINGS {
+        return Err(format!("it has {} settings, more than {MAX_SETTINGS}", settings.len()));
+    }
     if !is_key(&name) {
         return Err(format!("its name `{}` is not lower case with `_` between words", text::sentence(&name)));
     }
@@ -74,9 +86,10 @@ pub(crate) fn check(description: wit::Description) -> Result<Description, String
         return Err("its summary is empty".into());
     }
     let mut checked: Vec<SettingSpec> = Vec::with_capacity(settings.len());
+    let mut names = HashSet::with_capacity(settings.len());
     for spec in settings {
         let spec = check_setting(spec)?;
-        if checked.iter().any(|earlier| earlier.name == spec.name) {
+        if !names.insert(spec.name.clone()) {
             return Err(format!("setting `{}` is listed twice", spec.name));
         }
         checked.push(spec);
@@ -94,6 +107,12 @@ fn check_setting(spec: wit::SettingSpec) -> Result<SettingSpec, String> {
         (wit::ValueKind::Integer, wit::ValueResult::Integer(value)) => SettingValue::Integer(value),
         (wit::ValueKind::Number, wit::ValueResult::Number(value)) if value.is_finite() => {
             SettingValue::Number(value)
+        }
+        (wit::ValueKind::Text, wit::ValueResult::Text(value)) if value.len() > MAX_TEXT => {
+            return Err(format!(
+                "the default of setting `{name}` has {} bytes, more than {MAX_TEXT}",
+                value.len()
+            ));
         }
         (wit::ValueKind::Text, wit::ValueResult::Text(value)) => SettingValue::Text(value),
         _ => return Err(format!("the default of setting `{name}` is not a value of the setting's kind")),
@@ -113,8 +132,10 @@ fn is_key(name: &str) -> bool {
 
 /// Three numbers with points between them.
 fn is_version(version: &str) -> bool {
-    let parts: Vec<_> = version.split('.').collect();
-    parts.len() == 3 && parts.iter().all(|part| part.parse::<u32>().is_ok() && !part.starts_with('+'))
+    let parts: Vec<_> = version.split('.').take(4).collect();
+    version.len() <= MAX_VERSION
+        && parts.len() == 3
+        && parts.iter().all(|part| part.parse::<u32>().is_ok() && !part.starts_with('+'))
 }
 
 #[cfg(test)]

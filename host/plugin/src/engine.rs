@@ -54,6 +54,12 @@ pub(crate) fn start_for_runners(limits: &Limits, max_parallel: usize) -> Result<
     ticking(engine.map_err(|error| engine_error(&error))?)
 }
 
+/// An engine that compiles for the others, and runs nothing: without a pool and without a clock, which compiled code does
+/// not depend on.
+pub(crate) fn to_compile(limits: &Limits, is_runner: bool) -> wasmtime::Result<Engine> {
+    Engine::new(&if is_runner { config_for_runners(&runner_limits(limits)) } else { config(limits) })
+}
+
 fn config_for_runners(limits: &Limits) -> Config {
     let mut config = common(limits);
     config

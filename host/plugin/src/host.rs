@@ -1,12 +1,11 @@
 //! The plugin host: one engine, and the way from bytes to a [`Plugin`].
 //!
-//! In: [`HostOptions`], then a [`PluginSource`]. Out: a plugin that was recognised, compiled (or found compiled),
+//! In: [`HostOptions`], then a [`PluginSource`]. Out: a plugin that was counted, compiled (or found compiled), recognised,
 //! checked for its imports, versions, roles and types, started once and asked to describe itself. Each step
 //! fails with a variant of its own, and nothing of the plugin runs before the step before last.
 //!
 //! Left out on purpose: a registry. Which plugin does what is the recipe's to say.
 
-use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,8 +13,9 @@ use std::time::Duration;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
-use crate::cache::Cache;
+use crate::cache::{self, CodeCache};
 use crate::call_error::{CallError, CallErrorKind};
+use crate::compiler;
 use crate::contract::{self, Recognised};
 use crate::deep_stack::on_deep_stack;
 use crate::description::{self, Description};
@@ -28,7 +28,8 @@ use crate::load_error::LoadError;
 use crate::log::LogSink;
 use crate::plugin::{Identity, Plugin, PluginInner};
 use crate::pool::Isolation;
-use crate::processes::Processes;
+use crate::preflight::{self, Shape};
+use crate::processes::{self, Processes};
 use crate::role::Role;
 use crate::runner::Runner;
 use crate::runners::Runners;
@@ -39,9 +40,8 @@ use crate::{log, runners, sandbox, text};
 /// How a host treats its plugins.
 #[derive(Clone)]
 pub struct HostOptions {
-    /// Where to keep compiled plugins; `None` compiles at every start. Compiled code runs as it stands, so
-    /// the directory must be writable by its owner only; it is made where it is missing.
-    pub cache_dir: Option<PathBuf>,
+    /// Where compiled plugins are kept; `None` compiles at every start.
+    pub cache: Option<Arc<CodeCache>>,
     /// What a plugin may use.
     pub limits: Limits,
     /// What an instance may see.
@@ -56,7 +56,7 @@ impl Default for HostOptions {
     /// No cache, default limits, a fresh instance per call, no log, one call per processor.
     fn default() -> Self {
         Self {
-            cache_dir: None,
+            cache: None,
             limits: Limits::default(),
             isolation: Isolation::default(),
             log: None,
@@ -77,7 +77,7 @@ pub(crate) struct HostInner {
     for_runners: OnceLock<Linked>,
     runners: Arc<Runners>,
     pub(crate) processes: Option<Processes>,
-    cache: Option<Cache>,
+    cache: Option<Arc<CodeCache>>,
     limits: Limits,
     pub(crate) isolation: Isolation,
     pub(crate) log: Option<LogSink>,
@@ -85,19 +85,26 @@ pub(crate) struct HostInner {
     pub(crate) gate: Arc<Gate>,
 }
 
+/// A component that was counted.
+struct File<'a> {
+    bytes: &'a Arc<[u8]>,
+    sha256: &'a str,
+    shape: Shape,
+    origin: &'a str,
+}
+
 impl PluginHost {
     /// Starts a host.
     ///
     /// # Errors
     ///
-    /// [`LoadError::Limit`], [`LoadError::CacheDirectory`] or [`LoadError::Engine`].
+    /// [`LoadError::Limit`] or [`LoadError::Engine`].
     pub fn new(options: HostOptions) -> Result<Self, LoadError> {
-        let HostOptions { cache_dir, limits, isolation, log, max_parallel } = options;
+        let HostOptions { cache, limits, isolation, log, max_parallel } = options;
         limits.check()?;
         let max_parallel = max_parallel.max(1);
         let engines = Arc::new(Engines::new(&limits, max_parallel, for_plugins)?);
-        let processes = Processes::new(cache_dir.clone(), &limits);
-        let cache = cache_dir.map(Cache::open).transpose()?;
+        let processes = Processes::new(cache.as_ref().map(|cache| cache.place().clone()), &limits);
         let gate = Gate::new(max_parallel);
         Ok(Self {
             inner: Arc::new(HostInner {
@@ -119,16 +126,18 @@ impl PluginHost {
     ///
     /// # Errors
     ///
-    /// Every variant of [`LoadError`] but those about limits, the cache, roles and settings.
+    /// Every variant of [`LoadError`] but those about limits, roles and settings.
     pub fn load(&self, source: PluginSource) -> Result<Plugin, LoadError> {
         let host = &self.inner;
         let origin = source.origin();
         let file = if let PluginSource::File(path) = &source { Some(path.clone()) } else { None };
         let bytes: Arc<[u8]> = source.read(host.limits.component_bytes)?.into();
         let sha256 = sha256_hex(&bytes);
-        let is_runner = contract::is_runner(&bytes);
+        let shape = preflight::check(&bytes, &host.limits, &origin)?;
+        let is_runner = shape.is_runner;
         let Linked { engine, linker } = if is_runner { host.for_runners()? } else { host.engines.first() };
-        let component = host.compile(engine, &bytes, &sha256, &origin)?;
+        let component =
+            host.compile(engine, &File { bytes: &bytes, sha256: &sha256, shape, origin: &origin })?;
         let recognised = contract::recognise(engine, &component, &origin);
         let roles = recognised.as_ref().map(|plugin| plugin.roles.as_slice()).unwrap_or_default();
         contract::check_imports(engine, &component, roles, &origin)?;
@@ -179,35 +188,41 @@ impl HostInner {
         self.for_runners.get().ok_or_else(gone)
     }
 
-    /// Compiles a component, or takes it from the cache, on a thread of its own: what takes too long is given up.
-    fn compile(
-        self: &Arc<Self>,
-        engine: &Engine,
-        bytes: &Arc<[u8]>,
-        sha256: &str,
-        origin: &str,
-    ) -> Result<Component, LoadError> {
-        let (host, engine, bytes, sha256) =
-            (Arc::clone(self), engine.clone(), Arc::clone(bytes), sha256.to_owned());
-        let (compiled, result) = channel();
-        let compile = move || {
-            let component = match &host.cache {
-                Some(cache) => cache.component(&engine, &bytes, &sha256),
-                None => Component::from_binary(&engine, &bytes),
-            };
-            // Nobody waits any more if it took too long.
-            let _ = compiled.send(component);
+    /// Takes a component from the cache, or compiles it: in a process of its own, if there can be one.
+    fn compile(&self, engine: &Engine, file: &File<'_>) -> Result<Component, LoadError> {
+        let File { bytes, sha256, shape, origin } = *file;
+        let invalid = |error: wasmtime::Error| LoadError::Invalid {
+            origin: origin.into(),
+            reason: text::sentence(&format!("{error:#}")),
         };
-        let thread = std::thread::Builder::new().name("compile".into()).spawn(compile);
-        thread.map_err(|error| LoadError::Engine { reason: format!("no thread to compile on: {error}") })?;
-        let limit_ms = self.limits.compile_ms;
-        match result.recv_timeout(Duration::from_millis(limit_ms)) {
-            Ok(component) => component.map_err(|error| LoadError::Invalid {
-                origin: origin.into(),
-                reason: text::sentence(&format!("{error:#}")),
-            }),
-            Err(_) => Err(LoadError::TooLongToCompile { origin: origin.into(), limit_ms }),
+        let name = cache::name_of(engine, sha256);
+        if let Some(code) = self.cache.as_ref().and_then(|cache| cache.get(&name)) {
+            // SAFETY: `deserialize` runs what it is given as machine code, so it must come from this engine's own compiler.
+            // Only `CodeCache::put` below makes entries that `get` believes, under a key of this user's; the name ties
+            // this one to this engine and this content, and wasmtime checks the engine again.
+            if let Ok(component) = unsafe { Component::deserialize(engine, code) } {
+                return Ok(component);
+            }
         }
+        let (component, code) = match processes::program() {
+            Some(program) => {
+                let code = compiler::compile(program, bytes, shape, &self.limits, origin)?;
+                // SAFETY: as above; this is what the same program's compiler just wrote into a pipe of ours, for an engine of
+                // the same settings.
+                let component = unsafe { Component::deserialize(engine, &code) }.map_err(invalid)?;
+                (component, Some(code))
+            }
+            None => {
+                let component =
+                    compile_here(engine, bytes, self.limits.compile_ms, origin)?.map_err(invalid)?;
+                let code = self.cache.as_ref().and_then(|_| component.serialize().ok());
+                (component, code)
+            }
+        };
+        if let (Some(cache), Some(code)) = (&self.cache, code) {
+            cache.put(&name, &code);
+        }
+        Ok(component)
     }
 
     fn link(
@@ -251,6 +266,24 @@ impl HostInner {
         description::check(description)
             .map_err(|reason| LoadError::BadDescription { origin: origin.into(), reason })
     }
+}
+
+/// Compiles in this process, on a thread that is left behind if it takes more than ten times `limit_ms` on the clock: the
+/// compiler cannot be interrupted.
+fn compile_here(
+    engine: &Engine,
+    bytes: &Arc<[u8]>,
+    limit_ms: u64,
+    origin: &str,
+) -> Result<wasmtime::Result<Component>, LoadError> {
+    let (engine, bytes) = (engine.clone(), Arc::clone(bytes));
+    let (compiled, result) = channel();
+    // Nobody waits any more if it took too long.
+    let compile = move || drop(compiled.send(Component::from_binary(&engine, &bytes)));
+    let thread = std::thread::Builder::new().name("compile".into()).spawn(compile);
+    thread.map_err(|error| LoadError::Engine { reason: format!("no thread to compile on: {error}") })?;
+    let wait = Duration::from_millis(limit_ms.saturating_mul(10));
+    result.recv_timeout(wait).map_err(|_| LoadError::TooLongToCompile { origin: origin.into(), limit_ms })
 }
 
 /// What plugins are given, runners aside.

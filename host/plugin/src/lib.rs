@@ -22,8 +22,8 @@
 //! # }
 //! ```
 //!
-//! Reading order: `host` (from bytes to a plugin), `plugin`, one file per role, then `pool` and `instance`
-//! (how a call is made), `limits`, `deadline`, `charge`, `cancel` (how it is bounded), `engine`, `lanes`, `cache`; for programs `runner`, `sandbox`,
+//! Reading order: `host` (from bytes to a plugin; `preflight`, `compiler` and `cache` are on the way), `plugin`, one file per
+//! role, then `pool` and `instance` (how a call is made), `limits`, `deadline`, `charge`, `cancel` (how it is bounded), `engine`, `lanes`; for programs `runner`, `sandbox`,
 //! `conversation`, `processes`, `runners`.
 //!
 //! Left out on purpose: tensors, the run folder, and which plugin a recipe names.
@@ -33,6 +33,7 @@ mod cache;
 mod call_error;
 mod cancel;
 mod charge;
+mod compiler;
 mod contract;
 mod conversation;
 mod deadline;
@@ -49,6 +50,7 @@ mod load_error;
 mod log;
 mod plugin;
 mod pool;
+mod preflight;
 mod processes;
 mod role;
 mod runner;
@@ -63,6 +65,7 @@ mod text;
 mod verifier;
 mod versions;
 
+pub use cache::{CacheEntry, CacheError, CachePlace, CodeCache};
 pub use call_error::{CallError, CallErrorKind};
 pub use cancel::Cancel;
 pub use description::{Description, SettingSpec, SettingValue};

@@ -7,8 +7,8 @@
 //! Fuel is the limit that decides: it counts executed instructions, and what the host does for a guest, so it stops a call at the
 //! same place on every machine. Processor time is the backstop behind it and is generous for that reason (`deadline.rs`).
 //!
-//! Left out on purpose: stopping the compiler, which cannot be interrupted. After its time the plugin is refused, and the
-//! thread that still compiles it is left behind.
+//! Left out on purpose: counting a component before it is compiled, which is `preflight`, and what compiling it may take, which is
+//! `compiler`.
 
 use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
@@ -42,8 +42,11 @@ pub struct Limits {
     pub stack_bytes: usize,
     /// Size of a component file, bytes. Default 64 MiB.
     pub component_bytes: u64,
-    /// Time to compile a component, milliseconds. Default 120,000; a runner, the largest there is, takes 10,000.
+    /// Processor time to compile a component, milliseconds, kept to the second. A component of little code has less. Default
+    /// 120,000; a runner, the largest there is, takes 20,000.
     pub compile_ms: u64,
+    /// Memory to compile a component, bytes. A component of little code has less. Default 4 GiB.
+    pub compile_memory_bytes: u64,
     /// Whether compiled code clamps an address before the processor can guess that it is within bounds, so that a guest does not read
     /// other memory of this process by speculation. Default false: it makes a fresh instance half as dear again, and stands in
     /// docs/benchmarks.md. Runners are always guarded.
@@ -64,6 +67,7 @@ impl Default for Limits {
             stack_bytes: 512 * KIB,
             component_bytes: 64 * MIB as u64,
             compile_ms: 120_000,
+            compile_memory_bytes: 4096 * MIB as u64,
             guard_speculation: false,
         }
     }
@@ -92,7 +96,8 @@ impl Limits {
         within("log_bytes_per_call", self.log_bytes_per_call as u64, 0, 4096 * MIB as u64)?;
         within("stack_bytes", self.stack_bytes as u64, 16 * KIB as u64, MIB as u64)?;
         within("component_bytes", self.component_bytes, 8, 4096 * MIB as u64)?;
-        within("compile_ms", self.compile_ms, 1, 1 << 40)
+        within("compile_ms", self.compile_ms, 1, 1 << 40)?;
+        within("compile_memory_bytes", self.compile_memory_bytes, MIB as u64, 1 << 50)
     }
 }
 

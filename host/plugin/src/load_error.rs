@@ -31,14 +31,6 @@ pub enum LoadError {
         /// The values that it may have.
         range: String,
     },
-    /// The directory for compiled code cannot be used.
-    #[error("cannot keep compiled plugins in `{}`: {reason}", path.display())]
-    CacheDirectory {
-        /// The directory.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
     /// There is no such file.
     #[error("no plugin at `{}`", path.display())]
     NotFound {
@@ -81,13 +73,45 @@ pub enum LoadError {
         /// What the compiler said.
         reason: String,
     },
-    /// Compiling it takes longer than `compile_ms`.
-    #[error("plugin `{origin}` is not compiled after {limit_ms} ms")]
+    /// It has more of something than any plugin needs; found before anything of it was compiled.
+    #[error("plugin `{origin}` has {count} {what}, more than the limit of {limit}")]
+    TooComplex {
+        /// Where it came from.
+        origin: String,
+        /// What was counted.
+        what: &'static str,
+        /// How many there are; where counting stopped, how many there are at least.
+        count: u64,
+        /// The most there may be.
+        limit: u64,
+        /// The value of a recipe's `plugins.limits` that has the limit, if one has.
+        setting: Option<&'static str>,
+    },
+    /// Compiling it takes more processor time than so much code may.
+    #[error("plugin `{origin}` is not compiled after {limit_ms} ms of processor time")]
     TooLongToCompile {
         /// Where it came from.
         origin: String,
         /// The limit in milliseconds.
         limit_ms: u64,
+    },
+    /// Compiling it takes more memory than so much code may.
+    #[error("plugin `{origin}` takes more than {limit_mib} MiB of memory to compile")]
+    TooMuchMemoryToCompile {
+        /// Where it came from.
+        origin: String,
+        /// The limit in MiB.
+        limit_mib: u64,
+    },
+    /// The process that compiled it ended without an answer.
+    #[error("plugin `{origin}` cannot be compiled: the compiler ended ({how}){}", last_words(said))]
+    CompilerCrashed {
+        /// Where it came from.
+        origin: String,
+        /// How the process ended.
+        how: String,
+        /// What it said on standard error.
+        said: String,
     },
     /// It asks for something that no plugin is given.
     #[error("plugin `{origin}` imports `{import}`, which no plugin is given")]
@@ -209,9 +233,18 @@ impl LoadError {
                 format!("this folder has {}; `cargo xtask plugins` builds those that ship", siblings.join(", "))
             }
             Self::TooLarge { .. } => "raise `plugins.limits.component_mib` if you trust it".into(),
-            Self::TooLongToCompile { .. } => {
-                "raise `plugins.limits.compile_ms` if you trust it and the machine is slow".into()
+            Self::TooComplex { setting: Some(setting), .. } => {
+                format!("raise `plugins.limits.{setting}` if you trust it")
             }
+            Self::TooComplex { setting: None, .. } => {
+                "no setting changes this limit, which is far above what tools make; build the plugin smaller".into()
+            }
+            Self::TooLongToCompile { .. } | Self::TooMuchMemoryToCompile { .. } => {
+                "what may be taken grows with the code up to `plugins.limits.compile_ms` and `.compile_memory_mib`; if you trust it, \
+                 split its large functions"
+                    .into()
+            }
+            Self::CompilerCrashed { .. } => "report it, with the plugin: no plugin should end the compiler".into(),
             Self::NotAComponent { .. } => {
                 "build it as a component: for Rust, target wasm32-unknown-unknown with wasm-component-ld as the linker".into()
             }
@@ -223,18 +256,20 @@ impl LoadError {
             }
             Self::ForbiddenImport { .. } => "the only import that a plugin is given is `log`".into(),
             Self::NotAPlugin { exports, .. } if exports.is_empty() => "it exports nothing".into(),
-            Self::NotAPlugin { exports, .. } => format!("it exports {}", exports.join(", ")),
+            Self::NotAPlugin { exports, .. } => text::sentence(&format!("it exports {}", exports.join(", "))),
             Self::WrongVersion { .. } | Self::WrongType { .. } => "build it again against this host's `wit/`".into(),
             Self::UnknownSetting { known, .. } if known.is_empty() => "it takes no settings".into(),
             Self::UnknownSetting { known, .. } => format!("it takes {}", known.join(", ")),
-            Self::CacheDirectory { .. } => {
-                "compiled code runs as it stands: name a directory that only you can write to".into()
-            }
             Self::Start { source, .. } => return source.kind.hint().map(String::from),
             _ => return None,
         };
         Some(hint)
     }
+}
+
+/// What a process said before it ended, after a colon.
+fn last_words(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(": {said}") }
 }
 
 fn list(roles: &[Role]) -> String {

@@ -3,10 +3,14 @@
 mod guests;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use guests::{GOOD, component, host, load, text};
 use serde_json::{Map, json};
-use ts_plugin::{HostOptions, Isolation, Limits, LoadError, Plugin, PluginHost, PluginSource, Role, Version};
+use ts_plugin::{
+    CachePlace, CodeCache, HostOptions, Isolation, Limits, LoadError, Plugin, PluginHost, PluginSource, Role,
+    Version,
+};
 
 fn refused(bytes: Vec<u8>) -> LoadError {
     load(&host(Limits::default(), Isolation::PerCall), bytes).unwrap_err()
@@ -165,7 +169,11 @@ fn a_plugin_that_wants_more_memory_than_there_is_does_not_load() {
     let hoard = text(GOOD).replace("(memory (export \"memory\") 2)", "(memory (export \"memory\") 64)");
     let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
     let error = load(&host(limits, Isolation::PerCall), component(&hoard)).unwrap_err();
-    assert!(matches!(error, LoadError::Invalid { .. } | LoadError::Start { .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "plugin `embedded:test` has 4194304 bytes of memory from the start, more than the limit of 1048576"
+    );
+    assert_eq!(error.hint().unwrap(), "raise `plugins.limits.memory_mib` if you trust it");
 }
 
 #[test]
@@ -179,9 +187,67 @@ fn a_missing_file_is_not_found() {
 #[test]
 fn a_second_host_finds_the_compiled_code() {
     let folder = tempfile::tempdir().unwrap();
-    let options = HostOptions { cache_dir: Some(folder.path().join("code")), ..HostOptions::default() };
+    let place = CachePlace { folder: folder.path().join("code"), key: folder.path().join("key") };
     for _ in 0..2 {
-        load(&PluginHost::new(options.clone()).unwrap(), component(&text(GOOD))).unwrap();
-        assert_eq!(std::fs::read_dir(folder.path().join("code")).unwrap().count(), 1);
+        let cache = Some(Arc::new(CodeCache::open(place.clone()).unwrap()));
+        let options = HostOptions { cache, ..HostOptions::default() };
+        load(&PluginHost::new(options).unwrap(), component(&text(GOOD))).unwrap();
+        assert_eq!(std::fs::read_dir(&place.folder).unwrap().count(), 1);
     }
+}
+
+/// What a limit of so many core instances says of a component's text.
+fn counted(text: &str, instances: u32) -> LoadError {
+    load(&host(Limits { instances, ..Limits::default() }, Isolation::PerCall), component(text)).unwrap_err()
+}
+
+#[test]
+fn parts_are_counted_as_often_as_they_are_instantiated() {
+    let text = "(component
+        (core module $m (memory 1))
+        (component $two (core instance (instantiate $m)) (core instance (instantiate $m)))
+        (component $four (instance (instantiate $two)) (instance (instantiate $two)))
+        (component $unused (instance (instantiate $four)) (instance (instantiate $four)))
+        (instance (instantiate $four)))";
+    let error = counted(text, 3);
+    assert!(
+        matches!(error, LoadError::TooComplex { what: "core instances", count: 4, limit: 3, .. }),
+        "{error:?}"
+    );
+    let error = counted(text, 4);
+    assert!(matches!(error, LoadError::NotAPlugin { .. }), "{error:?}");
+    let error = counted(&text.replace("(memory 1)", "(memory 1) (memory 1)"), 4);
+    assert!(matches!(error, LoadError::TooComplex { what: "memories", count: 8, .. }), "{error:?}");
+}
+
+#[test]
+fn a_part_that_is_handed_over_is_not_instantiated() {
+    let handed = r#"(component
+        (component $part)
+        (component $user (import "part" (component $given)) (instance (instantiate $given)))
+        (instance (instantiate $user (with "part" (component $part)))))"#;
+    let error = counted(handed, 64);
+    assert!(
+        error.to_string().contains("instances of parts that it is handed and does not define"),
+        "{error}"
+    );
+}
+
+#[test]
+fn tables_and_functions_have_their_limits() {
+    let good = text(GOOD);
+    let with = |part: &str| {
+        let text =
+            good.replacen("(func (export \"describe\")", &format!("{part} (func (export \"describe\")"), 1);
+        counted(&text, 64).to_string()
+    };
+    let error = with("(table 20001 funcref)");
+    assert!(
+        error.contains("has 20001 elements in a table from the start, more than the limit of 20000"),
+        "{error}"
+    );
+    let error = with(&"(table 1 funcref)".repeat(9));
+    assert!(error.contains("has 9 tables, more than the limit of 8"), "{error}");
+    let error = with(&format!("(func {})", "nop ".repeat(3 << 20)));
+    assert!(error.contains("bytes in a function, more than the limit of 2097152"), "{error}");
 }

@@ -1,5 +1,6 @@
 //! From what was typed to work: one function a command.
 
+mod cache;
 mod import;
 mod plugin;
 mod serve;
@@ -15,7 +16,7 @@ use ts_pipeline::reuse::Donor;
 use ts_pipeline::setup::{check, key_of, open_plugin};
 use ts_pipeline::summary::{kept_recipe, report};
 use ts_pipeline::{Error, Recipe, Run, Stage, ablation, pretrain, run_stage};
-use ts_plugin::{LogSink, Role};
+use ts_plugin::{CacheError, LogLevel, LogSink, Role};
 
 use crate::args::{AblateArgs, Cli, Command, PretrainArgs, RunArgs};
 use crate::plugin_log::PluginLog;
@@ -24,7 +25,11 @@ use crate::terminal::{note, say, say_page};
 
 /// Does what was asked for.
 pub(crate) fn dispatch(cli: Cli) -> Result<()> {
-    match cli.command.unwrap_or(Command::Run(cli.run)) {
+    let command = cli.command.unwrap_or(Command::Run(cli.run));
+    if command.compiles() {
+        cache::warn();
+    }
+    match command {
         Command::Run(args) => run(&args),
         Command::Sample(args) => stages(&args, &[Stage::Sample]),
         Command::Grade(args) => stages(&args, &[Stage::Grade]),
@@ -39,16 +44,27 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Ablate(args) => ablate(&args),
         Command::Pretrain(args) => pretrain(&args),
         Command::Import(args) => import::run(&args),
+        Command::Cache { clear } => cache::run(clear),
         Command::Plugin { command } => plugin::dispatch(&command),
         Command::Serve(args) => serve::run(&args),
     }
 }
 
+/// Says what went wrong, and what to do about it.
+pub(crate) fn tell(error: &anyhow::Error) {
+    note(format_args!("error: {error:#}"));
+    if let Some(hint) = hint(error) {
+        note(format_args!("hint: {hint}"));
+    }
+}
+
 /// What to do about an error, if one of its causes says so.
-pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
+fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         let pipeline = cause.downcast_ref::<Error>().and_then(Error::hint);
-        pipeline.or_else(|| cause.downcast_ref::<ts_harness::Error>().map(|error| error.hint().to_owned()))
+        let harness = || cause.downcast_ref::<ts_harness::Error>().map(|error| error.hint().to_owned());
+        let cache = || cause.downcast_ref::<CacheError>().map(|error| error.hint().to_owned());
+        pipeline.or_else(harness).or_else(cache)
     })
 }
 

@@ -251,8 +251,10 @@ pub struct LimitsSection {
     pub instances: u32,
     /// MiB of a component's file.
     pub component_mib: u64,
-    /// Milliseconds to compile a component.
+    /// Milliseconds of processor time to compile a component.
     pub compile_ms: u64,
+    /// MiB to compile a component.
+    pub compile_memory_mib: u64,
     /// Whether compiled code keeps within bounds what the processor guesses.
     pub guard_speculation: bool,
     /// Share of responses that may stay without a grade, 0 to 1.

@@ -50,6 +50,7 @@ impl Recipe {
             ("instances", limits.instances.into(), 1, 1000),
             ("component_mib", limits.component_mib, 1, 4096),
             ("compile_ms", limits.compile_ms, 1, 1 << 40),
+            ("compile_memory_mib", limits.compile_memory_mib, 1, 1 << 30),
         ] {
             let range = format!("{least} to {most}");
             check((least..=most).contains(&value), &format!("plugins.limits.{key}"), &range, &value);

@@ -26,7 +26,7 @@ use ts_run::{Artefact, RunFolder, atomic, read_journal};
 use self::checkpoint::{Checkpoint, open_checkpoint, open_device};
 use self::plugins::open_plugins;
 pub use self::plugins::{
-    Plugins, Settings, compiled_code_folder, key_of, load_plugin, open_plugin, open_plugin_with_runners,
+    Plugins, Settings, code_cache, key_of, load_plugin, open_plugin, open_plugin_with_runners,
 };
 use self::problems::{forbid_leaks, open_problems, problem_lines};
 use self::prompts::Prompts;

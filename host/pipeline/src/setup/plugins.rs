@@ -4,10 +4,11 @@
 //! for the manifest. Calling them is left out on purpose: the stages do.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use ts_plugin::{
-    FUEL_PER_MS, HostOptions, LengthFunction, Limits, LogSink, Plugin, PluginHost, PluginSource, Role,
-    SelectionPolicy, StepSplitter, Verifier,
+    CacheError, CachePlace, CodeCache, FUEL_PER_MS, HostOptions, LengthFunction, Limits, LogSink, Plugin,
+    PluginHost, PluginSource, Role, SelectionPolicy, StepSplitter, Verifier,
 };
 use ts_run::manifest::PluginOrigin;
 
@@ -107,12 +108,15 @@ fn add_runners(
 
 /// The runners in the folder of a plugin's file, by name.
 fn runners_beside(source: &str) -> Vec<RunnerSection> {
-    let Some(folder) = Path::new(source).parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+    if embedded(source).is_some() {
         return vec![];
-    };
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    }
+    // A name alone is a file in the folder where this runs.
+    let folder = Path::new(source).parent().unwrap_or(Path::new(""));
+    let list = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let files = std::fs::read_dir(list).into_iter().flatten().flatten();
     let mut runners: Vec<_> = files
-        .map(|file| file.path())
+        .map(|file| folder.join(file.file_name()))
         .filter(|path| path.to_string_lossy().ends_with("_runner.wasm"))
         .map(|path| path.display().to_string())
         .collect();
@@ -189,11 +193,11 @@ fn check_pin(key: &str, source: &str, pinned: &str, plugin: &Plugin) -> Result<(
 /// The engine that a recipe's plugins run in.
 ///
 /// # Errors
-/// The engine or its cache cannot be set up.
+/// The engine cannot be set up.
 fn plugin_host(recipe: &Recipe, log: Option<LogSink>) -> Result<PluginHost, Error> {
     let limits = &recipe.plugins.limits;
     let options = HostOptions {
-        cache_dir: compiled_code_folder(),
+        cache: code_cache().as_ref().ok().cloned(),
         limits: Limits {
             fuel_per_call: limits.fuel,
             processor_ms_per_call: limits.processor_ms,
@@ -206,6 +210,7 @@ fn plugin_host(recipe: &Recipe, log: Option<LogSink>) -> Result<PluginHost, Erro
             stack_bytes: (limits.stack_kib as usize) << 10,
             component_bytes: limits.component_mib << 20,
             compile_ms: limits.compile_ms,
+            compile_memory_bytes: limits.compile_memory_mib << 20,
             guard_speculation: limits.guard_speculation,
         },
         isolation: recipe.plugins.isolation,
@@ -215,12 +220,28 @@ fn plugin_host(recipe: &Recipe, log: Option<LogSink>) -> Result<PluginHost, Erro
     PluginHost::new(options).map_err(Error::PluginHost)
 }
 
-/// Where compiled plugins are kept between runs: the user's cache folder, if there is one.
-pub fn compiled_code_folder() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
-    Some(cache.join("ts-host").join("compiled"))
+/// The user's compiled plugins, kept between runs, or why none are; opened once in a process. A run goes on without.
+pub fn code_cache() -> &'static Result<Arc<CodeCache>, CacheError> {
+    static CACHE: OnceLock<Result<Arc<CodeCache>, CacheError>> = OnceLock::new();
+    CACHE.get_or_init(|| CodeCache::open(cache_place()?).map(Arc::new))
+}
+
+/// The user's folders for what is kept, as the XDG Base Directory Specification has them: a variable that is empty or not
+/// absolute counts as unset.
+fn cache_place() -> Result<CachePlace, CacheError> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = |variable: &str, below_home: &str| {
+        let folder = absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)));
+        let unknown = || CacheError {
+            path: below_home.into(),
+            reason: format!("has no place: neither {variable} nor HOME is an absolute path"),
+        };
+        Ok(folder.ok_or_else(unknown)?.join("ts-host"))
+    };
+    Ok(CachePlace {
+        folder: folder("XDG_CACHE_HOME", ".cache")?.join("compiled"),
+        key: folder("XDG_STATE_HOME", ".local/state")?.join("cache.key"),
+    })
 }
 
 /// Loads an embedded plugin by its name, or a component file.
@@ -228,9 +249,13 @@ pub fn compiled_code_folder() -> Option<PathBuf> {
 /// # Errors
 /// Those of [`PluginHost::load`].
 pub fn load_plugin(host: &PluginHost, source: &str) -> Result<Plugin, ts_plugin::LoadError> {
-    let embedded = ts_embedded::PLUGINS.iter().find(|(name, _)| *name == source);
-    host.load(match embedded {
-        Some((name, bytes)) => PluginSource::Embedded { name: (*name).to_owned(), bytes: (*bytes).into() },
+    host.load(match embedded(source) {
+        Some((name, bytes)) => PluginSource::Embedded { name: name.to_owned(), bytes: bytes.into() },
         None => PluginSource::File(PathBuf::from(source)),
     })
+}
+
+/// The embedded plugin of this name.
+fn embedded(source: &str) -> Option<(&'static str, &'static [u8])> {
+    ts_embedded::PLUGINS.iter().copied().find(|(name, _)| *name == source)
 }

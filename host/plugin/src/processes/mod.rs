@@ -12,17 +12,19 @@
 //! Left out on purpose: limits. Each process keeps them as one process would.
 
 mod serve;
-mod wire;
+pub(crate) mod wire;
 
 use std::io::{BufReader, BufWriter};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::cache::CachePlace;
 use crate::call_error::{CallError, CallErrorKind};
 use crate::cancel::Cancel;
+use crate::compiler;
 use crate::limits::Limits;
 use crate::runner::{Program, Ran, Runner, Share};
 use wire::{Answer, Asked, Job, Request, Setup, read, write};
@@ -33,12 +35,15 @@ const ARGUMENT: &str = "--serve-programs";
 /// This program, if it can be started as such a process.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// Lets hosts of this program run other programs in processes of their own. To be called first in `main`: in such a
-/// process it serves, and does not return. A program that never calls it runs all in one process.
+/// Lets hosts of this program compile plugins, and run other programs, in processes of their own. To be called first in
+/// `main`: in such a process it serves, and does not return. A program that never calls it does all in one process: then a
+/// plugin is still counted before it is compiled, but compiling it may take any memory.
 pub fn support_processes() {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == ARGUMENT) && arguments.next().is_none() {
-        std::process::exit(serve::serve());
+    let only = arguments.next().filter(|_| arguments.next().is_none());
+    let only = only.as_deref().and_then(|argument| argument.to_str());
+    if only == Some(compiler::ARGUMENT) {
+        std::process::exit(compiler::serve());
     }
     // On Linux this is the running program, even if another one has taken the place of its file.
     let running = PathBuf::from("/proc/self/exe");
@@ -47,6 +52,14 @@ pub fn support_processes() {
         // A second call changes nothing.
         let _ = PROGRAM.set(program);
     }
+    if only == Some(ARGUMENT) {
+        std::process::exit(serve::serve());
+    }
+}
+
+/// This program, if it can be started again: see [`support_processes`].
+pub(crate) fn program() -> Option<&'static Path> {
+    PROGRAM.get().map(PathBuf::as_path)
 }
 
 /// The processes of one host.
@@ -59,8 +72,8 @@ pub(crate) struct Processes {
 impl Processes {
     /// None yet; the first ones start with the first programs. Without a folder for compiled code each would compile the runners for
     /// itself, which takes longer than it saves.
-    pub(crate) fn new(cache_dir: Option<PathBuf>, limits: &Limits) -> Option<Self> {
-        let setup = Setup { cache_dir: cache_dir?, limits: limits.clone() };
+    pub(crate) fn new(cache: Option<CachePlace>, limits: &Limits) -> Option<Self> {
+        let setup = Setup { cache: cache?, limits: limits.clone() };
         Some(Self { program: PROGRAM.get()?.clone(), setup, idle: Mutex::default() })
     }
 
@@ -264,7 +277,8 @@ mod tests {
     }
 
     fn ask_unless(program: &str, cancel: Option<Cancel>) -> Option<Heard> {
-        let setup = Setup { cache_dir: "/nowhere".into(), limits: Limits::default() };
+        let cache = CachePlace { folder: "/nowhere".into(), key: "/nowhere/key".into() };
+        let setup = Setup { cache, limits: Limits::default() };
         let processes = Processes { program: program.into(), setup, idle: Mutex::default() };
         let limits = RunLimits { time_ms: 1, memory_mib: 1, output_bytes: 1 };
         let program = Program { source: "pass", input: "", limits };

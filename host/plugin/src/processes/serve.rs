@@ -7,9 +7,11 @@
 use std::collections::HashMap;
 use std::io::{BufWriter, Stdin, Stdout, stdin, stdout};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
+use crate::cache::CodeCache;
 use crate::call_error::CallErrorKind;
 use crate::host::{HostOptions, PluginHost};
 use crate::runner::{Runner, Share, converse_here};
@@ -27,11 +29,12 @@ pub(super) fn serve() -> i32 {
 }
 
 fn run(mut from: Stdin, to: &mut BufWriter<Stdout>) -> std::io::Result<()> {
-    let Some(Setup { cache_dir, limits }) = read(&mut from)? else { return Ok(()) };
+    let Some(Setup { cache, limits }) = read(&mut from)? else { return Ok(()) };
+    // Without it each runner is compiled once more here.
+    let cache = CodeCache::open(cache).ok().map(Arc::new);
     let messages = listen(from)?;
     // Two programs converse at most.
-    let options =
-        HostOptions { cache_dir: Some(cache_dir), limits, max_parallel: 1, ..HostOptions::default() };
+    let options = HostOptions { cache, limits, max_parallel: 1, ..HostOptions::default() };
     let mut runners =
         Runners { host: PluginHost::new(options).map_err(std::io::Error::other)?, by_hash: HashMap::new() };
     for bytes in messages {

@@ -5,11 +5,12 @@
 
 use std::borrow::Cow;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::cache::CachePlace;
 use crate::call_error::{CallError, CallErrorKind};
 use crate::limits::Limits;
 use crate::runner::{Program, Ran};
@@ -17,7 +18,7 @@ use crate::runner::{Program, Ran};
 /// What a process is told first.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Setup {
-    pub(super) cache_dir: PathBuf,
+    pub(super) cache: CachePlace,
     pub(super) limits: Limits,
 }
 
@@ -78,7 +79,7 @@ impl From<CallError> for Failed {
     }
 }
 
-pub(super) fn write(to: &mut impl Write, message: &impl Serialize) -> std::io::Result<()> {
+pub(crate) fn write(to: &mut impl Write, message: &impl Serialize) -> std::io::Result<()> {
     let bytes = postcard::to_stdvec(message).map_err(std::io::Error::other)?;
     let length = u32::try_from(bytes.len()).map_err(std::io::Error::other)?;
     to.write_all(&length.to_le_bytes())?;
@@ -87,7 +88,7 @@ pub(super) fn write(to: &mut impl Write, message: &impl Serialize) -> std::io::R
 }
 
 /// The next message; `None` at the end.
-pub(super) fn read<T: DeserializeOwned>(from: &mut impl Read) -> std::io::Result<Option<T>> {
+pub(crate) fn read<T: DeserializeOwned>(from: &mut impl Read) -> std::io::Result<Option<T>> {
     Ok(match read_bytes(from)? {
         Some(bytes) => Some(postcard::from_bytes(&bytes).map_err(std::io::Error::other)?),
         None => None,

@@ -18,14 +18,15 @@ use ts_pipeline::setup::{open_plugin, open_plugin_with_runners};
 use ts_pipeline::{Error, Recipe};
 use ts_plugin::{Plugin, Role};
 
-use super::{loader, parse_overrides};
+use super::{loader, parse_overrides, tell};
 use crate::args::{CalledArgs, PluginCommand};
+use crate::terminal::is_closed;
 
 /// Does what was asked for.
 pub(super) fn dispatch(command: &PluginCommand) -> Result<()> {
     match command {
         PluginCommand::Inspect { file } => inspect::inspect(&plugin(file)?),
-        PluginCommand::Check { file } => inspect::check(&plugin(file)?),
+        PluginCommand::Check { files } => check(files),
         PluginCommand::Docs { file } => inspect::docs(&plugin(file)?),
         PluginCommand::New(args) => new::new(args),
         PluginCommand::Componentize(args) => componentize::componentize(args),
@@ -34,6 +35,27 @@ pub(super) fn dispatch(command: &PluginCommand) -> Result<()> {
         PluginCommand::Bench(args) => bench::bench(args),
         PluginCommand::Replay(args) => replay::replay(args),
     }
+}
+
+/// Checks plugins one after the other; one that does not run keeps no other from being checked.
+fn check(files: &[String]) -> Result<()> {
+    let check_one = |file: &String| inspect::check(&plugin(file)?);
+    let [files @ .., last] = files else { return Ok(()) };
+    let mut failed = Vec::new();
+    for file in files {
+        if let Err(error) = check_one(file) {
+            if is_closed(&error) {
+                return Err(error);
+            }
+            tell(&error);
+            failed.push(file.as_str());
+        }
+    }
+    check_one(last)?;
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!("of {} plugins {} do not run here: {}", files.len() + 1, failed.len(), failed.join(", "))
 }
 
 fn recipe(set: &[String]) -> Result<Recipe> {
