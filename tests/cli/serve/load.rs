@@ -90,7 +90,7 @@ fn ask(server: &Server, client: usize, requests: usize) -> Vec<Duration> {
             json!({ "id": id, "reference": "42", "response": format!("It is \\boxed{{{answer}}}.") })
         };
         let items: Vec<_> = (0..ITEMS).map(item).collect();
-        let text = post(&json!({ "items": items }).to_string()).replace("connection: close\r\n", "");
+        let text = keep(&post(&json!({ "items": items }).to_string()));
         let started = Instant::now();
         let answers = exchange(&mut stream, &text);
         let elapsed = started.elapsed();
@@ -105,8 +105,13 @@ fn ask(server: &Server, client: usize, requests: usize) -> Vec<Duration> {
     (0..requests).map(one).collect()
 }
 
+/// The request, and the connection is kept after it.
+pub(super) fn keep(request: &str) -> String {
+    request.replace("connection: close\r\n", "")
+}
+
 /// Sends a request and reads its answer; the connection is kept.
-fn exchange(stream: &mut BufReader<TcpStream>, request: &str) -> Value {
+pub(super) fn exchange(stream: &mut BufReader<TcpStream>, request: &str) -> Value {
     stream.get_mut().write_all(request.as_bytes()).unwrap();
     let (mut line, mut length) = (String::new(), 0);
     while line != "\r\n" {
@@ -160,8 +165,13 @@ fn harm(server: &Server, way: usize, done: &AtomicBool) {
 
 /// Memory of the server's process, MiB; nothing where the system does not say.
 fn resident_mib(server: &Server) -> u64 {
+    memory_mib(server, "VmRSS:")
+}
+
+/// What the system says of a process's memory under this name.
+pub(super) fn memory_mib(server: &Server, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kib.unwrap_or_default() / 1024
 }
