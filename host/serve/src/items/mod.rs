@@ -2,7 +2,7 @@
 //!
 //! | field | value |
 //! |---|---|
-//! | `id` | text or number; may be missing; given back as it came |
+//! | `id` | text or number; may be missing; given back as it came; 1,024 bytes at most |
 //! | `prompt` | text; may be missing |
 //! | `reference` | text or number, which the grader gets as it is written |
 //! | `response` | text |
@@ -28,6 +28,9 @@ use crate::refusal::Refusal;
 
 /// Fields of one item.
 const MAX_FIELDS: usize = 256;
+
+/// Bytes of an `id` as it is written: it stands in answers and in errors.
+const MAX_ID_BYTES: usize = 1024;
 
 /// Where a text came from, which is what errors call its items.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -185,8 +188,12 @@ fn fields<'a>(text: &'a str, item: &Range<usize>, place: &str) -> Result<Fields<
         }
         Err(format!("{place}: field `{name}` must be {expected}, not {found}"))
     };
+    let id = take("id", &["a text", "a number", "null"], "a text or a number", Some("null"))?;
+    if id.len() > MAX_ID_BYTES {
+        return Err(format!("{place}: field `id` has more than {MAX_ID_BYTES} bytes"));
+    }
     Ok(Fields {
-        id: take("id", &["a text", "a number", "null"], "a text or a number", Some("null"))?,
+        id,
         prompt: take("prompt", &["a text", "null"], "a text", Some("null"))?,
         reference: take("reference", &["a text", "a number"], "a text or a number", None)?,
         response: take("response", &["a text"], "a text", None)?,
@@ -283,6 +290,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         let many: Vec<_> = (0..300).map(|n| format!(r#""f{n}":0"#)).collect();
+        let long = format!(r#"{{"id":"{}","reference":"","response":""}}"#, "x".repeat(1023));
         for (body, says) in [
             ("", "not JSON: EOF while parsing a value at line 1 column 0"),
             ("[]", "must be an object, not a list"),
@@ -296,6 +304,7 @@ mod tests {
                 "item 1: field `response` must be a text, not a number",
             ),
             (r#"{"id": [], "reference":"","response":""}"#, "item 0: field `id` must be a text or a number"),
+            (&long, "item 0: field `id` has more than 1024 bytes"),
             (r#"{"reference":"","response":"\ud800"}"#, "item 0: field `response`: half a surrogate pair"),
             (r#"{"\ud800":0,"reference":"","response":""}"#, "half a surrogate pair"),
             (r#"{"a":0,"\u0061":0,"reference":"","response":""}"#, "item 0: field `a` stands there twice"),

@@ -271,3 +271,164 @@ impl<J> Turns<J> {
 fn since(started: Instant, now: Instant) -> Time {
     u64::try_from(now.saturating_duration_since(started).as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Client = Client::Key(0);
+    const B: Client = Client::Key(1);
+    const C: Client = Client::Key(2);
+
+    /// Turns, and a time that goes as the test says.
+    struct Bench {
+        turns: Turns<&'static str>,
+        now: Instant,
+    }
+
+    impl Bench {
+        fn new(workers: usize, places: usize) -> Self {
+            Self { turns: Turns::new(workers, places), now: Instant::now() }
+        }
+
+        fn push(&mut self, client: Client, n: usize, job: &'static str) {
+            (0..n).for_each(|_| self.turns.push(client, job));
+        }
+
+        fn start(&mut self) -> Option<Started<&'static str>> {
+            self.turns.start(self.now)
+        }
+
+        fn later(&mut self, ms: u64) {
+            self.now += Duration::from_millis(ms);
+        }
+
+        /// One worker's work for this long; a job takes the milliseconds that its name says.
+        fn work(&mut self, ms: u64) -> BTreeMap<&'static str, u64> {
+            let (mut done, end) = (BTreeMap::new(), self.now + Duration::from_millis(ms));
+            while self.now < end {
+                let Some(Started { ticket, job }) = self.start() else { break };
+                self.later(job.parse().unwrap());
+                self.turns.finish(ticket, self.now);
+                *done.entry(job).or_default() += 1;
+            }
+            done
+        }
+    }
+
+    #[test]
+    fn clients_share_time_and_not_items() {
+        let mut bench = Bench::new(1, 1);
+        bench.push(A, 1000, "50");
+        bench.push(B, 100_000, "1");
+        let done = bench.work(10_000);
+        // 5,000 ms each, to within an item.
+        assert!((99..=101).contains(&done["50"]), "{done:?}");
+        assert!((4900..=5100).contains(&done["1"]), "{done:?}");
+    }
+
+    #[test]
+    fn who_comes_late_or_back_starts_where_the_others_stand() {
+        let mut bench = Bench::new(1, 1);
+        bench.push(A, 1000, "10");
+        bench.work(1000);
+        bench.push(B, 1000, "20");
+        let done = bench.work(1000);
+        assert!((48..=52).contains(&done["10"]) && (24..=26).contains(&done["20"]), "{done:?}");
+    }
+
+    #[test]
+    fn all_workers_work_for_a_client_that_is_alone_and_no_place_more() {
+        let mut bench = Bench::new(2, 6);
+        bench.push(A, 10, "a");
+        assert!(bench.start().is_some() && bench.start().is_some());
+        bench.later(60_000);
+        assert_eq!((bench.start(), bench.turns.waiting()), (None, 8));
+    }
+
+    #[test]
+    fn beside_long_work_every_other_client_has_a_place() {
+        let mut bench = Bench::new(2, 6);
+        bench.push(A, 10, "a");
+        bench.start();
+        bench.start();
+        bench.push(B, 10, "b");
+        bench.push(C, 1, "c");
+        assert_eq!(bench.start(), None, "what has just begun may be short");
+        bench.later(20);
+        let [first, second] = [bench.start(), bench.start()].map(|started| started.unwrap().job);
+        assert_eq!((first, second), ("b", "c"));
+        bench.later(20);
+        assert_eq!(bench.start(), None, "one place for each");
+    }
+
+    #[test]
+    fn a_client_with_short_work_has_as_many_places_as_there_are_workers() {
+        let mut bench = Bench::new(2, 6);
+        bench.push(B, 1, "1");
+        bench.work(1);
+        bench.push(A, 10, "a");
+        bench.start();
+        bench.start();
+        bench.later(20);
+        bench.push(B, 10, "1");
+        assert_eq!([bench.start(), bench.start()].map(|started| started.unwrap().job), ["1", "1"]);
+        assert_eq!(bench.start(), None);
+        bench.later(20);
+        assert_eq!(bench.start(), None, "it is no longer short");
+    }
+
+    #[test]
+    fn where_no_place_is_free_the_dearest_makes_room_and_comes_back() {
+        let mut bench = Bench::new(1, 2);
+        bench.push(A, 1, "a");
+        let first = bench.start().unwrap();
+        bench.later(50);
+        bench.push(B, 1, "b");
+        let second = bench.start().unwrap();
+        bench.later(60);
+        bench.push(C, 1, "c");
+        assert_eq!(bench.start(), None);
+        assert_eq!(bench.turns.to_end(bench.now), Some(first.ticket), "110 ms, and 60");
+        assert_eq!(bench.turns.to_end(bench.now), None, "one at a time");
+        bench.turns.put_back(first.ticket, first.job, bench.now);
+        let third = bench.start().unwrap();
+        assert_eq!(third.job, "c");
+        bench.turns.finish(second.ticket, bench.now);
+        bench.later(20);
+        let again = bench.start().unwrap();
+        assert_eq!(again.job, "a");
+        // Twice as long this time.
+        bench.push(B, 1, "b");
+        bench.later(150);
+        assert_eq!(bench.turns.to_end(bench.now), Some(third.ticket));
+        bench.turns.finish(third.ticket, bench.now);
+        bench.start().unwrap();
+        bench.push(C, 1, "c");
+        bench.later(40);
+        assert_eq!(bench.turns.to_end(bench.now), None, "190 ms of 200");
+        bench.later(20);
+        assert_eq!(bench.turns.to_end(bench.now), Some(again.ticket));
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_is_gone() {
+        let mut bench = Bench::new(1, 2);
+        bench.push(A, 5, "a");
+        bench.push(B, 5, "b");
+        bench.turns.remove(A, |_| true);
+        assert_eq!((bench.turns.waiting(), bench.turns.waiting_of(A)), (5, 0));
+        let started = bench.start().unwrap();
+        assert_eq!(started.job, "b");
+        bench.turns.remove(B, |_| true);
+        bench.turns.finish(started.ticket, bench.now);
+        bench.turns.forget(A);
+        bench.turns.forget(B);
+        assert!(bench.turns.is_quiet() && bench.turns.lines.is_empty() && bench.turns.ready.is_empty());
+        for client in 0..10_000 {
+            bench.push(Client::Connection(client), 1, "1");
+            bench.work(1);
+        }
+        assert!(bench.turns.lines.len() <= MAX_QUIET + 1);
+    }
+}
