@@ -107,22 +107,16 @@ impl Shared {
             turn.job.part = Part::Item(index);
             let answer = self.grade(&request, index, &turn.cancel);
             self.metrics.end();
-            let answer = match answer {
+            match answer {
                 Some(answer) => {
+                    request.answer(index, &answer);
                     self.queue.finish(turn);
-                    Some(answer)
                 }
                 None => match self.queue.stopped(turn) {
-                    Why::Late => Some(Answer::deadline()),
-                    Why::PutBack => {
-                        self.metrics.put_back();
-                        None
-                    }
-                    Why::Over => None,
+                    Why::Late => request.answer(index, &Answer::deadline()),
+                    Why::PutBack => self.metrics.put_back(),
+                    Why::Over => {}
                 },
-            };
-            if let Some(answer) = answer {
-                request.answer(index, &answer);
             }
         }
     }

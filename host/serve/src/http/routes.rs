@@ -149,10 +149,9 @@ async fn grade(body: Incoming, client: Client, shared: &Arc<Shared>) -> Result<C
     let (request, word) = queue::Request::new(client, text, Place::Body, None, held);
     let asked = Asked { request: Arc::new(request), shared };
     shared.queue.offer(&asked.request)?;
-    match timeout(shared.options.deadline, word).await {
-        Ok(Ok(result)) => result?,
-        // It broke off, which nothing does; or its time is up. What is there is given.
-        Ok(Err(_)) | Err(_) => {}
+    // Where its time is up, what is there is given.
+    if let Ok(Ok(result)) = timeout(shared.options.deadline, word).await {
+        result?;
     }
     let answers = asked.request.take_answers().ok_or(Refusal::Late)?;
     for answer in &answers.answers {

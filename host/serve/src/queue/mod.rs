@@ -160,15 +160,14 @@ impl Queue {
         }
     }
 
-    /// Work is done.
+    /// Work is done. No other worker is woken for what may begin now: whoever calls this takes it at once.
     pub(crate) fn finish(&self, turn: Turn) {
         let mut state = self.state();
         state.running.remove(&turn.ticket);
         state.turns.finish(turn.ticket, Instant::now());
-        self.wake(&state);
     }
 
-    /// Work was cancelled, and this is why. What was put back waits again.
+    /// Work was cancelled, and this is why. What was put back waits again; whoever calls this takes what is next at once.
     pub(crate) fn stopped(&self, turn: Turn) -> Why {
         let (mut state, now) = (self.state(), Instant::now());
         let why = state.running.remove(&turn.ticket).and_then(|running| running.why).unwrap_or(Why::Over);
@@ -176,7 +175,6 @@ impl Queue {
             Why::PutBack => state.turns.put_back(turn.ticket, turn.job, now),
             Why::Over | Why::Late => state.turns.finish(turn.ticket, now),
         }
-        self.wake(&state);
         why
     }
 
@@ -229,7 +227,7 @@ impl State {
         {
             running.stop(Why::Late);
         }
-        if let Some(running) = self.turns.to_end(now).and_then(|ticket| self.running.get_mut(&ticket)) {
+        if let Some(running) = self.turns.must_end(now).and_then(|ticket| self.running.get_mut(&ticket)) {
             running.stop(Why::PutBack);
         }
     }

@@ -177,7 +177,7 @@ impl<J> Turns<J> {
     }
 
     /// What must end so that another client can begin. It is named once.
-    pub(crate) fn to_end(&mut self, now: Instant) -> Option<Ticket> {
+    pub(crate) fn must_end(&mut self, now: Instant) -> Option<Ticket> {
         if self.running.len() < self.places || self.running.values().any(|running| running.ending) {
             return None;
         }
@@ -389,8 +389,8 @@ mod tests {
         bench.later(60);
         bench.push(C, 1, "c");
         assert_eq!(bench.start(), None);
-        assert_eq!(bench.turns.to_end(bench.now), Some(first.ticket), "110 ms, and 60");
-        assert_eq!(bench.turns.to_end(bench.now), None, "one at a time");
+        assert_eq!(bench.turns.must_end(bench.now), Some(first.ticket), "110 ms, and 60");
+        assert_eq!(bench.turns.must_end(bench.now), None, "one at a time");
         bench.turns.put_back(first.ticket, first.job, bench.now);
         let third = bench.start().unwrap();
         assert_eq!(third.job, "c");
@@ -401,14 +401,14 @@ mod tests {
         // Twice as long this time.
         bench.push(B, 1, "b");
         bench.later(150);
-        assert_eq!(bench.turns.to_end(bench.now), Some(third.ticket));
+        assert_eq!(bench.turns.must_end(bench.now), Some(third.ticket));
         bench.turns.finish(third.ticket, bench.now);
         bench.start().unwrap();
         bench.push(C, 1, "c");
         bench.later(40);
-        assert_eq!(bench.turns.to_end(bench.now), None, "190 ms of 200");
+        assert_eq!(bench.turns.must_end(bench.now), None, "190 ms of 200");
         bench.later(20);
-        assert_eq!(bench.turns.to_end(bench.now), Some(again.ticket));
+        assert_eq!(bench.turns.must_end(bench.now), Some(again.ticket));
     }
 
     #[test]
