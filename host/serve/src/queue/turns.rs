@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use crate::client::Client;
 
 /// What has been in progress for longer is long work.
-pub(crate) const SLICE: Duration = Duration::from_millis(10);
+pub(crate) const SLICE: Duration = Duration::from_millis(20);
 /// What has been in progress for less is not ended for others; doubled each time that it was.
 const ALLOWANCE: Duration = Duration::from_millis(100);
 /// Accounts kept of clients that ask for nothing.
