@@ -81,7 +81,9 @@ impl Service {
         for index in 0..shared.options.places() {
             let shared = Arc::clone(&shared);
             // They end with the process: a call that loops must not keep it from ending.
-            thread::Builder::new().name(format!("grade-{index}")).spawn(move || shared.work())?;
+            thread::Builder::new()
+                .name(format!("grade-{index}"))
+                .spawn(move || shared.work(index >= shared.options.workers.max(1)))?;
         }
         let watched = Arc::clone(&shared);
         thread::Builder::new().name("watch".into()).spawn(move || watched.queue.watch())?;
@@ -90,9 +92,9 @@ impl Service {
 }
 
 impl Shared {
-    fn work(&self) {
+    fn work(&self, is_further: bool) {
         loop {
-            let mut turn = self.queue.take();
+            let mut turn = self.queue.take(is_further);
             let request = Arc::clone(&turn.job.request);
             self.metrics.begin();
             let index = match turn.job.part {

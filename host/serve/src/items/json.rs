@@ -18,15 +18,28 @@ const MAX_DEPTH: usize = 128;
 pub(crate) fn check(bytes: &[u8]) -> Result<(&str, Range<usize>), String> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| format!("not JSON: byte {} is no UTF-8", error.valid_up_to()))?;
+    if is_deep(bytes) {
+        return Err(format!("lists and objects stand in each other more than {MAX_DEPTH} levels deep"));
+    }
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| format!("not JSON: {error}"))?;
     let start = blank(text, 0);
-    let (end, depth) = end_of(text, start);
-    if depth > MAX_DEPTH {
-        return Err(format!(
-            "lists and objects stand in each other {depth} levels deep; {MAX_DEPTH} is the most"
-        ));
-    }
-    Ok((text, start..end))
+    Ok((text, start..end_of(text, start)))
+}
+
+/// Whether something stands deeper than [`MAX_DEPTH`], in what need not be JSON; no more is read than it takes to know.
+fn is_deep(bytes: &[u8]) -> bool {
+    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    bytes.iter().any(|byte| {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'{' | b'[' if !is_text => depth += 1,
+            b'}' | b']' if !is_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > MAX_DEPTH
+    })
 }
 
 /// What kind of value a text is, in words.
@@ -48,7 +61,7 @@ pub(crate) fn elements(text: &str, list: &Range<usize>) -> impl Iterator<Item = 
         if text.as_bytes()[at] == b']' {
             return None;
         }
-        let value = at..end_of(text, at).0;
+        let value = at..end_of(text, at);
         at = past_comma(text, value.end);
         Some(value)
     })
@@ -64,9 +77,9 @@ pub(crate) fn members(
         if text.as_bytes()[at] == b'}' {
             return None;
         }
-        let name = at..end_of(text, at).0;
+        let name = at..end_of(text, at);
         let start = blank(text, blank(text, name.end) + 1);
-        let value = start..end_of(text, start).0;
+        let value = start..end_of(text, start);
         at = past_comma(text, value.end);
         Some((name, value))
     })
@@ -135,10 +148,10 @@ fn past_comma(text: &str, at: usize) -> usize {
     if text.as_bytes()[at] == b',' { blank(text, at + 1) } else { at }
 }
 
-/// Where the value that starts here ends, and how deep it is.
-fn end_of(text: &str, start: usize) -> (usize, usize) {
+/// Where the value that starts here ends.
+fn end_of(text: &str, start: usize) -> usize {
     let bytes = text.as_bytes();
-    let (mut at, mut depth, mut deepest) = (start, 0_usize, 0);
+    let (mut at, mut depth) = (start, 0_usize);
     loop {
         match bytes[at] {
             b'"' => {
@@ -147,10 +160,7 @@ fn end_of(text: &str, start: usize) -> (usize, usize) {
                     at += if bytes[at] == b'\\' { 2 } else { 1 };
                 }
             }
-            b'{' | b'[' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
+            b'{' | b'[' => depth += 1,
             b'}' | b']' => depth -= 1,
             b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => {}
             // A number or a name.
@@ -161,7 +171,7 @@ fn end_of(text: &str, start: usize) -> (usize, usize) {
         }
         at += 1;
         if depth == 0 {
-            return (at, deepest);
+            return at;
         }
     }
 }
@@ -242,7 +252,7 @@ mod tests {
     fn depth_is_bounded() {
         let nested = |depth| "[".repeat(depth) + &"]".repeat(depth);
         assert!(check(nested(MAX_DEPTH).as_bytes()).is_ok());
-        assert!(check(nested(MAX_DEPTH + 1).as_bytes()).unwrap_err().contains("129 levels"));
+        assert!(check(nested(MAX_DEPTH + 1).as_bytes()).unwrap_err().contains("more than 128 levels"));
         assert!(check(nested(1_000_000).as_bytes()).is_err());
     }
 }

@@ -64,8 +64,8 @@ pub(crate) enum Why {
 pub(crate) struct Queue {
     capacity: usize,
     state: Mutex<State>,
-    /// There may be something to begin.
-    work: Condvar,
+    /// There may be something to begin, for the first workers and for those of the further places.
+    work: [Condvar; 2],
     /// Work is in progress, whose time must be watched.
     busy: Condvar,
     /// Something has left the queue.
@@ -75,6 +75,8 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 struct State {
     turns: Turns<Job>,
+    /// Workers without work, of both kinds.
+    n_idle: [usize; 2],
     running: BTreeMap<Ticket, InProgress>,
 }
 
@@ -89,7 +91,7 @@ struct InProgress {
 impl Queue {
     /// For this many workers and places (see `turns.rs`); at most `capacity` pieces of work of one client wait.
     pub(crate) fn new(capacity: usize, workers: usize, places: usize) -> Self {
-        let state = State { turns: Turns::new(workers, places), running: BTreeMap::new() };
+        let state = State { turns: Turns::new(workers, places), n_idle: [0; 2], running: BTreeMap::new() };
         let (work, busy, room) = Default::default();
         Self { capacity: capacity.max(1), state: Mutex::new(state), work, busy, room }
     }
@@ -141,8 +143,10 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes the next piece of work, when there is one.
-    pub(crate) fn take(&self) -> Turn {
+    /// Takes the next piece of work, when there is one. Workers of further places are woken only where no other one is free: work that
+    /// stays with few threads finds what they have at hand.
+    pub(crate) fn take(&self, is_further: bool) -> Turn {
+        let kind = usize::from(is_further);
         let mut state = self.state();
         loop {
             let now = Instant::now();
@@ -156,7 +160,9 @@ impl Queue {
                 self.room.notify_all();
                 return Turn { job, cancel, ticket };
             }
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.n_idle[kind] += 1;
+            state = self.work[kind].wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.n_idle[kind] -= 1;
         }
     }
 
@@ -210,7 +216,7 @@ impl Queue {
     /// Wakes a worker if it could begin something; that one wakes the next.
     fn wake(&self, state: &State) {
         if state.turns.may_start(Instant::now()) {
-            self.work.notify_one();
+            self.work[usize::from(state.n_idle[0] == 0)].notify_one();
         }
     }
 
