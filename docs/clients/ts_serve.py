@@ -7,6 +7,8 @@ the response out, and `compute_score`, whose caller takes nothing but numbers, m
 Settings, from the environment:
 
 TS_SERVE_URL        where the server is: http://127.0.0.1:8377
+TS_SERVE_KEY        the key to show, where the server asks for one; or
+TS_SERVE_KEY_FILE   a file with nothing but the key, which is read for each request
 TS_SERVE_METADATA   what the grader gets besides prompt, reference and response, such as `tests`: columns of TRL's dataset, fields of
                     verl's `extra_info`; names with commas between them, none
 TS_SERVE_ITEMS      items in a request: 256
@@ -26,6 +28,8 @@ import time
 import urllib.parse
 
 URL = os.environ.get("TS_SERVE_URL", "http://127.0.0.1:8377")
+KEY = os.environ.get("TS_SERVE_KEY", "")
+KEY_FILE = os.environ.get("TS_SERVE_KEY_FILE", "")
 METADATA = [name for name in os.environ.get("TS_SERVE_METADATA", "").split(",") if name]
 ITEMS_AT_ONCE = int(os.environ.get("TS_SERVE_ITEMS", "256"))
 TIMEOUT = float(os.environ.get("TS_SERVE_TIMEOUT", "120"))
@@ -130,11 +134,12 @@ def post_part(items, url):
 def post_one(body, url):
     """Status and answer to one request, which is sent again while the server is full or away. Grading twice does no harm."""
     data = json.dumps(body, default=plain).encode()
+    head = {"Content-Type": "application/json", **key_header()}
     give_up, pause = time.monotonic() + PATIENCE, 0.5
     while True:
         wait = pause
         try:
-            status, headers, said = exchange(url, data, min(TIMEOUT, give_up - time.monotonic()))
+            status, headers, said = exchange(url, data, head, min(TIMEOUT, give_up - time.monotonic()))
             if status not in AGAIN:
                 return status, json.loads(said) if status == 200 else said
             why = f"{status}: {said}"
@@ -148,7 +153,7 @@ def post_one(body, url):
         pause = min(2 * pause, 10.0)
 
 
-def exchange(url, data, seconds):
+def exchange(url, data, head, seconds):
     """Status, headers and text of the answer to one request, sent once. The connection is cut when the time is up: a socket's own
     timeout begins anew with every byte, so that a server which sends one now and then could hold a training for ever."""
     place = urllib.parse.urlsplit(url)
@@ -160,12 +165,21 @@ def exchange(url, data, seconds):
     cutter.daemon = True
     cutter.start()
     try:
-        connection.request("POST", place.path + "/v1/grade", data, {"Content-Type": "application/json"})
+        connection.request("POST", place.path + "/v1/grade", data, head)
         response = connection.getresponse()
         return response.status, response.headers, response.read().decode(errors="replace")
     finally:
         cutter.cancel()
         connection.close()
+
+
+def key_header():
+    """The header that shows the key, where there is one."""
+    key = KEY
+    if not key and KEY_FILE:
+        with open(KEY_FILE, encoding="ascii") as file:
+            key = file.read().strip()
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def cut(connected):

@@ -6,7 +6,6 @@
 //! Left out on purpose: a verdict for a grader that failed.
 
 use serde::Serialize;
-use serde_json::Value;
 use ts_plugin::{Call, CallError, Grade, TestOutcome};
 
 /// The answer to one item.
@@ -15,8 +14,6 @@ use ts_plugin::{Call, CallError, Grade, TestOutcome};
 pub enum Answer {
     /// The grader gave a grade.
     Graded {
-        /// The item's, as it came.
-        id: Value,
         /// `correct`, `incorrect`, `no_answer`, `bad_reference` or `undecided`.
         verdict: &'static str,
         /// Between 0 and 1; nothing to go by for a bad reference and for undecided.
@@ -34,8 +31,6 @@ pub enum Answer {
     },
     /// There is no grade.
     Failed {
-        /// The item's, as it came.
-        id: Value,
         /// Always null.
         verdict: (),
         /// Why.
@@ -56,12 +51,12 @@ pub struct Failure {
 
 impl Answer {
     /// What the grader gave.
-    pub(crate) fn new(id: Value, graded: Result<Call<Grade>, CallError>) -> Self {
+    pub(crate) fn new(graded: Result<Call<Grade>, CallError>) -> Self {
         let Call { value: grade, fuel, elapsed, .. } = match graded {
             Ok(call) => call,
             Err(error) => {
                 let (kind, hint) = (error.kind.name(), error.kind.hint());
-                return Self::failed(id, Failure { kind, message: error.to_string(), hint });
+                return Self::failed(Failure { kind, message: error.to_string(), hint });
             }
         };
         let verdict = grade.verdict.name();
@@ -71,7 +66,6 @@ impl Answer {
             (reason, false) => format!("{reason}; {}", grade.note),
         };
         Self::Graded {
-            id,
             verdict,
             score: grade.score,
             answer: grade.answer.map(|span| [span.start, span.end]),
@@ -83,22 +77,29 @@ impl Answer {
     }
 
     /// No grade.
-    pub(crate) fn failed(id: Value, error: Failure) -> Self {
-        Self::Failed { id, verdict: (), error }
+    pub(crate) fn failed(error: Failure) -> Self {
+        Self::Failed { verdict: (), error }
     }
 
     /// The request's time was up.
-    pub(crate) fn deadline(id: Value) -> Self {
+    pub(crate) fn deadline() -> Self {
         let message = "the request's time was up before this item had its grade".to_owned();
         let hint = Some("send fewer items at once, or give --workers or --deadline more");
-        Self::failed(id, Failure { kind: "deadline", message, hint })
+        Self::failed(Failure { kind: "deadline", message, hint })
     }
 
     /// The grading broke off, which is a fault of the host's.
-    pub(crate) fn lost(id: Value) -> Self {
+    pub(crate) fn lost() -> Self {
         let message = "the host failed at this item".to_owned();
         let hint = Some("this is a fault in ts-host; tell its authors");
-        Self::failed(id, Failure { kind: "internal", message, hint })
+        Self::failed(Failure { kind: "internal", message, hint })
+    }
+
+    /// As JSON, with the item's `id` as it is written.
+    pub(crate) fn to_json(&self, id: &str) -> String {
+        // Texts, numbers and lists of them can be written, and make an object with a member at least.
+        let rest = serde_json::to_string(self).unwrap_or_default();
+        format!("{{\"id\":{id},{}", rest.strip_prefix('{').unwrap_or("\"verdict\":null}"))
     }
 
     /// The verdict, or the kind of the error.
@@ -120,16 +121,13 @@ mod tests {
     fn graded(verdict: Verdict, note: &str) -> Answer {
         let (answer, tests) = (Some(1..3), vec![TestOutcome::Passed]);
         let value = Grade { verdict, score: 0.5, answer, note: note.into(), tests };
-        Answer::new(
-            Value::from("a"),
-            Ok(Call { value, fuel: 5, elapsed: Duration::from_micros(1500), memory: 0 }),
-        )
+        Answer::new(Ok(Call { value, fuel: 5, elapsed: Duration::from_micros(1500), memory: 0 }))
     }
 
     #[test]
     fn a_grade_is_written_whole() {
         assert_eq!(
-            serde_json::to_string(&graded(Verdict::Correct, "equal")).unwrap(),
+            graded(Verdict::Correct, "equal").to_json("\"a\""),
             r#"{"id":"a","verdict":"correct","score":0.5,"answer":[1,3],"note":"equal","tests":["passed"],"fuel":5,"ms":1.5}"#
         );
     }
@@ -153,7 +151,7 @@ mod tests {
             fuel: None,
         };
         assert_eq!(
-            serde_json::to_string(&Answer::new(Value::Null, Err(error))).unwrap(),
+            Answer::new(Err(error)).to_json("null"),
             r#"{"id":null,"verdict":null,"error":{"kind":"refused","message":"plugin `p`, `grade`: refused: no tests","hint":null}}"#
         );
     }

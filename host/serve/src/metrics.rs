@@ -26,6 +26,7 @@ struct Counts {
     seconds: f64,
     timed: u64,
     in_flight: u64,
+    put_back: u64,
 }
 
 impl Metrics {
@@ -58,6 +59,11 @@ impl Metrics {
     /// A worker is done with it.
     pub(crate) fn end(&self) {
         self.counts().in_flight -= 1;
+    }
+
+    /// An item was put back for another client.
+    pub(crate) fn put_back(&self) {
+        self.counts().put_back += 1;
     }
 
     /// Everything. `queued` is how many items wait.
@@ -94,6 +100,11 @@ impl Metrics {
         line(format_args!("# HELP ts_serve_in_flight_items Items that are being graded."));
         line(format_args!("# TYPE ts_serve_in_flight_items gauge"));
         line(format_args!("ts_serve_in_flight_items {}", counts.in_flight));
+        line(format_args!(
+            "# HELP ts_serve_put_back_items_total Times that an item made room for another client's."
+        ));
+        line(format_args!("# TYPE ts_serve_put_back_items_total counter"));
+        line(format_args!("ts_serve_put_back_items_total {}", counts.put_back));
         text
     }
 

@@ -3,30 +3,29 @@
 //! In: lines of JSON, each an item as in `item.rs`; blank lines are passed over. Out: as many lines. A line that is no item
 //! is answered with an error that says which line and why, and the next one is read. The end of the input is the end.
 //!
-//! As many lines as the queue holds are read ahead, within the bytes that may be held. Left out on purpose: a deadline. Nobody
-//! waits for one item alone, and the plugin host ends a call that takes too long.
+//! As many lines as the queue holds are read ahead, within the bytes that may be held. A line has the deadline's time from when its
+//! work begins: nobody waits for one line alone, and the queue may be long.
+//!
+//! Left out on purpose: turns. The lines are one client's.
 
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
-use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::answer::Answer;
-use crate::budget::Held;
-use crate::item::parse_item;
-use crate::queue::Job;
+use crate::client::Client;
+use crate::items::Place;
+use crate::queue::Request;
 use crate::refusal::Refusal;
 use crate::service::{Service, Shared};
 
 /// What one line is answered with, now or later.
-struct Pending {
-    id: Value,
-    answer: oneshot::Receiver<Answer>,
-    /// The line's bytes.
-    _held: Held,
+enum Pending {
+    Refused(Refusal),
+    Asked(Arc<Request>, oneshot::Receiver<Result<(), Refusal>>),
 }
 
 /// Grades every line of `input`.
@@ -54,27 +53,51 @@ pub fn stdio(
                 next
             }
         };
-        let Pending { id, mut answer, _held } = next?;
-        let answer = match answer.try_recv() {
-            Ok(answer) => answer,
-            Err(_) => {
-                output.flush()?;
-                answer.blocking_recv().unwrap_or_else(|_| Answer::lost(id))
-            }
-        };
-        service.shared.metrics.item(answer.outcome());
-        writeln!(output, "{}", serde_json::to_string(&answer)?)?;
+        let (number, pending) = next?;
+        let (outcome, text) = answer(pending, number, output)?;
+        service.shared.metrics.item(outcome);
+        writeln!(output, "{text}")?;
     }
 }
 
-fn read_all(mut input: impl BufRead, shared: &Arc<Shared>, to: &SyncSender<io::Result<Pending>>) {
+/// Waits for the answer to a line: its outcome, and its JSON.
+fn answer(pending: Pending, number: usize, output: &mut impl Write) -> io::Result<(&'static str, String)> {
+    let (request, mut word) = match pending {
+        Pending::Refused(refusal) => return Ok(refused(&refusal, number)),
+        Pending::Asked(request, word) => (request, word),
+    };
+    let result = match word.try_recv() {
+        Ok(result) => result,
+        Err(_) => {
+            output.flush()?;
+            word.blocking_recv().unwrap_or(Err(Refusal::Internal))
+        }
+    };
+    let answer = request.take_answers().and_then(|mut answers| answers.answers.pop());
+    Ok(match (result, answer) {
+        (Ok(()), Some(answer)) => (answer.outcome, answer.text),
+        (Ok(()), None) => refused(&Refusal::Internal, number),
+        (Err(refusal), _) => refused(&refusal, number),
+    })
+}
+
+/// The answer to a line that is refused.
+fn refused(refusal: &Refusal, number: usize) -> (&'static str, String) {
+    let mut failure = refusal.failure();
+    failure.message = failure.message.replace("the body", &format!("line {number}"));
+    let answer = Answer::failed(failure);
+    (answer.outcome(), answer.to_json("null"))
+}
+
+fn read_all(mut input: impl BufRead, shared: &Arc<Shared>, to: &SyncSender<io::Result<(usize, Pending)>>) {
     for number in 1.. {
         let next = match read_line(&mut input, shared.options.max_body_bytes) {
             Ok(None) => return,
-            Ok(Some(line)) if matches!(&line, Line::Whole(bytes) if bytes.trim_ascii().is_empty()) => {
-                continue;
+            Ok(Some(Line::Whole(bytes))) if bytes.trim_ascii().is_empty() => continue,
+            Ok(Some(Line::Whole(bytes))) => Ok((number, ask(bytes, number, shared))),
+            Ok(Some(Line::TooLong)) => {
+                Ok((number, Pending::Refused(Refusal::BodyTooLarge(shared.options.max_body_bytes))))
             }
-            Ok(Some(line)) => Ok(pending(&line, number, shared)),
             Err(error) => Err(error),
         };
         let is_last = next.is_err();
@@ -85,28 +108,15 @@ fn read_all(mut input: impl BufRead, shared: &Arc<Shared>, to: &SyncSender<io::R
     }
 }
 
-fn pending(line: &Line, number: usize, shared: &Arc<Shared>) -> Pending {
-    let refused = |refusal: Refusal, held| {
-        let mut failure = refusal.failure();
-        failure.message = failure.message.replace("the body", &format!("line {number}"));
-        let (reply, answer) = oneshot::channel();
-        // The receiver is right here.
-        let _ = reply.send(Answer::failed(Value::Null, failure));
-        Pending { id: Value::Null, answer, _held: held }
-    };
-    let Line::Whole(bytes) = line else {
-        return refused(Refusal::BodyTooLarge(shared.options.max_body_bytes), shared.budget.hold());
-    };
-    let held = shared.budget.wait_for(bytes.len());
-    match parse_item(bytes, &format!("line {number}")) {
-        Err(why) => refused(Refusal::Malformed(why), held),
-        Ok(item) => {
-            let id = item.id.clone();
-            let (job, answer) = Job::new(item);
-            shared.queue.push(job);
-            Pending { id, answer, _held: held }
-        }
-    }
+/// Puts a line into the queue when there is room for it.
+fn ask(mut bytes: Vec<u8>, number: usize, shared: &Arc<Shared>) -> Pending {
+    bytes.shrink_to_fit();
+    let held = shared.budget.wait_for(Client::Lines, bytes.len());
+    let deadline = Some(shared.options.deadline);
+    let (request, word) = Request::new(Client::Lines, bytes, Place::Line(number), deadline, held);
+    let request = Arc::new(request);
+    shared.queue.push(&request);
+    Pending::Asked(request, word)
 }
 
 enum Line {
@@ -134,6 +144,7 @@ mod tests {
     use super::*;
     use crate::options::Options;
     use crate::service::tests::obedient;
+    use serde_json::Value;
 
     fn answers(input: String, options: Options) -> Vec<Value> {
         let mut output = Vec::new();

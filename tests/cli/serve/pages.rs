@@ -91,9 +91,14 @@ print(logged)
 
 #[test]
 fn the_client_waits_for_room_and_gives_no_score_where_there_is_no_grade() {
-    let server = Server::looping(&[&["--workers", "1", "--queue", "2"], &QUICK[..]].concat());
+    let key = "0123456789abcdef";
+    let server = Server::looping_with(
+        &[&["--workers", "1", "--queue", "2"], &QUICK[..]].concat(),
+        &[("TS_HOST_SERVE_KEYS", &format!("trainer {key}"))],
+    );
     let program = r#"
-import threading
+import os, threading
+os.environ["TS_SERVE_KEY"] = "0123456789abcdef"
 from ts_serve import compute_score, reward
 print(reward(completions=["x", "loop"], reference=["", ""]), compute_score("code", "loop", ""))
 scores = []
@@ -106,5 +111,6 @@ print(sorted(scores, key=str))
         python(&server, program),
         "[1.0, None] {'score': 0.0, 'acc': 0.0, 'graded': 0.0}\n[1.0, 1.0, 1.0, None, None, None]\n"
     );
-    assert!(server.metric("ts_serve_requests_total{status=\"503\"}") > 0);
+    let head = format!("authorization: Bearer {key}\r\n");
+    assert!(server.metric_with(&head, "ts_serve_requests_total{status=\"503\"}") > 0);
 }

@@ -45,10 +45,17 @@ impl Response {
 
 impl Server {
     pub(super) fn start(plugin: &str, flags: &[&str]) -> Self {
+        Self::start_with(plugin, flags, &[])
+    }
+
+    /// Starts one with more in its environment.
+    pub(super) fn start_with(plugin: &str, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let host = Host::new();
         let mut args = vec!["serve", "--plugin", plugin, "--listen", "127.0.0.1:0"];
         args.extend(flags);
-        let mut child = host.command(&args).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = host.command(&args);
+        command.envs(environment.iter().copied());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.split("http://").nth(1).and_then(|rest| rest.split(',').next());
@@ -58,16 +65,21 @@ impl Server {
 
     /// A server whose grader loops at responses of four bytes and finds all others correct.
     pub(super) fn looping(flags: &[&str]) -> Self {
+        Self::looping_with(flags, &[])
+    }
+
+    /// The same with more in its environment.
+    pub(super) fn looping_with(flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("looping.wasm");
         let body = "(if (i32.eq (local.get $length) (i32.const 4)) (then (loop (br 0)))) (i32.const 3072)";
         std::fs::write(&path, crate::hostile(body)).unwrap();
-        Self::start(path.to_str().unwrap(), flags)
+        Self::start_with(path.to_str().unwrap(), flags, environment)
     }
 
     pub(super) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(300))).unwrap();
         stream
     }
 
@@ -79,7 +91,7 @@ impl Server {
     }
 
     pub(super) fn get(&self, path: &str) -> Response {
-        self.send(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes())
+        self.send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes())
     }
 
     pub(super) fn post(&self, body: &str) -> Response {
@@ -94,7 +106,13 @@ impl Server {
 
     /// A number of the metrics.
     pub(super) fn metric(&self, name: &str) -> u64 {
-        let text = self.get("/metrics").body;
+        self.metric_with("", name)
+    }
+
+    /// The same, asked for with more lines of head.
+    pub(super) fn metric_with(&self, head: &str, name: &str) -> u64 {
+        let text = format!("GET /metrics HTTP/1.1\r\nhost: localhost\r\n{head}connection: close\r\n\r\n");
+        let text = self.send(text.as_bytes()).body;
         let line = text.lines().find_map(|line| line.strip_prefix(name).map(str::trim));
         line.map_or(0, |number| number.parse().unwrap())
     }
@@ -117,8 +135,14 @@ impl Drop for Server {
 pub(super) fn post(body: &str) -> String {
     let length = body.len();
     format!(
-        "POST /v1/grade HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        "POST /v1/grade HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n{body}"
     )
+}
+
+/// The same with more lines of head.
+pub(super) fn with_head(request: &str, head: &str) -> String {
+    request.replacen("\r\n", &format!("\r\n{head}"), 1)
 }
 
 pub(super) fn receive(stream: &mut TcpStream) -> Response {

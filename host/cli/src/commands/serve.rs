@@ -3,22 +3,34 @@
 use std::io::{BufReader, BufWriter, stdin, stdout};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ts_pipeline::Error;
 use ts_pipeline::recipe::{Override, n_threads};
 use ts_pipeline::setup::open_plugin_with_runners;
-use ts_serve::{Options, Service};
+use ts_serve::{Door, Options, Service};
 
 use super::{loader, parse_overrides, plugin};
 use crate::args::ServeArgs;
 use crate::terminal::note;
 
+/// Where keys stand in the environment: lines as in a file of keys.
+const KEYS: &str = "TS_HOST_SERVE_KEYS";
+
 /// Serves until the input ends or the process is told to stop.
 pub(super) fn run(args: &ServeArgs) -> Result<()> {
     let settings = plugin::settings(&args.setting)?;
-    let workers = n_threads(args.workers);
+    let max_body_bytes = args.max_body_mib << 20;
+    let options = Options {
+        workers: n_threads(args.workers),
+        queue: args.queue,
+        max_body_bytes,
+        deadline: Duration::from_secs(args.deadline),
+        door: door(args)?,
+        ..Options::default()
+    };
+    let workers = options.workers;
     let mut overrides = parse_overrides(&args.set)?;
-    overrides.push(Override::new("run.workers", workers as i64));
+    overrides.push(Override::new("run.workers", options.places() as i64));
     let recipe = loader().load("default", overrides).map_err(Error::from)?;
     let (source, runners) = args.plugin.split_first().context("--plugin: a verifier must be given")?;
     let verifier = open_plugin_with_runners(&recipe, source, runners)?
@@ -26,15 +38,6 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
         .map_err(|error| Error::Plugin { key: source.clone(), source: error })?;
     let identity = verifier.plugin().identity();
     let who = format!("{} {}", identity.name, identity.version);
-    let max_body_bytes = args.max_body_mib << 20;
-    let options = Options {
-        workers,
-        queue: args.queue,
-        max_body_bytes,
-        max_held_bytes: Options::default().max_held_bytes.max(2 * max_body_bytes),
-        deadline: Duration::from_secs(args.deadline),
-        ..Options::default()
-    };
     let service = Service::start(verifier, options).context("cannot start the workers")?;
     if args.stdio {
         let (input, mut output) = (BufReader::new(stdin()), BufWriter::new(stdout().lock()));
@@ -43,4 +46,27 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
     let ready = |address| note(format_args!("{who} at http://{address}, {workers} workers"));
     ts_serve::serve(&service, args.listen, ready)
         .with_context(|| format!("cannot serve at {}; --listen takes another address", args.listen))
+}
+
+/// Who may ask, as the flags and the environment say.
+fn door(args: &ServeArgs) -> Result<Door> {
+    let mut door = Door::default();
+    if let Some(path) = &args.key_file {
+        door.add_key_file(path).map_err(anyhow::Error::msg).context("--key-file")?;
+    }
+    match std::env::var(KEYS) {
+        Ok(lines) => door.add_keys(&lines).map_err(anyhow::Error::msg).context(KEYS)?,
+        Err(std::env::VarError::NotPresent) => {}
+        Err(error) => bail!("{KEYS}: {error}"),
+    }
+    if !args.stdio && !args.listen.ip().is_loopback() && door.n_keys() == 0 && !args.no_key {
+        bail!(
+            "--listen {}: other machines reach this address, and there is no key; give --key-file FILE or {KEYS}, or --no-key \
+             where something else keeps strangers out",
+            args.listen
+        );
+    }
+    args.allow_host.iter().for_each(|name| door.allow_host(name));
+    args.allow_origin.iter().for_each(|origin| door.allow_origin(origin));
+    Ok(door)
 }

@@ -8,6 +8,10 @@
 //!
 //! Left out on purpose: HTTP/2. Whoever needs it has a proxy.
 
+mod body;
+mod impatient;
+mod routes;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,8 +26,9 @@ use tokio::runtime;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use crate::impatient::Impatient;
-use crate::routes::respond;
+use self::impatient::Impatient;
+use self::routes::{Ends, respond};
+use crate::client::Client;
 use crate::service::{Service, Shared};
 
 /// Threads that read requests and write answers. Grading has its own.
@@ -32,6 +37,8 @@ const IO_THREADS: usize = 2;
 const PAUSE: Duration = Duration::from_millis(50);
 /// What an answer may take to be written after the last deadline.
 const GRACE: Duration = Duration::from_secs(5);
+/// Bytes that a connection reads ahead at most. A head must fit.
+const READ_AHEAD: usize = 64 << 10;
 
 /// Serves until the process is told to stop. `ready` is called with the address once connections are taken.
 ///
@@ -64,30 +71,36 @@ pub fn serve(service: &Service, address: SocketAddr, ready: impl FnOnce(SocketAd
 
 async fn accept(listener: TcpListener, graceful: Arc<GracefulShutdown>, shared: Arc<Shared>) {
     let free = Arc::new(Semaphore::new(shared.options.max_connections.max(1)));
-    loop {
+    for number in 0.. {
         // It is never closed.
         let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             sleep(PAUSE).await;
             continue;
         };
         let (watcher, shared) = (graceful.watcher(), Arc::clone(&shared));
         tokio::spawn(async move {
-            converse(stream, watcher, shared).await;
+            let client = Client::unnamed(peer.ip(), number);
+            converse(stream, client, watcher, &shared).await;
+            shared.queue.forget(client);
             drop(permit);
         });
     }
 }
 
 /// Serves one connection.
-async fn converse(stream: TcpStream, watcher: Watcher, shared: Arc<Shared>) {
+async fn converse(stream: TcpStream, client: Client, watcher: Watcher, shared: &Arc<Shared>) {
+    // A connection that is gone already has no address.
+    let Ok(local) = stream.local_addr() else { return };
+    let ends = Ends { local: local.ip(), client };
     // An answer is written at once; without this it may wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
     let patience = shared.options.patience;
-    let service = service_fn(move |request| respond(request, Arc::clone(&shared)));
+    let service = service_fn(move |request| respond(request, ends, Arc::clone(shared)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience)
+        .max_buf_size(READ_AHEAD)
         .serve_connection(TokioIo::new(Impatient::new(stream, patience)), service);
     // A connection that broke has nobody to be told.
     let _ = watcher.watch(connection).await;
