@@ -16,7 +16,7 @@ use ts_pipeline::reuse::Donor;
 use ts_pipeline::setup::{check, key_of, open_plugin};
 use ts_pipeline::summary::{kept_recipe, report};
 use ts_pipeline::{Error, Recipe, Run, Stage, ablation, pretrain, run_stage};
-use ts_plugin::{CacheError, LogLevel, LogSink, Role};
+use ts_plugin::{CacheError, LogSink, Role};
 
 use crate::args::{AblateArgs, Cli, Command, PretrainArgs, RunArgs};
 use crate::plugin_log::PluginLog;
