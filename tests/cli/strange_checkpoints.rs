@@ -72,7 +72,7 @@ fn weights() {
     };
     case("truncated", &["truncated"], &|_, data| data.truncate(data.len() - 1));
     case("longer", &["header accounts for"], &|_, data| data.push(0));
-    case("dtype", &[norm, "i32"], &|header, _| header[norm]["dtype"] = json!("I32"));
+    case("dtype", &[norm, "i16"], &|header, _| header[norm]["dtype"] = json!("I16"));
     case("format", &[norm, "Q4"], &|header, _| header[norm]["dtype"] = json!("Q4"));
     case("overflow", &[norm, "no memory holds"], &|header, _| {
         header[norm]["shape"] = json!([u64::MAX, u64::MAX])
@@ -143,7 +143,7 @@ fn configurations() {
         ("num_hidden_layers", json!(1000)),
         ("vocab_size", json!(u64::MAX)),
         ("hidden_size", json!(1 << 20)),
-        ("head_dim", json!(1 << 40)),
+        ("head_dim", json!(1_u64 << 40)),
         ("intermediate_size", json!(-1)),
         ("num_attention_heads", json!(1e300)),
         ("max_position_embeddings", json!(u64::MAX)),

@@ -22,7 +22,7 @@ use super::render::{Failed, Values, render_here};
 const ARGUMENT: &str = "--render-templates";
 
 /// Seconds of processor time for one rendering. Those of known templates take a thousandth of one.
-const CPU_SECONDS: u64 = 5;
+const CPU_SECONDS: u64 = 2;
 
 /// Bytes of address space beyond what the process begins with, the stack of the template included.
 const MEMORY_BYTES: u64 = 768 << 20;
