@@ -1,7 +1,7 @@
 //! What long responses cost the graders that look for an answer: fuel, which is the same on every machine.
 //!
 //! A response of a mebibyte, made of one character or one mark of the grammar over and over, alone, as a statement, behind
-//! one and before a box, costs at most [`FUEL`]. Left out on purpose: time, and texts of several marks, of which
+//! one and before a box, costs at most [`FUEL`], and one made of what opens or is a tag at most [`TAG_FUEL`]. Left out on purpose: time, and texts of several marks, of which
 //! `plugins/extract/tests/any_text.rs` makes many.
 
 use serde_json::Map;
@@ -9,8 +9,10 @@ use ts_plugin::Problem;
 
 use crate::plugin;
 
-/// About 20 ms.
-const FUEL: u64 = 60_000_000;
+/// About 30 ms.
+const FUEL: u64 = 100_000_000;
+/// Each bracket that may open a tag is looked at.
+const TAG_FUEL: u64 = 450_000_000;
 const BYTES: usize = 1 << 20;
 const MARKS: [&str; 64] = [
     "\\boxed{",
@@ -98,7 +100,8 @@ fn a_long_response_is_cheap() {
             for (verifier, reference) in [(&math, "5"), (&choice, "B")] {
                 let problem = Problem { id: "p".into(), reference: reference.into(), ..Problem::default() };
                 let fuel = verifier.grade(&problem, &response).unwrap().fuel;
-                if fuel > FUEL {
+                let limit = if piece.contains(['<', '[', '◁']) { TAG_FUEL } else { FUEL };
+                if fuel > limit {
                     let start: String = response.chars().take(24).collect();
                     dear.push(format!("{start:?}: {fuel} for the reference {reference}"));
                 }

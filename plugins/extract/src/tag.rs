@@ -117,13 +117,22 @@ impl Iterator for Tags<'_> {
             let kind = usize::from(start != angle) + usize::from(start != angle && start != square);
             let (bracket, close) = BRACKETS[kind];
             let from = start + bracket.len_utf8();
-            let found = self.text[from..].find(bracket);
-            self.next[kind] = found.map_or(self.text.len(), |length| from + length);
+            self.next[kind] = next(self.text, from, bracket);
             if let Some(tag) = tag(self.text, start..from, close) {
                 return Some(tag);
             }
         }
     }
+}
+
+/// Where a bracket stands next. What is near is found without the cost of beginning a search.
+fn next(text: &str, from: usize, bracket: char) -> usize {
+    const NEAR: usize = 8;
+    let bytes = text.as_bytes();
+    let near = bytes.len().min(from + NEAR);
+    let found =
+        (from..near).find(|at| bytes[*at] == b'<' && bracket == '<' || bytes[*at] == b'[' && bracket == '[');
+    found.or_else(|| text[from..].find(bracket).map(|length| from + length)).unwrap_or(text.len())
 }
 
 /// The tag that a bracket opens.
