@@ -34,7 +34,7 @@ impl Options {
     /// Pieces of work at once, with those beside long ones: every key has a place of its own, and there are some for clients without.
     pub fn places(&self) -> usize {
         let workers = self.workers.max(1);
-        workers + self.door.n_keys().clamp(workers + 2, workers + 64)
+        workers + self.door.n_keys().clamp(workers + 4, workers + 64)
     }
 }
 

@@ -59,7 +59,7 @@ fn good_clients_beside_hostile_ones() {
          lost | peak memory, MiB |\n|---|---|---|---|---|---|---|---|---|"
     );
     let mut cases = vec![looping_graders(300), json_that_expands(BODY, 300)];
-    match looping_programs(60) {
+    match looping_programs(150) {
         Some(case) => cases.insert(0, case),
         None => println!("(no plugins/python_runner.wasm: `cargo xtask runners` makes it)"),
     }

@@ -31,9 +31,9 @@ fn looping(server: &Server, n_items: usize) -> TcpStream {
 fn clients_that_loop_keep_no_other_client_waiting() {
     let server = Server::looping(&[&["--workers", "2"], &ENDLESS[..]].concat());
     // As many as there are places, and more.
-    let hostile: Vec<_> = (0..8).map(|_| looping(&server, 20)).collect();
+    let hostile: Vec<_> = (0..10).map(|_| looping(&server, 20)).collect();
     until("all of them are read, and all places taken", || {
-        server.metric("ts_serve_queue_items") >= 8 * 20 - 6 && server.metric("ts_serve_in_flight_items") >= 5
+        server.metric("ts_serve_queue_items") >= 10 * 20 - 8 && server.metric("ts_serve_in_flight_items") >= 5
     });
     for _ in 0..5 {
         assert_eq!(outcomes(&server.grade(items(&["x", "y", "z"]))), ["correct"; 3]);
