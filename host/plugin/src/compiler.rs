@@ -15,7 +15,7 @@
 use std::io::{Read, Write, stdin, stdout};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -175,10 +175,7 @@ fn converse(
         });
         let said = scope.spawn(move || read_most(words, LAST_WORDS));
         scope.spawn(move || answered.send(read_most(from, allowance.memory_bytes)));
-        let answer = match answer.recv_timeout(allowance.standstill()) {
-            Ok(answer) => Some(answer),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        };
+        let answer = answer.recv_timeout(allowance.standstill()).ok();
         if answer.is_none() {
             // Its pipes close, so that the threads here end.
             let _ = child.kill();

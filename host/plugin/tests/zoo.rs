@@ -6,7 +6,6 @@
 mod guests;
 
 use std::io::Write;
-use std::time::{Duration, Instant};
 
 use guests::{GOOD, component, host, load, problem, text};
 use serde_json::Map;

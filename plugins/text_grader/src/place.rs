@@ -64,7 +64,8 @@ fn stated(response: &str, in_passing: bool) -> Option<Answer> {
 fn unwrapped(response: &str, place: Range<usize>) -> Range<usize> {
     let text = &response[place.clone()];
     let inside = WRAPPERS.iter().find_map(|wrapper| {
-        let inside = text.trim().strip_prefix(wrapper)?.trim_start().strip_prefix('{')?.strip_suffix('}')?.trim();
+        let inside =
+            text.trim().strip_prefix(wrapper)?.trim_start().strip_prefix('{')?.strip_suffix('}')?.trim();
         (!inside.is_empty() && !inside.contains(['{', '}'])).then_some(inside)
     });
     inside.map_or(place, |inside| {

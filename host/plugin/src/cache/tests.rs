@@ -115,18 +115,19 @@ fn an_entry_under_another_name_or_with_other_bytes_is_not_believed() {
 
 #[test]
 fn an_entry_that_others_write_or_that_is_a_link_is_not_believed() {
+    type Spoil = fn(&Path);
     let home = Home::new();
-    let spoil: [(&dyn Fn(&Path), &str); 3] = [
-        (&|entry| fs::set_permissions(entry, fs::Permissions::from_mode(0o666)).unwrap(), "other users"),
+    let spoil: [(Spoil, &str); 3] = [
+        (|entry| fs::set_permissions(entry, fs::Permissions::from_mode(0o666)).unwrap(), "other users"),
         (
-            &|entry| {
+            |entry| {
                 let aside = entry.with_extension("aside");
                 fs::rename(entry, &aside).unwrap();
                 symlink(&aside, entry).unwrap();
             },
             "symbolic link",
         ),
-        (&|entry| chown(entry, Some(NOBODY), None).unwrap(), "belongs to user 65534"),
+        (|entry| chown(entry, Some(NOBODY), None).unwrap(), "belongs to user 65534"),
     ];
     for (spoil, why) in spoil.iter().take(if is_root() { 3 } else { 2 }) {
         home.open().put(&entry_of(&component("hostile")), &poison());
