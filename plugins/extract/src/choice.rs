@@ -11,7 +11,8 @@
 use std::ops::Range;
 
 use crate::mention::{self, Mention, Stance, mentions};
-use crate::statement::{MAX_STATEMENTS, Statements};
+use crate::statement::{MAX_STATEMENTS, Statement, Statements};
+use crate::thinking::Said;
 use crate::{Withheld, boxes, refusal, thinking, window, words};
 
 /// The option that a response settles on.
@@ -61,7 +62,7 @@ pub fn choice(response: &str, last_letter: char) -> Option<Choice> {
 fn search(response: &str, last: char) -> Result<Option<Choice>, Withheld> {
     let said = thinking::said(response);
     for part in said.parts.iter().rev() {
-        if let Some(choice) = outright_in(response, part, last)? {
+        if let Some(choice) = outright_in(response, part, &said, last)? {
             return Ok(Some(choice));
         }
     }
@@ -71,19 +72,27 @@ fn search(response: &str, last: char) -> Result<Option<Choice>, Withheld> {
     };
     match mentioned() {
         Some(choice) if said.open.is_none() => Ok(Some(choice)),
-        _ if said.has_reasoning => outright_in(response, &(0..response.len()), last),
+        _ if said.has_reasoning => outright_in(response, &(0..response.len()), &said, last),
         _ => Ok(None),
     }
 }
 
 /// The option that a part of a response states outright.
-fn outright_in(response: &str, part: &Range<usize>, last: char) -> Result<Option<Choice>, Withheld> {
+fn outright_in(
+    response: &str,
+    part: &Range<usize>,
+    said: &Said,
+    last: char,
+) -> Result<Option<Choice>, Withheld> {
     let near = window::near(response, part);
-    if let Some(choice) = outright(&response[near.clone()], last, part.end == response.len())? {
+    if let Some(choice) =
+        outright(&response[near.clone()], last, part.end == response.len(), said.has_answers)?
+    {
         return Ok(Some(choice.shifted(near.start)));
     }
     let Some(far) = window::far(response, part) else { return Ok(None) };
-    Ok(outright(&response[far.clone()], last, true)?.map(|choice| choice.shifted(far.start)))
+    Ok(outright(&response[far.clone()], last, true, said.has_answers)?
+        .map(|choice| choice.shifted(far.start)))
 }
 
 impl Choice {
@@ -94,8 +103,8 @@ impl Choice {
 }
 
 /// The option that a text states outright, if it does not take it back; then the one that it is corrected to.
-fn outright(text: &str, last: char, may_be_cut: bool) -> Result<Option<Choice>, Withheld> {
-    let Some(choice) = marked(text, last, may_be_cut)? else { return Ok(None) };
+fn outright(text: &str, last: char, may_be_cut: bool, has_tags: bool) -> Result<Option<Choice>, Withheld> {
+    let Some(choice) = marked(text, last, may_be_cut, has_tags)? else { return Ok(None) };
     let Some(retraction) = refusal::retraction(&text[choice.place.end..]) else { return Ok(Some(choice)) };
     let start = choice.place.end + retraction.at;
     let behind = &text[start..];
@@ -107,17 +116,17 @@ fn outright(text: &str, last: char, may_be_cut: bool) -> Result<Option<Choice>, 
 }
 
 /// The option that a box, a tag or a statement begins with.
-fn marked(text: &str, last: char, may_be_cut: bool) -> Result<Option<Choice>, Withheld> {
+fn marked(text: &str, last: char, may_be_cut: bool, has_tags: bool) -> Result<Option<Choice>, Withheld> {
     let led_by = |place: Range<usize>| Some(leading(&text[place.clone()], last)?.shifted(place.start));
     let boxed =
         boxes::last_run(text, may_be_cut)?.and_then(|run| run.places.into_iter().rev().find_map(led_by));
-    let tagged = thinking::tagged(text)?.and_then(led_by);
+    let tagged = if has_tags { thinking::tagged(text)?.and_then(led_by) } else { None };
     Ok(boxed.or(tagged).or_else(|| stated(text, last)))
 }
 
 /// The option that a statement begins with, or that its sentence is first for.
 fn stated(text: &str, last: char) -> Option<Choice> {
-    Statements::new(text).take(MAX_STATEMENTS).find_map(|rest| {
+    Statements::new(text).take(MAX_STATEMENTS).find_map(|Statement { rest, .. }| {
         let sentence = sentence(&text[rest.clone()]);
         Some(leading(sentence, last).or_else(|| first_for(sentence, last))?.shifted(rest.start))
     })

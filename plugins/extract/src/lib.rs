@@ -12,6 +12,7 @@
 mod bare;
 mod boxes;
 mod choice;
+mod company;
 mod ending;
 mod formula;
 mod joint;
@@ -31,6 +32,8 @@ mod words;
 
 use std::borrow::Cow;
 use std::ops::Range;
+
+use thinking::Said;
 
 pub use boxes::boxed;
 pub use choice::{Choice, choice};
@@ -92,7 +95,7 @@ pub fn answer(response: &str) -> Option<Found> {
 fn search(response: &str) -> Result<Option<Found>, Withheld> {
     let said = thinking::said(response);
     for part in said.parts.iter().rev() {
-        if let Some(found) = outright_in(response, part)? {
+        if let Some(found) = outright_in(response, part, &said)? {
             return Ok(Some(found));
         }
     }
@@ -107,11 +110,11 @@ fn search(response: &str) -> Result<Option<Found>, Withheld> {
     }
     if said.has_reasoning {
         let start = said.open.unwrap_or(0);
-        if let Some(found) = outright_in(response, &(start..response.len()))? {
+        if let Some(found) = outright_in(response, &(start..response.len()), &said)? {
             return Ok(Some(found));
         }
         if start > 0
-            && let Some(found) = outright_in(response, &(0..start))?
+            && let Some(found) = outright_in(response, &(0..start), &said)?
         {
             return Ok(Some(found));
         }
@@ -125,9 +128,9 @@ fn search(response: &str) -> Result<Option<Found>, Withheld> {
 }
 
 /// An answer that is marked as one in a part of a response.
-fn outright_in(response: &str, part: &Range<usize>) -> Result<Option<Found>, Withheld> {
+fn outright_in(response: &str, part: &Range<usize>, said: &Said) -> Result<Option<Found>, Withheld> {
     let near = window::near(response, part);
-    if let Some(found) = outright(&response[near.clone()], part.end == response.len())? {
+    if let Some(found) = outright(&response[near.clone()], part.end == response.len(), said.has_answers)? {
         return Ok(Some(found.shifted(near.start)));
     }
     let Some(far) = window::far(response, part) else { return Ok(None) };
@@ -176,8 +179,8 @@ impl Found {
 }
 
 /// An answer that is marked as one, if the text does not take it back; then the one that it is corrected to.
-fn outright(text: &str, may_be_cut: bool) -> Result<Option<Found>, Withheld> {
-    marked(text, may_be_cut)?.map(|(found, end)| settled(text, found, end)).transpose()
+fn outright(text: &str, may_be_cut: bool, has_tags: bool) -> Result<Option<Found>, Withheld> {
+    marked(text, may_be_cut, has_tags)?.map(|(found, end)| settled(text, found, end)).transpose()
 }
 
 /// An answer, if the text behind its end does not take it back; else the one that it is corrected to.
@@ -192,10 +195,10 @@ fn settled(text: &str, found: Found, end: usize) -> Result<Found, Withheld> {
     }
 }
 
-/// The last box, or tag, or else statement, and where it ends.
-fn marked(text: &str, may_be_cut: bool) -> Result<Option<(Found, usize)>, Withheld> {
+/// The last box, or tag of an answer if there may be one, or else statement, and where it ends.
+fn marked(text: &str, may_be_cut: bool, has_tags: bool) -> Result<Option<(Found, usize)>, Withheld> {
     let run = boxes::last_run(text, may_be_cut)?;
-    let tagged = thinking::tagged(text)?;
+    let tagged = if has_tags { thinking::tagged(text)? } else { None };
     Ok(match (run, tagged) {
         (Some(run), tagged) if tagged.as_ref().is_none_or(|tagged| tagged.start < run.outer.end) => {
             Some(run.found())
@@ -216,23 +219,31 @@ fn marked(text: &str, may_be_cut: bool) -> Result<Option<(Found, usize)>, Withhe
 }
 
 /// The last formula, run of plain mathematics, or number; or else what the last sentence says. A formula comes before
-/// the others, unless it is a name only, or they come in a later sentence or are what the formula is said to be.
+/// the others, unless it is a name only, or they come in a later sentence or are what the formula is said to be. A
+/// conclusion that nothing solves the problem comes before all.
 fn in_passing(text: &str) -> Option<Found> {
     let plain = (run::last(text).map(|place| (place, How::Formula)))
         .or_else(|| number::last(text).map(|place| (place, How::Number)));
+    if let Some(place) = sentence::nothing(text) {
+        return Some(Found::one(place, How::Prose));
+    }
+    let whole = |place: Range<usize>, how| Found::one(company::around(text, &place).unwrap_or(place), how);
     match (formula::last(text), plain) {
         (Some(formula), Some((place, how)))
             if formula.is_name(text)
                 || place.start >= formula.outer.end
                     && sentence::moves_on(&text[formula.outer.end..place.start]) =>
         {
-            Some(Found::one(place, how))
+            Some(whole(place, how))
         }
         (Some(formula), _) => {
+            if let Some(whole) = company::around(text, &formula.outer) {
+                return Some(Found::one(whole, How::Formula));
+            }
             let places = formula::list(text, formula).into_iter().map(|formula| formula.inner).collect();
             Some(Found { places, relation: Relation::Parts, how: How::Formula })
         }
-        (None, Some((place, how))) => Some(Found::one(place, how)),
+        (None, Some((place, how))) => Some(whole(place, how)),
         // A word alone says less than reasoning does.
         (None, None) if bare::word(text).is_some() => None,
         (None, None) => sentence::said(text).map(|place| Found::one(place, How::Prose)),

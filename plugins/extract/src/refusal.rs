@@ -64,7 +64,7 @@ const JUDGEMENTS: [&str; 35] = [
 /// So many bytes before and behind a value are looked at.
 const WINDOW: usize = 48;
 /// How a sentence begins that takes back what stands before it, in lower case.
-const RETRACTIONS: [&str; 49] = [
+const RETRACTIONS: [&str; 57] = [
     "wait",
     "actually",
     "oops",
@@ -111,6 +111,14 @@ const RETRACTIONS: [&str; 49] = [
     "update:",
     "i forgot",
     "let me re",
+    "but i get",
+    "but i got",
+    "but i find",
+    "but i found",
+    "but i think",
+    "but i believe",
+    "but we get",
+    "but my answer",
     "等等",
     "不对",
     "更正",

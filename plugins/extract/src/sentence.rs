@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::joint::joins;
 use crate::words::{count, is_in, leads_with_word, shifted, split_word, trimmed};
-use crate::{Found, How, Relation, ending, formula, markup, number, remark};
+use crate::{Found, How, Relation, company, ending, formula, markup, number, remark};
 
 /// Words after which a sentence says what something is.
 const COPULAS: [&str; 8] = [" is ", " are ", " was ", " equals ", " be ", " equal to ", " est ", " es "];
@@ -24,6 +24,21 @@ const FILLERS: &str = "for sure definitely clearly simply therefore thus then he
 const NO_UNITS: &str = "as is are was since because so and or which where when for if by in on from the that with at then \
     but of to I we";
 
+/// What numbers a name may stand for.
+const KINDS: &str =
+    "even odd prime positive negative integer integers real rational natural whole all every any";
+/// How a conclusion begins.
+const CONCLUSIONS: [&str; 7] =
+    ["therefore", "thus", "so", "hence", "consequently", "we conclude", "in conclusion"];
+/// How it says that nothing solves the problem.
+const NOTHING: [&str; 6] = [
+    "no solution",
+    "no solutions",
+    "no real solution",
+    "no real solutions",
+    "no such number",
+    "no real roots",
+];
 /// What a sentence says in passing has at most so many words.
 const MAX_SAID: usize = 6;
 /// A sentence in prose is read up to this many bytes, and for formulas at this many signs that may begin one.
@@ -51,8 +66,11 @@ pub(crate) fn stated(text: &str) -> Option<Found> {
             return value(sentence, start..sentence.len());
         }
         if let Some(place) = first_formula(part).or_else(|| number::first(part)) {
-            let place = shifted(place, start);
-            let is_changed = remark::changes_what_follows(&sentence[predicate.min(place.start)..place.start]);
+            let place = shifted(company::around(part, &place).unwrap_or(place), start);
+            let before = &sentence[predicate.min(place.start)..place.start];
+            let is_name = place.len() == 1 && sentence[place.clone()].starts_with(char::is_alphabetic);
+            let is_changed = remark::changes_what_follows(before)
+                || is_name && before.split(' ').any(|word| is_in(KINDS, word));
             return one(if is_changed { predicate.min(place.start)..sentence.len() } else { place });
         }
     }
@@ -91,6 +109,20 @@ pub(crate) fn said(text: &str) -> Option<Range<usize>> {
         && !is_idle(said)
         && !is_denial();
     says.then(|| shifted(start..start + said.len(), place.start))
+}
+
+/// What the last sentence says if it concludes that nothing solves the problem: `Thus the equation has no solution.`
+pub(crate) fn nothing(text: &str) -> Option<Range<usize>> {
+    let end = ending::of_words(text);
+    let words = NOTHING.iter().find(|words| text[..end].ends_with(**words))?;
+    let place = ending::sentence(text, MAX_PROSE)?;
+    let sentence = &text[place.clone()];
+    let is_whole = place.start == 0;
+    let begins = |lead: &&str| {
+        sentence.get(..lead.len()).is_some_and(|start| start.eq_ignore_ascii_case(lead))
+            && !sentence[lead.len()..].starts_with(char::is_alphabetic)
+    };
+    (is_whole || CONCLUSIONS.iter().any(|lead| begins(&lead))).then(|| end - words.len()..end)
 }
 
 /// Whether a text introduces a list behind it: by a colon, a copula in the plural, or as the end of a sentence.
@@ -134,7 +166,12 @@ fn formulas(text: &str) -> Option<Found> {
         end = start + next.outer.end;
     }
     let behind = within_sentence(&text[end..]);
-    if remark::changes(behind) {
+    let is_name = || places.len() == 1 && places[0].len() == 1;
+    let says_what =
+        || COPULAS.iter().any(|copula| behind.starts_with(copula)) || behind.starts_with(" must be ");
+    if remark::changes(behind)
+        || is_name() && text[places[0].clone()].starts_with(char::is_alphabetic) && says_what()
+    {
         return one(start..end + behind.len());
     }
     Some(Found { places, relation: Relation::Parts, how: How::Stated })

@@ -4,14 +4,16 @@
 //! this is x`), a formula, or the end of a heading; and `A:` at the start of a line.
 //!
 //! In: a text. Out: what the last announcement announces, or, for each from the last to the first, the text that
-//! follows it ([`Statements`]). Left out on purpose: which of several announcements the author meant; the last
+//! follows it ([`Statements`]). What is said not to be so (`If x were 4, the answer …`) announces
+//! nothing, and words that make another value of the answer (`Half of the answer is 7`) belong to what is stated. Left out on purpose: which of several announcements the author meant; the last
 //! one that holds something counts. Every announcement ends the text of the one before it, so all are read in
 //! linear time. The search looks for the rarest letter of each word.
 
 use std::ops::Range;
 
 use crate::sentence::stated;
-use crate::{Found, bare, words};
+use crate::words::is_in;
+use crate::{Found, How, bare, words};
 
 /// What kind of words announce.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,17 +101,74 @@ const MODIFIERS: [&str; 22] = [
 const MAX_MODIFIER: usize = 120;
 /// What stands on a line before an announcement is not longer than this many bytes.
 const MAX_LEAD: usize = 24;
+/// Words right before the answer that make another value of it.
+const MULTIPLES: &str = "half twice double triple thrice times than plus minus";
+/// The same with `of` behind them.
+const PORTIONS: &str = "third quarter fourth fifth tenth percent square cube root negative opposite reciprocal inverse \
+    digits multiple logarithm factorial";
+/// So many words before an announcement are looked at for them, and so much of its sentence.
+const MAX_CHANGING: usize = 5;
+const MAX_SENTENCE: usize = 80;
 /// If so many announcements hold nothing, the text has none that does.
 pub(crate) const MAX_STATEMENTS: usize = 200;
 
 /// What the last statement that holds something states.
 pub(crate) fn last(text: &str) -> Option<Found> {
-    Statements::new(text)
-        .take(MAX_STATEMENTS)
-        .find_map(|rest| Some(stated(&text[rest.clone()])?.shifted(rest.start)))
+    Statements::new(text).take(MAX_STATEMENTS).find_map(|Statement { start, rest }| {
+        let before = lead(&text[..start]);
+        if is_counterfactual(before) {
+            return None;
+        }
+        let found = stated(&text[rest.clone()])?.shifted(rest.start);
+        let changed = changed_before(before).map(|at| start - before.len() + at..found.whole().end);
+        Some(changed.map_or(found, |whole| Found::one(whole, How::Stated)))
+    })
 }
 
-/// The texts that follow announcements, last to first, each up to the next announcement.
+/// What stands before an announcement in its sentence.
+fn lead(before: &str) -> &str {
+    let window = &before[before.ceil_char_boundary(before.len().saturating_sub(MAX_SENTENCE))..];
+    let start = window.rfind(['.', '!', '?', '\n', '。', ':']);
+    &window[start.map_or(0, |at| window.ceil_char_boundary(at + 1))..]
+}
+
+/// Whether a sentence is about what is not so: `If x were 4, the answer would be …`.
+fn is_counterfactual(lead: &str) -> bool {
+    let mut words = lead.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    words.next().is_some_and(|word| is_in("if had were suppose", word))
+        && words.any(|word| is_in("were had", word))
+}
+
+/// Where the words begin by which an announcement is not of the answer itself: `Half of the answer is 7`.
+fn changed_before(lead: &str) -> Option<usize> {
+    let mut rest = lead.trim_end_matches([' ', '*']);
+    let mut words = 0;
+    let mut is_of = false;
+    while words < MAX_CHANGING && !rest.is_empty() {
+        let start = rest.rfind(|c: char| !c.is_alphabetic()).map_or(0, |at| rest.ceil_char_boundary(at + 1));
+        let word = &rest[start..];
+        if is_in(MULTIPLES, word) || is_of && is_in(PORTIONS, word) {
+            return Some(start);
+        }
+        if !is_in("the this that our final correct of", word) {
+            return None;
+        }
+        is_of |= word == "of";
+        rest = rest[..start].trim_end_matches(' ');
+        words += 1;
+    }
+    None
+}
+
+/// An announcement.
+pub(crate) struct Statement {
+    /// Where its words begin.
+    pub(crate) start: usize,
+    /// The text that follows it, up to the next announcement.
+    pub(crate) rest: Range<usize>,
+}
+
+/// The announcements, last to first.
 pub(crate) struct Statements<'a> {
     text: &'a str,
     /// Where the search goes on, backwards.
@@ -125,9 +184,9 @@ impl<'a> Statements<'a> {
 }
 
 impl Iterator for Statements<'_> {
-    type Item = Range<usize>;
+    type Item = Statement;
 
-    fn next(&mut self) -> Option<Range<usize>> {
+    fn next(&mut self) -> Option<Statement> {
         let bytes = self.text.as_bytes();
         while let Some(at) = bytes[..self.end].iter().rposition(|byte| CUES_AT[usize::from(*byte)] != 0) {
             self.end = at;
@@ -135,8 +194,8 @@ impl Iterator for Statements<'_> {
             let text = &self.text[..self.limit];
             let rest = if cue.end <= self.limit { announced(text, &cue, kind) } else { None };
             self.limit = self.limit.min(cue.start);
-            if rest.is_some() {
-                return rest;
+            if let Some(rest) = rest {
+                return Some(Statement { start: cue.start, rest });
             }
         }
         None

@@ -86,21 +86,49 @@ const MIN_BYTES: usize = 3;
 /// The name of a tag has at most so many bytes, and so have its attributes.
 const MAX_BYTES: usize = 48;
 
-/// What opens a tag, and what closes it.
-const BRACKETS: [(char, &[u8]); 3] = [('<', b">"), ('[', b"]"), ('◁', "▷".as_bytes())];
+/// So many slashes and bars stand before a name, or behind one, at most.
+const MAX_MARKS: usize = 3;
+/// For each byte, in both cases, the names of tags that begin with it: a bit for each.
+const PARTS_AT: [u32; 256] = parts_at();
 /// The bytes of names.
-const NAME: [bool; 256] = name_bytes();
+const NAME: u8 = 1;
+/// What may stand behind the byte by which a bracket is found.
+const BEGIN: u8 = 2;
+/// Capitals.
+const CAPITAL: u8 = 4;
+/// Of what kinds each byte is.
+const KINDS: [u8; 256] = kinds();
 
 /// The tags of a text, first to last.
 pub(crate) struct Tags<'a> {
     text: &'a str,
-    /// Where each bracket stands next; the text's length if nowhere.
-    next: [usize; 3],
+    /// Behind the bytes that were searched for brackets.
+    at: usize,
+    /// The high bits of those of the last eight bytes that may be brackets and were not looked at yet.
+    brackets: u64,
 }
 
 impl<'a> Tags<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Tags { text, next: BRACKETS.map(|(bracket, _)| text.find(bracket).unwrap_or(text.len())) }
+        Tags { text, at: 0, brackets: 0 }
+    }
+
+    /// Where a bracket may stand next: a `<`, a `[`, or the second byte of a `◁`.
+    fn bracket(&mut self) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        while self.brackets == 0 {
+            let rest = bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
+            let mut eight = [0; 8];
+            match rest.first_chunk() {
+                Some(chunk) => eight = *chunk,
+                None => eight[..rest.len()].copy_from_slice(rest),
+            }
+            self.at += 8;
+            self.brackets = brackets(u64::from_le_bytes(eight));
+        }
+        let bit = self.brackets.trailing_zeros() as usize;
+        self.brackets &= self.brackets - 1;
+        Some(self.at - 8 + bit / 8)
     }
 }
 
@@ -108,104 +136,147 @@ impl Iterator for Tags<'_> {
     type Item = Tag;
 
     fn next(&mut self) -> Option<Tag> {
-        loop {
-            let [angle, square, triangle] = self.next;
-            let start = angle.min(square).min(triangle);
-            if start == self.text.len() {
-                return None;
+        let bytes = self.text.as_bytes();
+        while let Some(at) = self.bracket() {
+            if bytes.get(at + 1).is_none_or(|next| KINDS[usize::from(*next)] & BEGIN == 0) {
+                continue; // as most do
             }
-            let kind = usize::from(start != angle) + usize::from(start != angle && start != square);
-            let (bracket, close) = BRACKETS[kind];
-            let from = start + bracket.len_utf8();
-            self.next[kind] = next(self.text, from, bracket);
-            if let Some(tag) = tag(self.text, start..from, close) {
-                return Some(tag);
+            let tag = match bytes[at] {
+                b'<' => tag(self.text, at..at + 1, b">"),
+                b'[' => tag(self.text, at..at + 1, b"]"),
+                _ if at > 0 && bytes[at - 1..].starts_with("◁".as_bytes()) => {
+                    tag(self.text, at - 1..at + 2, "▷".as_bytes())
+                }
+                _ => None,
+            };
+            if tag.is_some() {
+                return tag;
             }
         }
+        None
     }
 }
 
-/// Where a bracket stands next. What is near is found without the cost of beginning a search.
-fn next(text: &str, from: usize, bracket: char) -> usize {
-    const NEAR: usize = 8;
-    let bytes = text.as_bytes();
-    let near = bytes.len().min(from + NEAR);
-    let found =
-        (from..near).find(|at| bytes[*at] == b'<' && bracket == '<' || bytes[*at] == b'[' && bracket == '[');
-    found.or_else(|| text[from..].find(bracket).map(|length| from + length)).unwrap_or(text.len())
+/// The high bits of those of eight bytes that may be brackets: every text is searched, so eight at once.
+fn brackets(eight: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const LOW: u64 = ONES * 0x7F;
+    // Zero bytes alone keep their high bit clear when their low bits are added to 0x7F.
+    let others = |byte: u8| {
+        let others = eight ^ (ONES * u64::from(byte));
+        ((others & LOW) + LOW) | others
+    };
+    !(others(b'<') & others(b'[') & others("◁".as_bytes()[1]) | LOW)
 }
 
 /// The tag that a bracket opens.
 fn tag(text: &str, bracket: Range<usize>, close: &[u8]) -> Option<Tag> {
     let bytes = text.as_bytes();
-    let mut from = bracket.end;
-    while matches!(bytes.get(from), Some(b'/' | b'|')) {
-        from += 1;
-    }
-    let mut end = from;
-    while end < bytes.len() && NAME[usize::from(bytes[end])] && end - from < MAX_BYTES {
+    let from = skip_marks(bytes, bracket.end);
+    let kind = if close[0] == b']' { CAPITAL } else { NAME };
+    let (mut start, mut end) = (from, from);
+    while let Some(byte) = bytes.get(end)
+        && KINDS[usize::from(*byte)] & kind != 0
+        && end - from < MAX_BYTES
+    {
         end += 1;
+        if *byte == b':' {
+            start = end; // of the name without its namespace
+        }
     }
-    if end - from < MIN_BYTES {
+    if end - start < MIN_BYTES {
         return None;
     }
-    let (lead, name) = (&bytes[bracket.end..from], &text[from..end]);
-    while matches!(bytes.get(end), Some(b'/' | b'|')) {
-        end += 1;
-    }
-    if close == b">" && bytes.get(end) == Some(&b' ') {
+    let (lead, name) = (&bytes[bracket.end..from], &bytes[start..end]);
+    end = skip_marks(bytes, end);
+    if close[0] == b'>' && bytes.get(end) == Some(&b' ') {
         let is_inside = |byte: &&u8| !matches!(byte, b'<' | b'>' | b'\n');
         end += bytes[end..].iter().take(MAX_BYTES).take_while(is_inside).count();
     }
-    if !bytes[end..].starts_with(close) || close == b"]" && name.bytes().any(|byte| byte.is_ascii_lowercase())
-    {
+    if bytes.get(end) != Some(&close[0]) || !bytes[end..].starts_with(close) {
         return None;
     }
     let place = bracket.start..end + close.len();
     match name {
-        "channel" if lead == b"|" => return Some(channel(text, place)),
-        "end" if lead == b"|" => return Some(Tag { part: Part::Message, side: Side::Close, place }),
+        b"channel" if lead == b"|" => return Some(channel(text, place)),
+        b"end" if lead == b"|" => return Some(Tag { part: Part::Message, side: Side::Close, place }),
         _ => {}
     }
     let (part, side) = meaning(name)?;
-    let side = if lead.contains(&b'/') { Side::Close } else { side };
+    let side = if lead.iter().any(|byte| *byte == b'/') { Side::Close } else { side };
     Some(Tag { part, side, place })
 }
 
-const fn name_bytes() -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'_' | b':' | b'-');
-        byte += 1;
+/// Behind the slashes and bars around a name.
+fn skip_marks(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while at < bytes.len() && at - from < MAX_MARKS && matches!(bytes[at], b'/' | b'|') {
+        at += 1;
+    }
+    at
+}
+
+const fn parts_at() -> [u32; 256] {
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < PARTS.len() {
+        let byte = PARTS[index].0.as_bytes()[0];
+        table[byte as usize] |= 1 << index;
+        table[byte.to_ascii_uppercase() as usize] |= 1 << index;
+        index += 1;
+    }
+    table
+}
+
+const fn kinds() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        let is_name = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-');
+        let is_begin = is_name || matches!(byte, b'/' | b'|') || byte == "◁".as_bytes()[2];
+        let is_capital = is_name && !byte.is_ascii_lowercase();
+        table[at] = NAME * is_name as u8 | BEGIN * is_begin as u8 | CAPITAL * is_capital as u8;
+        at += 1;
     }
     table
 }
 
 /// What the name of a tag says.
-fn meaning(name: &str) -> Option<(Part, Side)> {
-    let name = &name[name.rfind(':').map_or(0, |colon| colon + 1)..];
-    let named = |name: &str| {
-        let is_name =
-            |(other, _): &&(&str, Part)| other.len() == name.len() && other.eq_ignore_ascii_case(name);
-        PARTS.iter().find(is_name).map(|(_, part)| *part)
-    };
-    let cut = |affix: &str, is_prefix: bool| {
-        let at = name.len().checked_sub(affix.len())?;
-        let (found, rest) = if is_prefix {
-            (name.get(..affix.len())?, &name[affix.len()..])
-        } else {
-            (name.get(at..)?, &name[..at])
-        };
-        found.eq_ignore_ascii_case(affix).then_some(rest)
-    };
-    let sided = |(affix, side): &(&str, Side), is_prefix| Some((named(cut(affix, is_prefix)?)?, *side));
-    if !name.contains('_') {
-        return named(name).map(|part| (part, Side::Open));
+fn meaning(name: &[u8]) -> Option<(Part, Side)> {
+    if let Some(part) = named(name) {
+        return Some((part, Side::Open));
     }
-    (named(name).map(|part| (part, Side::Open)))
-        .or_else(|| PREFIXES.iter().find_map(|prefix| sided(prefix, true)))
-        .or_else(|| SUFFIXES.iter().find_map(|suffix| sided(suffix, false)))
+    if !name.contains(&b'_') {
+        return None;
+    }
+    let prefixed = |(prefix, side): &(&str, Side)| {
+        let (start, rest) = name.split_at_checked(prefix.len())?;
+        Some((named(rest).filter(|_| is(prefix, start))?, *side))
+    };
+    let suffixed = |(suffix, side): &(&str, Side)| {
+        let (rest, end) = name.split_at_checked(name.len().checked_sub(suffix.len())?)?;
+        Some((named(rest).filter(|_| is(suffix, end))?, *side))
+    };
+    PREFIXES.iter().find_map(prefixed).or_else(|| SUFFIXES.iter().find_map(suffixed))
+}
+
+/// The part that a name names.
+fn named(name: &[u8]) -> Option<Part> {
+    let mut candidates = name.first().map_or(0, |byte| PARTS_AT[usize::from(*byte)]);
+    while candidates != 0 {
+        let (other, part) = PARTS[candidates.trailing_zeros() as usize];
+        candidates &= candidates - 1;
+        if is(other, name) {
+            return Some(part);
+        }
+    }
+    None
+}
+
+/// Whether bytes are a name, in either case.
+fn is(name: &str, bytes: &[u8]) -> bool {
+    name.len() == bytes.len() && name.bytes().zip(bytes).all(|(one, other)| one == other.to_ascii_lowercase())
 }
 
 /// A channel's opening, with the channel's name and the mark behind it.

@@ -25,6 +25,8 @@ pub(crate) struct Said {
     pub(crate) open: Option<usize>,
     /// Whether there is reasoning.
     pub(crate) has_reasoning: bool,
+    /// Whether there are tags of an answer.
+    pub(crate) has_answers: bool,
 }
 
 /// What a response says.
@@ -51,7 +53,10 @@ pub(crate) fn said(response: &str) -> Said {
             // A response that begins is no part of reasoning; that its tag is mentioned may well be.
             (Part::Message, _) | (Part::Response, Side::Open) if said.open.is_some() && is_token => {}
             (Part::Response, _) if said.open.is_none() => said.push(response, start..place.start),
-            _ => continue,
+            _ => {
+                said.has_answers |= part == Part::Answer;
+                continue;
+            }
         }
         is_behind_response = (part, side) == (Part::Response, Side::Close);
         (start, said.open) = (place.end, None);

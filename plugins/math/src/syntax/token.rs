@@ -110,7 +110,7 @@ impl<'a> Lexer<'a> {
             }
         }
         self.take(c.len_utf8());
-        if matches!(c, '℃' | '℉') {
+        if matches!(c, '℃' | '℉' | '¢') {
             return self.push(Token::Word(c.to_string()));
         }
         match names::character(c) {

@@ -10,6 +10,7 @@
 //! | functions | [`function`] | arguments, sums over ranges |
 //! | environments | [`environment`] | matrices, systems, functions by cases |
 //! | conditions | [`condition`] | `where …`, `if …`, `k \in \mathbb{Z}` beside an answer |
+//! | phrases | [`phrase`] | words around values |
 //! | words | [`worded`] | words that have a notation too |
 //!
 //! A comma between digits has three meanings (`1,234`, `1,234` as two answers, `1,5` as a decimal). Each reading
@@ -23,6 +24,7 @@ mod environment;
 mod expression;
 mod function;
 mod number;
+mod phrase;
 mod primary;
 mod side;
 mod worded;
@@ -68,7 +70,7 @@ enum Commas {
 ///
 /// What is wrong with the text, for people.
 pub fn parse(text: &str) -> Result<Node, ParseError> {
-    let tokens = unlabelled(trimmed(tokens(text)));
+    let tokens = scaled(worded::numbered(unlabelled(trimmed(tokens(text)))));
     if tokens.is_empty() {
         return wrong("it is empty once its formatting is removed");
     }
@@ -136,6 +138,9 @@ fn depth(root: &Node) -> usize {
 fn whole(tokens: Vec<Placed>, commas: Commas, depth: usize) -> Parsed {
     if depth > MAX_DEPTH {
         return wrong(format!("it nests more than {MAX_DEPTH} levels deep"));
+    }
+    if let Some(node) = phrase::meaning(&tokens, depth) {
+        return Ok(node);
     }
     if let Some(branches) = environment::worded_cases(&tokens) {
         let branches = branches.into_iter().map(|branch| whole(branch, commas, depth + 1));
@@ -245,6 +250,21 @@ fn trimmed(mut tokens: Vec<Placed>) -> Vec<Placed> {
     // A sign alone is the answer.
     if start < tokens.len() {
         tokens.drain(..start);
+    }
+    tokens
+}
+
+/// With the scale that ends a temperature as a text: `10^\circ C` is no product.
+fn scaled(mut tokens: Vec<Placed>) -> Vec<Placed> {
+    if let [.., before, last] = &mut tokens[..]
+        && let Token::Letter(scale @ ('C' | 'F')) = last.token
+        && matches!(before.token, Token::Command(Command::Degree) | Token::Sign('}'))
+    {
+        let degree = tokens.iter().rev().skip(1).find(|placed| placed.token != Token::Sign('}'));
+        if degree.is_some_and(|placed| placed.token == Token::Command(Command::Degree)) {
+            let at = tokens.len() - 1;
+            tokens[at].token = Token::Text(scale.to_string());
+        }
     }
     tokens
 }

@@ -412,6 +412,20 @@ fn with_unit(value: Node, words: &[String]) -> Node {
     })
 }
 
+/// Parts of one, by name: how many make one.
+pub(super) const PARTS_OF_ONE: [(&str, i64); 10] = [
+    ("half", 2),
+    ("third", 3),
+    ("quarter", 4),
+    ("fourth", 4),
+    ("fifth", 5),
+    ("sixth", 6),
+    ("seventh", 7),
+    ("eighth", 8),
+    ("ninth", 9),
+    ("tenth", 10),
+];
+
 /// `and a half`, `and three quarters` at the start of words: the part, and how many words say it.
 fn part_of_one(words: &[&str]) -> Option<(Node, usize)> {
     let ["and", count, part, ..] = words else { return None };
@@ -421,16 +435,9 @@ fn part_of_one(words: &[&str]) -> Option<(Node, usize)> {
         "three" => 3,
         _ => return None,
     };
-    let below = match part.trim_end_matches('s') {
-        "half" => 2,
-        "third" => 3,
-        "quarter" | "fourth" => 4,
-        "fifth" => 5,
-        "eighth" => 8,
-        "tenth" => 10,
-        _ => return None,
-    };
-    Some((Node::Div(Box::new(Node::integer(count)), Box::new(Node::integer(below))), 3))
+    let part = if *part == "halves" { "half" } else { part.trim_end_matches('s') };
+    let (_, below) = PARTS_OF_ONE.iter().find(|(name, _)| *name == part)?;
+    Some((Node::Div(Box::new(Node::integer(count)), Box::new(Node::integer(*below))), 3))
 }
 
 /// A quantity in several units from large to small: `3 hours 20 minutes`.

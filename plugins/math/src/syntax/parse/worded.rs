@@ -3,8 +3,10 @@
 //! In: words. Out: the tree that the notation would give; none for any other words. Left out on purpose: languages other
 //! than English.
 
+use super::super::names::Command;
 use super::super::node::{Node, Relation, SetOperator};
-use super::super::token::{Placed, Token};
+use super::super::token::{Placed, Token, tokens};
+use super::side::PARTS_OF_ONE;
 use super::spelled;
 
 /// What tokens say, as words in lower case.
@@ -80,7 +82,7 @@ fn is_letter(word: &str) -> bool {
 }
 
 /// A set of numbers by its name.
-fn set(words: &[&str]) -> Option<Node> {
+pub(super) fn set(words: &[&str]) -> Option<Node> {
     let filler = ["the", "set", "of", "all", "any", "every", "numbers", "number"];
     let kept: Vec<&str> = words.iter().copied().filter(|word| !filler.contains(word)).collect();
     let (kind, which) = kept.split_last()?;
@@ -148,41 +150,109 @@ fn is_nothing(words: &[&str]) -> bool {
     }
 }
 
-/// A whole number up to a thousand in words.
-fn number(words: &[&str]) -> Option<i64> {
-    const ONES: [&str; 20] = [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ];
-    const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const ONES: [&str; 20] = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+];
+const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const GROUPS: [(&str, i64); 3] = [("thousand", 1000), ("million", 1_000_000), ("billion", 1_000_000_000)];
+
+/// A whole number below a trillion in words: `twenty-one`, `two thousand and five`.
+pub(super) fn number(words: &[&str]) -> Option<i64> {
+    let words: Vec<&str> = words.iter().flat_map(|word| word.split('-')).collect();
+    let (mut total, mut rest, mut largest) = (0, &words[..], i64::MAX);
+    while let Some(at) = rest.iter().position(|word| GROUPS.iter().any(|(name, _)| name == word)) {
+        let (_, times) = GROUPS.iter().find(|(name, _)| *name == rest[at])?;
+        total += below_thousand(&rest[..at]).filter(|count| *count > 0 && *times < largest)? * times;
+        largest = *times;
+        rest = &rest[at + 1..];
+        rest = rest.strip_prefix(&["and"]).filter(|rest| !rest.is_empty()).unwrap_or(rest);
+        if rest.is_empty() {
+            return Some(total);
+        }
+    }
+    Some(total + below_thousand(rest)?)
+}
+
+fn below_thousand(words: &[&str]) -> Option<i64> {
     let one = |word: &str| ONES.iter().position(|known| *known == word).map(|at| at as i64);
     let ten = |word: &str| TENS.iter().position(|known| *known == word).map(|at| at as i64 * 10 + 20);
+    let digit = |word: &str| one(word).filter(|ones| (1..10).contains(ones));
     match words {
-        [word] => one(word).or_else(|| ten(word)).or_else(|| {
-            let (tens, ones) = word.split_once('-')?;
-            Some(ten(tens)? + one(ones).filter(|ones| (1..10).contains(ones))?)
-        }),
-        [tens, ones] => Some(ten(tens)? + one(ones).filter(|ones| (1..10).contains(ones))?),
+        [hundreds, "hundred"] => Some(digit(hundreds)? * 100),
+        [hundreds, "hundred", "and", rest @ ..] | [hundreds, "hundred", rest @ ..] => {
+            let rest = below_thousand(rest).filter(|rest| (1..100).contains(rest))?;
+            Some(digit(hundreds)? * 100 + rest)
+        }
+        [word] => one(word).or_else(|| ten(word)),
+        [tens, ones] => Some(ten(tens)? + digit(ones)?),
         _ => None,
     }
+}
+
+/// Tokens with the number in words that they begin with as digits: `seven apples`. Words joined to what follows
+/// (`one-to-one`) stay.
+pub(super) fn numbered(from: Vec<Placed>) -> Vec<Placed> {
+    const MAX_WORDS: usize = 12;
+    let first = match from.first().map(|placed| &placed.token) {
+        Some(Token::Word(word)) => word.as_str(),
+        Some(Token::Text(text)) => text.trim_start(),
+        _ => return from,
+    };
+    let first = first[..first.find(|c: char| !c.is_alphabetic()).unwrap_or(first.len())].to_lowercase();
+    if !ONES.iter().chain(&TENS).any(|known| *known == first) {
+        return from;
+    }
+    let mut opened = Vec::with_capacity(from.len());
+    for placed in from {
+        match &placed.token {
+            Token::Text(text) if !text.contains(['\\', '$']) => opened.extend(tokens(text)),
+            _ => opened.push(placed),
+        }
+    }
+    let is_part = |placed: &Placed| {
+        matches!(placed.token, Token::Word(_) | Token::Sign('-') | Token::Command(Command::And))
+    };
+    let most = opened.iter().take(MAX_WORDS).take_while(|placed| is_part(placed)).count();
+    let read = (1..=most).rev().find_map(|length| {
+        let said: Vec<String> =
+            opened[..length].iter().map(|placed| spelled(&placed.token).to_lowercase()).collect();
+        let words: Vec<&str> = said.iter().map(String::as_str).filter(|word| *word != "-").collect();
+        Some((length, number(&words)?))
+    });
+    let Some((length, number)) = read else { return opened };
+    let next = opened.get(length).map(|placed| &placed.token);
+    if matches!(next, Some(Token::Sign('-'))) || is_part_of_one(next) {
+        return opened;
+    }
+    let token = Token::Number(number.to_string());
+    opened.splice(..length, [Placed { token, spaced: true }]);
+    opened
+}
+
+/// `third` in `one third` is no unit.
+fn is_part_of_one(token: Option<&Token>) -> bool {
+    let Some(Token::Word(word)) = token else { return false };
+    let singular = word.trim_end_matches('s').to_lowercase();
+    singular == "halve" || PARTS_OF_ONE.iter().any(|(name, _)| *name == singular)
 }
 
 /// A base by its name: `eight` in `52_{\text{eight}}`.
