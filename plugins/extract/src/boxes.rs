@@ -3,7 +3,8 @@
 //! The last box that the text does not deny holds the answer, of nested ones the innermost; boxes that are joined to
 //! it make one answer with it ([`joins`]), and so does the same value in a box of its own, exact or rounded
 //! ([`sameness`]). `\boxed 5` is a box too, a doubled backslash (a text that was escaped once more) no hindrance, and
-//! an escaped brace no brace. A box that is not closed ends with its line or formula. If the text ends within it, what
+//! an escaped brace no brace. Boxes that words make one value of (`\boxed{12} remainder \boxed{5}`, [`company`]) are it
+//! together. A box that is not closed ends with its line or formula. If the text ends within it, what
 //! it was to hold is not known: then there is no answer, and above all not in the box before it.
 //!
 //! In: a text. Out: the insides, without white space at their ends. Left out on purpose: boxes that hold nothing.
@@ -15,7 +16,7 @@ use std::ops::Range;
 use crate::joint::{joins, sameness};
 use crate::refusal::{MAX_DENIED, is_denied};
 use crate::words::{is_in, trimmed};
-use crate::{Found, How, Relation, Withheld};
+use crate::{Found, How, Relation, Withheld, company};
 
 /// Words that say of what, or how many times, a number is. Any other word behind a box is a remark.
 const UNITS: &str = "mm cm m km inch inches ft feet foot yd yard mi mile mg g kg oz ounce lb pound ml l liter litre gallon \
@@ -64,6 +65,13 @@ pub(crate) fn last_run(text: &str, may_be_cut: bool) -> Result<Option<Run>, With
             Some(_) => {}
         }
     };
+    if let Some(Ok(earlier)) = boxes.peek()
+        && let Some(gap) = text.get(earlier.outer.end..last.outer.start)
+        && let Some(end) = company::joined_end(text, company::bare(gap), &last.outer)
+    {
+        let whole = earlier.outer.start..end;
+        return Ok(Some(Run { places: vec![whole.clone()], relation: Relation::Parts, outer: whole }));
+    }
     let mut run = Run { places: vec![last.inside], relation: Relation::Parts, outer: last.outer };
     while let Some(Ok(earlier)) = boxes.peek()
         && let Some(gap) = text.get(earlier.outer.end..run.outer.start)

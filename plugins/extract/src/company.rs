@@ -85,8 +85,15 @@ fn behind_another(text: &str, value: &Range<usize>) -> Option<Range<usize>> {
     Some(start..end)
 }
 
+/// The words between two values without delimiters and the command that sets them.
+pub(crate) fn bare(gap: &str) -> &str {
+    let gap = gap.trim_matches([' ', '$', ',', '~', '\n', '}']);
+    let gap = ["\\text{", "\\mathrm{"].iter().find_map(|name| gap.strip_prefix(name)).unwrap_or(gap);
+    gap.trim_matches([' ', ','])
+}
+
 /// Where a value ends that the words before it join to another; none if they do not.
-fn joined_end(text: &str, gap: &str, value: &Range<usize>) -> Option<usize> {
+pub(crate) fn joined_end(text: &str, gap: &str, value: &Range<usize>) -> Option<usize> {
     let words = || gap.split(' ').filter(|word| !word.is_empty());
     let is_division = || {
         words().any(|word| matches!(word, "R" | "r" | "rem" | "remainder"))

@@ -16,6 +16,9 @@ use crate::words::is_in;
 /// Words whose number is a label: `Step 2`.
 const LABELLED: &str = "step part case problem question figure section chapter";
 
+/// Units that scale a number or say by which scale it is.
+const UNITS: [&str; 11] = ["%", "\\%", "percent", "pct", "cents", "¢", "°C", "°F", "℃", "℉", "°"];
+
 /// Another number that `or` joins to one stands within so many bytes.
 const MAX_ALTERNATIVE: usize = 32;
 
@@ -173,6 +176,6 @@ fn with_company(text: &str, number: Range<usize>) -> Range<usize> {
     let unsigned = ["-", "−", "+"].iter().find_map(|sign| before.strip_suffix(sign));
     before = unsigned.filter(|text| !is_bound(text, &[')', '}', '%'])).unwrap_or(before);
     let unit = after.strip_prefix(' ').unwrap_or(after);
-    let percent = ["%", "\\%", "percent", "pct"].iter().find_map(|percent| unit.strip_prefix(percent));
+    let percent = UNITS.iter().find_map(|percent| unit.strip_prefix(percent));
     before.len()..percent.map_or(number.end, |rest| text.len() - rest.len())
 }

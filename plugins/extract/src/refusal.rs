@@ -64,7 +64,7 @@ const JUDGEMENTS: [&str; 35] = [
 /// So many bytes before and behind a value are looked at.
 const WINDOW: usize = 48;
 /// How a sentence begins that takes back what stands before it, in lower case.
-const RETRACTIONS: [&str; 57] = [
+const RETRACTIONS: [&str; 62] = [
     "wait",
     "actually",
     "oops",
@@ -119,6 +119,11 @@ const RETRACTIONS: [&str; 57] = [
     "but i believe",
     "but we get",
     "but my answer",
+    "but actually",
+    "but the correct",
+    "but the right",
+    "but the real",
+    "but the true",
     "等等",
     "不对",
     "更正",

@@ -12,7 +12,7 @@ use crate::words::{is_in, split_word};
 const REASONS: &str = "because since so as which hence thus therefore but by given assuming using from after see namely not \
     while whereas obviously when it this";
 /// The same, behind a space alone.
-const PLAIN_REASONS: &str = "because since";
+const PLAIN_REASONS: &str = "because since which";
 /// Words that begin a clause that is a remark if it has no number.
 const CLAUSES: &str = "the a an that these those they he she we i you his her their its our my there rounded meaning making \
     all both where total";
@@ -69,7 +69,7 @@ const CHANGES: &str = "or and plus minus more less fewer half halves third quart
     over under above below negative maybe perhaps to squared cubed factorial";
 /// Words that change the value behind them.
 const CHANGES_BEFORE: &str = "least most more less fewer greater smaller larger than twice thrice double triple half square cube \
-    root between neither nor anything negative minus over under above below not except";
+    root close near between neither nor anything negative minus over under above below not except";
 /// They stand in so many bytes before it.
 const LEAD: usize = 28;
 /// Words of doubt, which make of a clause another answer.

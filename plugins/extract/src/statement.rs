@@ -4,7 +4,7 @@
 //! this is x`), a formula, or the end of a heading; and `A:` at the start of a line.
 //!
 //! In: a text. Out: what the last announcement announces, or, for each from the last to the first, the text that
-//! follows it ([`Statements`]). What is said not to be so (`If x were 4, the answer …`) announces
+//! follows it ([`Statements`]). What is only supposed (`If x were 4, the answer …`) announces
 //! nothing, and words that make another value of the answer (`Half of the answer is 7`) belong to what is stated. Left out on purpose: which of several announcements the author meant; the last
 //! one that holds something counts. Every announcement ends the text of the one before it, so all are read in
 //! linear time. The search looks for the rarest letter of each word.
@@ -106,6 +106,13 @@ const MULTIPLES: &str = "half twice double triple thrice times than plus minus";
 /// The same with `of` behind them.
 const PORTIONS: &str = "third quarter fourth fifth tenth percent square cube root negative opposite reciprocal inverse \
     digits multiple logarithm factorial";
+/// Words that make it none at all.
+const FAULTS: &str = "wrong incorrect false mistaken";
+/// Words right before an announcement that is only supposed.
+const HYPOTHESES: &str = "suppose assume assuming imagine if whether";
+/// Who may hold a wrong answer, and how.
+const OTHERS: &str = "many some people students one others most everyone they";
+const SAYINGS: &str = "say says think thinks claim claims believe believes guess expect conclude";
 /// So many words before an announcement are looked at for them, and so much of its sentence.
 const MAX_CHANGING: usize = 5;
 const MAX_SENTENCE: usize = 80;
@@ -116,11 +123,15 @@ pub(crate) const MAX_STATEMENTS: usize = 200;
 pub(crate) fn last(text: &str) -> Option<Found> {
     Statements::new(text).take(MAX_STATEMENTS).find_map(|Statement { start, rest }| {
         let before = lead(&text[..start]);
-        if is_counterfactual(before) {
+        if is_supposed(before) {
             return None;
         }
         let found = stated(&text[rest.clone()])?.shifted(rest.start);
-        let changed = changed_before(before).map(|at| start - before.len() + at..found.whole().end);
+        let end = found.whole().end;
+        if is_wrong(before) && text[end..].bytes().any(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let changed = changed_before(before).map(|at| start - before.len() + at..end);
         Some(changed.map_or(found, |whole| Found::one(whole, How::Stated)))
     })
 }
@@ -132,11 +143,22 @@ fn lead(before: &str) -> &str {
     &window[start.map_or(0, |at| window.ceil_char_boundary(at + 1))..]
 }
 
-/// Whether a sentence is about what is not so: `If x were 4, the answer would be …`.
-fn is_counterfactual(lead: &str) -> bool {
-    let mut words = lead.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-    words.next().is_some_and(|word| is_in("if had were suppose", word))
-        && words.any(|word| is_in("were had", word))
+/// Whether a sentence only supposes what it announces (`Suppose the answer is 5`), or says that others hold it, or is
+/// about what is not so (`If x were 4, the answer would be …`).
+fn is_supposed(lead: &str) -> bool {
+    let words = || lead.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    let has = |list: &str| words().any(|word| is_in(list, word));
+    let last = words().rev().find(|word| !is_in("the that this our final", word));
+    let is_hypothesis = last.is_some_and(|word| is_in(HYPOTHESES, word));
+    let is_hearsay = has(OTHERS) && last.is_some_and(|word| is_in(SAYINGS, word));
+    let begins = words().next().is_some_and(|word| is_in("if had were suppose", word));
+    is_hypothesis || is_hearsay || begins && words().skip(1).any(|word| is_in("were had", word))
+}
+
+/// Whether the announcement is of a wrong answer.
+fn is_wrong(lead: &str) -> bool {
+    let last = lead.trim_end_matches([' ', '*']).rsplit(|c: char| !c.is_alphabetic()).next();
+    last.is_some_and(|word| is_in(FAULTS, word))
 }
 
 /// Where the words begin by which an announcement is not of the answer itself: `Half of the answer is 7`.
@@ -147,7 +169,7 @@ fn changed_before(lead: &str) -> Option<usize> {
     while words < MAX_CHANGING && !rest.is_empty() {
         let start = rest.rfind(|c: char| !c.is_alphabetic()).map_or(0, |at| rest.ceil_char_boundary(at + 1));
         let word = &rest[start..];
-        if is_in(MULTIPLES, word) || is_of && is_in(PORTIONS, word) {
+        if is_in(MULTIPLES, word) || is_in(FAULTS, word) || is_of && is_in(PORTIONS, word) {
             return Some(start);
         }
         if !is_in("the this that our final correct of", word) {

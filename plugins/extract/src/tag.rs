@@ -43,7 +43,8 @@ pub(crate) struct Tag {
 }
 
 /// Names of tags, without namespace and side.
-const PARTS: [(&str, Part); 24] = [
+const PARTS: [(&str, Part); 25] = [
+    ("antthinking", Part::Reasoning),
     ("think", Part::Reasoning),
     ("thinking", Part::Reasoning),
     ("thought", Part::Reasoning),
@@ -70,7 +71,10 @@ const PARTS: [(&str, Part); 24] = [
     ("final_answer", Part::Answer),
 ];
 /// What begins or ends the name of a special token, and says its side.
-const PREFIXES: [(&str, Side); 6] = [
+const PREFIXES: [(&str, Side); 9] = [
+    ("beginof", Side::Open),
+    ("startof", Side::Open),
+    ("endof", Side::Close),
     ("begin_of_", Side::Open),
     ("start_of_", Side::Open),
     ("begin_", Side::Open),
@@ -92,7 +96,7 @@ const MAX_MARKS: usize = 3;
 const PARTS_AT: [u32; 256] = parts_at();
 /// The bytes of names.
 const NAME: u8 = 1;
-/// What may stand behind the byte by which a bracket is found.
+/// What may stand before a name, or what a `◁` ends in.
 const BEGIN: u8 = 2;
 /// Capitals.
 const CAPITAL: u8 = 4;
@@ -138,7 +142,7 @@ impl Iterator for Tags<'_> {
     fn next(&mut self) -> Option<Tag> {
         let bytes = self.text.as_bytes();
         while let Some(at) = self.bracket() {
-            if bytes.get(at + 1).is_none_or(|next| KINDS[usize::from(*next)] & BEGIN == 0) {
+            if !opens_name(&bytes[at + 1..]) {
                 continue; // as most do
             }
             let tag = match bytes[at] {
@@ -174,15 +178,10 @@ fn tag(text: &str, bracket: Range<usize>, close: &[u8]) -> Option<Tag> {
     let bytes = text.as_bytes();
     let from = skip_marks(bytes, bracket.end);
     let kind = if close[0] == b']' { CAPITAL } else { NAME };
-    let (mut start, mut end) = (from, from);
-    while let Some(byte) = bytes.get(end)
-        && KINDS[usize::from(*byte)] & kind != 0
-        && end - from < MAX_BYTES
-    {
-        end += 1;
-        if *byte == b':' {
-            start = end; // of the name without its namespace
-        }
+    let (mut start, mut end) = (from, from + run(&bytes[from..], kind));
+    while bytes.get(end) == Some(&b':') && end - from < MAX_BYTES {
+        start = end + 1; // of the name without its namespace
+        end = start + run(&bytes[start..], kind);
     }
     if end - start < MIN_BYTES {
         return None;
@@ -193,18 +192,36 @@ fn tag(text: &str, bracket: Range<usize>, close: &[u8]) -> Option<Tag> {
         let is_inside = |byte: &&u8| !matches!(byte, b'<' | b'>' | b'\n');
         end += bytes[end..].iter().take(MAX_BYTES).take_while(is_inside).count();
     }
-    if bytes.get(end) != Some(&close[0]) || !bytes[end..].starts_with(close) {
+    if bytes.get(end) != Some(&close[0]) || close.len() > 1 && !bytes[end..].starts_with(close) {
         return None;
     }
     let place = bracket.start..end + close.len();
-    match name {
-        b"channel" if lead == b"|" => return Some(channel(text, place)),
-        b"end" if lead == b"|" => return Some(Tag { part: Part::Message, side: Side::Close, place }),
-        _ => {}
+    if let [b'|'] = lead {
+        match name {
+            b"channel" => return Some(channel(text, place)),
+            b"end" => return Some(Tag { part: Part::Message, side: Side::Close, place }),
+            _ => {}
+        }
     }
     let (part, side) = meaning(name)?;
     let side = if lead.iter().any(|byte| *byte == b'/') { Side::Close } else { side };
     Some(Tag { part, side, place })
+}
+
+/// Whether what follows a bracket, or the second byte of one, may be slashes, bars and a name.
+fn opens_name(bytes: &[u8]) -> bool {
+    let from = match bytes.first() {
+        Some(byte) if KINDS[usize::from(*byte)] & NAME != 0 => 0,
+        Some(byte) if KINDS[usize::from(*byte)] & BEGIN != 0 => skip_marks(bytes, 1),
+        _ => return false,
+    };
+    bytes.get(from + 1).is_some_and(|byte| KINDS[usize::from(*byte)] & NAME != 0)
+}
+
+/// How many bytes of a kind a text begins with; so many as a name has at most.
+fn run(bytes: &[u8], kind: u8) -> usize {
+    let bytes = &bytes[..bytes.len().min(MAX_BYTES)];
+    bytes.iter().take_while(|byte| KINDS[usize::from(**byte)] & kind != 0).count()
 }
 
 /// Behind the slashes and bars around a name.
@@ -233,8 +250,8 @@ const fn kinds() -> [u8; 256] {
     let mut at = 0;
     while at < 256 {
         let byte = at as u8;
-        let is_name = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-');
-        let is_begin = is_name || matches!(byte, b'/' | b'|') || byte == "◁".as_bytes()[2];
+        let is_name = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let is_begin = matches!(byte, b'/' | b'|') || byte == "◁".as_bytes()[2];
         let is_capital = is_name && !byte.is_ascii_lowercase();
         table[at] = NAME * is_name as u8 | BEGIN * is_begin as u8 | CAPITAL * is_capital as u8;
         at += 1;
@@ -247,9 +264,6 @@ fn meaning(name: &[u8]) -> Option<(Part, Side)> {
     if let Some(part) = named(name) {
         return Some((part, Side::Open));
     }
-    if !name.contains(&b'_') {
-        return None;
-    }
     let prefixed = |(prefix, side): &(&str, Side)| {
         let (start, rest) = name.split_at_checked(prefix.len())?;
         Some((named(rest).filter(|_| is(prefix, start))?, *side))
@@ -258,7 +272,11 @@ fn meaning(name: &[u8]) -> Option<(Part, Side)> {
         let (rest, end) = name.split_at_checked(name.len().checked_sub(suffix.len())?)?;
         Some((named(rest).filter(|_| is(suffix, end))?, *side))
     };
-    PREFIXES.iter().find_map(prefixed).or_else(|| SUFFIXES.iter().find_map(suffixed))
+    let ends = (name.first()?.to_ascii_lowercase(), name.last()?.to_ascii_lowercase());
+    let found = if matches!(ends.0, b'b' | b's' | b'e') { PREFIXES.iter().find_map(prefixed) } else { None };
+    found.or_else(|| {
+        if matches!(ends.1, b't' | b'n' | b'd') { SUFFIXES.iter().find_map(suffixed) } else { None }
+    })
 }
 
 /// The part that a name names.

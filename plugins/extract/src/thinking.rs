@@ -35,7 +35,7 @@ pub(crate) fn said(response: &str) -> Said {
     let mut start = 0; // of the part that is read
     let (mut has_closed, mut is_behind_response) = (false, false);
     for Tag { part, side, place } in Tags::new(response) {
-        let is_token = response[place.start..].starts_with("<|");
+        let is_token = response.as_bytes().get(place.start + 1) == Some(&b'|');
         match (part, side) {
             (Part::Reasoning, Side::Open) if said.open.is_none() => {
                 said.push(response, start..place.start);

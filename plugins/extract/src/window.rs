@@ -29,12 +29,10 @@ pub(crate) fn far(text: &str, part: &Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let bytes = &text.as_bytes()[part.start..part.end];
-    let mut at = (end - part.start).min(bytes.len());
-    loop {
+    // Most texts have no backslash there, and this search is the faster one where it finds none.
+    let mut at = text[part.start..end].rfind('\\')?;
+    while !matches!(bytes.get(at + 1..at + 5), Some(b"boxe" | b"fbox")) {
         at = bytes[..at].iter().rposition(|byte| *byte == b'\\')?;
-        if matches!(bytes.get(at + 1..at + 5), Some(b"boxe" | b"fbox")) {
-            break;
-        }
     }
     let end = text.floor_char_boundary((part.start + at + BYTES / 2).min(part.end));
     let start = text.ceil_char_boundary(end.saturating_sub(BYTES));

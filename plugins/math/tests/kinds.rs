@@ -1,5 +1,6 @@
 //! Answers kind by kind: each line of each file in `kinds/`, and each example of the page `docs/math-grader.md`, is a
-//! reference, a mark and an answer: ✓ correct, ✗ not correct, in both directions.
+//! reference, a mark and an answer: ✓ correct, ✗ not correct, in both directions. In `responses/` whole responses stand
+//! in the answer's place.
 
 use ts_math::{Verdict, grade};
 
@@ -44,4 +45,19 @@ fn every_line_holds() {
     }
     assert!(wrong.is_empty(), "{} lines are wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert!(count > 100, "only {count} lines were found");
+}
+
+#[test]
+fn every_response_holds() {
+    let text = include_str!("responses/kinds.txt");
+    let mut wrong = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with("# ")) {
+        let mark = if line.contains("  ✓  ") { "  ✓  " } else { "  ✗  " };
+        let (reference, response) = line.split_once(mark).unwrap_or_else(|| panic!("{line}: no mark"));
+        let grade = grade(reference, response);
+        if (grade.verdict == Verdict::Correct) != mark.contains('✓') {
+            wrong.push(format!("{line}\n    {:?} {}", grade.verdict, grade.note));
+        }
+    }
+    assert!(wrong.is_empty(), "{} lines are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -96,14 +96,14 @@ pub(super) fn is_rounded(number: &Node, exact: &Node, work: &Work) -> Outcome<bo
     if !is_constant(&value) {
         return Ok(true);
     }
-    // Rounded roughly, within a hundredth, or at its last digit.
+    // Rounded roughly, within a hundredth, or at its last digit, or cut off there.
     let distance = value.minus(&Sum::from(decimal.clone()), work)?;
     let hundredth = value.scaled(&ratio(1, 100));
     let within = |bound: &Sum| -> Outcome<bool> {
         let square = bound.times(bound, work)?.minus(&distance.times(&distance, work)?, work)?;
         Ok(ordering(&square, work)? != Some(Ordering::Less))
     };
-    Ok(within(&hundredth)? || within(&Sum::from(place))?)
+    Ok(within(&hundredth)? || is_at(&decimal, &place, &value, work)?)
 }
 
 /// Whether a number is a value, rounded or cut off at a place.

@@ -31,10 +31,19 @@ fn is_short_word(text: &str) -> bool {
 /// Words without articles and `is`, the one letter among them first: `n is prime`, `prime n`.
 fn canonical(text: &str) -> String {
     let plain = plain(text);
-    let filler = ["is", "are", "the", "an", "all", "any", "every", "each", "some", "be"];
+    let filler = ["is", "are", "the", "an", "all", "any", "every", "each", "some", "be", "number", "numbers"];
     let words =
         plain.split(' ').enumerate().filter(|(at, word)| !(filler.contains(word) || *word == "a" && *at > 0));
-    let words: Vec<&str> = words.map(|(_, word)| word).collect();
+    let singular = |word: &'_ str| match word {
+        "primes" => "prime",
+        "squares" => "square",
+        "cubes" => "cube",
+        "composites" => "composite",
+        _ => "",
+    };
+    let words = words.map(|(_, word)| word);
+    let words: Vec<&str> =
+        words.map(|word| if singular(word).is_empty() { word } else { singular(word) }).collect();
     let is_letter = |word: &&str| word.len() == 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
     match (words.iter().position(is_letter), words.iter().filter(|word| is_letter(word)).count()) {
         (Some(at), 1) if at == 0 || at + 1 == words.len() => {

@@ -370,7 +370,7 @@ pub(crate) const REFUSED: &[&str] = &[
 pub(crate) const COLORS: &[&str] = &["color", "textcolor"];
 
 /// How LaTeX sets off thousands.
-pub(crate) const THOUSANDS: &[&str] = &["{,}\\!", "{,}", "\\,", "\\!", "\\ "];
+pub(crate) const THOUSANDS: &[&str] = &["{,}\\!", "{,}", "\\,", "\\!", "\\ ", "'", "\u{a0}", "\u{202f}"];
 
 /// What a Unicode character stands for.
 pub(crate) enum Character {

@@ -70,7 +70,7 @@ enum Commas {
 ///
 /// What is wrong with the text, for people.
 pub fn parse(text: &str) -> Result<Node, ParseError> {
-    let tokens = scaled(worded::numbered(unlabelled(trimmed(tokens(text)))));
+    let tokens = scaled(worded::numbered(unlabelled(trimmed(unboxed(tokens(text))))));
     if tokens.is_empty() {
         return wrong("it is empty once its formatting is removed");
     }
@@ -176,6 +176,8 @@ const LABELS: &[&str] = &[
     "solution",
     "result",
     "final",
+    "exactly",
+    "precisely",
     "the",
     "is",
     "are",
@@ -239,9 +241,13 @@ fn trimmed(mut tokens: Vec<Placed>) -> Vec<Placed> {
     while tokens.last().is_some_and(|last| ends(last) && !(words && last.token == Token::Sign('.'))) {
         tokens.pop();
     }
+    while tokens.len() > 1 && tokens.last().is_some_and(decorates) {
+        tokens.pop();
+    }
     let leads = |placed: &Placed| {
         let sign = Command::Relation;
         ends(placed)
+            || decorates(placed)
             || [Relation::Equal, Relation::Approximately, Relation::Arrow]
                 .into_iter()
                 .any(|relation| placed.token == Token::Command(sign(relation)))
@@ -252,6 +258,38 @@ fn trimmed(mut tokens: Vec<Placed>) -> Vec<Placed> {
         tokens.drain(..start);
     }
     tokens
+}
+
+/// With boxes around one token gone: `\boxed{12} \text{ R } \boxed{5}`.
+fn unboxed(mut tokens: Vec<Placed>) -> Vec<Placed> {
+    let is_box = |placed: &Placed| placed.token == Token::Command(Command::Boxed);
+    let mut at = 0;
+    while let Some(next) = tokens.get(at..).and_then(|rest| rest.iter().position(is_box)) {
+        at += next;
+        let is_one = matches!(
+            tokens.get(at + 1..at + 4),
+            Some([open, _, close]) if open.token == Token::Sign('{') && close.token == Token::Sign('}')
+        );
+        if is_one {
+            tokens.remove(at + 3);
+            tokens.drain(at..at + 2);
+        }
+        at += 1;
+    }
+    tokens
+}
+
+/// Whether a token only draws the eye: a star, a tick, a hash.
+fn decorates(placed: &Placed) -> bool {
+    const COMMANDS: [&str; 5] = ["\\star", "\\bigstar", "\\checkmark", "\\blacksquare", "\\square"];
+    match &placed.token {
+        Token::Sign(sign) => matches!(
+            sign,
+            '#' | '✅' | '✓' | '✔' | '☑' | '★' | '⭐' | '☆' | '•' | '➡' | '🎉' | '👉' | '\u{fe0f}'
+        ),
+        Token::Word(word) => COMMANDS.contains(&word.as_str()),
+        _ => false,
+    }
 }
 
 /// With the scale that ends a temperature as a text: `10^\circ C` is no product.

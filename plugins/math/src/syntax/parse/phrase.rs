@@ -7,6 +7,7 @@
 //! | arithmetic: `5 less than x`, `twice x`, `7 out of 10`, `3 times 4`, `two thirds` | the expression |
 //! | a quotient with a remainder: `12 R 5` | the quotient, with the remainder in words |
 //! | a change: `5\% increase`, `increases by 5\%` | the value, with the kind of change in words |
+//! | a value and its rounded one: `\pi, about 3.14` | a relation of near equality |
 //! | a day: `March 5`, `5th of March 2024` | its month, day and year in words |
 //!
 //! In: the tokens of a whole answer. Out: its tree; none if it is no such phrase, or if what it is about is no plain value.
@@ -39,6 +40,7 @@ pub(super) fn meaning(tokens: &[Placed], depth: usize) -> Option<Node> {
         .or_else(|| phrase.change())
         .or_else(|| phrase.bound())
         .or_else(|| phrase.bounded_numbers())
+        .or_else(|| phrase.approximated())
         .or_else(|| phrase.arithmetic())
 }
 
@@ -339,6 +341,27 @@ impl Phrase {
             'R' => part,
             _ => Node::SetOperation(SetOperator::Intersection, vec![Node::NumberSet(letter), part]),
         })
+    }
+
+    /// `\pi, or about 3.14`, `\pi (approximately 3.14)`.
+    fn approximated(&self) -> Option<Node> {
+        let about = |word: &String| {
+            matches!(word.as_str(), "about" | "approximately" | "approx" | "roughly" | "nearly")
+        };
+        let at = self.words.iter().position(about).filter(|at| *at > 0)?;
+        let between =
+            |word: &String| matches!(word.as_str(), "," | "(" | "and" | "or" | "which" | "is" | "that");
+        let first = at - self.words[..at].iter().rev().take_while(|word| between(word)).count();
+        let behind = self.words[at + 1..]
+            .iter()
+            .take_while(|word| matches!(word.as_str(), "." | "equal" | "to"))
+            .count();
+        let end = self.words.len() - usize::from(self.words.last().is_some_and(|word| word == ")"));
+        if first == at {
+            return None;
+        }
+        let sides = vec![self.value(0..first)?, self.value(at + 1 + behind..end)?];
+        Some(Node::Relation(sides, vec![Relation::Approximately]))
     }
 
     /// `5 more than x`, `twice x`, `half of 10`, `two thirds`, `5 squared`.

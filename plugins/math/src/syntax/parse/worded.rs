@@ -85,6 +85,11 @@ fn is_letter(word: &str) -> bool {
 pub(super) fn set(words: &[&str]) -> Option<Node> {
     let filler = ["the", "set", "of", "all", "any", "every", "numbers", "number"];
     let kept: Vec<&str> = words.iter().copied().filter(|word| !filler.contains(word)).collect();
+    if let ["multiple" | "multiples" | "divisible", number] | ["integers", "divisible", "by", number] =
+        kept[..]
+    {
+        return number.parse().ok().filter(|modulus| *modulus > 0).map(|modulus| residue(0, modulus));
+    }
     let (kind, which) = kept.split_last()?;
     let letter = match kind.strip_suffix('s').unwrap_or(kind) {
         "integer" => 'Z',
