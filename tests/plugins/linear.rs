@@ -12,7 +12,7 @@ use crate::plugin;
 /// About 30 ms.
 const FUEL: u64 = 100_000_000;
 /// Each bracket that may open a tag is looked at.
-const TAG_FUEL: u64 = 130_000_000;
+const TAG_FUEL: u64 = 150_000_000;
 const BYTES: usize = 1 << 20;
 const MARKS: [&str; 64] = [
     "\\boxed{",

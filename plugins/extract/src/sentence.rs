@@ -118,11 +118,11 @@ pub(crate) fn nothing(text: &str) -> Option<Range<usize>> {
     let place = ending::sentence(text, MAX_PROSE)?;
     let sentence = &text[place.clone()];
     let is_whole = place.start == 0;
-    let begins = |lead: &&str| {
+    let begins = |lead: &str| {
         sentence.get(..lead.len()).is_some_and(|start| start.eq_ignore_ascii_case(lead))
             && !sentence[lead.len()..].starts_with(char::is_alphabetic)
     };
-    (is_whole || CONCLUSIONS.iter().any(|lead| begins(&lead))).then(|| end - words.len()..end)
+    (is_whole || CONCLUSIONS.iter().any(|lead| begins(lead))).then(|| end - words.len()..end)
 }
 
 /// Whether a text introduces a list behind it: by a colon, a copula in the plural, or as the end of a sentence.

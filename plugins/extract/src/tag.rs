@@ -204,7 +204,7 @@ fn tag(text: &str, bracket: Range<usize>, close: &[u8]) -> Option<Tag> {
         }
     }
     let (part, side) = meaning(name)?;
-    let side = if lead.iter().any(|byte| *byte == b'/') { Side::Close } else { side };
+    let side = if matches!(lead, [b'/', ..] | [b'|', b'/', ..]) { Side::Close } else { side };
     Some(Tag { part, side, place })
 }
 
@@ -253,7 +253,7 @@ const fn kinds() -> [u8; 256] {
         let is_name = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let is_begin = matches!(byte, b'/' | b'|') || byte == "◁".as_bytes()[2];
         let is_capital = is_name && !byte.is_ascii_lowercase();
-        table[at] = NAME * is_name as u8 | BEGIN * is_begin as u8 | CAPITAL * is_capital as u8;
+        table[at] = (NAME * is_name as u8) | (BEGIN * is_begin as u8) | (CAPITAL * is_capital as u8);
         at += 1;
     }
     table

@@ -105,8 +105,11 @@ const CHANGES: [(&str, &str); 21] = [
     ("growth", "growth"),
     ("markup", "markup"),
 ];
+/// What two values come to.
+type Combine = fn(Node, Node) -> Node;
+
 /// Words between two values, and what they come to.
-const BETWEEN: [(&str, fn(Node, Node) -> Node); 8] = [
+const BETWEEN: [(&str, Combine); 8] = [
     ("more than", |a, b| Node::Add(vec![b, a])),
     ("greater than", |a, b| Node::Add(vec![b, a])),
     ("less than", |a, b| Node::Add(vec![b, a.negated()])),
