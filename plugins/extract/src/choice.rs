@@ -49,6 +49,8 @@ const WRAPPERS: [&str; 22] = [
     "Choice",
     "选项",
 ];
+/// A letter within more of them is none.
+const MAX_WRAPPERS: usize = 32;
 /// Mentions are looked for in this many bytes at the end.
 const MENTION_BYTES: usize = 4 << 10;
 /// The sentence of a statement is not longer than this many bytes.
@@ -149,7 +151,8 @@ fn mentioned(text: &str, last: char) -> Option<Choice> {
 /// The letter that a text begins with, within wrappers: `(B)`, `\text{B}`, `b) 42`, `C: because`.
 fn leading(text: &str, last: char) -> Option<Choice> {
     let mut rest = text.trim_start();
-    while let Some(after) = WRAPPERS.iter().find_map(|wrapper| rest.strip_prefix(wrapper)) {
+    for _ in 0..MAX_WRAPPERS {
+        let Some(after) = WRAPPERS.iter().find_map(|wrapper| rest.strip_prefix(wrapper)) else { break };
         rest = after.trim_start();
     }
     let letter = rest.chars().next().filter(|c| ('A'..=last).contains(&c.to_ascii_uppercase()))?;

@@ -11,7 +11,7 @@ use ts_extract::{Found, How, Relation};
 
 use crate::algebra::{Trouble, Work};
 use crate::compare::{same, text};
-use crate::syntax::{Node, Symbol, parse, same_tokens};
+use crate::syntax::{Node, Symbol, parse, same_tokens, says_something};
 use crate::{MAX_BYTES, WORK, plain};
 
 /// What a response is worth.
@@ -186,9 +186,9 @@ fn compared(reference: &Reference<'_>, answer: &str) -> (Verdict, String) {
 }
 
 /// Whether two texts are one: letter by letter, but for white space, the dollars around formulas, a full stop, and
-/// commands that only set type.
+/// commands that only set type. A text that says nothing is none, not even itself.
 fn same_text(a: &str, b: &str) -> bool {
-    let letters = |c: &char| !c.is_whitespace();
-    let same = a.chars().filter(letters).eq(b.chars().filter(letters));
-    same || (a.len().max(b.len()) <= MAX_BYTES && same_tokens(a, b))
+    let letters = |text| str::chars(text).filter(|c| !c.is_whitespace());
+    let same = letters(a).eq(letters(b)) && letters(a).next().is_some();
+    if a.len().max(b.len()) > MAX_BYTES { same } else { same && says_something(a) || same_tokens(a, b) }
 }

@@ -47,6 +47,17 @@ fn every_line_holds() {
     assert!(count > 100, "only {count} lines were found");
 }
 
+/// A text is itself, whatever it is, but for one that says nothing.
+#[test]
+fn what_says_nothing_is_no_answer() {
+    for text in ["", " ", "$$", "\\text{}", "\\boxed{}", ".", &" ".repeat(20_000)] {
+        for response in [text.to_owned(), format!("\\boxed{{{text}}}")] {
+            let verdict = grade(text, &response).verdict;
+            assert!(matches!(verdict, Verdict::BadReference(_)), "{text:?} and {response:?}: {verdict:?}");
+        }
+    }
+}
+
 #[test]
 fn every_response_holds() {
     let text = include_str!("responses/kinds.txt");

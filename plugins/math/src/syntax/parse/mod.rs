@@ -123,6 +123,11 @@ pub(crate) fn same_tokens(a: &str, b: &str) -> bool {
     !a.is_empty() && a.iter().map(|placed| &placed.token).eq(b.iter().map(|placed| &placed.token))
 }
 
+/// Whether anything is left of a text once its formatting is removed.
+pub(crate) fn says_something(text: &str) -> bool {
+    !trimmed(unboxed(tokens(text))).is_empty()
+}
+
 /// How deep a tree is, without recursion.
 fn depth(root: &Node) -> usize {
     let mut deepest = 0;
