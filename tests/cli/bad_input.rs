@@ -166,6 +166,11 @@ fn numbers_and_rows_that_make_no_sense() {
     };
     assert!(usage(&["check", "--seed", "-1"]).contains("-1 is not in 0.."));
     assert!(usage(&["check", "--seed", "18446744073709551615"]).contains("--seed"));
+    for workers in ["1025", "9223372036854775807"] {
+        assert!(usage(&["pretrain", "--out", "new", "--workers", workers]).contains("--workers"));
+        let setting = format!("run.workers={workers}");
+        says(&host.fail(&["check", "--set", &setting]), &["run.workers", "0 to 1024", workers, "hint: "]);
+    }
     says(&host.fail(&["ablate", "--seeds", "1,1"]), &["1 stands twice among the seeds", "hint: "]);
     says(&host.fail(&["ablate", "--rows", "default,default"]), &["default stands twice among the rows"]);
     std::fs::create_dir(host.path("full")).unwrap();

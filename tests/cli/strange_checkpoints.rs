@@ -211,11 +211,14 @@ fn templates() {
         ("compared", format!("{doubled}{{{{ n.x == n.y }}}}")),
         ("as_json", format!("{doubled}{{{{ n.x|tojson }}}}")),
         ("added", "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}{{ n.x|length }}".to_owned()),
-        ("nots", format!("{{{{ {} true }}}}", "not ".repeat(60_000))),
         ("large", "a".repeat(1_000_000)),
         ("raised", "{{ raise_exception('a' * 100000) }}".to_owned()),
     ] {
         fs::write(copy(&host, name).join("chat_template.jinja"), template).unwrap();
         refused(&host, name, &["template"]);
     }
+    // Deep, and as good as any.
+    let nots = format!("{{{{ {} true }}}}", "not ".repeat(60_000));
+    fs::write(copy(&host, "nots").join("chat_template.jinja"), nots).unwrap();
+    host.run(&["check", "--model", "nots"]);
 }

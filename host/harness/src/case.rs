@@ -16,16 +16,15 @@
 //!
 //! In: files. Out: cases in their order. Left out on purpose: every other field of a line.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use ts_lines::Lines;
 use ts_plugin::{Problem, TestOutcome, Verdict};
 
 use crate::handle::problem_of;
-use crate::{Error, Result};
+use crate::{Error, MAX_LINE_BYTES, Result};
 
 /// The longest text that a list of parts may unfold to, in bytes.
 const MAX_UNFOLDED_BYTES: usize = 64 << 20;
@@ -152,11 +151,10 @@ pub fn read_cases(paths: &[PathBuf]) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for path in paths {
         let unreadable = |source| Error::Read { path: path.clone(), source };
-        let file = BufReader::new(File::open(path).map_err(unreadable)?);
-        for (index, line) in file.lines().enumerate() {
-            let line = line.map_err(unreadable)?;
+        let mut lines = Lines::open(path, MAX_LINE_BYTES).map_err(unreadable)?;
+        while let Some((number, line)) = lines.next_line().map_err(|fault| Error::fault(path, fault))? {
             if !line.trim().is_empty() {
-                cases.push(parse_case(&line, path, index + 1)?);
+                cases.push(parse_case(line, path, number)?);
             }
         }
     }

@@ -3,7 +3,9 @@
 //! Left out on purpose: a verifier that fails. That is a result of a case, not an error of the harness.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use ts_lines::Fault;
 
 /// Why cases could not be read or results not be written.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Of a line of `path` that cannot be read.
+    pub(crate) fn fault(path: &Path, fault: Fault) -> Self {
+        let path = path.to_path_buf();
+        match fault {
+            Fault::Read(source) => Self::Read { path, source },
+            fault => Self::Malformed { path, line: fault.number(), reason: fault.to_string() },
+        }
+    }
+
     /// What the reader can do about it.
     pub fn hint(&self) -> &'static str {
         match self {

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use ts_lines::Lines;
 
 use crate::handle::Handle;
-use crate::{Error, Result};
+use crate::{Error, MAX_LINE_BYTES, Result};
 
 /// A file of golden cases.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,20 +55,26 @@ impl GoldenFile {
     ///
     /// [`Error::Read`]; [`Error::Malformed`] with the line.
     pub fn read(path: &Path) -> Result<Option<Self>> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
-        let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        if serde_json::from_str::<Value>(first).ok().is_none_or(|first| first.get("input").is_none()) {
-            return Ok(None);
-        }
-        let read = |(at, line): (usize, &str)| {
+        let unreadable = |source| Error::Read { path: path.to_path_buf(), source };
+        let mut file = Lines::open(path, MAX_LINE_BYTES).map_err(unreadable)?;
+        let (mut lines, mut is_golden) = (Vec::new(), false);
+        while let Some((number, line)) = file.next_line().map_err(|fault| Error::fault(path, fault))? {
             if line.trim().is_empty() {
-                return Ok(None);
+                lines.push(None);
+                continue;
             }
-            serde_json::from_str(line).map(Some).map_err(|error| malformed(path, at + 1, error.to_string()))
-        };
-        let lines = text.lines().enumerate().map(read).collect::<Result<_>>()?;
-        Ok(Some(Self { path: path.to_path_buf(), lines }))
+            if !is_golden {
+                let first: Option<Value> = serde_json::from_str(line).ok();
+                if first.is_none_or(|first| first.get("input").is_none()) {
+                    return Ok(None);
+                }
+                is_golden = true;
+            }
+            let case =
+                serde_json::from_str(line).map_err(|error| malformed(path, number, error.to_string()))?;
+            lines.push(Some(case));
+        }
+        Ok(is_golden.then(|| Self { path: path.to_path_buf(), lines }))
     }
 
     /// Every case, with its line, from 1.
@@ -126,6 +133,31 @@ fn malformed(path: &Path, line: usize, reason: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read_cases;
+
+    /// Golden cases and labelled ones: both come from outside.
+    #[test]
+    fn a_line_that_is_too_long_is_named_and_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cases.jsonl");
+        let golden = "{\"input\":{},\"output\":1}\n";
+        let labelled = "{\"gold\":\"1\",\"pred\":\"1\",\"form\":\"answer\",\"expected\":true}\n";
+        for first in [golden, labelled] {
+            std::fs::write(&path, first).unwrap();
+            // A hole in the file: it reads as zeros, and takes no room.
+            std::fs::File::options().append(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+            let read = if first == golden {
+                GoldenFile::read(&path).err()
+            } else {
+                read_cases(&[path.clone()]).err()
+            };
+            let error = read.map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.ends_with("cases.jsonl:2: the line has more than 33554432 bytes"), "{error}");
+        }
+        std::fs::write(&path, [golden.as_bytes(), b"\xff\n"].concat()).unwrap();
+        let error = GoldenFile::read(&path).unwrap_err().to_string();
+        assert!(error.ends_with("cases.jsonl:2: the line is not UTF-8 at byte 0"), "{error}");
+    }
 
     #[test]
     fn lines_are_those_of_the_file_and_empty_ones_stay() {

@@ -29,5 +29,8 @@ pub use report::Report;
 pub use run::{Answer, CaseResult, Run, run, write_results};
 pub use snapshot::snapshot;
 
+/// Most bytes of a line of cases.
+const MAX_LINE_BYTES: usize = 32 << 20;
+
 /// The result of this crate's functions that can fail.
 pub type Result<T> = std::result::Result<T, Error>;

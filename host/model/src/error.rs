@@ -240,7 +240,7 @@ pub enum ModelError {
         prompt_len: usize,
     },
     /// Logits that hold no number, so that nothing can be drawn from them.
-    #[error("the logits hold {value} at token {token}")]
+    #[error("the model's logits are no numbers to draw from: {value} at token {token}")]
     NotANumber {
         /// The value.
         value: f32,
@@ -311,6 +311,9 @@ impl ModelError {
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::QuotaExceeded => {
                 "the quota of this user is used up: make room and run the same command again"
             }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::FileTooLarge => {
+                "raise this user's limit on the size of files (`ulimit -f`), or choose a file system that takes larger ones"
+            }
             Self::Io { .. } => "check that the folder exists, is complete and may be read and written",
             Self::Outside { .. } | Self::NotAFile { .. } => {
                 "a checkpoint is a folder of regular files: copy what a link leads to into it, and remove the rest"
@@ -337,7 +340,9 @@ impl ModelError {
             }
             Self::TensorDtype { .. } => "quantised checkpoints cannot be trained; use the original weights",
             Self::Truncated { .. } | Self::Safetensors { .. } => "download or copy the file again",
-            Self::Tokenizer { .. } => "a tokenizer.json with a byte-level decoder is needed, as Qwen2 has",
+            Self::Tokenizer { .. } => {
+                "a tokenizer.json of byte pairs is needed: byte-level as Qwen2 has, or with marked spaces as Llama 2 has"
+            }
             Self::UnknownToken { .. } => "the tokens were made with another tokenizer than this model's",
             Self::ChatTemplate { .. } => "the template may use something that only Python's jinja2 has",
             Self::ChatTemplateBounds { .. } => {
@@ -346,7 +351,8 @@ impl ModelError {
             Self::ContextTooLong { .. } => "lower max_new_tokens or shorten the prompt",
             Self::LockstepTooWide { .. } => "raise max_batch_rows to at least the number of draws",
             Self::NotANumber { .. } => {
-                "the weights have diverged; lower the learning rate and go back to a checkpoint"
+                "the model's weights have diverged, or its numbers overflow model.dtype: try model.dtype = \"f32\", or a lower \
+                 learning rate from an earlier checkpoint"
             }
             Self::MissingGradient { .. } => {
                 "an operation without a backward pass is in the way of this parameter"

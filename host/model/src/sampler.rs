@@ -48,15 +48,18 @@ impl Sampling {
 /// # Errors
 /// [`ModelError::NotANumber`] if the logits hold NaN or +∞, or nothing but -∞.
 pub fn pick_token(logits: &[f32], sampling: &Sampling, uniform: f64) -> Result<u32> {
-    let Some(greedy) = argmax(logits) else {
+    if logits.is_empty() {
         return Err(ModelError::Empty { what: "the vocabulary" });
+    }
+    let not_a_number = |token: usize| ModelError::NotANumber { value: logits[token], token };
+    if let Some(token) = logits.iter().position(|logit| logit.is_nan()) {
+        return Err(not_a_number(token));
+    }
+    let greedy = argmax(logits).filter(|&token| logits[token].is_finite());
+    let Some(greedy) = greedy else {
+        return Err(not_a_number(logits.iter().position(|&logit| logit == f32::INFINITY).unwrap_or(0)));
     };
     let max = logits[greedy];
-    if let Some(token) =
-        logits.iter().position(|logit| logit.is_nan()).or((!max.is_finite()).then_some(greedy))
-    {
-        return Err(ModelError::NotANumber { value: logits[token], token });
-    }
     if sampling.temperature == 0.0 {
         return Ok(greedy as u32);
     }
@@ -176,10 +179,15 @@ mod tests {
             vec![f32::NAN],
             vec![0.0, f32::INFINITY],
             vec![f32::NEG_INFINITY; 3],
-            vec![],
+            vec![f32::NAN; 40],
         ] {
-            assert!(pick_token(&logits, &sampling(1.0, 1.0), 0.5).is_err(), "{logits:?}");
+            for temperature in [0.0, 1.0] {
+                let error = pick_token(&logits, &sampling(temperature, 1.0), 0.5).unwrap_err();
+                assert!(matches!(error, ModelError::NotANumber { .. }), "{logits:?}: {error}");
+                assert!(error.hint().is_some_and(|hint| hint.contains("weights") && hint.contains("dtype")));
+            }
         }
+        assert!(matches!(pick_token(&[], &sampling(1.0, 1.0), 0.5), Err(ModelError::Empty { .. })));
         // A banned token is fine, and is never drawn.
         assert_eq!(pick_token(&[f32::NEG_INFINITY, 0.0], &sampling(1.0, 1.0), 0.0).unwrap(), 1);
     }

@@ -15,11 +15,10 @@
 //! which only the verifier understands.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde_json::Value;
+use ts_lines::{Fault, Lines};
 
 use crate::error::ProblemFault;
 use crate::records::ProblemRecord;
@@ -40,18 +39,15 @@ const MAX_LINE_BYTES: usize = 32 << 20;
 /// [`Error::Io`]; those of [`parse_problems`].
 pub fn read_problems(path: &Path) -> Result<Vec<ProblemRecord>> {
     let io = || Error::io("read", path);
-    let mut file = BufReader::new(File::open(path).map_err(io())?);
+    let mut lines = Lines::open(path, MAX_LINE_BYTES).map_err(io())?;
     let mut set = ProblemSet::new(&path.display().to_string());
-    let mut line = Vec::new();
     loop {
-        line.clear();
-        // One byte more than a line may have, and its end.
-        let n_bytes =
-            (&mut file).take(MAX_LINE_BYTES as u64 + 2).read_until(b'\n', &mut line).map_err(io())?;
-        if n_bytes == 0 {
-            return set.finish();
+        match lines.next_line() {
+            Ok(Some((_, line))) => set.add(line.as_bytes())?,
+            Ok(None) => return set.finish(),
+            Err(Fault::Read(error)) => return Err(io()(error)),
+            Err(fault) => return Err(set.unread(&fault)),
         }
-        set.add(line.strip_suffix(b"\n").unwrap_or(&line))?;
     }
 }
 
@@ -99,6 +95,16 @@ impl ProblemSet {
         }
         self.problems.push(problem);
         Ok(())
+    }
+
+    /// A line that was not read.
+    fn unread(&self, fault: &Fault) -> Error {
+        let line = fault.number();
+        let fault = match *fault {
+            Fault::NotUtf8 { byte, .. } => ProblemFault::NotUtf8 { byte },
+            _ => ProblemFault::LineTooLong { most: MAX_LINE_BYTES },
+        };
+        Error::Problem { source_name: self.source_name.clone(), line, fault }
     }
 
     fn finish(self) -> Result<Vec<ProblemRecord>> {

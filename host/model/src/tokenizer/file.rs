@@ -13,18 +13,16 @@ use std::marker::PhantomData;
 
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use tokenizers::models::bpe::{BPE, BpeBuilder, Vocab};
-use tokenizers::{
-    AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, TokenizerBuilder, TokenizerImpl,
-};
+use tokenizers::{AddedToken, DecoderWrapper, PostProcessorWrapper, TokenizerBuilder, TokenizerImpl};
 
+use super::decoder::Decoder;
+use super::normalizer::Normalizers;
 use super::pre_tokenizer::Steps;
 use crate::json::Bounded;
 
-/// Byte pairs, and this crate's own steps before them.
-pub(super) type Tokenizer =
-    TokenizerImpl<BPE, NormalizerWrapper, Steps, PostProcessorWrapper, DecoderWrapper>;
+/// Byte pairs, and this crate's own steps before them. It decodes nothing.
+pub(super) type Tokenizer = TokenizerImpl<BPE, Normalizers, Steps, PostProcessorWrapper, DecoderWrapper>;
 
 /// Most tokens, and most merges. The largest known vocabulary has 262,144 of the first and 514,906 of the second.
 const MAX_TOKENS: usize = 1 << 20;
@@ -36,16 +34,12 @@ const MAX_ADDED_BYTES: usize = 1024;
 const SPARE_IDS: usize = 1 << 16;
 /// Most values of a section that says how texts are cut.
 const MAX_SECTION_VALUES: usize = 10_000;
-/// Most normalizers.
-const MAX_NORMALIZERS: usize = 16;
-/// Normalizers whose work is linear and whose output is at most 18 times as long as their input.
-const NORMALIZERS: &[&str] = &["Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Strip", "StripAccents"];
 
-/// Reads a `tokenizer.json`.
+/// Reads a `tokenizer.json`: what encodes, and what says which bytes a token stands for.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn read(json: &[u8]) -> Result<Tokenizer, String> {
+pub(super) fn read(json: &[u8]) -> Result<(Tokenizer, Decoder), String> {
     let file: File = serde_json::from_slice(json).map_err(|error| error.to_string())?;
     if file.version.as_deref().is_some_and(|version| version != "1.0") {
         return Err(format!(
@@ -53,9 +47,9 @@ pub(super) fn read(json: &[u8]) -> Result<Tokenizer, String> {
             file.version.unwrap_or_default()
         ));
     }
-    let decoder = decoder(&file.decoder.0)?;
+    let decoder = Decoder::read(&file.decoder.0)?;
     let pre_tokenizer = Steps::read(&file.pre_tokenizer.0)?;
-    let normalizer = normalizer(&file.normalizer.0)?;
+    let normalizer = Normalizers::read(&file.normalizer.0)?;
     let n_tokens = file.model.vocab.0.len() + file.added_tokens.0.len();
     let ids = file.model.vocab.0.values().copied().chain(file.added_tokens.0.iter().map(|token| token.id));
     let largest = ids.max().unwrap_or(0);
@@ -64,13 +58,12 @@ pub(super) fn read(json: &[u8]) -> Result<Tokenizer, String> {
     }
     let mut tokenizer = TokenizerBuilder::new()
         .with_model(file.model.build()?)
-        .with_normalizer(normalizer)
+        .with_normalizer(Some(normalizer))
         .with_pre_tokenizer(Some(pre_tokenizer))
-        .with_decoder(Some(decoder))
         .build()
         .map_err(|error| error.to_string())?;
     add_tokens(&mut tokenizer, file.added_tokens.0)?;
-    Ok(tokenizer)
+    Ok((tokenizer, decoder))
 }
 
 /// Adds the added tokens, which must get the ids that the file says.
@@ -95,45 +88,6 @@ fn add_tokens(tokenizer: &mut Tokenizer, added: Vec<Added>) -> Result<(), String
         }
     }
     Ok(())
-}
-
-fn decoder(section: &Value) -> Result<DecoderWrapper, String> {
-    match section.get("type").and_then(Value::as_str) {
-        Some("ByteLevel") => {
-            DecoderWrapper::deserialize(section).map_err(|error| format!("decoder: {error}"))
-        }
-        Some("Sequence") => match section.get("decoders").and_then(Value::as_array).map(Vec::as_slice) {
-            Some([only]) => decoder(only),
-            _ => Err("its decoder is not byte-level".into()),
-        },
-        _ => Err("its decoder is not byte-level".into()),
-    }
-}
-
-fn normalizer(section: &Value) -> Result<Option<NormalizerWrapper>, String> {
-    let mut n_normalizers = 0;
-    check_normalizer(section, &mut n_normalizers)?;
-    if n_normalizers > MAX_NORMALIZERS {
-        return Err(format!("normalizer: {n_normalizers} of them, {MAX_NORMALIZERS} at most are taken"));
-    }
-    Option::<NormalizerWrapper>::deserialize(section).map_err(|error| format!("normalizer: {error}"))
-}
-
-fn check_normalizer(section: &Value, n_normalizers: &mut usize) -> Result<(), String> {
-    if section.is_null() {
-        return Ok(());
-    }
-    match section.get("type").and_then(Value::as_str).unwrap_or_default() {
-        "Sequence" => {
-            let inner = section.get("normalizers").and_then(Value::as_array);
-            inner.into_iter().flatten().try_for_each(|section| check_normalizer(section, n_normalizers))
-        }
-        kind if NORMALIZERS.contains(&kind) => {
-            *n_normalizers += 1;
-            Ok(())
-        }
-        kind => Err(format!("normalizer: {kind:?} is not implemented")),
-    }
 }
 
 /// A part of the file that says how, not what: small.

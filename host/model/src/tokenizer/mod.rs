@@ -1,7 +1,7 @@
 //! Text to tokens and back, with the byte offset at which each token ends.
 //!
-//! In: a `tokenizer.json` whose decoder is byte-level, as those of the Qwen2 family are. Out: token ids,
-//! text, and for section 3.2 [`TextTokenizer::token_ends`], which says where in the decoded text each token
+//! In: a `tokenizer.json` of byte pairs, byte-level as those of the Qwen2 family are, or with marked spaces as Llama 2's
+//! is. Out: token ids, text, and for section 3.2 [`TextTokenizer::token_ends`], which says where in the decoded text each token
 //! stops, so that a plugin's byte offsets become token positions.
 //!
 //! A token may hold part of a UTF-8 character. Decoding replaces what is not valid UTF-8 by U+FFFD, exactly
@@ -10,17 +10,19 @@
 //! A tokenizer may come from anybody: [`file`] reads it without trust, and the work of encoding is linear in the text but for
 //! the logarithm in merging.
 //!
-//! Left out on purpose: SentencePiece-like decoders, which drop or add spaces depending on a token's
-//! neighbours; a token has no text of its own there. Such a tokenizer is refused when it is loaded.
+//! Left out on purpose: decoders that drop or add spaces depending on a token's neighbours; a token has no text of its own
+//! there. Such a tokenizer is refused when it is loaded.
 
+mod decoder;
 mod file;
+mod normalizer;
 mod pattern;
 mod pre_tokenizer;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use self::file::Tokenizer;
+use self::normalizer::Normalizers;
 use crate::error::{ModelError, Result};
 use crate::files;
 
@@ -32,6 +34,9 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// Most bytes of a text that is encoded: more than the longest context that models have.
 const MAX_TEXT_BYTES: usize = 4 << 20;
+
+/// Most bytes that a text may have after normalizers.
+const MAX_NORMALIZED_BYTES: usize = 64 << 20;
 
 /// A tokenizer, with every token's bytes at hand.
 #[derive(Clone, Debug)]
@@ -55,15 +60,14 @@ impl TextTokenizer {
     /// Reads the content of a `tokenizer.json`; `path` is for messages only.
     pub fn from_bytes(json: &[u8], path: &Path) -> Result<Self> {
         let bad = |reason: String| ModelError::Tokenizer { path: PathBuf::from(path), reason };
-        let inner = file::read(json).map_err(bad)?;
-        let alphabet = byte_level_alphabet();
+        let (inner, decoder) = file::read(json).map_err(bad)?;
         let mut bytes = Vec::new();
         for (token, id) in inner.get_vocab(true) {
             let id = id as usize;
             if bytes.len() <= id {
                 bytes.resize(id + 1, Vec::new());
             }
-            bytes[id] = token_bytes(&token, &alphabet);
+            bytes[id] = decoder.bytes(&token);
         }
         let mut special = vec![false; bytes.len()];
         for (id, token) in inner.get_added_tokens_decoder() {
@@ -92,11 +96,13 @@ impl TextTokenizer {
     /// The tokens of `text`. Special tokens that are spelt out are recognised; none is added.
     ///
     /// # Errors
-    /// [`ModelError::Encode`] for a text of more than 4 MiB, or one that the vocabulary cannot spell.
+    /// [`ModelError::Encode`] for a text of more than 4 MiB, or less where normalizers could make it 64 MiB long, or one that the vocabulary cannot spell.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let failed = |reason: String| ModelError::Encode { bytes: text.len(), reason };
-        if text.len() > MAX_TEXT_BYTES {
-            return Err(failed(format!("{MAX_TEXT_BYTES} at most are encoded")));
+        let growth = self.inner.get_normalizer().map_or(1, Normalizers::growth);
+        let most = MAX_TEXT_BYTES.min(MAX_NORMALIZED_BYTES / growth);
+        if text.len() > most {
+            return Err(failed(format!("{most} at most are encoded")));
         }
         let encoding = self.inner.encode_fast(text, false).map_err(|error| failed(error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
@@ -140,28 +146,6 @@ impl TextTokenizer {
     }
 }
 
-/// The byte that each character of a byte-level vocabulary stands for.
-///
-/// Printable bytes stand for themselves; the others, in order, take the characters from U+0100 on (GPT-2's
-/// scheme).
-fn byte_level_alphabet() -> HashMap<char, u8> {
-    let printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
-    let mut substitutes = (0x100..).filter_map(char::from_u32);
-    (0..=u8::MAX)
-        .filter_map(|byte| {
-            let character = if printable(byte) { Some(char::from(byte)) } else { substitutes.next() };
-            character.map(|character| (character, byte))
-        })
-        .collect()
-}
-
-/// The bytes of a vocabulary entry; one with a character outside the alphabet (an added token) stands for
-/// itself.
-fn token_bytes(token: &str, alphabet: &HashMap<char, u8>) -> Vec<u8> {
-    let bytes: Option<Vec<u8>> = token.chars().map(|character| alphabet.get(&character).copied()).collect();
-    bytes.unwrap_or_else(|| token.as_bytes().to_vec())
-}
-
 /// Decodes lossily and carries offsets into `raw`, which never decrease, over to the text.
 fn decode_with_offsets(raw: &[u8], raw_ends: &[usize]) -> (String, Vec<usize>) {
     let mut text = String::with_capacity(raw.len());
@@ -191,13 +175,24 @@ fn decode_with_offsets(raw: &[u8], raw_ends: &[usize]) -> (String, Vec<usize>) {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
+    use std::collections::HashMap;
 
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::decoder::byte_level_alphabet;
     use super::*;
 
     /// A byte-level tokenizer of 256 bytes, one merge and three special tokens.
     pub(crate) fn byte_tokenizer() -> TextTokenizer {
+        from_json(&byte_json())
+    }
+
+    fn from_json(json: &Value) -> TextTokenizer {
+        TextTokenizer::from_bytes(json.to_string().as_bytes(), Path::new("tokenizer.json")).unwrap()
+    }
+
+    fn byte_json() -> Value {
         let mut vocab: HashMap<String, u32> = HashMap::new();
         for (character, byte) in byte_level_alphabet() {
             vocab.insert(character.to_string(), u32::from(byte));
@@ -207,14 +202,69 @@ pub(crate) mod tests {
             json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
                    "normalized": false, "special": true})
         };
-        let json = json!({
+        json!({
             "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null,
             "added_tokens": [added(257, "<|end|>"), added(258, "<think>"), added(259, "</think>")],
             "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false},
             "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false},
             "model": {"type": "BPE", "vocab": vocab, "merges": [["Ċ", "Ċ"]], "ignore_merges": false}
-        });
-        TextTokenizer::from_bytes(json.to_string().as_bytes(), Path::new("tokenizer.json")).unwrap()
+        })
+    }
+
+    /// A tokenizer as Llama 2 has it: marked spaces, and a token for each byte.
+    fn marked_json() -> Value {
+        let mut vocab: HashMap<String, u32> =
+            (0..=255_u8).map(|byte| (format!("<0x{byte:02X}>"), u32::from(byte) + 3)).collect();
+        let words = ["<unk>", "<s>", "</s>"]
+            .into_iter()
+            .zip(0..)
+            .chain(["▁", "a", "b", "▁a", "ab", "€"].into_iter().zip(259..));
+        vocab.extend(words.map(|(token, id)| (token.to_owned(), id)));
+        let added = |id: u32, content: &str| {
+            json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
+                   "normalized": false, "special": true})
+        };
+        json!({
+            "version": "1.0", "truncation": null, "padding": null, "pre_tokenizer": null, "post_processor": null,
+            "added_tokens": [added(0, "<unk>"), added(1, "<s>"), added(2, "</s>")],
+            "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"},
+                {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+            "decoder": {"type": "Sequence", "decoders": [
+                {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"},
+                {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+            "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true, "vocab": vocab,
+                "merges": ["▁ a", "a b"]}
+        })
+    }
+
+    #[test]
+    fn marked_spaces_and_fallback_bytes_are_encoded_as_the_library_does() {
+        let (ours, theirs) = (from_json(&marked_json()), library(&marked_json()));
+        for text in ["", "a", " ab  a\n", "<s>a ab</s> b", "ü€漢\u{1F600}", "▁a<0x41>"] {
+            let tokens = ours.encode(text).unwrap();
+            assert_eq!(tokens, theirs.encode(text, false).unwrap().get_ids(), "{text:?}");
+            // Theirs drops the first space.
+            let (decoded, ends) = ours.token_ends(&tokens).unwrap();
+            let dropped = decoded.strip_prefix(' ').unwrap_or(&decoded);
+            assert_eq!(dropped, theirs.decode(&tokens, false).unwrap(), "{text:?}");
+            assert_eq!((ends.len(), ends.last().copied().unwrap_or(0)), (tokens.len(), decoded.len()));
+        }
+    }
+
+    #[test]
+    fn how_long_a_text_may_be_depends_on_what_normalizers_make_of_it() {
+        let mut json = byte_json();
+        let normalizer =
+            |content: &str| json!({"type": "Replace", "pattern": {"String": "a"}, "content": content});
+        json["normalizer"] = normalizer(&"b".repeat(64));
+        let tokenizer = from_json(&json);
+        assert_eq!(tokenizer.encode(&"a".repeat(1000)).unwrap().len(), 64_000);
+        let error = tokenizer.encode(&"a".repeat((1 << 20) + 1)).unwrap_err().to_string();
+        assert!(error.contains("1048576 at most"), "{error}");
+    }
+
+    fn library(json: &Value) -> tokenizers::Tokenizer {
+        tokenizers::Tokenizer::from_bytes(json.to_string()).unwrap()
     }
 
     #[test]
@@ -256,7 +306,7 @@ pub(crate) mod tests {
             "cleanup": true}, "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}});
         let error =
             TextTokenizer::from_bytes(word_piece.to_string().as_bytes(), Path::new("t.json")).unwrap_err();
-        assert_eq!(error.to_string(), "tokenizer t.json: its decoder is not byte-level");
+        assert_eq!(error.to_string(), "tokenizer t.json: decoder: \"WordPiece\" is not implemented here");
     }
 
     proptest! {
@@ -264,7 +314,7 @@ pub(crate) mod tests {
         fn decoding_agrees_with_the_tokenizers_crate(tokens in prop::collection::vec(0u32..260, 0..40)) {
             let tokenizer = byte_tokenizer();
             let (text, ends) = tokenizer.token_ends(&tokens).unwrap();
-            prop_assert_eq!(&text, &tokenizer.inner.decode(&tokens, false).unwrap());
+            prop_assert_eq!(&text, &library(&byte_json()).decode(&tokens, false).unwrap());
             prop_assert_eq!(ends.len(), tokens.len());
             prop_assert!(ends.is_sorted());
             prop_assert!(ends.iter().all(|&end| text.is_char_boundary(end)));

@@ -3,14 +3,14 @@
 //! In: the `pre_tokenizer` of a `tokenizer.json`. Out: steps, each of which cuts the pieces of the step before. Those of the
 //! `tokenizers` crate whose work is linear in the text run there; `Split`, whose pattern a stranger wrote, runs here.
 //!
-//! Left out on purpose: `Metaspace` and `FixedLength`, which belong to other kinds of vocabularies.
+//! Left out on purpose: `FixedLength`, which belongs to other kinds of vocabularies.
 
 use serde::Deserialize;
 use serde_json::Value;
-use tokenizers::pattern::Pattern;
-use tokenizers::{Offsets, PreTokenizedString, PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior};
+use tokenizers::pattern::Invert;
+use tokenizers::{PreTokenizedString, PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior};
 
-use super::pattern::{MAX_INSTRUCTIONS, Program};
+use super::pattern::{MAX_INSTRUCTIONS, Program, WrittenPattern};
 
 /// Most steps. Real tokenizers have up to seven.
 const MAX_STEPS: usize = 32;
@@ -21,6 +21,7 @@ const LIBRARY: &[&str] = &[
     "ByteLevel",
     "CharDelimiterSplit",
     "Digits",
+    "Metaspace",
     "Punctuation",
     "UnicodeScripts",
     "Whitespace",
@@ -45,9 +46,11 @@ impl Steps {
     pub(super) fn read(section: &Value) -> Result<Self, String> {
         let mut steps = Vec::new();
         add_steps(section, &mut steps)?;
-        let is_byte_level = |step: &&Step| matches!(step, Step::Library(step) if matches!(**step, PreTokenizerWrapper::ByteLevel(_)));
-        if steps.iter().filter(is_byte_level).count() > 1 {
-            return Err("pre_tokenizer: more than one ByteLevel, each of which doubles a text".into());
+        let lengthens = |step: &&Step| matches!(step, Step::Library(step) if matches!(**step, PreTokenizerWrapper::ByteLevel(_) | PreTokenizerWrapper::Metaspace(_)));
+        if steps.iter().filter(lengthens).count() > 1 {
+            return Err(
+                "pre_tokenizer: more than one ByteLevel or Metaspace, each of which lengthens a text".into(),
+            );
         }
         let instructions = |step: &Step| match step {
             Step::Split(split) => split.pattern.n_instructions(),
@@ -65,7 +68,12 @@ impl Steps {
 impl PreTokenizer for Steps {
     fn pre_tokenize(&self, text: &mut PreTokenizedString) -> tokenizers::Result<()> {
         self.0.iter().try_for_each(|step| match step {
-            Step::Split(split) => text.split(|_, piece| piece.split(split, split.behavior)),
+            Step::Split(Split { pattern, behavior, invert: false }) => {
+                text.split(|_, piece| piece.split(pattern, *behavior))
+            }
+            Step::Split(Split { pattern, behavior, invert: true }) => {
+                text.split(|_, piece| piece.split(Invert(pattern), *behavior))
+            }
             Step::Library(step) => step.pre_tokenize(text),
         })
     }
@@ -110,62 +118,16 @@ struct Split {
 /// A `Split` as it is written.
 #[derive(Deserialize)]
 struct SplitSection {
-    pattern: PatternSection,
+    pattern: WrittenPattern,
     behavior: SplitDelimiterBehavior,
     invert: bool,
-}
-
-#[derive(Deserialize)]
-enum PatternSection {
-    String(String),
-    Regex(String),
 }
 
 impl Split {
     fn read(section: &Value) -> Result<Self, String> {
         let SplitSection { pattern, behavior, invert } =
             SplitSection::deserialize(section).map_err(|error| format!("Split: {error}"))?;
-        let text = match pattern {
-            PatternSection::Regex(text) => text,
-            PatternSection::String(text) => quoted(&text),
-        };
-        let shown: String = text.chars().take(80).collect();
-        let pattern = Program::parse(&text).map_err(|reason| format!("the pattern {shown:?} {reason}"))?;
-        Ok(Self { pattern, behavior, invert })
-    }
-}
-
-/// The pattern that matches a text.
-fn quoted(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_ascii_punctuation() {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern
-}
-
-impl Pattern for &Split {
-    /// Pieces that cover the text, and whether each is one to cut at.
-    fn find_matches(&self, text: &str) -> tokenizers::Result<Vec<(Offsets, bool)>> {
-        if text.is_empty() {
-            return Ok(vec![((0, 0), false)]);
-        }
-        let mut pieces = Vec::new();
-        let mut end = 0;
-        for (start, next_end) in self.pattern.find_all(text)? {
-            if end != start {
-                pieces.push(((end, start), self.invert));
-            }
-            pieces.push(((start, next_end), !self.invert));
-            end = next_end;
-        }
-        if end != text.len() {
-            pieces.push(((end, text.len()), self.invert));
-        }
-        Ok(pieces)
+        Ok(Self { pattern: pattern.program()?, behavior, invert })
     }
 }
 
@@ -215,10 +177,14 @@ mod tests {
             (sequence(&byte_level, 2), "ByteLevel"),
             (sequence(&split, 2), "instructions together"),
             (sequence(&digits, 33), "32 steps"),
-            (json!({"type": "Metaspace"}), "\"Metaspace\""),
             (
-                json!({"type": "Split", "pattern": {"Regex": "(?<=a)b"}, "behavior": "Isolated", "invert": false}),
-                "looks behind",
+                json!({"type": "Sequence", "pretokenizers": [{"type": "Metaspace", "replacement": "▁"}, byte_level]}),
+                "lengthens",
+            ),
+            (json!({"type": "FixedLength", "length": 5}), "\"FixedLength\""),
+            (
+                json!({"type": "Split", "pattern": {"Regex": "(?<=a*)b"}, "behavior": "Isolated", "invert": false}),
+                "looking behind",
             ),
             (json!(3), "\"\""),
         ] {

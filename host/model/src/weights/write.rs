@@ -133,6 +133,13 @@ fn write_then_rename(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Re
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
+    // What is there may be a link, and what that leads to is nobody's to overwrite.
+    match std::fs::remove_file(&partial) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(ModelError::io(&partial)(error));
+        }
+        _ => {}
+    }
     write(&partial)?;
     File::open(&partial).and_then(|file| file.sync_all()).map_err(ModelError::io(&partial))?;
     std::fs::rename(&partial, path).map_err(ModelError::io(path))

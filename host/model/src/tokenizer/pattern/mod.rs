@@ -7,16 +7,53 @@
 //! work is at most instructions times bytes.
 //!
 //! Left out on purpose, and refused by name: what makes a match depend on more than the two places (references to groups,
-//! conditions, calls), looking behind, and groups that cannot be re-entered (`(?>…)`). Of possessive repeats those of a single
-//! character are understood.
+//! conditions, calls), looking behind at texts whose length is not fixed, and groups that cannot be re-entered (`(?>…)`). Of
+//! possessive repeats those of a single character are understood.
 
 mod parse;
 mod search;
 
 use regex_syntax::hir::ClassUnicode;
+use serde::Deserialize;
 
 /// Most instructions of a program. Those of the known tokenizers have up to 150.
 pub(super) const MAX_INSTRUCTIONS: usize = 1024;
+
+/// A pattern as `tokenizer.json` writes it.
+#[derive(Deserialize)]
+pub(super) enum WrittenPattern {
+    /// The text itself.
+    String(String),
+    /// In Oniguruma's notation.
+    Regex(String),
+}
+
+impl WrittenPattern {
+    /// The program of this pattern.
+    ///
+    /// # Errors
+    /// The pattern, and what of it is not understood.
+    pub(super) fn program(&self) -> Result<Program, String> {
+        let text = match self {
+            Self::Regex(text) => text,
+            Self::String(text) => &quoted(text),
+        };
+        let shown = || text.chars().take(80).collect::<String>();
+        Program::parse(text).map_err(|reason| format!("the pattern {:?} {reason}", shown()))
+    }
+}
+
+/// The pattern that matches a text.
+fn quoted(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii_punctuation() {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
 
 /// A pattern, ready to match.
 #[derive(Clone, Debug)]
@@ -41,6 +78,10 @@ enum Instruction {
     /// Whether what follows, up to its [`Instruction::Match`], matches (or not) from here on; goes on with `next`, here.
     /// `look` counts looks.
     Look { negative: bool, next: usize, look: usize },
+    /// Goes back by this many characters.
+    Back { n_chars: usize },
+    /// Where a character of this class stands beside one that is none, or not there.
+    Edge { class: usize, negative: bool },
     /// The beginning of the text or of a line.
     LineStart,
     /// The end of the text or of a line.
@@ -158,11 +199,32 @@ mod tests {
             "[a-b&&b]",
             r"\x61\u0062",
             r"[\x61]",
+            "(?<=a)b",
+            "(?<!a)b",
+            "(?<!^)b",
+            "(?<=ab|c)b?",
+            "(?<!ab|c|$)[bc]",
+            "(?<=(?:a|b)[ab])b",
+            "(?<=a{2})b",
+            r"(?<=\S)\n",
+            r"\b",
+            r"\ba",
+            r"\B.",
+            r"\w+\b",
             ".",
             "",
         ] {
             for text in ["", "a", "ab", "aab", "aaabb", "abbcd", "abab", "ba\nab", "aba{,a{x}", "AbaB", "ccc"]
             {
+                same(pattern, text);
+            }
+        }
+    }
+
+    #[test]
+    fn edges_of_words_and_what_is_behind_count_characters() {
+        for pattern in [r"\b", r"\B", r"(?<=漢|é.)\w", r"(?<![\p{L}\p{N}]{2})\p{N}"] {
+            for text in ["漢字 é1 a\u{301}b ½² x\u{200d}y 12_3", "ß\u{a0}ü\u{1F600}a", "字1字12"] {
                 same(pattern, text);
             }
         }
@@ -205,9 +267,10 @@ mod tests {
     fn what_is_not_understood_is_refused_by_name() {
         for (pattern, why) in [
             (r"(a)\1", r"`\1`"),
-            ("(?<=a)b", "looking behind"),
+            ("(?<=a*)b", "looking behind"),
+            ("(?<!(?:a|bb)c)b", "looking behind"),
             ("(?>a+)b", "`(?>`"),
-            (r"\bx", r"`\b`"),
+            (r"\Gx", r"`\G`"),
             ("(?:ab)++", "possessive"),
             ("(a", "`(`"),
             ("a)", "`)`"),
@@ -244,6 +307,8 @@ mod tests {
             "(?=(?=a*b)a*c)a",
             "(?=a*)a",
             "(?:a?){50}a{50}b",
+            "(?<=a{50})(?<!b{50})a*b",
+            r"(?:a*\B)*b",
         ] {
             let program = Program::parse(pattern).unwrap();
             let steps = |n: usize| program.find_counting(&"a".repeat(n)).unwrap().1;

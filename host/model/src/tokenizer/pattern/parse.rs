@@ -24,8 +24,31 @@ enum Node {
     Either(Vec<Node>),
     Repeat { node: Box<Node>, least: usize, most: Option<usize>, greedy: bool },
     Look { node: Box<Node>, negative: bool },
+    Back { n_chars: usize },
+    Edge { class: usize, negative: bool },
     LineStart,
     LineEnd,
+}
+
+impl Node {
+    /// The characters of whatever it matches, if that is always as many.
+    fn n_chars(&self) -> Option<usize> {
+        match self {
+            Self::Class(_) => Some(1),
+            Self::Look { .. } | Self::Edge { .. } | Self::LineStart | Self::LineEnd => Some(0),
+            Self::Sequence(nodes) => {
+                nodes.iter().try_fold(0_usize, |sum, node| sum.checked_add(node.n_chars()?))
+            }
+            Self::Either(nodes) => {
+                let first = nodes.first()?.n_chars();
+                first.filter(|_| nodes.iter().all(|node| node.n_chars() == first))
+            }
+            Self::Repeat { node, least, most, .. } if *most == Some(*least) => {
+                node.n_chars()?.checked_mul(*least)
+            }
+            Self::Repeat { .. } | Self::Back { .. } => None,
+        }
+    }
 }
 
 impl Program {
@@ -82,6 +105,8 @@ impl Program {
         match node {
             Node::Class(class) => self.push(Instruction::One { class: *class }).map(drop),
             Node::Sequence(nodes) => nodes.iter().try_for_each(|node| self.add(node)),
+            &Node::Back { n_chars } => self.push(Instruction::Back { n_chars }).map(drop),
+            &Node::Edge { class, negative } => self.push(Instruction::Edge { class, negative }).map(drop),
             Node::LineStart => self.push(Instruction::LineStart).map(drop),
             Node::LineEnd => self.push(Instruction::LineEnd).map(drop),
             Node::Either(nodes) => self.add_either(nodes),
@@ -233,8 +258,10 @@ impl Parser<'_> {
             look(self.alternatives(ignore_case)?, false)
         } else if self.eat("?!") {
             look(self.alternatives(ignore_case)?, true)
-        } else if self.eat("?<=") || self.eat("?<!") {
-            return Err("looks behind: looking behind is not implemented".into());
+        } else if self.eat("?<=") {
+            look(behind(self.alternatives(ignore_case)?)?, false)
+        } else if self.eat("?<!") {
+            look(behind(self.alternatives(ignore_case)?)?, true)
         } else if self.eat("?>") {
             return Err("has `(?>`, a group that cannot be re-entered, which is not implemented".into());
         } else if self.eat("?<") {
@@ -253,6 +280,10 @@ impl Parser<'_> {
         let literal = match c {
             's' | 'S' | 'd' | 'D' | 'w' | 'W' => {
                 return Ok(self.class(class(&format!("\\{c}"), ignore_case)?));
+            }
+            'b' | 'B' => {
+                let class = self.class_index(class(r"\w", false)?);
+                return Ok(Node::Edge { class, negative: c == 'B' });
             }
             'p' | 'P' => {
                 let end = before.find('}').filter(|_| self.eat("{"));
@@ -294,11 +325,15 @@ impl Parser<'_> {
     }
 
     fn class(&mut self, set: ClassUnicode) -> Node {
+        Node::Class(self.class_index(set))
+    }
+
+    fn class_index(&mut self, set: ClassUnicode) -> usize {
         let known = self.classes.iter().position(|class| class.set == set);
-        Node::Class(known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             self.classes.push(Class::new(set));
             self.classes.len() - 1
-        }))
+        })
     }
 
     /// `node` with the repeats that follow it.
@@ -329,6 +364,20 @@ impl Parser<'_> {
             node = if possessive { once_taken_kept(node, repeated, most)? } else { repeated(node) };
         }
     }
+}
+
+/// What a look behind looks at from where it stands: each way goes back by its own length, and so ends there again.
+fn behind(node: Node) -> Parsed<Node> {
+    let ways = match node {
+        Node::Either(ways) => ways,
+        only => vec![only],
+    };
+    let from_here = |way: Node| {
+        let n_chars =
+            way.n_chars().ok_or("looks behind: looking behind at no fixed length is not implemented")?;
+        Ok(Node::Sequence(vec![Node::Back { n_chars }, way]))
+    };
+    Ok(Node::Either(ways.into_iter().map(from_here).collect::<Parsed<_>>()?))
 }
 
 /// A possessive repeat of one character: after it comes none that it could have taken too.

@@ -6,6 +6,9 @@
 //!
 //! Left out on purpose: captures.
 
+use tokenizers::Offsets;
+use tokenizers::pattern::Pattern;
+
 use super::{Instruction, Program};
 
 /// Most bits that a search may take to remember what it tried: 128 MiB.
@@ -38,6 +41,28 @@ impl Program {
             }
         }
         Ok((matches, search.n_steps))
+    }
+}
+
+impl Pattern for &Program {
+    /// Pieces that cover the text, and whether each is a match.
+    fn find_matches(&self, text: &str) -> tokenizers::Result<Vec<(Offsets, bool)>> {
+        if text.is_empty() {
+            return Ok(vec![((0, 0), false)]);
+        }
+        let mut pieces = Vec::new();
+        let mut end = 0;
+        for (start, next_end) in self.find_all(text)? {
+            if end != start {
+                pieces.push(((end, start), false));
+            }
+            pieces.push(((start, next_end), true));
+            end = next_end;
+        }
+        if end != text.len() {
+            pieces.push(((end, text.len()), false));
+        }
+        Ok(pieces)
     }
 }
 
@@ -108,6 +133,22 @@ impl<'a> Search<'a> {
                 Instruction::Jump { to } => {
                     next = to;
                     true
+                }
+                // No more of them than the instructions that follow take.
+                Instruction::Back { n_chars } => {
+                    next += 1;
+                    self.n_steps += n_chars;
+                    let before = self.text[..at].char_indices().rev();
+                    let back =
+                        if n_chars == 0 { Some(at) } else { before.map(|(at, _)| at).nth(n_chars - 1) };
+                    at = back.unwrap_or(at);
+                    back.is_some()
+                }
+                Instruction::Edge { class, negative } => {
+                    next += 1;
+                    let holds = |c: Option<char>| c.is_some_and(|c| self.program.classes[class].holds(c));
+                    let (before, after) = self.text.split_at(at);
+                    (holds(before.chars().next_back()) != holds(after.chars().next())) != negative
                 }
                 Instruction::LineStart => {
                     next += 1;
