@@ -1,19 +1,19 @@
 //! What long responses cost the graders that look for an answer: fuel, which is the same on every machine.
 //!
-//! A response of a mebibyte, made of one character or one mark of the grammar over and over, alone, as a statement, behind
-//! one and before a box, costs at most [`FUEL`], and one made of what opens or is a tag at most [`TAG_FUEL`]. Left out on purpose: time, and texts of several marks, of which
-//! `plugins/extract/tests/any_text.rs` makes many.
+//! A response of a quarter of a mebibyte, made of one character or one mark of the grammar over and over, alone, as a statement,
+//! behind one and before a box, costs at most [`FUEL`], and one made of what opens or is a tag at most [`TAG_FUEL`].
+//! Left out on purpose: time, and texts of several marks, of which `plugins/extract/tests/any_text.rs` makes many.
 
 use serde_json::Map;
 use ts_plugin::Problem;
 
 use crate::plugin;
 
-/// About 30 ms.
-const FUEL: u64 = 100_000_000;
+/// About 10 ms. A part of it is paid once: the last 32 KiB are read closely.
+const FUEL: u64 = 30_000_000;
 /// Each bracket that may open a tag is looked at.
-const TAG_FUEL: u64 = 150_000_000;
-const BYTES: usize = 1 << 20;
+const TAG_FUEL: u64 = 50_000_000;
+const BYTES: usize = 1 << 18;
 const MARKS: [&str; 64] = [
     "\\boxed{",
     "\\boxed{1}",

@@ -149,7 +149,7 @@ mod tests {
             let read = if first == golden {
                 GoldenFile::read(&path).err()
             } else {
-                read_cases(&[path.clone()]).err()
+                read_cases(std::slice::from_ref(&path)).err()
             };
             let error = read.map(|error| error.to_string()).unwrap_or_default();
             assert!(error.ends_with("cases.jsonl:2: the line has more than 33554432 bytes"), "{error}");
