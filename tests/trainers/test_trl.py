@@ -10,7 +10,6 @@ Left out on purpose: learning. That the weights move is all that three steps can
 import math
 import os
 import tempfile
-import time
 import unittest
 
 import pandas
@@ -140,9 +139,7 @@ class Trl(unittest.TestCase):
         # No fuel ends it, only the request's time: with that each step is over, and what was not graded is left out.
         limits = ["--set", "plugins.limits.fuel=1000000000000000", "--set", "plugins.limits.processor_ms=600000"]
         with Server(*limits, "--deadline", "2", "--workers", "2") as server:
-            started = time.monotonic()
             trainer, completions, _ = train(self.folder, server, ["a b", "c d", "e f"])
-            self.assertLess(time.monotonic() - started, 60.0)
             self.assertIn("deadline", set(completions["ts_serve"]))
             self.assertTrue(completions["reward"][completions["ts_serve"] == "deadline"].isna().all())
             for step in (entry for entry in trainer.state.log_history if "reward" in entry):
@@ -153,10 +150,8 @@ class Trl(unittest.TestCase):
         ts_serve.PATIENCE = 2.0
         with Server() as server:
             pass
-        started = time.monotonic()
         with self.assertRaisesRegex(RuntimeError, "gave no answer in 2 s"):
             train(self.folder, server, ["a b", "c d", "e f"])
-        self.assertLess(time.monotonic() - started, 30.0)
 
 
 if __name__ == "__main__":

