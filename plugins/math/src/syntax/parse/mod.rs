@@ -119,7 +119,7 @@ fn every_reading(tokens: &[Placed], depth: usize) -> Parsed {
 
 /// Whether two texts are the same tokens, white space and what ends a sentence aside.
 pub(crate) fn same_tokens(a: &str, b: &str) -> bool {
-    let (a, b) = (trimmed(tokens(a)), trimmed(tokens(b)));
+    let (a, b) = (trimmed(unboxed(tokens(a))), trimmed(unboxed(tokens(b))));
     !a.is_empty() && a.iter().map(|placed| &placed.token).eq(b.iter().map(|placed| &placed.token))
 }
 
