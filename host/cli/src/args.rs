@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ts_run::Shard;
 
 /// Makes a reasoning language model think shorter without thinking worse (TokenSqueeze), with graders that
 /// are sandboxed plugins.
@@ -39,6 +40,13 @@ pub(crate) enum Command {
     Train(RunArgs),
     /// Measure the model before and after on the held-out problems
     Eval(RunArgs),
+    /// Join the shards of a run: what several machines did becomes what one would have done
+    Merge {
+        /// The run's folder; the shards in it are found
+        run: PathBuf,
+        /// Folders of other shards
+        folders: Vec<PathBuf>,
+    },
     /// Print a run's table again, and write report.json and report.md
     Report {
         /// The run's folder
@@ -79,7 +87,8 @@ impl Command {
         use PluginCommand::{Componentize, New};
         let not = matches!(
             self,
-            Self::Report { .. }
+            Self::Merge { .. }
+                | Self::Report { .. }
                 | Self::Recipe { .. }
                 | Self::Pretrain(_)
                 | Self::Import(_)
@@ -107,6 +116,10 @@ pub(crate) struct RunArgs {
     /// is the same
     #[arg(long, value_name = "FOLDER")]
     pub(crate) from: Option<PathBuf>,
+    /// One of several shares of the problems, such as 2/3: of the stages that map over problems, for as many machines; `merge`
+    /// joins them
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
     /// Seed of the run
     #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     pub(crate) seed: Option<i64>,

@@ -15,8 +15,9 @@
 //! Left out on purpose: a queue that lives longer than one call. Each call hands out its items and waits for them.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -70,7 +71,7 @@ impl Workers {
         E: Send + From<ModelError>,
     {
         let mut outputs = Vec::with_capacity(items.len());
-        self.for_each_ordered(items, f, |output| {
+        self.for_each_ordered(items.into_iter().map(Ok), f, |output| {
             outputs.push(output);
             Ok(())
         })?;
@@ -78,13 +79,15 @@ impl Workers {
     }
 
     /// `f` of every item on the workers, and `sink` of every result on the calling thread, in the items' order and as soon as
-    /// the order allows, so that results need not all be held at once. After an error no further item is begun.
+    /// the order allows. Items are taken from their source when there is room for them, so that neither they nor the results
+    /// need all be held at once. After an error no further item is begun.
     ///
     /// # Errors
-    /// The error of the first item, in order, that failed, or of `sink`; [`ModelError::WorkerPanicked`] for a panic.
+    /// The error of the first item, in order, that failed, of its source or of `sink`; [`ModelError::WorkerPanicked`] for a
+    /// panic.
     pub fn for_each_ordered<I, O, E>(
         &self,
-        items: Vec<I>,
+        items: impl IntoIterator<Item = Result<I, E>>,
         f: impl Fn(I) -> Result<O, E> + Sync,
         mut sink: impl FnMut(O) -> Result<(), E>,
     ) -> Result<(), E>
@@ -93,53 +96,74 @@ impl Workers {
         O: Send,
         E: Send + From<ModelError>,
     {
-        let n_items = items.len();
-        let items: Vec<Mutex<Option<I>>> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
-        let (next, is_stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let (sender, receiver) = mpsc::channel::<(usize, Result<O, E>)>();
-        // Takes items until there are none left; lower indices are always taken first.
-        let work = |sender: mpsc::Sender<(usize, Result<O, E>)>| {
-            while !is_stopped.load(Ordering::Relaxed) {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(slot) = items.get(index) else { return };
-                let Some(item) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let is_stopped = AtomicBool::new(false);
+        let (items_in, items_out) = mpsc::channel::<(usize, I)>();
+        let items_out = Mutex::new(items_out);
+        let (results_in, results_out) = mpsc::channel::<(usize, Result<O, E>)>();
+        // Takes items until there are none left; earlier ones are always taken first.
+        let work = |results: mpsc::Sender<(usize, Result<O, E>)>| {
+            loop {
+                let item = items_out.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok((index, item)) = item else { return };
+                if is_stopped.load(Ordering::Relaxed) {
+                    return;
+                }
                 let result = catch_unwind(AssertUnwindSafe(|| f(item))).unwrap_or_else(|panic| {
                     Err(ModelError::WorkerPanicked { item: index, message: panic_message(&*panic) }.into())
                 });
                 if result.is_err() {
                     is_stopped.store(true, Ordering::Relaxed);
                 }
-                if sender.send((index, result)).is_err() {
+                if results.send((index, result)).is_err() {
                     return;
                 }
             }
         };
         thread::scope(|scope| {
-            for pool in self.pools.iter().take(n_items) {
-                let (sender, work) = (sender.clone(), &work);
-                scope.spawn(move || pool.install(|| work(sender)));
+            for pool in &self.pools {
+                let (results, work) = (results_in.clone(), &work);
+                scope.spawn(move || pool.install(|| work(results)));
             }
-            // The workers hold the other senders; the loop below ends when the last of them is done.
-            drop(sender);
-            let mut waiting: Vec<Option<Result<O, E>>> = (0..n_items).map(|_| None).collect();
+            drop(results_in);
+            // Dropped at the end of this block, which ends the workers.
+            let items_in = items_in;
+            let mut items = items.into_iter().fuse();
+            let window = WINDOW * self.pools.len();
+            // Those begun and not delivered yet; the first of them has index `n_delivered`.
+            let mut begun: VecDeque<Option<Result<O, E>>> = VecDeque::new();
             let mut n_delivered = 0;
-            let mut outcome = Ok(());
-            for (index, result) in receiver {
-                waiting[index] = Some(result);
-                while outcome.is_ok()
-                    && let Some(result) = waiting.get_mut(n_delivered).and_then(Option::take)
-                {
+            loop {
+                while begun.len() < window && !is_stopped.load(Ordering::Relaxed) {
+                    let Some(item) = items.next() else { break };
+                    let index = n_delivered + begun.len();
+                    begun.push_back(match item {
+                        // The workers live as long as the sender does.
+                        Ok(item) => items_in.send((index, item)).map_or(None, |()| None),
+                        Err(error) => {
+                            is_stopped.store(true, Ordering::Relaxed);
+                            Some(Err(error))
+                        }
+                    });
+                }
+                while let Some(result) = begun.pop_front_if(|result| result.is_some()).flatten() {
                     n_delivered += 1;
-                    outcome = result.and_then(&mut sink);
-                    if outcome.is_err() {
+                    if let Err(error) = result.and_then(&mut sink) {
                         is_stopped.store(true, Ordering::Relaxed);
+                        return Err(error);
                     }
                 }
+                if begun.is_empty() {
+                    return Ok(());
+                }
+                let Ok((index, result)) = results_out.recv() else { return Ok(()) };
+                begun[index - n_delivered] = Some(result);
             }
-            outcome
         })
     }
 }
+
+/// Items of a worker that are held at once: enough that one that takes long does not make the others wait.
+const WINDOW: usize = 16;
 
 /// What a panic said, if it said anything.
 fn panic_message(panic: &(dyn Any + Send)) -> String {
@@ -242,12 +266,29 @@ mod tests {
         let workers = Workers::new(3).unwrap();
         let mut seen = Vec::new();
         let fails = |i: usize| if i < 4 { Ok(i) } else { Err(ModelError::Empty { what: "item" }) };
-        let result = workers.for_each_ordered((0..20).collect(), fails, |i| {
+        let result = workers.for_each_ordered((0..20).map(Ok), fails, |i| {
             seen.push(i);
             Ok(())
         });
         assert!(matches!(result, Err(ModelError::Empty { .. })));
         assert_eq!(seen, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn items_are_taken_only_when_there_is_room_and_their_source_may_fail() {
+        let workers = Workers::new(2).unwrap();
+        let (taken, delivered) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+        let source = (0..1000).map(|i| {
+            taken.set(i + 1);
+            assert!(taken.get() - delivered.get() <= 2 * WINDOW);
+            if i < 500 { Ok(i) } else { Err(ModelError::Empty { what: "source" }) }
+        });
+        let result = workers.for_each_ordered(source, Ok, |i| {
+            assert_eq!(i, delivered.replace(delivered.get() + 1));
+            Ok(())
+        });
+        assert!(matches!(result, Err(ModelError::Empty { what: "source" })));
+        assert_eq!((delivered.get(), taken.get()), (500, 501));
     }
 
     #[test]

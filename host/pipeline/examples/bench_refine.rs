@@ -14,10 +14,8 @@ use std::time::Instant;
 use ts_model::shards::CANDLE_THREADS_VARIABLE;
 use ts_pipeline::progress::Silent;
 use ts_pipeline::recipe::{Loader, Override};
-use ts_pipeline::reuse::Donor;
-use ts_pipeline::{Run, Stage, run_stage};
+use ts_pipeline::{PastRun, Run, Stage, run_stage};
 use ts_run::records::{RefinedRecord, StepRecord};
-use ts_run::{Artefact, read_journal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -75,9 +73,9 @@ fn refine(
     let overrides =
         vec![Override::new("refine.early_stop", early_stop), Override::new("problems.max_train", n_problems)];
     let recipe = Loader { shipped: ts_embedded::RECIPES }.load("default", overrides)?;
-    let mut run = Run::open(recipe, folder, String::new(), &Silent, None)?;
+    let mut run = Run::open(recipe, folder, None, String::new(), &Silent, None)?;
     if let Some(donor) = donor {
-        run.take_from(&Donor::open(donor)?)?;
+        run.take_from(&PastRun::open(donor)?)?;
     }
     for stage in [Stage::Sample, Stage::Grade, Stage::Select] {
         run_stage(&mut run, stage)?;
@@ -85,7 +83,8 @@ fn refine(
     let started = Instant::now();
     run_stage(&mut run, Stage::Refine)?;
     let seconds = started.elapsed().as_secs_f64();
-    Ok(Way { refined: read_journal(&Artefact::Refined.path_in(folder))?, seconds })
+    let refined = PastRun::open(folder)?.records(Stage::Refine)?;
+    Ok(Way { refined: refined.map(|row| Ok(row?.record)).collect::<ts_run::Result<_>>()?, seconds })
 }
 
 impl Way {

@@ -9,18 +9,18 @@ use std::path::Path;
 
 use ts_core::bootstrap::{Interval, mean_interval};
 use ts_core::metrics::{Metric, Scored, Summary};
-use ts_run::records::EvalRecord;
-use ts_run::{Artefact, atomic, read_journal};
+use ts_run::atomic;
 use ts_text::markdown;
 
 use crate::Error;
+use crate::past_run::PastRun;
 use crate::progress::Progress;
 use crate::recipe::{EvalSection, Recipe};
-use crate::report::{Report, Side, differences, show, show_interval};
-use crate::reuse::Donor;
+use crate::report::{Report, differences, show, show_interval};
 use crate::setup::Run;
-use crate::stages::{Stage, run_stage};
-use crate::summary::report;
+use crate::stage::Stage;
+use crate::stages::run_stage;
+use crate::summary::{report, side};
 use crate::table::Table;
 
 /// One row: a recipe over all seeds.
@@ -59,7 +59,7 @@ pub fn ablate(
     let mut reports: Vec<Vec<Report>> = vec![Vec::new(); recipes.len()];
     let path_of = |recipe: &Recipe, seed: u64| folder.join(format!("{}-seed{seed}", recipe.run.name));
     for &seed in seeds {
-        let mut finished: Vec<Donor> = Vec::new();
+        let mut finished: Vec<PastRun> = Vec::new();
         for (row, recipe) in recipes.iter().enumerate() {
             let mut recipe = recipe.clone();
             recipe.run.seed = seed;
@@ -67,7 +67,7 @@ pub fn ablate(
                 recipe.train.steps = first.stages.n_train_steps;
             }
             let path = path_of(&recipe, seed);
-            let mut run = Run::open(recipe, &path, created.to_owned(), progress, None)?;
+            let mut run = Run::open(recipe, &path, None, created.to_owned(), progress, None)?;
             for donor in &finished {
                 run.take_from(donor)?;
             }
@@ -76,15 +76,14 @@ pub fn ablate(
             }
             drop(run);
             reports[row].push(report(&path)?);
-            finished.push(Donor::open(&path)?);
+            finished.push(PastRun::open(&path)?);
         }
     }
 
-    let responses = |artefact: Artefact, recipe: &Recipe| -> Result<Vec<Scored>, Error> {
+    let responses = |stage: Stage, recipe: &Recipe| -> Result<Vec<Scored>, Error> {
         let mut all = Vec::new();
         for &seed in seeds {
-            let records: Vec<EvalRecord> = read_journal(&artefact.path_in(&path_of(recipe, seed)))?;
-            all.extend(Side::of(&records, &recipe.eval, seed)?.1);
+            all.extend(side(&PastRun::open(&path_of(recipe, seed))?, stage)?.1);
         }
         Ok(all)
     };
@@ -92,8 +91,8 @@ pub fn ablate(
     let mut first: Option<Vec<Scored>> = None;
     for (recipe, reports) in recipes.iter().zip(reports) {
         let eval: &EvalSection = &recipe.eval;
-        let before = responses(Artefact::EvalBaseline, recipe)?;
-        let after = responses(Artefact::EvalResult, recipe)?;
+        let before = responses(Stage::EvalBaseline, recipe)?;
+        let after = responses(Stage::EvalResult, recipe)?;
         let first = first.get_or_insert_with(|| after.clone());
         rows.push(Row {
             name: recipe.run.name.clone(),

@@ -1,18 +1,16 @@
 //! Drawing responses to problems, for sampling and for evaluation: the same code for both.
 //!
-//! In: problems, how often to draw for each, the sampling settings, and a model. Out: a record a response, appended to a
-//! journal problem by problem, in order. A draw's seed derives from (run seed, stage, problem, draw), so neither batches nor
-//! workers nor an earlier interruption change a response. What a record holds is left out on purpose.
+//! In: problems, how often to draw for each, the sampling settings, and a model. Out: a record a response. A draw's seed
+//! derives from (run seed, stage, problem, draw), so neither batches nor workers nor an earlier interruption change a response.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use ts_core::seed::derive_seed;
 use ts_model::LanguageModel;
 use ts_model::generate::{Draw, Finish, Prompt, Request, Sampling, Unwatched, generate};
-use ts_run::Journal;
+use ts_run::Key;
 use ts_run::records::ProblemRecord;
 
-use crate::stages::Stage;
+use crate::stage::Stage;
+use crate::stages::work::{Made, Task, Tasks};
 use crate::{Error, Run};
 
 /// One response.
@@ -29,6 +27,7 @@ pub(crate) struct Response {
 
 /// What to draw.
 pub(crate) struct Draws<'a> {
+    pub(crate) run: &'a Run<'a>,
     /// Names the seeds.
     pub(crate) seeds_of: Stage,
     pub(crate) problems: &'a [ProblemRecord],
@@ -37,63 +36,58 @@ pub(crate) struct Draws<'a> {
 }
 
 impl Draws<'_> {
-    /// Draws every response that the journal does not have yet, and appends its record. `load` gives the model, if one is
-    /// needed. `process` makes the record, and anything else to be told of it, on the thread that drew the response;
-    /// `appended` hears of each new record, in order.
-    pub(crate) fn append_to<T: Serialize + DeserializeOwned + Send, N: Send>(
-        &self,
-        run: &Run<'_>,
-        journal: &mut Journal<T>,
-        load: impl FnOnce() -> Result<LanguageModel, Error>,
-        process: impl Fn(&ProblemRecord, Response) -> Result<(T, N), Error> + Sync,
-        mut appended: impl FnMut(&T, N) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let per_problem = self.per_problem as usize;
-        let n_done = journal.n_records() as usize;
-        // A problem that was interrupted is drawn again as a whole; what the journal has of it is passed over.
-        let rest = self.problems.get(n_done / per_problem..).unwrap_or_default();
-        let mut passed_over = n_done % per_problem;
-        if rest.is_empty() {
-            return Ok(());
-        }
-        let model = load()?;
-        // Two batches' worth: rows that finish early make room for others, and an interruption loses little.
-        let problems_at_once = (2 * self.sampling.max_batch_rows).div_ceil(per_problem).max(1);
-        let chunks: Vec<&[ProblemRecord]> = rest.chunks(problems_at_once).collect();
-        let draw = |chunk: &[ProblemRecord]| self.draw(run, &model, chunk, &process);
-        run.model_workers().for_each_ordered(chunks, draw, |records| {
-            for (record, note) in records.into_iter().skip(std::mem::take(&mut passed_over)) {
-                journal.append(&record)?;
-                appended(&record, note)?;
-            }
-            Ok(())
-        })
+    /// How many responses in all.
+    pub(crate) fn total(&self) -> u64 {
+        self.problems.len() as u64 * u64::from(self.per_problem)
     }
 
-    /// The records of a few problems' responses, problem by problem.
-    fn draw<T>(
+    /// Problems to be drawn for together: two batches' worth, so that rows that finish early make room for others, and an
+    /// interruption loses little.
+    pub(crate) fn tasks(&self) -> Tasks<'_, &[ProblemRecord]> {
+        let at_once = (2 * self.sampling.max_batch_rows).div_ceil(self.per_problem as usize).max(1);
+        Box::new(self.problems.chunks(at_once).map(|problems| {
+            let draws = |problem: &ProblemRecord| {
+                let id = problem.id.clone();
+                (0..self.per_problem).map(move |draw| Key::Draw(id.clone(), draw))
+            };
+            Ok(Task { keys: problems.iter().flat_map(draws).collect(), input: problems })
+        }))
+    }
+
+    /// The records of some of a task's responses, by their places in it.
+    pub(crate) fn draw<R>(
         &self,
-        run: &Run<'_>,
         model: &LanguageModel,
         problems: &[ProblemRecord],
-        process: impl Fn(&ProblemRecord, Response) -> Result<T, Error>,
-    ) -> Result<Vec<T>, Error> {
+        wanted: &[usize],
+        record: impl Fn(&ProblemRecord, Response) -> Result<Made<R>, Error>,
+    ) -> Result<Vec<Made<R>>, Error> {
+        let run = self.run;
+        let per_problem = self.per_problem as usize;
         let mut requests = Vec::with_capacity(problems.len());
-        for problem in problems {
+        let mut asked: Vec<(&ProblemRecord, &[usize])> = Vec::with_capacity(problems.len());
+        for places in wanted.chunk_by(|a, b| a / per_problem == b / per_problem) {
+            let problem = &problems[places[0] / per_problem];
             let prompt = Prompt::Tokens(run.prompt_tokens(problem)?);
-            let stage = self.seeds_of.name();
-            let seed = |draw| derive_seed(run.recipe.run.seed, stage, &problem.id, u64::from(draw));
-            requests.push(Request { prompt, seeds: (0..self.per_problem).map(seed).collect() });
+            let seeds = places.iter().map(|place| self.seed(problem, place % per_problem));
+            requests.push(Request { prompt, seeds: seeds.collect() });
+            asked.push((problem, places));
         }
         let draws = generate(model, &requests, &self.sampling, &mut Unwatched)?;
-        let mut records = Vec::with_capacity(problems.len() * self.per_problem as usize);
-        for ((problem, request), draws) in problems.iter().zip(&requests).zip(draws) {
-            for ((draw, &seed), Draw { tokens, finish }) in (0..).zip(&request.seeds).zip(draws) {
+        let mut records = Vec::with_capacity(wanted.len());
+        for ((problem, places), draws) in asked.into_iter().zip(draws) {
+            for (place, Draw { tokens, finish }) in places.iter().zip(draws) {
+                let draw = place % per_problem;
                 let text = run.tokenizer.decode_plain(&tokens)?;
                 let finished = finish == Finish::EndOfText;
-                records.push(process(problem, Response { draw, seed, tokens, text, finished })?);
+                let seed = self.seed(problem, draw);
+                records.push(record(problem, Response { draw: draw as u32, seed, tokens, text, finished })?);
             }
         }
         Ok(records)
+    }
+
+    fn seed(&self, problem: &ProblemRecord, draw: usize) -> u64 {
+        derive_seed(self.run.recipe.run.seed, self.seeds_of.name(), &problem.id, draw as u64)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::recipe::RecipeError;
-use crate::stages::Stage;
+use crate::stage::Stage;
 use crate::ungraded::Ungraded;
 
 /// Why a run stopped.
@@ -153,6 +153,20 @@ pub enum Error {
         /// Rows of the embedding.
         rows: usize,
     },
+    /// Shards that do not make a whole.
+    #[error("stage `{}`: {fault}", stage.name())]
+    Shards {
+        /// Of which stage.
+        stage: Stage,
+        /// Which shard, and what is wrong with it.
+        fault: String,
+    },
+    /// Nothing to join.
+    #[error("no shard in {}", folders.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", "))]
+    NoShards {
+        /// Where they were looked for.
+        folders: Vec<PathBuf>,
+    },
     /// A thread could not start, or panicked.
     #[error("worker: {message}")]
     Worker {
@@ -234,6 +248,8 @@ impl Error {
             Self::NoSuchProblem { .. } => Some("problems-train.jsonl in the folder has their identifiers".into()),
             Self::Inconsistent { .. } => Some("the folder holds artefacts of different runs: start in a new one".into()),
             Self::NoRun { .. } => Some("a run's folder is what --out named; by default runs/NAME-seedSEED".into()),
+            Self::Shards { .. } => Some("run each share once and to its end, and name every folder that has one".into()),
+            Self::NoShards { .. } => Some("`ts-host sample --out RUN --shard 1/3` makes one, in RUN/shards".into()),
             Self::Worker { .. } | Self::File { .. } => None,
         }
     }

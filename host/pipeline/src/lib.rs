@@ -4,28 +4,37 @@
 //! |---|---|
 //! | read a recipe | [`recipe`] |
 //! | open what it names, and a run's folder | [`setup`] |
-//! | run a stage | [`stages`] |
+//! | run a stage | [`run_stage`] |
+//! | read a run that is there | [`PastRun`] |
 //! | make the table | [`summary`], [`report`] |
 //! | take finished stages over from another run | [`reuse`] |
+//! | join what several machines did | [`merge`] |
 //! | grade again what a run saw | [`replay`] |
 //! | run many recipes on the same samples | [`ablation`] |
 //! | make the embedded checkpoint | [`pretrain`] |
 //!
-//! Left out on purpose: the terminal. Progress goes to a [`progress::Progress`], everything else is returned.
+//! The pipeline never prints. Progress goes to a [`progress::Progress`], everything else is returned.
 
 pub mod ablation;
 mod draws;
 mod error;
+mod grading;
+mod grouping;
+mod identity;
+pub mod merge;
 mod objective;
+mod past_run;
 pub mod pretrain;
 pub mod progress;
 pub mod recipe;
 pub mod replay;
 pub mod report;
+mod responses;
 pub mod reuse;
 mod rewrite;
 pub mod setup;
-pub mod stages;
+mod stage;
+mod stages;
 mod steps;
 pub mod summary;
 mod table;
@@ -33,6 +42,8 @@ mod training_set;
 pub mod ungraded;
 
 pub use error::Error;
+pub use past_run::{PastRun, kept_recipe};
 pub use recipe::Recipe;
 pub use setup::Run;
-pub use stages::{Stage, run_stage};
+pub use stage::Stage;
+pub use stages::run_stage;

@@ -195,7 +195,7 @@ fn train(
             let Gradients { loss, of_parameters } = gradients(model, &packed, mean)?;
             Ok((f64::from(loss.to_scalar::<f32>()?), of_parameters))
         };
-        workers.for_each_ordered(batches, work, |(part, gradients)| {
+        workers.for_each_ordered(batches.into_iter().map(Ok), work, |(part, gradients)| {
             loss += part;
             Ok::<(), Error>(total.add(gradients)?)
         })?;

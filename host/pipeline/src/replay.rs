@@ -1,30 +1,30 @@
 //! What a run asked its plugins about one problem, to be asked again.
 //!
-//! In: a run's folder, and a problem. Out: the problem's responses with their grades, what each role saw of them, the run's plugins, and
-//! grades of now. Left out on purpose: writing anything; the run stays as it is.
+//! In: a run's folder, and a problem. Out: the problem's responses with their grades, what each role saw of them, the run's
+//! plugins, and grades of now. The run stays as it is.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
 
 use ts_model::TextTokenizer;
 use ts_plugin::{Group, Plugin, Problem, Role};
 use ts_run::records::{GradeRecord, ProblemRecord, SampleRecord};
-use ts_run::{Artefact, read_journal};
+use ts_run::{Artefact, Record};
 
 use crate::Error;
+use crate::grading::{grade, plugin_problem};
+use crate::grouping::Grouping;
+use crate::past_run::PastRun;
 use crate::recipe::{PluginSection, Recipe};
 use crate::setup::plugins::{Settings, open_for, open_plugins, open_verifier};
 use crate::setup::tokenizer_of;
-use crate::stages::Stage;
-use crate::stages::grade::{grade, plugin_problem};
-use crate::stages::select::Grouping;
+use crate::stage::Stage;
 use crate::steps::reasoning_of;
-use crate::summary::kept_recipe;
 
 /// One problem of a run.
-pub struct Kept {
-    folder: PathBuf,
-    recipe: Recipe,
+pub struct Replay {
+    run: PastRun,
     problem: ProblemRecord,
     samples: Vec<SampleRecord>,
     grades: Vec<GradeRecord>,
@@ -48,29 +48,20 @@ impl Regraded<'_> {
     }
 }
 
-impl Kept {
+impl Replay {
     /// Reads what a run has of a problem.
     ///
     /// # Errors
     /// The folder is no run's or has no responses yet; it has no such problem.
     pub fn open(folder: &Path, problem: &str) -> Result<Self, Error> {
-        let recipe = kept_recipe(folder)?;
-        let problems: Vec<ProblemRecord> = read_journal(&Artefact::ProblemsTrain.path_in(folder))?;
-        let record = problems.into_iter().find(|record| record.id == problem);
-        let samples: Vec<SampleRecord> = read_journal(&Artefact::Samples.path_in(folder))?;
-        let grades_file = Artefact::Grades.path_in(folder);
-        let grades: Vec<GradeRecord> =
-            if grades_file.is_file() { read_journal(&grades_file)? } else { vec![] };
-        Ok(Self {
-            folder: folder.to_owned(),
-            recipe,
-            problem: record.ok_or_else(|| Error::NoSuchProblem {
-                problem: problem.to_owned(),
-                folder: folder.to_owned(),
-            })?,
-            samples: samples.into_iter().filter(|sample| sample.problem == problem).collect(),
-            grades: grades.into_iter().filter(|grade| grade.problem == problem).collect(),
-        })
+        let run = PastRun::open(folder)?;
+        let record = run.problems(Artefact::ProblemsTrain)?.into_iter().find(|record| record.id == problem);
+        let record = record
+            .ok_or_else(|| Error::NoSuchProblem { problem: problem.to_owned(), folder: folder.to_owned() })?;
+        let samples = of_problem(&run, Stage::Sample, problem)?;
+        let has_grades = Stage::Grade.artefact().path_in(folder).is_file();
+        let grades = if has_grades { of_problem(&run, Stage::Grade, problem)? } else { vec![] };
+        Ok(Self { run, problem: record, samples, grades })
     }
 
     /// The problem as a verifier sees it.
@@ -85,7 +76,7 @@ impl Kept {
 
     /// The part of a response that a step splitter sees.
     pub fn reasoning<'a>(&self, sample: &'a SampleRecord) -> &'a str {
-        reasoning_of(&sample.text, &self.recipe.prompt.reasoning_end)
+        reasoning_of(&sample.text, &self.run.recipe.prompt.reasoning_end)
     }
 
     /// The responses as a selection policy sees them, by the run's other plugins.
@@ -94,14 +85,12 @@ impl Kept {
     /// The run has not graded them all; its plugins or its tokenizer cannot be opened, or fail.
     pub fn group(&self) -> Result<Group, Error> {
         if self.grades.len() != self.samples.len() {
-            return Err(Error::MissingStage { stage: Stage::Grade, folder: self.folder.clone() });
+            return Err(Error::MissingStage { stage: Stage::Grade, folder: self.run.folder.clone() });
         }
-        let tokenizer: TextTokenizer = tokenizer_of(&self.recipe)?;
-        let plugins = open_plugins(&self.recipe, None)?;
-        let grouping = Grouping { recipe: &self.recipe, plugins: &plugins, tokenizer: &tokenizer };
-        let (samples, grades) =
-            (self.samples.iter().collect::<Vec<_>>(), self.grades.iter().collect::<Vec<_>>());
-        grouping.group(&self.problem, &samples, &grades)
+        let tokenizer: TextTokenizer = tokenizer_of(&self.run.recipe)?;
+        let plugins = open_plugins(&self.run.recipe, None)?;
+        let grouping = Grouping { recipe: &self.run.recipe, plugins: &plugins, tokenizer: &tokenizer };
+        grouping.group(&self.problem, &self.samples, &self.grades)
     }
 
     /// The run's plugin for a role with the run's settings, or another one with its defaults.
@@ -129,11 +118,18 @@ impl Kept {
 
     /// The recipe, with another plugin in a role.
     fn with(&self, role: Role, other: Option<&str>) -> Recipe {
-        let mut recipe = self.recipe.clone();
+        let mut recipe = self.run.recipe.clone();
         if let Some(source) = other {
             *recipe.plugins.of_mut(role) =
                 PluginSection { source: source.to_owned(), sha256: String::new(), settings: BTreeMap::new() };
         }
         recipe
     }
+}
+
+/// A problem's records of a stage that may not be done.
+fn of_problem<R: Record>(run: &PastRun, stage: Stage, problem: &str) -> Result<Vec<R>, Error> {
+    let only = Arc::new(HashSet::from([problem.to_owned()]));
+    let records = run.records_so_far(stage)?.of_problems(only);
+    records.map(|row| Ok(row?.record)).collect()
 }

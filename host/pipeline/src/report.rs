@@ -91,43 +91,49 @@ pub struct StageNumbers {
 }
 
 impl Side {
-    /// Makes one side from its records, in the problems' order.
+    /// Makes one side from its records, in the problems' order; gives those that have a grade too.
+    ///
+    /// # Errors
+    /// Those of the records; nothing to measure.
     pub fn of(
-        records: &[EvalRecord],
+        records: impl IntoIterator<Item = Result<EvalRecord, Error>>,
         eval: &EvalSection,
         run_seed: u64,
     ) -> Result<(Self, Vec<Scored>), Error> {
         let mut index = BTreeMap::new();
+        let (mut scored, mut ungraded) = (Vec::new(), Ungraded::default());
+        let (mut n_records, mut n_cut_off) = (0_usize, 0_usize);
         for record in records {
+            let record = record?;
+            n_records += 1;
+            n_cut_off += usize::from(!record.finished);
+            ungraded.count(record.outcome, record.failure.as_deref());
             let next = index.len();
-            index.entry(record.problem.as_str()).or_insert(next);
+            let problem = *index.entry(record.problem).or_insert(next);
+            if record.outcome.is_gradable() {
+                scored.push(Scored {
+                    problem,
+                    run: record.run,
+                    difficulty: record.difficulty,
+                    correct: record.outcome.is_correct(),
+                    tokens: record.tokens,
+                    n_steps: record.n_steps,
+                    step_tokens: record.step_tokens,
+                });
+            }
         }
-        let scored: Vec<Scored> = records
-            .iter()
-            .filter(|r| r.outcome.is_gradable())
-            .map(|r| Scored {
-                problem: index[r.problem.as_str()],
-                run: r.run,
-                difficulty: r.difficulty,
-                correct: r.outcome.is_correct(),
-                tokens: r.tokens,
-                n_steps: r.n_steps,
-                step_tokens: r.step_tokens,
-            })
-            .collect();
         let budget = eval.budget_tokens as u32;
         let points: Vec<u32> =
             (1..=CURVE_POINTS).map(|i| (eval.budget_tokens * i / CURVE_POINTS) as u32).collect();
         let accuracies = auc::accuracy_curve(&scored, &points)?;
-        let n_cut_off = records.iter().filter(|r| !r.finished).count();
         let resamples = eval.bootstrap_resamples as usize;
         let side = Self {
             summary: summarise(&scored, budget)?,
             intervals: bootstrap_intervals(&scored, budget, resamples, bootstrap_seed(run_seed))?,
             by_difficulty: summarise_by_difficulty(&scored, budget)?,
             curve: points.into_iter().zip(accuracies).collect(),
-            ungraded: Ungraded::among(records.iter().map(|r| (r.outcome, r.failure.as_deref()))),
-            cut_off: n_cut_off as f64 / records.len().max(1) as f64,
+            ungraded,
+            cut_off: n_cut_off as f64 / n_records.max(1) as f64,
         };
         Ok((side, scored))
     }
@@ -329,7 +335,8 @@ mod tests {
     fn what_comes_from_outside_is_text_in_the_report() {
         let hostile = "x\u{1b}[2J\n| 100.0 | <img src=x>\u{202e}";
         let failed = EvalRecord { failure: Some(hostile.into()), ..record("a", 1, Outcome::GraderFailed, 7) };
-        let (side, scored) = Side::of(&[record("a", 0, Outcome::Correct, 40), failed], &eval(), 1).unwrap();
+        let (side, scored) =
+            Side::of([Ok(record("a", 0, Outcome::Correct, 40)), Ok(failed)], &eval(), 1).unwrap();
         let report = Report {
             name: hostile.into(),
             seed: 1,
@@ -359,7 +366,7 @@ mod tests {
             record("b", 2, Outcome::BadReference, 7),
             record("b", 3, Outcome::Undecided, 100),
         ];
-        let (side, scored) = Side::of(&records, &eval(), 1).unwrap();
+        let (side, scored) = Side::of(records.map(Ok), &eval(), 1).unwrap();
         assert_eq!(scored.len(), 3);
         assert_eq!(
             side.ungraded,

@@ -1,46 +1,25 @@
 //! Taking finished stages over from another run, where the work is the same.
 //!
-//! In: a run, and the folder of another, the donor. Out: the stages that were copied. A stage is the same work if all that
-//! decides its artefact is: seed, model, problems, its plugins' bytes and settings, its section of the recipe, and
-//! the stages before it. So another grader keeps the samples, and another learning rate everything up to training. A
-//! stage that the donor has not finished is left out on purpose: it goes on in its own folder.
+//! In: a run, and another one, the donor. Out: the stages that were copied. A stage is the same work if all that decides its
+//! artefact is ([`identity`]). So another grader or a corrected reference keeps the samples, and another learning rate
+//! everything up to training. A stage that the donor has not finished goes on in its own folder.
 
-use std::path::{Path, PathBuf};
-
-use serde_json::{Value, json};
-use ts_run::manifest::{Manifest, read_manifest};
+use ts_run::folder::verify_folder;
+use ts_run::manifest::Manifest;
 use ts_run::{Artefact, atomic, digest};
 
-use crate::recipe::{PluginSection, Recipe};
-use crate::stages::Stage;
-use crate::summary::kept_recipe;
+use crate::identity::decides;
+use crate::past_run::PastRun;
+use crate::recipe::Recipe;
+use crate::stage::Stage;
 use crate::{Error, Run};
-
-/// A run whose finished stages others may take.
-#[derive(Clone, Debug)]
-pub struct Donor {
-    folder: PathBuf,
-    recipe: Recipe,
-    manifest: Manifest,
-}
-
-impl Donor {
-    /// Reads what a run's folder was made from.
-    ///
-    /// # Errors
-    /// The folder is no run's, or another version's.
-    pub fn open(folder: &Path) -> Result<Self, Error> {
-        let manifest = read_manifest(&Artefact::Manifest.path_in(folder))?;
-        Ok(Self { folder: folder.to_owned(), recipe: kept_recipe(folder)?, manifest })
-    }
-}
 
 impl Run<'_> {
     /// Copies every stage that the donor has finished, that this run has not, and that is the same work; gives them in order.
     ///
     /// # Errors
-    /// A file cannot be copied, or is not what the donor's stage left: [`ts_run::Error::ArtefactChanged`].
-    pub fn take_from(&mut self, donor: &Donor) -> Result<Vec<Stage>, Error> {
+    /// A file cannot be copied, or is not what the donor's stage left.
+    pub fn take_from(&mut self, donor: &PastRun) -> Result<Vec<Stage>, Error> {
         let mut taken = Vec::new();
         for stage in Stage::ALL {
             let decides = |recipe: &Recipe, manifest: &Manifest| decides(stage, recipe, manifest);
@@ -52,12 +31,16 @@ impl Run<'_> {
             for artefact in artefacts(stage) {
                 atomic::copy(&artefact.path_in(&donor.folder), &self.folder.path_of(artefact))?;
             }
+            // What was copied is checked, and not what it was copied from: it is what counts from here on.
+            if let Some(folder) = &state.folder {
+                verify_folder(self.folder.path(), folder, None)?;
+            }
             let path = self.folder.path_of(stage.artefact());
-            if digest::sha256_path(&path)? != state.sha256 {
+            if digest::sha256_file(&path)? != state.sha256 {
                 let path = stage.artefact().path_in(&donor.folder);
                 return Err(ts_run::Error::ArtefactChanged { path, stage: stage.name().to_owned() }.into());
             }
-            self.folder.mark_done(stage.name(), stage.artefact(), state.records, 0.0)?;
+            self.folder.mark_done(stage.name(), stage.artefact(), stage.folder(), state.records, 0.0)?;
             taken.push(stage);
         }
         Ok(taken)
@@ -66,121 +49,5 @@ impl Run<'_> {
 
 /// All that a stage leaves.
 fn artefacts(stage: Stage) -> Vec<Artefact> {
-    match stage {
-        // The log last: it says that the model is there.
-        Stage::Train => vec![Artefact::Model, Artefact::Train],
-        _ => vec![stage.artefact()],
-    }
-}
-
-/// Everything that decides a stage's artefact, in a form that can be compared.
-fn decides(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Value {
-    let before = |stage: Stage| decides(stage, recipe, manifest);
-    let recipe = recipe.what_decides_results();
-    let plugin = |role: &str, section: &PluginSection| {
-        let origin = manifest.plugins.iter().find(|plugin| plugin.role == role);
-        json!([origin.map(|origin| &origin.sha256), section.settings])
-    };
-    let problems = |split: &str| {
-        manifest.problems.iter().find(|set| set.split == split).map(|set| json!([set.sha256, set.n]))
-    };
-    let plugins = &recipe.plugins;
-    let runners = manifest.plugins.iter().filter(|plugin| plugin.role == "runner");
-    let runners: Vec<&String> = runners.map(|runner| &runner.sha256).collect();
-    let verifier = json!([plugin("verifier", &plugins.verifier), plugins.limits, plugins.isolation, runners]);
-    let splitter = plugin("step_splitter", &plugins.step_splitter);
-    let policy = plugin("selection_policy", &plugins.selection_policy);
-    let length = plugin("length_function", &plugins.length_function);
-    let model = json!([recipe.run.seed, manifest.model.sha256, recipe.model.dtype, recipe.prompt]);
-    match stage {
-        Stage::EvalBaseline => json!([model, problems("heldout"), recipe.eval, verifier, splitter]),
-        Stage::Sample => json!([model, problems("train"), recipe.sample]),
-        Stage::Grade => json!([before(Stage::Sample), verifier]),
-        Stage::Select => json!([before(Stage::Grade), splitter, policy, length, recipe.select]),
-        Stage::Refine => json!([before(Stage::Select), recipe.refine]),
-        Stage::Pair | Stage::Reference => before(Stage::Refine),
-        Stage::Train => json!([before(Stage::Pair), recipe.train]),
-        Stage::EvalResult => json!([before(Stage::Train), before(Stage::EvalBaseline)]),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use ts_run::manifest::{ModelOrigin, PluginOrigin, ProblemSetOrigin};
-
-    use super::*;
-    use crate::recipe::{Loader, Override};
-
-    fn manifest() -> Manifest {
-        let plugin = |role: &str| PluginOrigin {
-            role: role.into(),
-            name: "p".into(),
-            version: "1".into(),
-            sha256: format!("{role}-bytes"),
-            origin: "embedded".into(),
-        };
-        let set = |split: &str| ProblemSetOrigin {
-            split: split.into(),
-            source: "embedded".into(),
-            sha256: "a".into(),
-            n: 1,
-        };
-        Manifest {
-            format: ts_run::manifest::FORMAT,
-            created: String::new(),
-            ts_host_version: String::new(),
-            run_seed: 1,
-            device: "cpu".into(),
-            workers: 1,
-            recipe_sha256: String::new(),
-            model: ModelOrigin { source: "embedded".into(), sha256: "m".into() },
-            plugins: ["verifier", "step_splitter", "selection_policy", "length_function"].map(plugin).into(),
-            problems: ["train", "heldout"].map(set).into(),
-            stages: BTreeMap::new(),
-        }
-    }
-
-    fn recipe(change: &str) -> Recipe {
-        let loader = Loader { shipped: ts_embedded::RECIPES };
-        loader.load("default", vec![Override::parse(change).unwrap()]).unwrap()
-    }
-
-    /// The stages that are no longer the same work after a change.
-    fn redone(recipe: &Recipe, manifest: &Manifest) -> Vec<&'static str> {
-        let (old, old_manifest) = (self::recipe("run.workers=1"), self::manifest());
-        let differs =
-            |stage: &Stage| decides(*stage, &old, &old_manifest) != decides(*stage, recipe, manifest);
-        Stage::ALL.iter().filter(|stage| differs(stage)).map(|stage| stage.name()).collect()
-    }
-
-    #[test]
-    fn a_change_costs_the_stages_that_depend_on_it_and_no_others() {
-        let by_recipe = |change: &str| redone(&recipe(change), &manifest());
-        assert_eq!(by_recipe("run.workers=7"), [""; 0]);
-        assert_eq!(by_recipe("sample.max_batch_rows=7"), [""; 0]);
-        assert_eq!(by_recipe("run.name=other"), [""; 0]);
-        assert_eq!(by_recipe("train.beta=0.5"), ["train", "eval-result"]);
-        assert_eq!(by_recipe("eval.n_runs=2"), ["eval-baseline", "eval-result"]);
-        let from_refine = ["refine", "pair", "reference", "train", "eval-result"];
-        assert_eq!(by_recipe("refine.n_rewrites=8"), from_refine);
-        assert_eq!(by_recipe("plugins.selection_policy.settings.depth_alpha=0.5")[0], "select");
-        let all_but_samples = by_recipe("plugins.limits.fuel=5");
-        assert!(all_but_samples.contains(&"eval-baseline") && !all_but_samples.contains(&"sample"));
-        assert_eq!(by_recipe("run.seed=9").len(), Stage::ALL.len());
-    }
-
-    #[test]
-    fn a_plugin_s_bytes_and_the_problems_count_not_where_they_lie() {
-        let mut other = manifest();
-        other.plugins[0].origin = "elsewhere.wasm".into();
-        other.problems[1].source = "elsewhere.jsonl".into();
-        assert_eq!(redone(&recipe("run.workers=1"), &other), [""; 0]);
-        other.plugins[0].sha256 = "other".into();
-        assert!(!redone(&recipe("run.workers=1"), &other).contains(&"sample"));
-        let mut other = manifest();
-        other.problems[1].sha256 = "other".into();
-        assert_eq!(redone(&recipe("run.workers=1"), &other), ["eval-baseline", "eval-result"]);
-    }
+    stage.folder().into_iter().chain([stage.artefact()]).collect()
 }

@@ -1,33 +1,27 @@
-//! From a run's folder to its [`Report`]: reads the artefacts, whoever made them, without taking the folder's lock.
+//! From a run's folder to its [`Report`]: reads the artefacts, whoever made them, without taking the folder's lock. Every record
+//! is checked before it counts.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
-use ts_run::manifest::{Manifest, read_manifest};
+use ts_core::metrics::Scored;
 use ts_run::records::{EvalRecord, ExampleRecord, GradeRecord, RefinedRecord, SelectionRecord, TrainRecord};
-use ts_run::{Artefact, atomic, read_journal};
+use ts_run::{Artefact, Record, atomic};
 
 use crate::Error;
-use crate::recipe::{Loader, Recipe};
+use crate::past_run::PastRun;
 use crate::report::{Report, Side, StageNumbers, differences};
-use crate::stages::Stage;
-use crate::ungraded::Ungraded;
+use crate::stage::Stage;
 
 /// The report of a finished run; writes `report.json` and `report.md` beside its artefacts.
 ///
 /// # Errors
 /// [`Error::MissingStage`] if one of the two evaluations is not done; artefacts that cannot be read.
 pub fn report(folder: &Path) -> Result<Report, Error> {
-    let manifest = read_manifest(&Artefact::Manifest.path_in(folder))?;
-    let recipe = kept_recipe(folder)?;
-    for stage in [Stage::EvalBaseline, Stage::EvalResult] {
-        require(&manifest, stage, folder)?;
-    }
-    let baseline: Vec<EvalRecord> = read_journal(&Artefact::EvalBaseline.path_in(folder))?;
-    let result: Vec<EvalRecord> = read_journal(&Artefact::EvalResult.path_in(folder))?;
+    let run = PastRun::open(folder)?;
+    let recipe = &run.recipe;
     let (eval, seed) = (&recipe.eval, recipe.run.seed);
-    let (baseline, baseline_scored) = Side::of(&baseline, eval, seed)?;
-    let (result, result_scored) = Side::of(&result, eval, seed)?;
+    let (baseline, baseline_scored) = side(&run, Stage::EvalBaseline)?;
+    let (result, result_scored) = side(&run, Stage::EvalResult)?;
     let report = Report {
         name: recipe.run.name.clone(),
         seed,
@@ -37,58 +31,53 @@ pub fn report(folder: &Path) -> Result<Report, Error> {
         differences: differences(&baseline_scored, &result_scored, eval, seed)?,
         baseline,
         result,
-        stages: stage_numbers(folder, &manifest)?,
+        stages: stage_numbers(&run)?,
     };
     atomic::write_json(&Artefact::ReportJson.path_in(folder), &report)?;
     atomic::write_file(&Artefact::ReportMd.path_in(folder), report.to_markdown().as_bytes())?;
     Ok(report)
 }
 
-/// The recipe that a run's folder keeps.
-///
-/// # Errors
-/// The folder is no run's, or its recipe was damaged.
-pub fn kept_recipe(folder: &Path) -> Result<Recipe, Error> {
-    let path = Artefact::Recipe.path_in(folder);
-    let text = std::fs::read_to_string(&path).map_err(|source| match source.kind() {
-        ErrorKind::NotFound => Error::NoRun { folder: folder.to_owned() },
-        _ => Error::File { path: path.clone(), source },
-    })?;
-    Ok(Loader::parse(&path.display().to_string(), &text)?)
+/// One evaluation of a run, and its responses.
+pub(crate) fn side(run: &PastRun, stage: Stage) -> Result<(Side, Vec<Scored>), Error> {
+    let records = run.records::<EvalRecord>(stage)?.map(|row| Ok(row?.record));
+    Side::of(records, &run.recipe.eval, run.recipe.run.seed)
 }
 
-fn require(manifest: &Manifest, stage: Stage, folder: &Path) -> Result<(), Error> {
-    match manifest.stages.get(stage.name()) {
-        Some(state) if state.done => Ok(()),
-        _ => Err(Error::MissingStage { stage, folder: folder.to_owned() }),
-    }
-}
-
-fn stage_numbers(folder: &Path, manifest: &Manifest) -> Result<StageNumbers, Error> {
-    let grades: Vec<GradeRecord> = read_journal(&Artefact::Grades.path_in(folder))?;
-    let selections: Vec<SelectionRecord> = read_journal(&Artefact::Selection.path_in(folder))?;
-    let refined: Vec<RefinedRecord> = read_journal(&Artefact::Refined.path_in(folder))?;
-    let examples: Vec<ExampleRecord> = read_journal(&Artefact::Examples.path_in(folder))?;
-    let steps: Vec<TrainRecord> = read_journal(&Artefact::Train.path_in(folder))?;
-    let ungraded = Ungraded::among(grades.iter().map(|grade| (grade.outcome, grade.failure.as_deref())));
-    let n_correct = grades.iter().filter(|grade| grade.outcome.is_correct()).count();
+fn stage_numbers(run: &PastRun) -> Result<StageNumbers, Error> {
     let seconds = Stage::ALL
         .iter()
-        .filter_map(|stage| Some((stage.name().to_owned(), manifest.stages.get(stage.name())?.seconds)));
-    let before: u64 = refined.iter().map(|r| u64::from(r.tokens_before)).sum();
-    let after: u64 = refined.iter().map(|r| u64::from(r.tokens_after)).sum();
-    let any_rewritten = refined.iter().flat_map(|r| &r.steps).any(|step| step.n_candidates > 0);
-    Ok(StageNumbers {
-        n_samples: grades.len(),
-        sample_accuracy: n_correct as f64 / (grades.len() - ungraded.total()).max(1) as f64,
-        ungraded,
-        n_problems_selected: selections.iter().filter(|s| !s.positives.is_empty()).count(),
-        n_positives: selections.iter().map(|s| s.positives.len()).sum(),
-        n_pairs: selections.iter().map(|s| s.pairs.len()).sum(),
-        refined_tokens: any_rewritten.then_some((before, after)),
-        n_refined_dropped: refined.iter().filter(|r| !r.kept).count(),
-        n_examples: examples.len(),
-        n_train_steps: steps.len(),
-        seconds: seconds.collect(),
-    })
+        .filter_map(|stage| Some((stage.name().to_owned(), run.manifest.stages.get(stage.name())?.seconds)));
+    let mut numbers = StageNumbers { seconds: seconds.collect(), ..StageNumbers::default() };
+    let mut n_correct = 0;
+    for_each(run, Stage::Grade, |grade: GradeRecord| {
+        numbers.n_samples += 1;
+        numbers.ungraded.count(grade.outcome, grade.failure.as_deref());
+        n_correct += usize::from(grade.outcome.is_correct());
+    })?;
+    let n_graded = numbers.n_samples - numbers.ungraded.total();
+    numbers.sample_accuracy = n_correct as f64 / n_graded.max(1) as f64;
+    for_each(run, Stage::Select, |selection: SelectionRecord| {
+        numbers.n_problems_selected += usize::from(!selection.positives.is_empty());
+        numbers.n_positives += selection.positives.len();
+        numbers.n_pairs += selection.pairs.len();
+    })?;
+    let (mut before, mut after, mut any_rewritten) = (0, 0, false);
+    for_each(run, Stage::Refine, |refined: RefinedRecord| {
+        before += u64::from(refined.tokens_before);
+        after += u64::from(refined.tokens_after);
+        any_rewritten |= refined.steps.iter().any(|step| step.n_candidates > 0);
+        numbers.n_refined_dropped += usize::from(!refined.kept);
+    })?;
+    numbers.refined_tokens = any_rewritten.then_some((before, after));
+    for_each(run, Stage::Pair, |_: ExampleRecord| numbers.n_examples += 1)?;
+    for_each(run, Stage::Train, |_: TrainRecord| numbers.n_train_steps += 1)?;
+    Ok(numbers)
+}
+
+fn for_each<R: Record>(run: &PastRun, stage: Stage, mut count: impl FnMut(R)) -> Result<(), Error> {
+    for row in run.records(stage)? {
+        count(row?.record);
+    }
+    Ok(())
 }

@@ -1,100 +1,158 @@
 //! What the optimiser sees, and in which order. TokenSqueeze, section 3.3 and A.2.
 //!
-//! In: `examples.jsonl`, `reference.jsonl` and the recipe. Out: [`TrainingSet`], the examples that train anything, and
-//! [`Plan`], the batch of each step. Batches derive from the seed, so a run that resumes sees the same ones. The loss is left
-//! out on purpose: `objective` has it.
+//! In: `examples.jsonl`, the responses that they name, `reference.jsonl` and the recipe. Out: [`TrainingSet`], which examples
+//! train anything and where their responses stand, and [`Plan`], the batch of each step. Tokens are read batch by batch.
+//! Batches derive from the seed, so a run that resumes sees the same ones.
 
 use std::collections::BTreeSet;
 
 use ts_core::seed::{SplitMix64, derive_seed};
 use ts_model::log_prob::Sequence;
-use ts_run::records::{ExampleKind, ExampleRecord, ReferenceRecord};
+use ts_run::records::{ExampleKind, ExampleRecord, ReferenceRecord, RefinedRecord, SampleRecord};
+use ts_run::{Key, Lookup};
 
-use crate::Error;
 use crate::objective::{Example, Rejected};
 use crate::recipe::{SftExamples, TrainSection};
-use crate::stages::Stage;
+use crate::responses::{Place, ResponseReader};
+use crate::stage::Stage;
+use crate::stages::reference::examples_of;
+use crate::{Error, Run};
 
 /// The examples to train on.
-#[derive(Clone, Debug)]
 pub(crate) struct TrainingSet {
-    /// Each with a weight in at least one term of the loss that is switched on.
-    pub(crate) examples: Vec<Example>,
+    entries: Vec<Entry>,
     /// How many were left out because they are longer than `max_context_tokens`.
     pub(crate) n_too_long: usize,
+    samples: Lookup<SampleRecord>,
+    refined: Lookup<RefinedRecord>,
+}
+
+/// An example without its tokens. It has a weight in at least one term of the loss that is switched on.
+struct Entry {
+    /// Its problem's place in the run.
+    problem: usize,
+    chosen: Place,
+    rejected: Option<RejectedEntry>,
+    weights: Weights,
+}
+
+/// The other half of a pair.
+struct RejectedEntry {
+    place: Place,
+    /// Lengths of the chosen and of this response.
+    lengths: [f64; 2],
+    /// log pi_ref of the chosen and of this response, in nats.
+    reference_logp: [f64; 2],
+}
+
+/// An example's weights in the two terms of the loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Weights {
+    pair: f64,
+    sft: f64,
 }
 
 impl TrainingSet {
-    /// Makes examples of records; both files are in the same order.
+    /// Reads which examples there are.
     ///
     /// # Errors
-    /// [`Error::Inconsistent`] if they are not; [`Error::NoExamples`] if nothing is left.
-    pub(crate) fn new(
-        records: &[ExampleRecord],
-        reference: &[ReferenceRecord],
-        train: &TrainSection,
-    ) -> Result<Self, Error> {
-        if records.len() != reference.len() {
-            let message = format!("{} lines for {} examples", reference.len(), records.len());
-            return Err(Error::Inconsistent { file: "reference.jsonl", message });
-        }
-        let pairs = records.iter().filter(|e| e.kind == ExampleKind::Pair);
-        let in_pairs: BTreeSet<(&str, &[u32])> =
-            pairs.map(|e| (e.problem.as_str(), e.chosen_tokens.as_slice())).collect();
-        let mut set = Self { examples: Vec::new(), n_too_long: 0 };
-        for (record, reference) in records.iter().zip(reference) {
-            if record.id != reference.id {
-                let message = format!("`{}` stands where `{}` should", reference.id, record.id);
-                return Err(Error::Inconsistent { file: "reference.jsonl", message });
-            }
-            let rejected = rejected(record, reference);
-            let is_pair = rejected.is_some();
-            let imitate = match train.sft_examples {
-                SftExamples::Pairs => {
-                    is_pair || !in_pairs.contains(&(record.problem.as_str(), record.chosen_tokens.as_slice()))
+    /// Artefacts that cannot be read or do not fit together; [`Error::NoExamples`] if nothing is left.
+    pub(crate) fn open(run: &Run<'_>) -> Result<Self, Error> {
+        let train = &run.recipe.train;
+        let mut responses = ResponseReader::open(run)?;
+        let mut examples = run.records::<ExampleRecord>(Stage::Pair)?;
+        let mut reference = run.records::<ReferenceRecord>(Stage::Reference)?;
+        let (mut entries, mut n_too_long, mut n_examples) = (Vec::new(), 0, 0);
+        for (place, problem) in run.train.iter().enumerate() {
+            let responses = responses.of(problem)?;
+            let records = examples_of(problem, &mut examples)?;
+            let prompt_len = if records.is_empty() { 0 } else { run.prompt_tokens(problem)?.len() };
+            let sides = records.iter().map(|record| responses.sides(record));
+            let sides = sides.collect::<Result<Vec<_>, _>>()?;
+            let chosen: Vec<&[u32]> = sides.iter().map(|(chosen, _)| chosen.tokens).collect();
+            let weights = weights(&records, &chosen, train);
+            n_examples += records.len();
+            for ((record, (chosen, rejected)), weights) in records.iter().zip(sides).zip(weights) {
+                let reference = reference.expect(&Key::Example(record.id.clone()))?.record;
+                let longest = chosen.tokens.len().max(rejected.map_or(0, |rejected| rejected.tokens.len()));
+                if prompt_len + longest > train.max_context_tokens {
+                    n_too_long += 1;
+                    continue;
                 }
-                SftExamples::Positives => !is_pair,
-            };
-            set.add(
-                Example {
-                    chosen: Sequence::new(&record.prompt_tokens, &record.chosen_tokens),
-                    rejected,
-                    pair_weight: if is_pair { record.weight } else { 0.0 },
-                    sft_weight: if imitate { record.weight } else { 0.0 },
-                },
-                train,
-            );
+                if weights.pair * train.dpo_weight + weights.sft * (1.0 - train.dpo_weight) <= 0.0 {
+                    continue;
+                }
+                let rejected = rejected.map(|rejected| RejectedEntry {
+                    place: rejected.place,
+                    lengths: [record.len_chosen, record.len_rejected.unwrap_or(0.0)],
+                    reference_logp: [reference.chosen_logp, reference.rejected_logp.unwrap_or(0.0)],
+                });
+                entries.push(Entry { problem: place, chosen: chosen.place, rejected, weights });
+            }
         }
-        if set.examples.is_empty() {
-            let n_too_long = set.n_too_long;
-            let reason = match records.is_empty() {
-                true => "the policy selected nothing".to_owned(),
-                false => format!("{n_too_long} of {} are too long, the others have no weight", records.len()),
+        examples.finish()?;
+        reference.finish()?;
+        if entries.is_empty() {
+            let reason = match n_examples {
+                0 => "the policy selected nothing".to_owned(),
+                n => format!("{n_too_long} of {n} are too long, the others have no weight"),
             };
             return Err(Error::NoExamples { reason });
         }
-        Ok(set)
+        let samples = run.records::<SampleRecord>(Stage::Sample)?.lookup()?;
+        let refined = run.records::<RefinedRecord>(Stage::Refine)?.lookup()?;
+        Ok(Self { entries, n_too_long, samples, refined })
     }
 
-    /// Adds an example, unless it is too long or trains nothing: with one of the two terms switched off, half of them may.
-    fn add(&mut self, example: Example, train: &TrainSection) {
-        let weight = example.pair_weight * train.dpo_weight + example.sft_weight * (1.0 - train.dpo_weight);
-        let rejected_len = example.rejected.as_ref().map_or(0, |r| r.sequence.tokens.len());
-        if example.chosen.tokens.len().max(rejected_len) > train.max_context_tokens {
-            self.n_too_long += 1;
-        } else if weight > 0.0 {
-            self.examples.push(example);
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Examples with their tokens.
+    pub(crate) fn batch(&mut self, run: &Run<'_>, indices: &[usize]) -> Result<Vec<Example>, Error> {
+        let Self { entries, samples, refined, .. } = self;
+        let mut tokens = |place| -> Result<Vec<u32>, Error> {
+            Ok(match place {
+                Place::Sampled(offset) => samples.at(offset)?.tokens,
+                Place::Refined(offset) => refined.at(offset)?.tokens,
+            })
+        };
+        let mut batch = Vec::with_capacity(indices.len());
+        for &index in indices {
+            let Entry { problem, chosen, rejected, weights } = &entries[index];
+            let prompt = run.prompt_tokens(&run.train[*problem])?;
+            let mut sequence = |place| Ok::<_, Error>(Sequence::new(&prompt, &tokens(place)?));
+            let chosen = sequence(*chosen)?;
+            let rejected = match rejected {
+                None => None,
+                Some(RejectedEntry { place, lengths, reference_logp }) => Some(Rejected {
+                    sequence: sequence(*place)?,
+                    lengths: *lengths,
+                    reference_logp: *reference_logp,
+                }),
+            };
+            batch.push(Example { chosen, rejected, pair_weight: weights.pair, sft_weight: weights.sft });
         }
+        Ok(batch)
     }
 }
 
-/// The other half of a pair; none for an example that is only imitated.
-fn rejected(record: &ExampleRecord, reference: &ReferenceRecord) -> Option<Rejected> {
-    Some(Rejected {
-        sequence: Sequence::new(&record.prompt_tokens, record.rejected_tokens.as_ref()?),
-        lengths: [record.len_chosen, record.len_rejected?],
-        reference_logp: [reference.chosen_logp, reference.rejected_logp?],
-    })
+/// The weights of one problem's examples, whose chosen responses are given. A response that a pair imitates is not imitated
+/// again for itself.
+fn weights(records: &[ExampleRecord], chosen: &[&[u32]], train: &TrainSection) -> Vec<Weights> {
+    let is_pair = |record: &ExampleRecord| record.kind == ExampleKind::Pair;
+    let in_pairs: BTreeSet<&[u32]> =
+        records.iter().zip(chosen).filter(|(record, _)| is_pair(record)).map(|(_, &tokens)| tokens).collect();
+    let weights = |(record, tokens): (&ExampleRecord, &&[u32])| {
+        let imitate = match train.sft_examples {
+            SftExamples::Pairs => is_pair(record) || !in_pairs.contains(tokens),
+            SftExamples::Positives => !is_pair(record),
+        };
+        let if_so = |so: bool| if so { record.weight } else { 0.0 };
+        Weights { pair: if_so(is_pair(record)), sft: if_so(imitate) }
+    };
+    records.iter().zip(chosen).map(weights).collect()
 }
 
 /// Which examples each step sees: the epochs' permutations one after another, cut into batches.
@@ -145,70 +203,30 @@ mod tests {
         TrainSection { batch_size: 4, max_context_tokens: 5, ..loader.load("default", vec![]).unwrap().train }
     }
 
-    fn record(kind: ExampleKind, chosen: &[u32]) -> ExampleRecord {
-        let is_pair = kind == ExampleKind::Pair;
+    fn record(kind: ExampleKind) -> ExampleRecord {
         ExampleRecord {
-            id: format!("{kind:?}/{chosen:?}"),
+            id: String::new(),
             problem: "p".into(),
             kind,
-            prompt_tokens: vec![1],
-            chosen_tokens: chosen.to_vec(),
-            rejected_tokens: is_pair.then(|| vec![2, 3]),
-            len_chosen: chosen.len() as f64,
-            len_rejected: is_pair.then_some(2.0),
+            chosen: 0,
+            rejected: None,
+            len_chosen: 1.0,
+            len_rejected: None,
             weight: 1.0,
         }
     }
 
-    fn reference(records: &[ExampleRecord]) -> Vec<ReferenceRecord> {
-        let of = |r: &ExampleRecord| ReferenceRecord {
-            id: r.id.clone(),
-            chosen_logp: -1.0,
-            rejected_logp: r.rejected_tokens.as_ref().map(|_| -2.0),
-        };
-        records.iter().map(of).collect()
-    }
-
-    /// A positive in a pair, one in none, and one that is too long.
-    fn records() -> Vec<ExampleRecord> {
-        vec![
-            record(ExampleKind::Sft, &[7]),
-            record(ExampleKind::Sft, &[8]),
-            record(ExampleKind::Sft, &[9; 5]),
-            record(ExampleKind::Pair, &[7]),
-        ]
-    }
-
-    fn weights(train: &TrainSection) -> Vec<(u32, f64, f64)> {
-        let records = records();
-        let set = TrainingSet::new(&records, &reference(&records), train).unwrap();
-        assert_eq!(set.n_too_long, 1);
-        set.examples.iter().map(|e| (e.chosen.tokens[1], e.pair_weight, e.sft_weight)).collect()
-    }
-
     #[test]
     fn a_pair_is_imitated_too_and_its_positive_not_again() {
-        let pairs = TrainSection { sft_examples: SftExamples::Pairs, ..train() };
-        assert_eq!(weights(&pairs), [(8, 0.0, 1.0), (7, 1.0, 1.0)]);
-        let positives = TrainSection { sft_examples: SftExamples::Positives, ..train() };
-        assert_eq!(weights(&positives), [(7, 0.0, 1.0), (8, 0.0, 1.0), (7, 1.0, 0.0)]);
-        // What the switched-off term alone would see is left out.
-        assert_eq!(weights(&TrainSection { dpo_weight: 1.0, ..positives.clone() }), [(7, 1.0, 0.0)]);
-        assert_eq!(weights(&TrainSection { dpo_weight: 0.0, ..positives }), [(7, 0.0, 1.0), (8, 0.0, 1.0)]);
-    }
-
-    #[test]
-    fn files_that_do_not_fit_together_and_empty_sets_are_errors() {
-        let records = records();
-        let mut other = reference(&records);
-        other.swap(0, 1);
-        let fails = |reference: &[ReferenceRecord], records: &[ExampleRecord]| {
-            TrainingSet::new(records, reference, &train()).unwrap_err().to_string()
+        // A positive in a pair, one in none, and the pair.
+        let records = [ExampleKind::Sft, ExampleKind::Sft, ExampleKind::Pair].map(record);
+        let chosen: [&[u32]; 3] = [&[7], &[8], &[7]];
+        let weights = |sft_examples| {
+            let weights = weights(&records, &chosen, &TrainSection { sft_examples, ..train() });
+            weights.into_iter().map(|w| (w.pair, w.sft)).collect::<Vec<_>>()
         };
-        assert!(fails(&other, &records).contains("stands where"));
-        assert!(fails(&other[..1], &records).contains("1 lines for 4 examples"));
-        assert!(fails(&[], &[]).contains("selected nothing"));
-        assert!(fails(&reference(&records[2..3]), &records[2..3]).contains("1 of 1 are too long"));
+        assert_eq!(weights(SftExamples::Pairs), [(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)]);
+        assert_eq!(weights(SftExamples::Positives), [(0.0, 1.0), (0.0, 1.0), (1.0, 0.0)]);
     }
 
     #[test]

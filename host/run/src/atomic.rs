@@ -7,7 +7,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -20,9 +20,19 @@ use crate::{Error, Result};
 ///
 /// [`Error::Io`]; what was there before stays.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, |out| out.write_all(bytes).map_err(Error::io("write", path)))
+}
+
+/// Writes a file of what `fill` writes, replacing what is there.
+///
+/// # Errors
+///
+/// Those of `fill`, and [`Error::Io`]; what was there before stays.
+pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let partial = with_suffix(path, ".partial");
-    let mut file = create_anew(&partial)?;
-    file.write_all(bytes).map_err(Error::io("write", &partial))?;
+    let mut out = BufWriter::new(create_anew(&partial)?);
+    fill(&mut out)?;
+    let file = out.into_inner().map_err(|error| Error::io("write", &partial)(error.into_error()))?;
     file.sync_all().map_err(Error::io("write", &partial))?;
     fs::rename(&partial, path).map_err(Error::io("replace", path))?;
     sync_parent(path)
@@ -34,6 +44,11 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// [`Error::Unwritable`], [`Error::Io`].
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    write_file(path, to_text(value, path)?.as_bytes())
+}
+
+/// The text that [`write_json`] writes.
+pub(crate) fn to_text<T: Serialize>(value: &T, path: &Path) -> Result<String> {
     let text = serde_json::to_string_pretty(value).map_err(|source| Error::Unwritable {
         path: path.to_owned(),
         n_records: 0,
@@ -41,7 +56,7 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     })?;
     let mut text = ts_text::json(&text).into_owned();
     text.push('\n');
-    write_file(path, text.as_bytes())
+    Ok(text)
 }
 
 /// Makes a folder of what `fill` puts into the empty folder that it is given, replacing what is there.

@@ -3,46 +3,78 @@
 //! In goes a path; out come 64 digits that change if any byte does. Digests identify what a run was made from
 //! and what its stages left. Left out on purpose: modification times and permissions, which copying changes.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::digest_cache::{DigestCache, Known, Stamp};
 use crate::{Error, Result};
 
 /// The digest of these bytes.
 pub fn sha256_bytes(bytes: &[u8]) -> String {
-    hexadecimal(Sha256::new_with_prefix(bytes))
+    hexadecimal(&Sha256::digest(bytes))
 }
 
-/// The digest of a file's content, or of a folder's: of the names, relative to it and in order, and the
-/// content of every file below it. Symbolic links count as what they point to.
+/// The digest of a file's content.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn sha256_file(path: &Path) -> Result<String> {
+    let mut hasher = Sha256::new();
+    hash_file(path, &mut hasher)?;
+    Ok(hexadecimal(&hasher.finalize()))
+}
+
+/// What is in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderDigest {
+    /// Changes if any byte of any file does, or a name.
+    pub sha256: String,
+    /// The digest of each file below it, by its name relative to the folder.
+    pub files: BTreeMap<String, String>,
+}
+
+/// The digests of a folder's files. Symbolic links count as what they point to. A file that the cache knows to be as it was is
+/// not read.
 ///
 /// # Errors
 ///
 /// [`Error::Io`] with the file that could not be read.
-pub fn sha256_path(path: &Path) -> Result<String> {
-    let mut hasher = Sha256::new();
-    if !path.is_dir() {
-        hash_file(path, &mut hasher)?;
-        return Ok(hexadecimal(hasher));
-    }
-    let mut files = Vec::new();
-    collect_files(path, &mut files)?;
-    files.sort();
-    for file in files {
+pub fn sha256_folder(path: &Path, cache: Option<&DigestCache>) -> Result<FolderDigest> {
+    let mut paths = Vec::new();
+    collect_files(path, &mut paths)?;
+    let known = cache.map(|cache| cache.of(path)).unwrap_or_default();
+    let (mut files, mut seen) = (BTreeMap::new(), BTreeMap::new());
+    for file in paths {
         let name = file.strip_prefix(path).unwrap_or(&file);
         let name: Vec<_> = name.components().map(|part| part.as_os_str().to_string_lossy()).collect();
         let name = name.join("/");
-        let n_bytes = fs::metadata(&file).map_err(Error::io("read", &file))?.len();
-        // Lengths first, so that no content can pass for a name.
-        hasher.update((name.len() as u64).to_le_bytes());
-        hasher.update(name.as_bytes());
-        hasher.update(n_bytes.to_le_bytes());
-        hash_file(&file, &mut hasher)?;
+        let stamp = Stamp::of(&fs::metadata(&file).map_err(Error::io("read", &file))?);
+        let sha256 = match known.get(&name) {
+            Some(known) if stamp.as_ref() == Some(&known.stamp) => known.sha256.clone(),
+            _ => sha256_file(&file)?,
+        };
+        // What was written only now may be written again without its times changing.
+        if let Some(stamp) = stamp.filter(Stamp::is_settled) {
+            seen.insert(name.clone(), Known { stamp, sha256: sha256.clone() });
+        }
+        files.insert(name, sha256);
     }
-    Ok(hexadecimal(hasher))
+    if let Some(cache) = cache.filter(|_| seen != known) {
+        cache.keep(path, &seen);
+    }
+    let mut hasher = Sha256::new();
+    for (name, sha256) in &files {
+        // Lengths first, so that no name can pass for a digest.
+        hasher.update((name.len() as u64).to_le_bytes());
+        hasher.update(name);
+        hasher.update(sha256);
+    }
+    Ok(FolderDigest { sha256: hexadecimal(&hasher.finalize()), files })
 }
 
 fn hash_file(path: &Path, hasher: &mut Sha256) -> Result<()> {
@@ -69,8 +101,9 @@ fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn hexadecimal(hasher: Sha256) -> String {
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+/// Bytes as lower-case hexadecimal.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -99,10 +132,10 @@ mod tests {
         write("two/a", "x");
         write("three/a", "x");
         write("three/sub/c", "y");
-        let digest = |name: &str| sha256_path(&temp.path().join(name)).unwrap();
+        let digest = |name: &str| sha256_folder(&temp.path().join(name), None).unwrap().sha256;
         assert_eq!(digest("one"), digest("two"));
         assert_ne!(digest("one"), digest("three"));
-        assert_eq!(digest("one/a"), sha256_bytes(b"x"));
-        assert!(sha256_path(&temp.path().join("none")).is_err());
+        assert_eq!(sha256_file(&temp.path().join("one/a")).unwrap(), sha256_bytes(b"x"));
+        assert!(sha256_folder(&temp.path().join("none"), None).is_err());
     }
 }

@@ -6,6 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::key::Key;
 use crate::manifest::Difference;
 
 /// Why a run folder or a problem set could not be read or written.
@@ -53,6 +54,57 @@ pub enum Error {
         line: usize,
         /// What is wrong with it.
         source: serde_json::Error,
+    },
+
+    /// A line that is not whole: it was changed since it was written, or never was a record of this run.
+    #[error("{}:{line}: not a whole record of this run: its checksum does not fit", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+    },
+
+    /// A record other than the one that belongs there.
+    #[error("{}{}: {}", path.display(), at_line(*line), unexpected(found.as_ref(), expected.as_ref()))]
+    Unexpected {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1; none at the end.
+        line: Option<u64>,
+        /// What stands there; none at the end.
+        found: Option<Key>,
+        /// What belongs there; none after the last one.
+        expected: Option<Key>,
+    },
+
+    /// A key that two records have.
+    #[error("{}:{line}: {key} is already on line {first_line}", path.display())]
+    Duplicate {
+        /// The file.
+        path: PathBuf,
+        /// The second one's line, from 1.
+        line: u64,
+        /// The first one's line, from 1.
+        first_line: u64,
+        /// The key.
+        key: Key,
+    },
+
+    /// An artefact whose lines are whole, and not those that its stage left.
+    #[error("{} is not what its stage left: {records} lines in their order", path.display())]
+    Changed {
+        /// The artefact.
+        path: PathBuf,
+        /// How many lines its stage left.
+        records: u64,
+    },
+
+    /// An artefact that changed while it was being read, or a file that checks itself and does not agree.
+    #[error("{} was changed", path.display())]
+    Altered {
+        /// The file.
+        path: PathBuf,
     },
 
     /// Another process writes this run folder.
@@ -105,6 +157,24 @@ pub enum Error {
         path: PathBuf,
         /// Its stage.
         stage: String,
+    },
+
+    /// A file of a checkpoint or a model is not what its stage left.
+    #[error("{} {fault}", path.display())]
+    FileChanged {
+        /// The file.
+        path: PathBuf,
+        /// What became of it.
+        fault: &'static str,
+    },
+
+    /// A stage that has not been run to its end.
+    #[error("stage `{stage}` is not done in {}", folder.display())]
+    NotDone {
+        /// The stage.
+        stage: String,
+        /// The run folder.
+        folder: PathBuf,
     },
 
     /// A problem set without problems.
@@ -192,9 +262,9 @@ impl Error {
                 "a number in the record is infinite or not a number: training that diverges needs a lower \
                  learning rate"
             }
-            Self::Malformed { .. } => {
-                "the file was edited, or another version wrote it: restore it; a journal's line can also be \
-                 deleted, and is then computed again"
+            Self::Malformed { .. } => "the file was edited, or another version wrote it: restore it",
+            Self::Broken { .. } | Self::Unexpected { .. } | Self::Duplicate { .. } => {
+                "restore the file; a line of a stage that is not done can also be deleted, and is then computed again"
             }
             Self::Locked { .. } => "wait for the other process, or choose another run folder",
             Self::NotARunFolder { .. } => "choose a new or an empty folder",
@@ -205,12 +275,29 @@ impl Error {
             Self::NotResumable { .. } => {
                 "choose another run folder, or restore what the run was started with"
             }
-            Self::ArtefactChanged { .. } => "restore the file, or choose another run folder",
+            Self::ArtefactChanged { .. }
+            | Self::Changed { .. }
+            | Self::Altered { .. }
+            | Self::FileChanged { .. } => "restore the file, or choose another run folder",
+            Self::NotDone { .. } => "run the stage first, or `ts-host run`",
             Self::NoProblems { .. } => "a problem set has one JSON object per line",
             Self::Problem { .. } => {
                 "a problem is a JSON object with `id`, `prompt` and `reference` on one line"
             }
         }
+    }
+}
+
+fn at_line(line: Option<u64>) -> String {
+    line.map_or_else(String::new, |line| format!(":{line}"))
+}
+
+fn unexpected(found: Option<&Key>, expected: Option<&Key>) -> String {
+    match (found, expected) {
+        (Some(found), Some(expected)) => format!("{found} stands where {expected} belongs"),
+        (Some(found), None) => format!("{found} does not belong to this run"),
+        (None, Some(expected)) => format!("ends where {expected} belongs"),
+        (None, None) => "is not as it should be".to_owned(),
     }
 }
 

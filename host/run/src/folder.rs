@@ -3,22 +3,29 @@
 //! In go a path and the manifest of the command at hand; out comes a [`RunFolder`] that nobody else can write
 //! to for as long as it lives. A new or empty folder begins a run; one with the same inputs goes on; any
 //! other is refused with every difference named.
-//! Left out on purpose: the order of the stages, which is the pipeline's.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use crate::artefact::Artefact;
-use crate::atomic::write_json;
-use crate::digest::sha256_path;
-use crate::journal::Journal;
+use crate::digest::{sha256_file, sha256_folder};
+use crate::digest_cache::DigestCache;
+use crate::journal::{Journal, Record};
+use crate::lines::SealedLines;
 use crate::lock::{FolderLock, LOCK_FILE, is_own_file};
-use crate::manifest::{Difference, Manifest, StageState, check_resumable, read_manifest};
+use crate::manifest::{
+    Difference, FolderState, Manifest, StageState, check_resumable, read_manifest, write_manifest,
+};
+use crate::problems::read_problems;
+use crate::read::Records;
+use crate::records::ProblemRecord;
+use crate::seal::Seal;
 use crate::{Error, Result};
+
+/// The folder of the shards in a run's folder, each a run folder of its own.
+pub const SHARDS: &str = "shards";
 
 /// A run folder that this process alone may write to, until the value is dropped.
 #[derive(Debug)]
@@ -48,7 +55,7 @@ impl RunFolder {
 
         let manifest_path = Artefact::Manifest.path_in(path);
         if !manifest_path.exists() {
-            write_json(&manifest_path, manifest)?;
+            write_manifest(&manifest_path, manifest)?;
             let (path, manifest) = (path.to_owned(), manifest.clone());
             return Ok(Self { path, manifest, resumed: false, notes: Vec::new(), _lock: lock });
         }
@@ -74,19 +81,16 @@ impl RunFolder {
     /// The checkpoint after this many optimiser steps: a folder, for [`crate::atomic::write_folder`]. Their
     /// names are in the order of their steps.
     pub fn checkpoint(&self, step: u64) -> PathBuf {
-        self.path_of(Artefact::Checkpoints).join(format!("step-{step:08}"))
+        self.path.join(checkpoint_name(step))
     }
 
-    /// Opens the journal of an artefact, and reads what is in it.
+    /// Opens the journal of an artefact.
     ///
     /// # Errors
     ///
     /// Those of [`Journal::open`].
-    pub fn journal<T: Serialize + DeserializeOwned>(
-        &self,
-        artefact: Artefact,
-    ) -> Result<(Journal<T>, Vec<T>)> {
-        Journal::open(&self.path_of(artefact))
+    pub fn journal<R: Record>(&self, artefact: Artefact, seal: Seal) -> Result<Journal<R>> {
+        Journal::open(&self.path_of(artefact), seal)
     }
 
     /// The manifest as it is on disk.
@@ -109,17 +113,31 @@ impl RunFolder {
         self.manifest.stages.get(stage).is_some_and(|state| state.done)
     }
 
-    /// Notes that a stage is done: computes the digest of its artefact, adds the seconds spent in it, and
-    /// writes the manifest.
+    /// Notes that a stage is done: computes the digests of its artefact and of the folder that it left beside it, adds the
+    /// seconds spent in it, and writes the manifest.
     ///
     /// # Errors
     ///
     /// [`Error::Io`]; the stage is then not done.
-    pub fn mark_done(&mut self, stage: &str, artefact: Artefact, records: u64, seconds: f64) -> Result<()> {
-        let sha256 = sha256_path(&self.path_of(artefact))?;
-        let artefact = artefact.file_name().to_owned();
-        let seconds = self.seconds(stage) + seconds;
-        self.write_stage(stage, StageState { done: true, artefact, records, sha256, seconds })
+    pub fn mark_done(
+        &mut self,
+        stage: &str,
+        artefact: Artefact,
+        folder: Option<Artefact>,
+        records: u64,
+        seconds: f64,
+    ) -> Result<()> {
+        let folder = folder.map(|folder| self.folder_state(folder.file_name())).transpose()?;
+        let state = StageState {
+            done: true,
+            artefact: artefact.file_name().to_owned(),
+            records,
+            sha256: sha256_file(&self.path_of(artefact))?,
+            seconds: self.seconds(stage) + seconds,
+            folder,
+            checkpoint: None,
+        };
+        self.write_stage(stage, state)
     }
 
     /// Notes the seconds spent in a stage that was interrupted.
@@ -129,25 +147,60 @@ impl RunFolder {
     /// [`Error::Io`].
     pub fn mark_interrupted(&mut self, stage: &str, seconds: f64) -> Result<()> {
         let seconds = self.seconds(stage) + seconds;
-        self.write_stage(stage, StageState { seconds, ..StageState::default() })
+        let checkpoint = self.state(stage).and_then(|state| state.checkpoint.clone());
+        self.write_stage(stage, StageState { seconds, checkpoint, ..StageState::default() })
     }
 
-    /// Checks that the artefact of a finished stage is still what the stage left. A stage that is not done
-    /// passes.
+    /// Notes the checkpoint from which an interrupted stage goes on: a folder in the run's.
     ///
     /// # Errors
     ///
-    /// [`Error::ArtefactChanged`]; [`Error::Io`], also if the artefact is gone.
-    pub fn verify(&self, stage: &str) -> Result<()> {
-        let Some(state) = self.manifest.stages.get(stage).filter(|state| state.done) else {
+    /// [`Error::Io`]; the one before is then still the one to go on from.
+    pub fn mark_checkpoint(&mut self, stage: &str, name: &str) -> Result<()> {
+        let checkpoint = Some(self.folder_state(name)?);
+        self.write_stage(
+            stage,
+            StageState { seconds: self.seconds(stage), checkpoint, ..StageState::default() },
+        )
+    }
+
+    /// What the manifest has of a stage.
+    pub fn state(&self, stage: &str) -> Option<&StageState> {
+        self.manifest.stages.get(stage)
+    }
+
+    /// The records of a finished stage, and that they are what it left.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read_finished`].
+    pub fn records<R: Record>(&self, stage: &str, seal: Seal) -> Result<Records<R>> {
+        read_finished(&self.path, &self.manifest, stage, seal)
+    }
+
+    /// Checks that a finished stage's artefact, and the folder beside it, are still what the stage left. A stage that is not
+    /// done passes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Broken`] with the line that was changed, [`Error::ArtefactChanged`] where lines were removed, added or moved,
+    /// [`Error::FileChanged`]; [`Error::Io`], also if the artefact is gone.
+    pub fn verify(&self, stage: &str, seal: Seal, cache: Option<&DigestCache>) -> Result<()> {
+        let Some(state) = self.state(stage).filter(|state| state.done) else {
             return Ok(());
         };
         let path = self.path.join(&state.artefact);
-        if sha256_path(&path)? == state.sha256 {
-            Ok(())
-        } else {
-            Err(Error::ArtefactChanged { path, stage: stage.to_owned() })
+        if sha256_file(&path)? != state.sha256 {
+            let mut lines = SealedLines::open(&path, seal)?;
+            while lines.next_line()?.is_some() {}
+            return Err(Error::ArtefactChanged { path, stage: stage.to_owned() });
         }
+        state.folder.as_ref().map_or(Ok(()), |folder| verify_folder(&self.path, folder, cache))
+    }
+
+    fn folder_state(&self, name: &str) -> Result<FolderState> {
+        let files = sha256_folder(&self.path.join(name), None)?.files;
+        Ok(FolderState { name: name.to_owned(), files })
     }
 
     fn seconds(&self, stage: &str) -> f64 {
@@ -158,10 +211,74 @@ impl RunFolder {
     fn write_stage(&mut self, stage: &str, state: StageState) -> Result<()> {
         let mut manifest = self.manifest.clone();
         manifest.stages.insert(stage.to_owned(), state);
-        write_json(&self.path_of(Artefact::Manifest), &manifest)?;
+        write_manifest(&self.path_of(Artefact::Manifest), &manifest)?;
         self.manifest = manifest;
         Ok(())
     }
+}
+
+/// The problems that a run's folder keeps, which must be those that it was made from.
+///
+/// # Errors
+///
+/// [`Error::Altered`] if they are not; those of reading a problem set.
+pub fn read_problems_of(folder: &Path, manifest: &Manifest, set: Artefact) -> Result<Vec<ProblemRecord>> {
+    let path = set.path_in(folder);
+    let split = if set == Artefact::ProblemsTrain { "train" } else { "heldout" };
+    let sha256 = sha256_file(&path)?;
+    if manifest.shard.is_none()
+        && !manifest.problems.iter().any(|set| set.split == split && set.sha256 == sha256)
+    {
+        return Err(Error::Altered { path });
+    }
+    match read_problems(&path) {
+        // A shard may have none.
+        Err(Error::NoProblems { .. }) => Ok(Vec::new()),
+        problems => problems,
+    }
+}
+
+/// The name of a checkpoint in a run's folder.
+pub fn checkpoint_name(step: u64) -> String {
+    format!("{}/step-{step:08}", Artefact::Checkpoints.file_name())
+}
+
+/// The records of a finished stage in a run's folder, of which this process need not have the lock.
+///
+/// # Errors
+///
+/// [`Error::NotDone`]; [`Error::Io`], also if the artefact is gone.
+pub fn read_finished<R: Record>(
+    folder: &Path,
+    manifest: &Manifest,
+    stage: &str,
+    seal: Seal,
+) -> Result<Records<R>> {
+    match manifest.stages.get(stage).filter(|state| state.done) {
+        Some(state) => Records::of_finished(&folder.join(&state.artefact), seal, state),
+        None => Err(Error::NotDone { stage: stage.to_owned(), folder: folder.to_owned() }),
+    }
+}
+
+/// Checks that a folder below a run's is what the manifest says: no file changed, missing or added.
+///
+/// # Errors
+///
+/// [`Error::FileChanged`] with the first such file; [`Error::Io`].
+pub fn verify_folder(run_folder: &Path, state: &FolderState, cache: Option<&DigestCache>) -> Result<()> {
+    let folder = run_folder.join(&state.name);
+    let found = sha256_folder(&folder, cache)?.files;
+    let names: BTreeSet<&String> = found.keys().chain(state.files.keys()).collect();
+    for name in names {
+        let fault = match (found.get(name), state.files.get(name)) {
+            (Some(now), Some(then)) if now == then => continue,
+            (Some(_), Some(_)) => "was changed",
+            (None, _) => "is missing",
+            (_, None) => "was added",
+        };
+        return Err(Error::FileChanged { path: folder.join(name), fault });
+    }
+    Ok(())
 }
 
 /// Refuses a folder that holds other things than a run. What a crash leaves before there is a manifest is no
@@ -176,7 +293,7 @@ fn require_free(path: &Path) -> Result<()> {
     }
     for entry in entries {
         let name = entry.map_err(Error::io("read", path))?.file_name();
-        if name != LOCK_FILE && name != OsStr::new("manifest.json.partial") {
+        if ![LOCK_FILE, "manifest.json.partial", SHARDS].map(OsStr::new).contains(&name.as_os_str()) {
             return Err(Error::NotARunFolder { path: path.to_owned() });
         }
     }
@@ -200,6 +317,30 @@ fn forbid_links(path: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use crate::manifest::example;
+    use crate::records::TrainRecord;
+
+    fn seal() -> Seal {
+        Seal::of("this run")
+    }
+
+    fn journal(run: &RunFolder) -> Journal<TrainRecord> {
+        run.journal(Artefact::Samples, seal()).unwrap()
+    }
+
+    fn step(step: u64) -> TrainRecord {
+        TrainRecord {
+            step,
+            epoch: step as u32,
+            loss: 0.5,
+            dpo_loss: None,
+            sft_loss: None,
+            reward_margin: None,
+            reward_accuracy: None,
+            grad_norm: 1.0,
+            learning_rate: 0.1,
+            tokens: 1,
+        }
+    }
 
     /// A run in a folder of its own, which goes when the first value does.
     fn new_run() -> (tempfile::TempDir, PathBuf) {
@@ -213,25 +354,25 @@ mod tests {
         let (_temp, path) = new_run();
         let mut run = RunFolder::create_or_resume(&path, &example()).unwrap();
         assert!(!run.resumed());
-        let (mut journal, _) = run.journal::<u32>(Artefact::Samples).unwrap();
-        journal.append(&1).unwrap();
+        let mut journal = journal(&run);
+        journal.append(&step(1)).unwrap();
         run.mark_interrupted("sample", 1.5).unwrap();
         assert!(!run.is_done("sample"));
         drop((run, journal));
 
         let mut run = RunFolder::create_or_resume(&path, &example()).unwrap();
         assert!(run.resumed() && run.notes().is_empty());
-        let (mut journal, before) = run.journal::<u32>(Artefact::Samples).unwrap();
-        assert_eq!(before, [1]);
-        journal.append(&2).unwrap();
-        run.mark_done("sample", Artefact::Samples, 2, 1.0).unwrap();
+        let mut journal = self::journal(&run);
+        assert_eq!(journal.n_records(), 1);
+        journal.append(&step(2)).unwrap();
+        run.mark_done("sample", Artefact::Samples, None, 2, 1.0).unwrap();
         drop(run);
 
         let run = RunFolder::create_or_resume(&path, &example()).unwrap();
         assert!(run.is_done("sample") && !run.is_done("grade"));
         let state = &run.manifest().stages["sample"];
         assert_eq!((state.records, state.seconds), (2, 2.5));
-        assert_eq!(state.sha256, crate::digest::sha256_bytes(b"1\n2\n"));
+        assert_eq!(state.sha256, sha256_file(&run.path_of(Artefact::Samples)).unwrap());
         assert_eq!(read_manifest(&run.path_of(Artefact::Manifest)).unwrap(), *run.manifest());
     }
 
@@ -301,19 +442,55 @@ mod tests {
     fn a_changed_artefact_is_found() {
         let (_temp, path) = new_run();
         let mut run = RunFolder::create_or_resume(&path, &example()).unwrap();
-        fs::write(run.path_of(Artefact::Grades), "{}\n").unwrap();
-        assert!(run.verify("grade").is_ok(), "not done, so nothing to verify");
-        run.mark_done("grade", Artefact::Grades, 1, 0.0).unwrap();
-        assert!(run.verify("grade").is_ok());
-        fs::write(run.path_of(Artefact::Grades), "{ }\n").unwrap();
-        assert!(matches!(run.verify("grade"), Err(Error::ArtefactChanged { .. })));
+        let mut journal = journal(&run);
+        (1..=2).for_each(|number| journal.append(&step(number)).unwrap());
+        let verify = |run: &RunFolder| run.verify("sample", seal(), None);
+        assert!(verify(&run).is_ok(), "not done, so nothing to verify");
+        run.mark_done("sample", Artefact::Samples, None, 2, 0.0).unwrap();
+        assert!(verify(&run).is_ok());
+        let file = run.path_of(Artefact::Samples);
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("\"epoch\":2", "\"epoch\":3")).unwrap();
+        assert!(matches!(verify(&run), Err(Error::Broken { line: 2, .. })));
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        for changed in [lines[0].to_owned(), [lines[1], lines[0]].concat(), [&text, lines[0]].concat()] {
+            fs::write(&file, changed).unwrap();
+            assert!(matches!(verify(&run), Err(Error::ArtefactChanged { .. })));
+        }
+        fs::remove_file(&file).unwrap();
+        assert!(matches!(verify(&run), Err(Error::Io { .. })));
+    }
+
+    #[test]
+    fn a_changed_file_of_the_model_is_found() {
+        let (_temp, path) = new_run();
+        let mut run = RunFolder::create_or_resume(&path, &example()).unwrap();
+        let model = run.path_of(Artefact::Model);
+        let fill = |text: &str| {
+            crate::atomic::write_folder(&model, |folder| {
+                fs::write(folder.join("weights"), text).map_err(Error::io("write", folder))
+            })
+        };
+        fill("1").unwrap();
+        journal(&run);
+        run.mark_done("train", Artefact::Samples, Some(Artefact::Model), 0, 0.0).unwrap();
+        let fault = |run: &RunFolder| run.verify("train", seal(), None).unwrap_err().to_string();
+        run.verify("train", seal(), None).unwrap();
+        fill("2").unwrap();
+        assert!(fault(&run).ends_with("weights was changed"));
+        fill("1").unwrap();
+        fs::write(model.join("a"), "").unwrap();
+        assert!(fault(&run).ends_with("a was added"));
+        fs::remove_file(model.join("a")).unwrap();
+        fs::remove_file(model.join("weights")).unwrap();
+        assert!(fault(&run).ends_with("weights is missing"));
     }
 
     #[test]
     fn a_stage_without_its_artefact_is_not_done() {
         let (_temp, path) = new_run();
         let mut run = RunFolder::create_or_resume(&path, &example()).unwrap();
-        assert!(run.mark_done("train", Artefact::Model, 0, 1.0).is_err());
+        assert!(run.mark_done("train", Artefact::Model, None, 0, 1.0).is_err());
         assert!(!run.is_done("train"));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! In go two manifests, the one in the folder and the one of the command at hand; out comes every difference,
 //! and whether a run may go on over it. Content decides, by its digest; where it came from does not.
-//! Left out on purpose: the recipe itself. It lies beside the manifest as `recipe.toml`.
+//! The recipe itself lies beside the manifest as `recipe.toml`. The manifest ends with a checksum of itself, so that nothing is
+//! believed that was changed in it.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -12,10 +13,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::atomic::{to_text, write_file};
+use crate::digest::sha256_bytes;
+use crate::shard::Shard;
 use crate::{Error, Result};
 
 /// The format that this version writes, and the only one that it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What a run was made from, and how far it is. Digests are SHA-256 in lower-case hexadecimal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +47,12 @@ pub struct Manifest {
     /// The stages that have begun, by name.
     #[serde(default)]
     pub stages: BTreeMap<String, StageState>,
+    /// The share of the problems that this folder is for; none where it is for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// In the file, SHA-256 of the manifest with this field empty; empty in memory.
+    #[serde(default)]
+    pub check: String,
 }
 
 /// Where the model came from.
@@ -76,8 +86,10 @@ pub struct ProblemSetOrigin {
     pub split: String,
     /// A path, or `embedded`.
     pub source: String,
-    /// Digest of the problems as the run folder holds them.
+    /// Digest of all the problems as a run folder holds them.
     pub sha256: String,
+    /// Digest of their identifiers and prompts alone, which decide what is sampled.
+    pub prompts_sha256: String,
     /// Number of problems.
     pub n: u64,
 }
@@ -95,6 +107,21 @@ pub struct StageState {
     pub sha256: String,
     /// Seconds spent in it, over every time it was resumed.
     pub seconds: f64,
+    /// The folder that it left beside its artefact, as `model`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<FolderState>,
+    /// The checkpoint from which an interrupted training goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<FolderState>,
+}
+
+/// A folder that a stage left: its name in the run's folder, and its files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderState {
+    /// Its name, such as `checkpoints/step-00000010`.
+    pub name: String,
+    /// SHA-256 of each file, by its name in the folder.
+    pub files: BTreeMap<String, String>,
 }
 
 /// A field in which two manifests differ.
@@ -123,6 +150,8 @@ impl Display for Difference {
 /// The run must not go on over another recipe, seed, model, plugin or problem set.
 pub fn check_resumable(old: &Manifest, new: &Manifest) -> Vec<Difference> {
     let mut differences = Differences(Vec::new());
+    let shard = |manifest: &Manifest| manifest.shard.map_or("none".to_owned(), |shard| shard.to_string());
+    differences.stop("shard", shard(old), shard(new));
     differences.stop("run_seed", old.run_seed, new.run_seed);
     differences.stop("recipe_sha256", &old.recipe_sha256, &new.recipe_sha256);
     differences.stop("model.sha256", &old.model.sha256, &new.model.sha256);
@@ -135,11 +164,17 @@ pub fn check_resumable(old: &Manifest, new: &Manifest) -> Vec<Difference> {
     differences.0
 }
 
+/// The differences over which a run must not go on.
+pub fn stopping(old: &Manifest, new: &Manifest) -> Vec<Difference> {
+    check_resumable(old, new).into_iter().filter(|difference| difference.stops).collect()
+}
+
 /// Reads a manifest.
 ///
 /// # Errors
 ///
-/// [`Error::Io`]; [`Error::Malformed`]; [`Error::Format`] for one of another format.
+/// [`Error::Io`]; [`Error::Malformed`]; [`Error::Format`] for one of another format; [`Error::Altered`] for one that was
+/// changed.
 pub fn read_manifest(path: &Path) -> Result<Manifest> {
     let bytes = fs::read(path).map_err(Error::io("read", path))?;
     let malformed = |source: serde_json::Error| {
@@ -149,10 +184,33 @@ pub fn read_manifest(path: &Path) -> Result<Manifest> {
     let value: Value = serde_json::from_slice(&bytes).map_err(malformed)?;
     match value.get("format").and_then(Value::as_u64) {
         Some(found) if found != u64::from(FORMAT) => {
-            Err(Error::Format { path: path.to_owned(), found, expected: FORMAT })
+            return Err(Error::Format { path: path.to_owned(), found, expected: FORMAT });
         }
-        _ => serde_json::from_slice(&bytes).map_err(malformed),
+        _ => {}
     }
+    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(malformed)?;
+    // There is one way to write it, so that a change of any byte is seen.
+    if bytes == to_text(&sealed(&manifest, path)?, path)?.as_bytes() {
+        Ok(Manifest { check: String::new(), ..manifest })
+    } else {
+        Err(Error::Altered { path: path.to_owned() })
+    }
+}
+
+/// Writes a manifest.
+///
+/// # Errors
+///
+/// [`Error::Io`]; the one that was there before stays.
+pub fn write_manifest(path: &Path, manifest: &Manifest) -> Result<()> {
+    write_file(path, to_text(&sealed(manifest, path)?, path)?.as_bytes())
+}
+
+/// The manifest with its checksum.
+fn sealed(manifest: &Manifest, path: &Path) -> Result<Manifest> {
+    let blank = Manifest { check: String::new(), ..manifest.clone() };
+    let check = sha256_bytes(to_text(&blank, path)?.as_bytes());
+    Ok(Manifest { check, ..blank })
 }
 
 struct Differences(Vec<Difference>);
@@ -227,9 +285,12 @@ pub(crate) fn example() -> Manifest {
             split: "train".to_owned(),
             source: "embedded".to_owned(),
             sha256: "dd".to_owned(),
+            prompts_sha256: "pp".to_owned(),
             n: 100,
         }],
         stages: BTreeMap::new(),
+        shard: None,
+        check: String::new(),
     }
 }
 
@@ -280,24 +341,32 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_is_read_as_it_was_written() {
+    fn a_manifest_is_read_as_it_was_written_and_any_other_byte_is_found() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("manifest.json");
         let mut manifest = example();
         manifest.stages.insert("sample".to_owned(), StageState { seconds: 0.1, ..Default::default() });
-        crate::atomic::write_json(&path, &manifest).unwrap();
+        write_manifest(&path, &manifest).unwrap();
         assert_eq!(read_manifest(&path).unwrap(), manifest);
+
+        let bytes = fs::read(&path).unwrap();
+        for at in 0..bytes.len() {
+            let mut other = bytes.clone();
+            other[at] ^= 1;
+            fs::write(&path, &other).unwrap();
+            assert!(read_manifest(&path).is_err(), "byte {at} of {}", String::from_utf8_lossy(&bytes));
+        }
     }
 
     #[test]
     fn another_format_is_named_and_rubbish_has_a_line() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("manifest.json");
-        fs::write(&path, "{\"format\": 2, \"new\": true}").unwrap();
-        assert!(matches!(read_manifest(&path), Err(Error::Format { found: 2, expected: 1, .. })));
-        fs::write(&path, "{\"format\": 1,\n rubbish").unwrap();
+        fs::write(&path, "{\"format\": 1, \"old\": true}").unwrap();
+        assert!(matches!(read_manifest(&path), Err(Error::Format { found: 1, expected: 2, .. })));
+        fs::write(&path, "{\"format\": 2,\n rubbish").unwrap();
         assert!(matches!(read_manifest(&path), Err(Error::Malformed { line: 2, .. })));
-        fs::write(&path, "{\"format\": 1}").unwrap();
+        fs::write(&path, "{\"format\": 2}").unwrap();
         assert!(matches!(read_manifest(&path), Err(Error::Malformed { .. })));
     }
 }

@@ -3,13 +3,16 @@
 //! In go and out come the same values, floats to the last bit. Names are those of the method; a response is
 //! known by its problem's identifier and the number of its draw. Fields are added at the end and never change
 //! their meaning.
-//! Left out on purpose: logits and gradients. What a stage can compute again from its inputs is not kept.
+//! What a stage can compute again from its inputs, such as logits and gradients, is not kept.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_core::Outcome;
+
+use crate::journal::Record;
+use crate::key::Key;
 
 /// A problem: `problems-train.jsonl`, `problems-heldout.jsonl`.
 ///
@@ -158,7 +161,7 @@ pub enum ExampleKind {
     Sft,
 }
 
-/// A training example: `examples.jsonl`.
+/// A training example: `examples.jsonl`. It names draws; their tokens are in `refined.jsonl` and `samples.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExampleRecord {
     /// Identifier, unique in the run.
@@ -167,12 +170,10 @@ pub struct ExampleRecord {
     pub problem: String,
     /// What it trains.
     pub kind: ExampleKind,
-    /// Token ids of the prompt, the chat template included.
-    pub prompt_tokens: Vec<u32>,
-    /// Token ids of the preferred response.
-    pub chosen_tokens: Vec<u32>,
-    /// Token ids of the other response; none for SFT.
-    pub rejected_tokens: Option<Vec<u32>>,
+    /// The draw of the preferred response. Its text is the refined one where there is one.
+    pub chosen: u32,
+    /// The draw of the other response; none for SFT.
+    pub rejected: Option<u32>,
     /// Length of the preferred response, as the length function measures it.
     pub len_chosen: f64,
     /// Length of the other response; none for SFT.
@@ -243,6 +244,83 @@ pub struct EvalRecord {
     pub finished: bool,
     /// Its text.
     pub text: String,
+}
+
+impl Record for SampleRecord {
+    fn key(&self) -> Key {
+        Key::Draw(self.problem.clone(), self.draw)
+    }
+
+    fn problem(&self) -> &str {
+        &self.problem
+    }
+}
+
+impl Record for GradeRecord {
+    fn key(&self) -> Key {
+        Key::Draw(self.problem.clone(), self.draw)
+    }
+
+    fn problem(&self) -> &str {
+        &self.problem
+    }
+}
+
+impl Record for RefinedRecord {
+    fn key(&self) -> Key {
+        Key::Draw(self.problem.clone(), self.draw)
+    }
+
+    fn problem(&self) -> &str {
+        &self.problem
+    }
+}
+
+impl Record for SelectionRecord {
+    fn key(&self) -> Key {
+        Key::Problem(self.problem.clone())
+    }
+
+    fn problem(&self) -> &str {
+        &self.problem
+    }
+}
+
+impl Record for ExampleRecord {
+    fn key(&self) -> Key {
+        Key::Example(self.id.clone())
+    }
+
+    fn problem(&self) -> &str {
+        &self.problem
+    }
+}
+
+impl Record for ReferenceRecord {
+    fn key(&self) -> Key {
+        Key::Example(self.id.clone())
+    }
+
+    /// An example's identifier is the problem's and, behind a slash, its draws.
+    fn problem(&self) -> &str {
+        self.id.rsplit_once('/').map_or("", |(problem, _)| problem)
+    }
+}
+
+impl Record for TrainRecord {
+    fn key(&self) -> Key {
+        Key::Step(self.step)
+    }
+}
+
+impl Record for EvalRecord {
+    fn key(&self) -> Key {
+        Key::Draw(self.problem.clone(), self.run)
+    }
+
+    fn problem(&self) -> &str {
+        &self.problem
+    }
 }
 
 #[cfg(test)]
@@ -349,14 +427,13 @@ mod tests {
                 id: "p1:2:0".to_owned(),
                 problem: "p1".to_owned(),
                 kind: ExampleKind::Sft,
-                prompt_tokens: vec![1],
-                chosen_tokens: vec![2, 3],
-                rejected_tokens: None,
+                chosen: 2,
+                rejected: None,
                 len_chosen: 2.0,
                 len_rejected: None,
                 weight: 1.0,
             },
-            r#"{"id":"p1:2:0","problem":"p1","kind":"sft","prompt_tokens":[1],"chosen_tokens":[2,3],"rejected_tokens":null,"len_chosen":2.0,"len_rejected":null,"weight":1.0}"#,
+            r#"{"id":"p1:2:0","problem":"p1","kind":"sft","chosen":2,"rejected":null,"len_chosen":2.0,"len_rejected":null,"weight":1.0}"#,
         );
         assert_line(
             ReferenceRecord { id: "p1:2:0".to_owned(), chosen_logp: -12.5, rejected_logp: Some(-1.0 / 3.0) },

@@ -5,7 +5,8 @@
 
 use std::process::Command;
 
-use ts_run::{Error, Journal, read_journal};
+use ts_run::records::ReferenceRecord;
+use ts_run::{Error, Journal, Seal};
 
 #[test]
 fn a_write_that_fails_leaves_whole_records_and_an_open_journal() {
@@ -27,17 +28,18 @@ fn a_write_that_fails_leaves_whole_records_and_an_open_journal() {
 fn under_the_limit() {
     let temp = tempfile::tempdir().unwrap();
     let path = temp.path().join("j.jsonl");
-    let (mut journal, _) = Journal::<String>::open(&path).unwrap();
-    let long = "x".repeat(1000);
+    let mut journal = Journal::open(&path, Seal::of("this run")).unwrap();
+    let record = |id: &str| ReferenceRecord { id: id.to_owned(), chosen_logp: -1.5, rejected_logp: None };
+    let long = record(&"x".repeat(1000));
     let error = (0..100).find_map(|_| journal.append(&long).err()).expect("a limit on the size of files");
     let n_records = journal.n_records();
     assert!(matches!(error, Error::Append { n_records: n, .. } if n == n_records), "{error}");
     assert!(error.hint().contains("start the same command again"), "{}", error.hint());
-    assert_eq!(std::fs::metadata(&path).unwrap().len(), n_records * 1003);
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), journal.end());
 
     // What still fits can still be appended.
-    journal.append(&"short".to_owned()).unwrap();
-    let records = read_journal::<String>(&path).unwrap();
+    journal.append(&record("short")).unwrap();
+    let records: Vec<ReferenceRecord> = journal.records().unwrap().map(|row| row.unwrap().record).collect();
     assert_eq!(records.len() as u64, n_records + 1);
-    assert_eq!(records.last().map(String::as_str), Some("short"));
+    assert_eq!(records.last().map(|record| record.id.as_str()), Some("short"));
 }

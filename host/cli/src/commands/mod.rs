@@ -12,10 +12,9 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail};
 use ts_embedded::RECIPES;
 use ts_pipeline::recipe::{Loader, Override, n_threads};
-use ts_pipeline::reuse::Donor;
 use ts_pipeline::setup::{check, key_of, open_plugin};
-use ts_pipeline::summary::{kept_recipe, report};
-use ts_pipeline::{Error, Recipe, Run, Stage, ablation, pretrain, run_stage};
+use ts_pipeline::summary::report;
+use ts_pipeline::{Error, PastRun, Recipe, Run, Stage, ablation, kept_recipe, merge, pretrain, run_stage};
 use ts_plugin::{CacheError, LogSink, Role};
 
 use crate::args::{AblateArgs, Cli, Command, PretrainArgs, RunArgs};
@@ -38,6 +37,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Pair(args) => stages(&args, &[Stage::Pair]),
         Command::Train(args) => stages(&args, &[Stage::Reference, Stage::Train]),
         Command::Eval(args) => stages(&args, &[Stage::EvalBaseline, Stage::EvalResult]),
+        Command::Merge { run, folders } => merge(&run, &folders),
         Command::Report { folder } => print_report(&folder),
         Command::Check(args) => check_recipe(&args),
         Command::Recipe { name } => print_recipes(name.as_deref()),
@@ -96,7 +96,7 @@ fn run_logged(
     progress: &Terminal,
     log: LogSink,
 ) -> Result<()> {
-    let mut run = Run::open(recipe, folder, now(), progress, Some(log))?;
+    let mut run = Run::open(recipe, folder, args.shard, now(), progress, Some(log))?;
     let verb = if run.folder.resumed() { "going on in" } else { "running in" };
     note(format_args!("{verb} {}", folder.display()));
     if let Some(donor) = &args.from {
@@ -110,7 +110,7 @@ fn run_logged(
 
 /// Takes finished stages over from another run, and says which.
 fn take_over(run: &mut Run<'_>, folder: &Path) -> Result<()> {
-    let taken = run.take_from(&Donor::open(folder)?)?;
+    let taken = run.take_from(&PastRun::open(folder)?)?;
     let names: Vec<&str> = taken.iter().map(|stage| stage.name()).collect();
     let what = match names.is_empty() {
         true => "nothing (no stage that it finished is the same work and missing here)".to_owned(),
@@ -169,6 +169,7 @@ fn has_recipe_flags(args: &RunArgs) -> bool {
         recipe,
         out: _,
         from: _,
+        shard: _,
         seed,
         model,
         train_problems,
@@ -216,6 +217,17 @@ fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
 fn run_folder(args: &RunArgs, recipe: &Recipe) -> PathBuf {
     let named = || PathBuf::from("runs").join(format!("{}-seed{}", recipe.run.name, recipe.run.seed));
     args.out.clone().unwrap_or_else(named)
+}
+
+fn merge(run: &Path, folders: &[PathBuf]) -> Result<()> {
+    let joined = merge::merge(run, folders).context("merge")?;
+    for (stage, shards) in &joined {
+        note(format_args!("{:>16}  joined {shards} shards", stage.name()));
+    }
+    if joined.is_empty() {
+        note("nothing to join: the run has every stage that its shards have");
+    }
+    say(run.display())
 }
 
 fn print_report(folder: &Path) -> Result<()> {

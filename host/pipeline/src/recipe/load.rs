@@ -53,6 +53,12 @@ pub enum RecipeError {
         /// What is wrong with it.
         message: String,
     },
+    /// A value that TOML has no form for.
+    #[error("the recipe cannot be written: {message}")]
+    Unwritable {
+        /// What is wrong.
+        message: String,
+    },
     /// Values out of their range.
     #[error("recipe out of range: {}", values.join("; "))]
     OutOfRange {
@@ -288,6 +294,6 @@ mod tests {
     #[test]
     fn what_a_run_folder_keeps_reads_back_equal() {
         let recipe = LOADER.load("default", vec![]).unwrap();
-        assert_eq!(Loader::parse("kept", &recipe.to_toml()).unwrap(), recipe);
+        assert_eq!(Loader::parse("kept", &recipe.to_toml().unwrap()).unwrap(), recipe);
     }
 }

@@ -428,7 +428,10 @@ impl EvalSection {
 
 impl Recipe {
     /// The recipe as TOML, every value in it: what a run folder keeps.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).unwrap_or_else(|error| format!("# not representable: {error}\n"))
+    ///
+    /// # Errors
+    /// [`RecipeError::Unwritable`] for a value that TOML has no form for, such as `null` in a plugin's settings.
+    pub fn to_toml(&self) -> Result<String, RecipeError> {
+        toml::to_string(self).map_err(|error| RecipeError::Unwritable { message: error.to_string() })
     }
 }

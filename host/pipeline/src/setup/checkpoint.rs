@@ -1,12 +1,13 @@
 //! The checkpoint that a run starts from, and the device that it is loaded on.
 //!
-//! In: a recipe's `[model]`. Out: a [`Checkpoint`], a Hugging Face folder with its digest. Reading weights is left out on
-//! purpose: grading should not wait for them.
+//! In: a recipe's `[model]`. Out: a [`Checkpoint`], a Hugging Face folder with its digest. Weights are not read here: grading
+//! should not wait for them.
 
 use std::path::PathBuf;
 
 use candle_core::Device;
-use ts_run::digest::sha256_path;
+use ts_run::DigestCache;
+use ts_run::digest::sha256_folder;
 use ts_run::manifest::ModelOrigin;
 
 use crate::Error;
@@ -22,12 +23,12 @@ pub(super) struct Checkpoint {
 }
 
 /// Finds a checkpoint, or unpacks the embedded one.
-pub(super) fn open_checkpoint(source: &str) -> Result<Checkpoint, Error> {
+pub(super) fn open_checkpoint(source: &str, digests: Option<&DigestCache>) -> Result<Checkpoint, Error> {
     if source != EMBEDDED {
         let path = PathBuf::from(source);
         // Before all of it is read: a pipe in it has no end.
         ts_model::files::check_folder(&path)?;
-        let sha256 = sha256_path(&path)?;
+        let sha256 = sha256_folder(&path, digests)?.sha256;
         return Ok(Checkpoint {
             path,
             origin: ModelOrigin { source: source.to_owned(), sha256 },
@@ -40,7 +41,7 @@ pub(super) fn open_checkpoint(source: &str) -> Result<Checkpoint, Error> {
         std::fs::write(&path, bytes).map_err(|source| Error::File { path, source })?;
     }
     let path = unpacked.path();
-    let sha256 = sha256_path(&path)?;
+    let sha256 = sha256_folder(&path, None)?.sha256;
     Ok(Checkpoint {
         path,
         origin: ModelOrigin { source: source.to_owned(), sha256 },

@@ -10,8 +10,9 @@ mod problems;
 mod prompts;
 mod unpacked;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use ts_model::shards::Workers;
@@ -19,22 +20,25 @@ use ts_model::weights::Weights;
 use ts_model::{LanguageModel, ModelConfig, TextTokenizer};
 use ts_plugin::LogSink;
 use ts_run::digest::sha256_bytes;
-use ts_run::manifest::{Manifest, PluginOrigin, ProblemSetOrigin};
+use ts_run::folder::{SHARDS, verify_folder};
+use ts_run::manifest::{Manifest, PluginOrigin, stopping};
 use ts_run::records::ProblemRecord;
-use ts_run::{Artefact, RunFolder, atomic, read_journal};
+use ts_run::seal::{seal_text, unseal_text};
+use ts_run::{Artefact, DigestCache, Record, Records, RunFolder, Seal, Shard, atomic};
 
 use self::checkpoint::{Checkpoint, open_checkpoint, open_device};
 use self::plugins::open_plugins;
 pub use self::plugins::{
     Plugins, Settings, code_cache, key_of, load_plugin, open_plugin, open_plugin_with_runners,
 };
-use self::problems::{forbid_leaks, open_problems, problem_lines};
+use self::problems::{forbid_leaks, open_problems};
 use self::prompts::Prompts;
-use crate::Error;
+use crate::past_run::PastRun;
 use crate::progress::Progress;
 use crate::recipe::{Dtype, Recipe};
-use crate::stages::Stage;
+use crate::stage::Stage;
 use crate::steps::Steps;
+use crate::{Error, identity};
 
 /// Everything that the stages share.
 pub struct Run<'a> {
@@ -44,9 +48,9 @@ pub struct Run<'a> {
     pub folder: RunFolder,
     /// The four roles.
     pub plugins: Plugins,
-    /// Problems to train on.
+    /// Problems to train on; of a shard, its share.
     pub train: Vec<ProblemRecord>,
-    /// Problems to measure on.
+    /// Problems to measure on; of a shard, its share.
     pub heldout: Vec<ProblemRecord>,
     /// The model's tokenizer.
     pub tokenizer: TextTokenizer,
@@ -58,6 +62,9 @@ pub struct Run<'a> {
     device: Device,
     workers: Workers,
     accelerator: Option<Workers>,
+    digests: Option<DigestCache>,
+    /// Of a shard, the run that it is a share of, if that has begun.
+    whole: Option<PastRun>,
 }
 
 /// What a recipe opens, short of the run's folder.
@@ -113,23 +120,23 @@ pub fn check(recipe: &Recipe) -> Result<Vec<String>, Error> {
 }
 
 impl<'a> Run<'a> {
-    /// Opens a run: everything that the recipe names, and the folder, new or to go on with.
+    /// Opens a run: everything that the recipe names, and the folder, new or to go on with. A shard has a folder of its own in
+    /// the run's.
     ///
-    /// `created` is the time now, RFC 3339, for a new run's manifest. `warnings` listens to what plugins log.
+    /// `created` is the time now, RFC 3339, for a new run's manifest. `log` listens to what plugins log.
     ///
     /// # Errors
     /// Whatever cannot be opened; a folder that belongs to another recipe, model, plugin or problem set.
     pub fn open(
         recipe: Recipe,
         folder: &Path,
+        shard: Option<Shard>,
         created: String,
         progress: &'a dyn Progress,
         log: Option<LogSink>,
     ) -> Result<Self, Error> {
-        let Opened { plugins, train, heldout, tokenizer, checkpoint, prompts, device, .. } =
+        let Opened { plugins, mut train, mut heldout, tokenizer, checkpoint, prompts, device, .. } =
             open(&recipe, log)?;
-        let sets =
-            [("train", &recipe.problems.train, &train), ("heldout", &recipe.problems.heldout, &heldout)];
         let manifest = Manifest {
             format: ts_run::manifest::FORMAT,
             created,
@@ -137,28 +144,44 @@ impl<'a> Run<'a> {
             run_seed: recipe.run.seed,
             device: recipe.model.device.clone(),
             workers: recipe.run.n_workers() as u32,
-            recipe_sha256: sha256_bytes(recipe.what_decides_results().to_toml().as_bytes()),
+            recipe_sha256: recipe.sha256_of_what_decides_results()?,
             model: checkpoint.origin.clone(),
             plugins: plugins.origins.clone(),
-            problems: sets
-                .map(|(split, source, problems)| ProblemSetOrigin {
-                    split: split.to_owned(),
-                    source: source.clone(),
-                    sha256: sha256_bytes(&problem_lines(problems)),
-                    n: problems.len() as u64,
-                })
-                .to_vec(),
+            problems: vec![
+                problems::origin("train", &recipe.problems.train, &train)?,
+                problems::origin("heldout", &recipe.problems.heldout, &heldout)?,
+            ],
             stages: BTreeMap::new(),
+            shard,
+            check: String::new(),
         };
-        let folder = RunFolder::create_or_resume(folder, &manifest)?;
+        let whole = match shard {
+            Some(_) if Artefact::Manifest.path_in(folder).exists() => Some(PastRun::open(folder)?),
+            _ => None,
+        };
+        if let (Some(whole), Some(shard)) = (&whole, shard) {
+            // The shard belongs to the run that is there.
+            let of_whole = Manifest { shard: Some(shard), ..whole.manifest.clone() };
+            let differences = stopping(&of_whole, &manifest);
+            if !differences.is_empty() {
+                return Err(ts_run::Error::NotResumable { path: folder.to_owned(), differences }.into());
+            }
+        }
+        let folder = match shard {
+            None => RunFolder::create_or_resume(folder, &manifest)?,
+            Some(shard) => {
+                let has = |place: &usize| shard.has(*place);
+                train = share(train, has);
+                heldout = share(heldout, has);
+                RunFolder::create_or_resume(&folder.join(SHARDS).join(shard.folder_name()), &manifest)?
+            }
+        };
         for difference in folder.notes() {
             progress.warn(&format!("{difference}: results may differ in rounding"));
         }
-        if !folder.path_of(Artefact::ProblemsHeldout).exists() {
-            atomic::write_file(&folder.path_of(Artefact::Recipe), recipe.to_toml().as_bytes())?;
-            atomic::write_file(&folder.path_of(Artefact::ProblemsTrain), &problem_lines(&train))?;
-            atomic::write_file(&folder.path_of(Artefact::ProblemsHeldout), &problem_lines(&heldout))?;
-        }
+        keep_recipe(&folder, &recipe)?;
+        keep_problems(&folder, Artefact::ProblemsTrain, &train)?;
+        keep_problems(&folder, Artefact::ProblemsHeldout, &heldout)?;
         let workers = Workers::new(recipe.run.n_workers())?;
         let accelerator = if device.is_cpu() { None } else { Some(Workers::new(1)?) };
         Ok(Self {
@@ -174,6 +197,8 @@ impl<'a> Run<'a> {
             device,
             workers,
             accelerator,
+            digests: digest_cache(),
+            whole,
         })
     }
 
@@ -194,7 +219,11 @@ impl<'a> Run<'a> {
 
     /// Loads the model that the run trained.
     pub(crate) fn trained_model(&self) -> Result<LanguageModel, Error> {
-        self.load(&self.folder.path_of(Artefact::Model))
+        let folder = match &self.whole {
+            Some(whole) if !self.folder.is_done(Stage::Train.name()) => &whole.folder,
+            _ => self.folder.path(),
+        };
+        self.load(&Artefact::Model.path_in(folder))
     }
 
     /// Loads a checkpoint of the training in progress.
@@ -229,17 +258,93 @@ impl<'a> Run<'a> {
 
     /// Checks that a stage is done, and its artefact as it left it.
     pub(crate) fn require(&self, stage: Stage) -> Result<(), Error> {
-        if !self.folder.is_done(stage.name()) {
-            return Err(Error::MissingStage { stage, folder: self.folder.path().to_owned() });
+        if self.folder.is_done(stage.name()) {
+            return Ok(self.folder.verify(stage.name(), self.seal(stage), self.digests())?);
         }
-        Ok(self.folder.verify(stage.name())?)
+        let whole = self.whole.as_ref().filter(|whole| whole.is_done(stage));
+        let whole = whole.ok_or_else(|| self.missing(stage))?;
+        let state = whole.manifest.stages.get(stage.name());
+        let folder = state.and_then(|state| state.folder.as_ref());
+        let verify = |folder| verify_folder(&whole.folder, folder, self.digests());
+        Ok(folder.map_or(Ok(()), verify)?)
     }
 
-    /// The records that a stage left.
-    pub(crate) fn read<T: serde::de::DeserializeOwned>(&self, stage: Stage) -> Result<Vec<T>, Error> {
-        self.require(stage)?;
-        Ok(read_journal(&self.folder.path_of(stage.artefact()))?)
+    /// The records that a finished stage left, each checked when it is read. A shard without that stage reads its share of the
+    /// whole run's.
+    pub(crate) fn records<R: Record>(&self, stage: Stage) -> Result<Records<R>, Error> {
+        if self.folder.is_done(stage.name()) {
+            return Ok(self.folder.records(stage.name(), self.seal(stage))?);
+        }
+        match &self.whole {
+            Some(whole) if whole.is_done(stage) => {
+                let problems = if stage.is_heldout() { &self.heldout } else { &self.train };
+                let problems: HashSet<String> = problems.iter().map(|problem| problem.id.clone()).collect();
+                Ok(whole.records(stage)?.of_problems(Arc::new(problems)))
+            }
+            _ => Err(self.missing(stage)),
+        }
     }
+
+    /// How many records a finished stage left, at most.
+    pub(crate) fn n_records(&self, stage: Stage) -> Result<u64, Error> {
+        let own = self.folder.state(stage.name()).filter(|state| state.done);
+        let of_whole = || self.whole.as_ref()?.manifest.stages.get(stage.name()).filter(|state| state.done);
+        let state = own.or_else(of_whole).ok_or_else(|| self.missing(stage))?;
+        Ok(state.records)
+    }
+
+    fn missing(&self, stage: Stage) -> Error {
+        Error::MissingStage { stage, folder: self.folder.path().to_owned() }
+    }
+
+    /// What a stage's records are sealed with.
+    pub(crate) fn seal(&self, stage: Stage) -> Seal {
+        identity::seal(stage, &self.recipe, self.folder.manifest())
+    }
+
+    /// Digests of files that did not change.
+    pub(crate) fn digests(&self) -> Option<&DigestCache> {
+        self.digests.as_ref()
+    }
+}
+
+/// Writes one of a run's two problem sets into its folder, or checks that the one that is there is the same.
+pub(crate) fn keep_problems(
+    folder: &RunFolder,
+    set: Artefact,
+    problems: &[ProblemRecord],
+) -> Result<(), Error> {
+    let split = if set == Artefact::ProblemsTrain { "train" } else { "heldout" };
+    let manifest = folder.manifest();
+    let sha256 = sha256_bytes(&problems::problem_lines(problems)?);
+    let is_whole = manifest.problems.iter().any(|set| set.split == split && set.sha256 == sha256);
+    if manifest.shard.is_none() && !is_whole {
+        let message = "not the problems that the run was made from".to_owned();
+        return Err(Error::Inconsistent { file: set.file_name(), message });
+    }
+    problems::keep(&folder.path_of(set), problems)
+}
+
+/// Writes the recipe into a run's folder; values that change no result may be others than before.
+pub(crate) fn keep_recipe(folder: &RunFolder, recipe: &Recipe) -> Result<(), Error> {
+    let path = folder.path_of(Artefact::Recipe);
+    let text = seal_text(&recipe.to_toml()?);
+    match std::fs::read_to_string(&path) {
+        Ok(found) if found == text => Ok(()),
+        Ok(found) if unseal_text(&found).is_none() => Err(ts_run::Error::Altered { path }.into()),
+        _ => Ok(atomic::write_file(&path, text.as_bytes())?),
+    }
+}
+
+/// The problems at these places of a set.
+fn share(problems: Vec<ProblemRecord>, has: impl Fn(&usize) -> bool) -> Vec<ProblemRecord> {
+    let places = problems.into_iter().enumerate();
+    places.filter(|(place, _)| has(place)).map(|(_, problem)| problem).collect()
+}
+
+/// The user's digests of files that did not change.
+fn digest_cache() -> Option<DigestCache> {
+    Some(DigestCache::in_folder(plugins::user_cache()?.join("digests")))
 }
 
 impl Recipe {
@@ -251,6 +356,11 @@ impl Recipe {
         recipe.sample.max_batch_rows = 0;
         recipe.eval.max_batch_rows = 0;
         recipe
+    }
+
+    /// The digest of that.
+    pub(crate) fn sha256_of_what_decides_results(&self) -> Result<String, Error> {
+        Ok(sha256_bytes(self.what_decides_results().to_toml()?.as_bytes()))
     }
 }
 
@@ -265,7 +375,7 @@ fn dtype_of(recipe: &Recipe) -> DType {
 
 /// The tokenizer of a recipe's model, and nothing else of it.
 pub(crate) fn tokenizer_of(recipe: &Recipe) -> Result<TextTokenizer, Error> {
-    Ok(TextTokenizer::read(&open_checkpoint(&recipe.model.source)?.path)?)
+    Ok(TextTokenizer::read(&open_checkpoint(&recipe.model.source, digest_cache().as_ref())?.path)?)
 }
 
 fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
@@ -276,7 +386,7 @@ fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
     let heldout =
         open_problems(&recipe.problems.heldout, ts_embedded::heldout_problems, recipe.problems.max_heldout)?;
     forbid_leaks(&train, &heldout)?;
-    let checkpoint = open_checkpoint(&recipe.model.source)?;
+    let checkpoint = open_checkpoint(&recipe.model.source, digest_cache().as_ref())?;
     let config = ModelConfig::read(&checkpoint.path)?;
     let weights = Weights::open(&checkpoint.path, &config)?;
     let limit = config.max_position_embeddings;

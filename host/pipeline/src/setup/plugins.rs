@@ -226,22 +226,31 @@ pub fn code_cache() -> &'static Result<Arc<CodeCache>, CacheError> {
     CACHE.get_or_init(|| CodeCache::open(cache_place()?).map(Arc::new))
 }
 
-/// The user's folders for what is kept, as the XDG Base Directory Specification has them: a variable that is empty or not
-/// absolute counts as unset.
+/// Where compiled plugins are kept.
 fn cache_place() -> Result<CachePlace, CacheError> {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let folder = |variable: &str, below_home: &str| {
-        let folder = absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)));
-        let unknown = || CacheError {
+    let place = |variable: &str, below_home: &str| {
+        user_folder(variable, below_home).ok_or_else(|| CacheError {
             path: below_home.into(),
             reason: format!("has no place: neither {variable} nor HOME is an absolute path"),
-        };
-        Ok(folder.ok_or_else(unknown)?.join("ts-host"))
+        })
     };
     Ok(CachePlace {
-        folder: folder("XDG_CACHE_HOME", ".cache")?.join("compiled"),
-        key: folder("XDG_STATE_HOME", ".local/state")?.join("cache.key"),
+        folder: place("XDG_CACHE_HOME", ".cache")?.join("compiled"),
+        key: place("XDG_STATE_HOME", ".local/state")?.join("cache.key"),
     })
+}
+
+/// The user's folder for what can be made again.
+pub(crate) fn user_cache() -> Option<PathBuf> {
+    user_folder("XDG_CACHE_HOME", ".cache")
+}
+
+/// One of the user's folders for what is kept, as the XDG Base Directory Specification has them: a variable that is empty or
+/// not absolute counts as unset.
+fn user_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))?;
+    Some(folder.join("ts-host"))
 }
 
 /// Loads an embedded plugin by its name, or a component file.

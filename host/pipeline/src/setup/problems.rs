@@ -1,11 +1,14 @@
 //! The problems of a run.
 //!
-//! In: a recipe's `[problems]`. Out: training and held-out problems that share no prompt. Their form in a file is left out on
-//! purpose: `ts_run::problems` reads it.
+//! In: a recipe's `[problems]`. Out: training and held-out problems that share no prompt.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
+use ts_run::atomic;
+use ts_run::digest::sha256_bytes;
+use ts_run::manifest::ProblemSetOrigin;
 use ts_run::problems::{parse_problems, read_problems};
 use ts_run::records::ProblemRecord;
 
@@ -39,14 +42,46 @@ pub(super) fn forbid_leaks(train: &[ProblemRecord], heldout: &[ProblemRecord]) -
     Ok(())
 }
 
-/// Problems as the run's folder holds them.
-pub(super) fn problem_lines(problems: &[ProblemRecord]) -> Vec<u8> {
+/// Problems as a run's folder holds them.
+pub(super) fn problem_lines(problems: &[ProblemRecord]) -> Result<Vec<u8>, Error> {
     let mut lines = Vec::new();
     for problem in problems {
-        // A record of strings, numbers and JSON values always has a JSON form.
-        if serde_json::to_writer(&mut lines, problem).is_ok() {
-            lines.push(b'\n');
-        }
+        serde_json::to_writer(&mut lines, problem).map_err(|error| Error::Inconsistent {
+            file: "the problem set",
+            message: format!("problem `{}` has no JSON form: {error}", problem.id),
+        })?;
+        lines.push(b'\n');
     }
-    lines
+    Ok(lines)
+}
+
+/// What the manifest says of a problem set.
+pub(super) fn origin(
+    split: &str,
+    source: &str,
+    problems: &[ProblemRecord],
+) -> Result<ProblemSetOrigin, Error> {
+    let prompts: Vec<[&str; 2]> = problems.iter().map(|p| [p.id.as_str(), p.prompt.as_str()]).collect();
+    Ok(ProblemSetOrigin {
+        split: split.to_owned(),
+        source: source.to_owned(),
+        sha256: sha256_bytes(&problem_lines(problems)?),
+        prompts_sha256: sha256_bytes(serde_json::json!(prompts).to_string().as_bytes()),
+        n: problems.len() as u64,
+    })
+}
+
+/// Writes a run's problems into its folder, or checks that those that are there are the same.
+pub(super) fn keep(path: &Path, problems: &[ProblemRecord]) -> Result<(), Error> {
+    let lines = problem_lines(problems)?;
+    let found = match std::fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(atomic::write_file(path, &lines)?),
+        found => found.map_err(|source| Error::File { path: path.to_owned(), source })?,
+    };
+    if found == lines {
+        return Ok(());
+    }
+    let mut pairs = found.split(|&byte| byte == b'\n').zip(lines.split(|&byte| byte == b'\n'));
+    let line = pairs.position(|(found, line)| found != line).map_or(0, |index| index as u64) + 1;
+    Err(ts_run::Error::Broken { path: path.to_owned(), line }.into())
 }

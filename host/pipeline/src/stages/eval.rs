@@ -1,14 +1,16 @@
 //! Evaluation: independent runs over the held-out problems, before and after training. TokenSqueeze, section 4.1.2 and A.3.
 //!
 //! In: the held-out problems and a model. Out: `eval-baseline.jsonl` or `eval-result.jsonl`, `n_runs` lines a problem. Both
-//! use the same code and the same seeds. Turning records into metrics is left out on purpose: `report` does.
+//! use the same code and the same seeds.
 
 use ts_model::LanguageModel;
 use ts_run::records::{EvalRecord, ProblemRecord};
 
-use super::grade::{Tally, grade};
-use super::{Done, Stage};
+use super::Done;
+use super::work::{Made, Work};
 use crate::draws::{Draws, Response};
+use crate::grading::{Tally, grade};
+use crate::stage::Stage;
 use crate::{Error, Run};
 
 pub(super) fn run_baseline(run: &Run<'_>) -> Result<Done, Error> {
@@ -27,22 +29,14 @@ fn evaluate(
 ) -> Result<Done, Error> {
     let settings = &run.recipe.eval;
     let draws = Draws {
+        run,
         // The same seeds before and after: a problem's draws differ by the model alone.
         seeds_of: Stage::EvalBaseline,
         problems: &run.heldout,
         per_problem: settings.n_runs,
         sampling: settings.sampling(),
     };
-    let (mut journal, done) = run.folder.journal::<EvalRecord>(stage.artefact())?;
-    let total = run.heldout.len() as u64 * u64::from(settings.n_runs);
-    run.progress.start(stage.name(), "responses", done.len() as u64, total);
-    let mut tally = Tally::new(run.recipe.plugins.limits.max_failed_share);
-    let mut n_tokens: u64 = 0;
-    for record in &done {
-        tally.count(record.outcome, record.failure.as_deref(), "");
-        n_tokens += u64::from(record.tokens);
-    }
-
+    let work = Work { run, stage, unit: "responses", total: draws.total(), workers: run.model_workers() };
     let graded = |problem: &ProblemRecord, response: Response| {
         let grade = grade(&run.plugins.verifier, problem, &response.text);
         let steps = run.steps_of(&problem.id, &response.tokens)?;
@@ -59,21 +53,26 @@ fn evaluate(
             finished: response.finished,
             text: response.text,
         };
-        Ok((record, grade.note))
+        Ok(Made { n_tokens: u64::from(record.tokens), record, note: grade.note })
     };
-    draws.append_to(run, &mut journal, load, graded, |record, note| {
-        tally.count(record.outcome, record.failure.as_deref(), &note);
-        n_tokens += u64::from(record.tokens);
-        run.progress.advance(1, u64::from(record.tokens));
-        tally.check()
-    })?;
+    let mut tally = Tally::new(run.recipe.plugins.limits.max_failed_share);
+    let mut n_tokens: u64 = 0;
+    let records = work.run(
+        || Ok(draws.tasks()),
+        load,
+        |model, problems, wanted| draws.draw(model, problems, wanted, &graded),
+        |record, note| {
+            tally.count(record.outcome, record.failure.as_deref(), note);
+            n_tokens += u64::from(record.tokens);
+            tally.check()
+        },
+    )?;
     tally.check_at_end()?;
-    journal.sync()?;
-    let mean = n_tokens as f64 / total.max(1) as f64;
+    let mean = n_tokens as f64 / records.max(1) as f64;
     let mut summary =
-        format!("{total} responses, {:.1} % correct, {mean:.0} tokens each", tally.percent_correct());
+        format!("{records} responses, {:.1} % correct, {mean:.0} tokens each", tally.percent_correct());
     if tally.ungraded.total() > 0 {
         summary += &format!(", {}", tally.ungraded);
     }
-    Ok(Done { records: journal.n_records(), summary })
+    Ok(Done { records, summary })
 }

@@ -1,212 +1,50 @@
 //! Stage 1, second part: grade every response with the verifier plugin. TokenSqueeze, section 3.1.
 //!
-//! In: `samples.jsonl`. Out: `grades.jsonl`, a line a response, in the same order. A call that fails becomes the
-//! outcome "the grader failed" with a note; like a bad reference or an undecided case it is never "incorrect", and too
-//! many of these stop the run. What the text means is left out on purpose: the plugin knows.
+//! In: `samples.jsonl`. Out: `grades.jsonl`, a line a response, in the same order.
 
-use std::collections::BTreeMap;
+use ts_run::Key;
+use ts_run::records::{ProblemRecord, SampleRecord};
 
-use ts_core::Outcome;
-use ts_plugin::{Problem, Verdict, Verifier};
-use ts_run::Artefact;
-use ts_run::records::{GradeRecord, ProblemRecord, SampleRecord};
-
-use super::{Done, Stage};
-use crate::ungraded::Ungraded;
+use super::Done;
+use super::work::{Made, Task, Tasks, Work};
+use crate::grading::{Tally, grade};
+use crate::stage::Stage;
 use crate::{Error, Run};
 
-/// Responses graded by one thread before their records are written.
-const CHUNK: usize = 64;
-
 pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
-    let samples: Vec<SampleRecord> = run.read(Stage::Sample)?;
-    let problems: BTreeMap<&str, &ProblemRecord> = run.train.iter().map(|p| (p.id.as_str(), p)).collect();
-    let (mut journal, done) = run.folder.journal::<GradeRecord>(Artefact::Grades)?;
-    let mut tally = Tally::new(run.recipe.plugins.limits.max_failed_share);
-    for record in &done {
-        tally.add(record);
-    }
-    run.progress.start(Stage::Grade.name(), "responses", done.len() as u64, samples.len() as u64);
-
-    let chunks: Vec<&[SampleRecord]> = samples.get(done.len()..).unwrap_or_default().chunks(CHUNK).collect();
-    let grade_chunk = |chunk: &[SampleRecord]| {
-        let grade_one = |sample: &SampleRecord| {
-            let problem =
-                problems.get(sample.problem.as_str()).ok_or_else(|| unknown_problem(&sample.problem))?;
-            let grade = grade(&run.plugins.verifier, problem, &sample.text);
-            Ok(grade.into_record(&sample.problem, sample.draw))
-        };
-        chunk.iter().map(grade_one).collect::<Result<Vec<_>, Error>>()
+    let n_samples = run.recipe.sample.n_samples;
+    let work = Work {
+        run,
+        stage: Stage::Grade,
+        unit: "responses",
+        total: run.train.len() as u64 * u64::from(n_samples),
+        workers: run.workers(),
     };
-    run.workers().for_each_ordered(chunks, grade_chunk, |records| {
-        for record in &records {
-            journal.append(record)?;
-            tally.add(record);
-        }
-        tally.check()?;
-        run.progress.advance(records.len() as u64, 0);
-        Ok(())
-    })?;
+    let tasks = || -> Result<Tasks<'_, (&ProblemRecord, SampleRecord)>, Error> {
+        let mut samples = run.records::<SampleRecord>(Stage::Sample)?;
+        let draws = run.train.iter().flat_map(move |problem| (0..n_samples).map(move |draw| (problem, draw)));
+        Ok(Box::new(draws.map(move |(problem, draw)| {
+            let key = Key::Draw(problem.id.clone(), draw);
+            let sample = samples.expect(&key)?.record;
+            Ok(Task { keys: vec![key], input: (problem, sample) })
+        })))
+    };
+    let make = |(): &(), (problem, sample): (&ProblemRecord, SampleRecord), _: &[usize]| {
+        let grade = grade(&run.plugins.verifier, problem, &sample.text);
+        Ok(vec![Made::from(grade.into_record(&sample.problem, sample.draw))])
+    };
+    let mut tally = Tally::new(run.recipe.plugins.limits.max_failed_share);
+    let records = work.run(
+        tasks,
+        || Ok(()),
+        make,
+        |record, _| {
+            tally.count(record.outcome, record.failure.as_deref(), &record.note);
+            tally.check()
+        },
+    )?;
     tally.check_at_end()?;
-    journal.sync()?;
     let Tally { total, ungraded, .. } = &tally;
     let summary = format!("{total} graded, {:.1} % correct, {ungraded}", tally.percent_correct());
-    Ok(Done { records: journal.n_records(), summary })
-}
-
-/// A grade, or why there is none.
-pub(crate) struct Graded {
-    pub(crate) outcome: Outcome,
-    pub(crate) score: f64,
-    pub(crate) answer: Option<[u32; 2]>,
-    pub(crate) note: String,
-    /// How the grader failed.
-    pub(crate) failure: Option<String>,
-    pub(crate) fuel: Option<u64>,
-}
-
-impl Graded {
-    pub(crate) fn into_record(self, problem: &str, draw: u32) -> GradeRecord {
-        let Self { outcome, score, answer, note, failure, fuel } = self;
-        GradeRecord { problem: problem.to_owned(), draw, outcome, score, answer, note, failure, fuel }
-    }
-}
-
-/// Grades one response; every failure of the grader is an outcome.
-pub(crate) fn grade(verifier: &Verifier, problem: &ProblemRecord, response: &str) -> Graded {
-    match verifier.grade(&plugin_problem(problem), response) {
-        Ok(call) => {
-            let grade = call.value;
-            let (outcome, reason) = match grade.verdict {
-                Verdict::Correct => (Outcome::Correct, None),
-                Verdict::Incorrect => (Outcome::Incorrect, None),
-                Verdict::NoAnswer => (Outcome::NoAnswer, None),
-                Verdict::BadReference(reason) => (Outcome::BadReference, Some(reason)),
-                Verdict::Undecided(tried) => (Outcome::Undecided, Some(tried)),
-            };
-            Graded {
-                outcome,
-                score: grade.score,
-                answer: grade.answer.map(|span| [span.start as u32, span.end as u32]),
-                note: reason.unwrap_or(grade.note),
-                failure: None,
-                fuel: Some(call.fuel),
-            }
-        }
-        Err(error) => Graded {
-            outcome: Outcome::GraderFailed,
-            score: 0.0,
-            answer: None,
-            note: error.to_string(),
-            failure: Some(error.kind.name().to_owned()),
-            fuel: error.fuel,
-        },
-    }
-}
-
-/// A problem as a plugin sees it.
-pub(crate) fn plugin_problem(problem: &ProblemRecord) -> Problem {
-    let metadata = problem.metadata.iter().map(|(key, value)| (key.clone(), Problem::text_of(value)));
-    Problem {
-        id: problem.id.clone(),
-        prompt: problem.prompt.clone(),
-        reference: problem.reference.clone(),
-        metadata: metadata.collect(),
-    }
-}
-
-fn unknown_problem(id: &str) -> Error {
-    Error::Inconsistent {
-        file: "samples.jsonl",
-        message: format!("problem `{id}` is not in the problem set"),
-    }
-}
-
-/// Counts outcomes and stops a run that leaves too many responses without a grade.
-pub(crate) struct Tally {
-    allowed: f64,
-    pub(crate) total: usize,
-    pub(crate) ungraded: Ungraded,
-    correct: usize,
-    first_ungraded: String,
-}
-
-/// The share is judged only once so many responses are graded: the first one without a grade is not 100 % of a run.
-const JUDGE_FROM: usize = 200;
-
-impl Tally {
-    pub(crate) fn new(allowed: f64) -> Self {
-        Self { allowed, total: 0, ungraded: Ungraded::default(), correct: 0, first_ungraded: String::new() }
-    }
-
-    fn add(&mut self, record: &GradeRecord) {
-        self.count(record.outcome, record.failure.as_deref(), &record.note);
-    }
-
-    pub(crate) fn count(&mut self, outcome: Outcome, failure: Option<&str>, note: &str) {
-        self.total += 1;
-        self.correct += usize::from(outcome.is_correct());
-        if !outcome.is_gradable() && self.ungraded.total() == 0 {
-            note.clone_into(&mut self.first_ungraded);
-        }
-        self.ungraded.count(outcome, failure);
-    }
-
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.total >= JUDGE_FROM { self.check_at_end() } else { Ok(()) }
-    }
-
-    pub(crate) fn check_at_end(&self) -> Result<(), Error> {
-        if self.ungraded.total() as f64 <= self.allowed * self.total as f64 {
-            return Ok(());
-        }
-        Err(Error::TooManyUngraded {
-            ungraded: self.ungraded.clone(),
-            total: self.total,
-            allowed: self.allowed,
-            first: self.first_ungraded.clone(),
-        })
-    }
-
-    /// Of the responses that have a grade.
-    pub(crate) fn percent_correct(&self) -> f64 {
-        100.0 * self.correct as f64 / (self.total - self.ungraded.total()).max(1) as f64
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failing_grader_stops_the_run_only_past_the_allowed_share() {
-        let mut tally = Tally::new(0.02);
-        tally.count(Outcome::GraderFailed, Some("out_of_fuel"), "out of fuel");
-        for _ in 1..JUDGE_FROM {
-            tally.check().unwrap();
-            tally.count(Outcome::Incorrect, None, "");
-        }
-        tally.check_at_end().unwrap();
-        for _ in 0..4 {
-            tally.count(Outcome::GraderFailed, Some("trapped"), "later");
-        }
-        let error = tally.check().unwrap_err().to_string();
-        assert!(error.contains("5 of 204") && error.contains("out of fuel"), "{error}");
-    }
-
-    #[test]
-    fn whatever_leaves_no_grade_stops_the_run_alike_and_is_not_wrong() {
-        for outcome in [Outcome::GraderFailed, Outcome::BadReference, Outcome::Undecided] {
-            let mut tally = Tally::new(0.25);
-            for outcome in [Outcome::Correct, Outcome::Correct, Outcome::NoAnswer, outcome] {
-                tally.check_at_end().unwrap();
-                tally.count(outcome, None, "the first");
-            }
-            tally.check_at_end().unwrap();
-            assert!((tally.percent_correct() - 200.0 / 3.0).abs() < 1e-12);
-            tally.count(outcome, None, "the second");
-            let error = tally.check_at_end().unwrap_err().to_string();
-            assert!(error.starts_with("no grade for 2 of 5") && error.ends_with("the first"), "{error}");
-        }
-    }
+    Ok(Done { records, summary })
 }

@@ -1,66 +1,97 @@
 //! Stage 3, second part: what the model thought of every response before training. TokenSqueeze, section 3.3.
 //!
-//! In: `examples.jsonl` and the checkpoint that the run starts from. Out: `reference.jsonl`, log pi_ref of each example's
-//! responses in nats, so that training needs no second model in memory. A response stands in many examples and is scored
-//! once for each problem. The loss is left out on purpose: `objective` has it.
+//! In: `examples.jsonl`, the responses that it names, and the checkpoint that the run starts from. Out: `reference.jsonl`, log
+//! pi_ref of each example's responses in nats, so that training needs no second model in memory. A response stands in many
+//! examples and is scored once for each problem.
 
 use std::collections::BTreeMap;
 
 use ts_model::LanguageModel;
 use ts_model::log_prob::{Sequence, score_sequences};
-use ts_run::Artefact;
-use ts_run::records::{ExampleRecord, ReferenceRecord};
+use ts_run::records::{ExampleRecord, ProblemRecord, ReferenceRecord};
+use ts_run::{Key, Records};
 
-use super::{Done, Stage};
+use super::Done;
+use super::work::{Made, Task, Tasks, Work};
+use crate::responses::{ResponseReader, Responses};
+use crate::stage::Stage;
 use crate::{Error, Run};
 
-pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
-    let examples: Vec<ExampleRecord> = run.read(Stage::Pair)?;
-    let (mut journal, done) = run.folder.journal::<ReferenceRecord>(Artefact::Reference)?;
-    run.progress.start(Stage::Reference.name(), "examples", done.len() as u64, examples.len() as u64);
-    let rest = examples.get(done.len()..).unwrap_or_default();
-    if !rest.is_empty() {
-        let model = run.base_model()?;
-        let max_tokens = run.recipe.train.micro_batch_tokens;
-        let problems: Vec<&[ExampleRecord]> = rest.chunk_by(|a, b| a.problem == b.problem).collect();
-        let score = |examples: &[ExampleRecord]| score_problem(&model, examples, max_tokens);
-        run.model_workers().for_each_ordered(problems, score, |(records, n_tokens)| {
-            for record in &records {
-                journal.append(record)?;
-            }
-            run.progress.advance(records.len() as u64, n_tokens);
-            Ok::<(), Error>(())
-        })?;
-    }
-    journal.sync()?;
-    let summary = format!("log-probabilities of {} examples", journal.n_records());
-    Ok(Done { records: journal.n_records(), summary })
+/// A problem's examples and the responses that they name.
+struct Input<'a> {
+    problem: &'a ProblemRecord,
+    examples: Vec<ExampleRecord>,
+    responses: Responses,
 }
 
-/// The records of one problem's examples, and how many tokens the model read for them.
-fn score_problem(
+pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
+    let work = Work {
+        run,
+        stage: Stage::Reference,
+        unit: "examples",
+        total: run.n_records(Stage::Pair)?,
+        workers: run.model_workers(),
+    };
+    let tasks = || -> Result<Tasks<'_, Input<'_>>, Error> {
+        let mut responses = ResponseReader::open(run)?;
+        let mut examples = run.records::<ExampleRecord>(Stage::Pair)?;
+        Ok(Box::new(run.train.iter().map(move |problem| {
+            let responses = responses.of(problem)?;
+            let examples = examples_of(problem, &mut examples)?;
+            let keys = examples.iter().map(|example| Key::Example(example.id.clone())).collect();
+            Ok(Task { keys, input: Input { problem, examples, responses } })
+        })))
+    };
+    let make = |model: &LanguageModel, input: Input<'_>, wanted: &[usize]| score(run, model, &input, wanted);
+    let records = work.run(tasks, || run.base_model(), make, |_, _| Ok(()))?;
+    Ok(Done { records, summary: format!("log-probabilities of {records} examples") })
+}
+
+/// The examples that come next, as long as they are of this problem.
+pub(crate) fn examples_of(
+    problem: &ProblemRecord,
+    examples: &mut Records<ExampleRecord>,
+) -> Result<Vec<ExampleRecord>, Error> {
+    let mut found = Vec::new();
+    while examples.peek()?.is_some_and(|row| row.record.problem == problem.id) {
+        found.extend(examples.next().transpose()?.map(|row| row.record));
+    }
+    Ok(found)
+}
+
+/// The records of some of a problem's examples.
+fn score(
+    run: &Run<'_>,
     model: &LanguageModel,
-    examples: &[ExampleRecord],
-    max_tokens: usize,
-) -> Result<(Vec<ReferenceRecord>, u64), Error> {
+    input: &Input<'_>,
+    wanted: &[usize],
+) -> Result<Vec<Made<ReferenceRecord>>, Error> {
+    let prompt = run.prompt_tokens(input.problem)?;
     let mut places: BTreeMap<&[u32], usize> = BTreeMap::new();
     let mut sequences = Vec::new();
-    for example in examples {
-        for response in [Some(&example.chosen_tokens), example.rejected_tokens.as_ref()].into_iter().flatten()
-        {
-            places.entry(response).or_insert_with(|| {
-                sequences.push(Sequence::new(&example.prompt_tokens, response));
-                sequences.len() - 1
-            });
-        }
+    let mut place = |tokens| {
+        *places.entry(tokens).or_insert_with(|| {
+            sequences.push(Sequence::new(&prompt, tokens));
+            sequences.len() - 1
+        })
+    };
+    let mut sides = Vec::with_capacity(wanted.len());
+    for &index in wanted {
+        let example = &input.examples[index];
+        let (chosen, rejected) = input.responses.sides(example)?;
+        sides.push((example, place(chosen.tokens), rejected.map(|rejected| place(rejected.tokens))));
     }
-    let scores = score_sequences(model, &sequences, max_tokens)?;
-    let n_tokens = sequences.iter().map(|sequence| sequence.tokens.len() as u64).sum();
-    let logp = |response: &[u32]| scores[places[response]];
-    let records = examples.iter().map(|example| ReferenceRecord {
-        id: example.id.clone(),
-        chosen_logp: logp(&example.chosen_tokens),
-        rejected_logp: example.rejected_tokens.as_deref().map(logp),
+    let scores = score_sequences(model, &sequences, run.recipe.train.micro_batch_tokens)?;
+    let mut n_tokens = sequences.iter().map(|sequence| sequence.tokens.len() as u64).sum();
+    let made = sides.into_iter().map(|(example, chosen, rejected)| Made {
+        record: ReferenceRecord {
+            id: example.id.clone(),
+            chosen_logp: scores[chosen],
+            rejected_logp: rejected.map(|place| scores[place]),
+        },
+        // All of them for the first, so that they are counted once.
+        n_tokens: std::mem::take(&mut n_tokens),
+        note: String::new(),
     });
-    Ok((records.collect(), n_tokens))
+    Ok(made.collect())
 }

@@ -2,72 +2,106 @@
 //!
 //! In: `samples.jsonl` and `selection.jsonl`. Out: `refined.jsonl`, a line a positive. Only what was selected is refined
 //! (section 3 selects first). A refined response is graded again; one that the verifier no longer accepts is not
-//! kept. How one step is rewritten is left out on purpose: `rewrite` does that.
-
-use std::collections::BTreeMap;
+//! kept. How one step is rewritten is in `rewrite`.
 
 use ts_core::seed::derive_seed;
 use ts_model::{LanguageModel, Prefix};
-use ts_run::Artefact;
+use ts_run::Key;
 use ts_run::records::{
     PositiveRecord, ProblemRecord, RefinedRecord, SampleRecord, SelectionRecord, StepRecord,
 };
 
-use super::grade::grade;
-use super::{Done, Stage};
+use super::Done;
+use super::work::{Made, Task, Tasks, Work};
+use crate::grading::grade;
 use crate::recipe::RefineContext;
+use crate::responses::no_draw;
 use crate::rewrite::Rewriter;
+use crate::stage::Stage;
 use crate::{Error, Run};
 
 /// A positive, to be refined.
 struct Item<'a> {
     problem: &'a ProblemRecord,
-    sample: &'a SampleRecord,
-    positive: &'a PositiveRecord,
+    sample: SampleRecord,
+    positive: PositiveRecord,
 }
 
 pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
-    let samples: Vec<SampleRecord> = run.read(Stage::Sample)?;
-    let selections: Vec<SelectionRecord> = run.read(Stage::Select)?;
-    let samples: BTreeMap<(&str, u32), &SampleRecord> =
-        samples.iter().map(|sample| ((sample.problem.as_str(), sample.draw), sample)).collect();
-    let problems: BTreeMap<&str, &ProblemRecord> = run.train.iter().map(|p| (p.id.as_str(), p)).collect();
-    let mut items = Vec::new();
-    for selection in &selections {
-        for positive in &selection.positives {
-            let (Some(&problem), Some(&sample)) = (
-                problems.get(selection.problem.as_str()),
-                samples.get(&(selection.problem.as_str(), positive.draw)),
-            ) else {
-                let message = format!("problem `{}` has no draw {}", selection.problem, positive.draw);
-                return Err(Error::Inconsistent { file: "selection.jsonl", message });
-            };
-            items.push(Item { problem, sample, positive });
-        }
-    }
-
-    let (mut journal, done) = run.folder.journal::<RefinedRecord>(Artefact::Refined)?;
-    run.progress.start(Stage::Refine.name(), "positives", done.len() as u64, items.len() as u64);
+    let work = Work {
+        run,
+        stage: Stage::Refine,
+        unit: "positives",
+        total: n_positives(run)?,
+        workers: run.model_workers(),
+    };
+    let tasks = || -> Result<Tasks<'_, Item<'_>>, Error> {
+        let mut items = Items::open(run)?;
+        Ok(Box::new(run.train.iter().flat_map(move |problem| match items.of(problem) {
+            Ok(tasks) => tasks.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        })))
+    };
+    let make = |model: &LanguageModel, item: Item<'_>, _: &[usize]| Ok(vec![refine_one(run, model, &item)?]);
     let mut totals = Totals::default();
-    done.iter().for_each(|record| totals.add(record));
-    let rest = items.get(done.len()..).unwrap_or_default();
-    if !rest.is_empty() {
-        let model = run.base_model()?;
-        let refine = |item: &Item<'_>| refine_one(run, &model, item);
-        run.model_workers().for_each_ordered(rest.iter().collect(), refine, |(record, n_tokens)| {
-            journal.append(&record)?;
-            totals.add(&record);
-            run.progress.advance(1, n_tokens);
+    let records = work.run(
+        tasks,
+        || run.base_model(),
+        make,
+        |record, _| {
+            totals.add(record);
             Ok(())
-        })?;
-    }
-    journal.sync()?;
-    Ok(Done { records: journal.n_records(), summary: totals.summary() })
+        },
+    )?;
+    Ok(Done { records, summary: totals.summary() })
 }
 
-/// Refines one positive; also says how many tokens were sampled for it.
-fn refine_one(run: &Run<'_>, model: &LanguageModel, item: &Item<'_>) -> Result<(RefinedRecord, u64), Error> {
-    let Item { problem, sample, positive } = *item;
+fn n_positives(run: &Run<'_>) -> Result<u64, Error> {
+    let mut n_positives = 0;
+    let mut selections = run.records::<SelectionRecord>(Stage::Select)?;
+    for problem in &run.train {
+        let selection = selections.expect(&Key::Problem(problem.id.clone()))?.record;
+        n_positives += selection.positives.len() as u64;
+    }
+    Ok(n_positives)
+}
+
+/// Reads the positives, problem by problem.
+struct Items {
+    n_samples: u32,
+    samples: ts_run::Records<SampleRecord>,
+    selections: ts_run::Records<SelectionRecord>,
+}
+
+impl Items {
+    fn open(run: &Run<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            n_samples: run.recipe.sample.n_samples,
+            samples: run.records(Stage::Sample)?,
+            selections: run.records(Stage::Select)?,
+        })
+    }
+
+    /// Those of the next problem, which must be this one.
+    fn of<'a>(&mut self, problem: &'a ProblemRecord) -> Result<Vec<Task<Item<'a>>>, Error> {
+        let id = &problem.id;
+        let selection = self.selections.expect(&Key::Problem(id.clone()))?.record;
+        let mut samples = Vec::new();
+        for draw in 0..self.n_samples {
+            samples.push(self.samples.expect(&Key::Draw(id.clone(), draw))?.record);
+        }
+        let item = |positive: PositiveRecord| {
+            let sample = samples.get(positive.draw as usize).ok_or_else(|| no_draw(id, positive.draw))?;
+            let keys = vec![Key::Draw(id.clone(), positive.draw)];
+            Ok(Task { keys, input: Item { problem, sample: sample.clone(), positive } })
+        };
+        selection.positives.into_iter().map(item).collect()
+    }
+}
+
+/// Refines one positive.
+fn refine_one(run: &Run<'_>, model: &LanguageModel, item: &Item<'_>) -> Result<Made<RefinedRecord>, Error> {
+    let Item { problem, sample, positive } = item;
     let refine = &run.recipe.refine;
     let original = cut(run, &problem.id, sample, positive.keep_steps)?;
     let steps = run.steps_of(&problem.id, &original)?;
@@ -129,7 +163,7 @@ fn refine_one(run: &Run<'_>, model: &LanguageModel, item: &Item<'_>) -> Result<(
         outcome,
         kept: outcome.is_correct(),
     };
-    Ok((record, n_tokens))
+    Ok(Made { record, n_tokens, note: String::new() })
 }
 
 /// A response with only its first reasoning steps, and everything after the reasoning.

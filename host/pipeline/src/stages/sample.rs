@@ -1,44 +1,47 @@
 //! Stage 1, first part: sample responses from the model itself. TokenSqueeze, section 3.1 and A.1.
 //!
-//! In: the training problems. Out: `samples.jsonl`, `n_samples` lines a problem. Grading them is left out on purpose.
+//! In: the training problems. Out: `samples.jsonl`, `n_samples` lines a problem.
 
-use ts_run::Artefact;
 use ts_run::records::{ProblemRecord, SampleRecord};
 
-use super::{Done, Stage};
+use super::Done;
+use super::work::{Made, Work};
 use crate::draws::{Draws, Response};
+use crate::stage::Stage;
 use crate::{Error, Run};
 
 pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     let settings = &run.recipe.sample;
     let draws = Draws {
+        run,
         seeds_of: Stage::Sample,
         problems: &run.train,
         per_problem: settings.n_samples,
         sampling: settings.sampling(),
     };
-    let (mut journal, done) = run.folder.journal::<SampleRecord>(Artefact::Samples)?;
-    let total = run.train.len() as u64 * u64::from(settings.n_samples);
-    run.progress.start(Stage::Sample.name(), "responses", done.len() as u64, total);
-    let mut n_tokens: u64 = done.iter().map(|sample| sample.tokens.len() as u64).sum();
-    drop(done);
-
+    let work = Work {
+        run,
+        stage: Stage::Sample,
+        unit: "responses",
+        total: draws.total(),
+        workers: run.model_workers(),
+    };
     let record = |problem: &ProblemRecord, response: Response| {
         let Response { draw, seed, tokens, text, finished } = response;
-        Ok((SampleRecord { problem: problem.id.clone(), draw, seed, tokens, text, finished }, ()))
+        let n_tokens = tokens.len() as u64;
+        let record = SampleRecord { problem: problem.id.clone(), draw, seed, tokens, text, finished };
+        Ok(Made { record, n_tokens, note: String::new() })
     };
-    draws.append_to(
-        run,
-        &mut journal,
+    let mut n_tokens: u64 = 0;
+    let records = work.run(
+        || Ok(draws.tasks()),
         || run.base_model(),
-        record,
-        |sample, ()| {
+        |model, problems, wanted| draws.draw(model, problems, wanted, &record),
+        |sample, _| {
             n_tokens += sample.tokens.len() as u64;
-            run.progress.advance(1, sample.tokens.len() as u64);
             Ok(())
         },
     )?;
-    journal.sync()?;
-    let mean = n_tokens as f64 / total.max(1) as f64;
-    Ok(Done { records: journal.n_records(), summary: format!("{total} responses, {mean:.0} tokens each") })
+    let mean = n_tokens as f64 / records.max(1) as f64;
+    Ok(Done { records, summary: format!("{records} responses, {mean:.0} tokens each") })
 }

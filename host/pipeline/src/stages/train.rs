@@ -1,9 +1,9 @@
 //! Stage 3, third part: train with DPO-L + SFT. TokenSqueeze, section 3.3 and A.2.
 //!
-//! In: `examples.jsonl`, `reference.jsonl` and the checkpoint that the run starts from. Out: `train.jsonl`, a line a step, and
-//! `model/`, a Hugging Face folder. Checkpoints hold the weights and the optimiser's moments in full, and batches
-//! derive from the seed, so a run that resumes goes through the same steps to the same bits on the CPU. The loss is left
-//! out on purpose: `objective` has it.
+//! In: `examples.jsonl`, the responses that they name, `reference.jsonl` and the checkpoint that the run starts from. Out:
+//! `train.jsonl`, a line a step, and `model/`, a Hugging Face folder. Checkpoints hold the weights and the optimiser's moments
+//! in full, the manifest names the one to go on from, and batches derive from the seed, so a run that resumes goes through the
+//! same steps to the same bits on the CPU. The loss is in `objective`.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,47 +13,46 @@ use ts_model::LanguageModel;
 use ts_model::optim::{AdamW, AdamWConfig, Decay, LearningRate};
 use ts_model::shards::GradientSum;
 use ts_model::weights::SaveOptions;
-use ts_run::records::{ExampleRecord, ReferenceRecord, TrainRecord};
-use ts_run::{Artefact, Journal, atomic};
+use ts_run::folder::{checkpoint_name, verify_folder};
+use ts_run::records::TrainRecord;
+use ts_run::{Artefact, Journal, Key, atomic};
 
-use super::{Done, Stage};
+use super::Done;
 use crate::objective::{Example, Sums, micro_batch_gradients, micro_batches};
 use crate::recipe::Schedule;
+use crate::stage::Stage;
 use crate::training_set::{Plan, TrainingSet};
 use crate::{Error, Run};
 
-pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
-    let train = &run.recipe.train;
-    let records: Vec<ExampleRecord> = run.read(Stage::Pair)?;
-    let reference: Vec<ReferenceRecord> = run.read(Stage::Reference)?;
-    let TrainingSet { examples, n_too_long } = TrainingSet::new(&records, &reference, train)?;
-    drop((records, reference));
+pub(super) fn run(run: &mut Run<'_>) -> Result<Done, Error> {
+    let mut set = TrainingSet::open(run)?;
+    let (n_examples, n_too_long) = (set.len(), set.n_too_long);
     if n_too_long > 0 {
-        let limit = train.max_context_tokens;
+        let limit = run.recipe.train.max_context_tokens;
         run.progress.warn(&format!("{n_too_long} examples are longer than {limit} tokens and left out"));
     }
-    let plan = Plan::new(examples.len(), train, run.recipe.run.seed);
-    let n_steps = plan.n_steps;
+    let plan = Plan::new(n_examples, &run.recipe.train, run.recipe.run.seed);
+    let (n_steps, checkpoint_every) = (plan.n_steps, run.recipe.train.checkpoint_every);
     let mut trainer = Trainer::resume(run, plan)?;
     run.progress.start(Stage::Train.name(), "steps", trainer.step as u64, n_steps as u64);
     while trainer.step < n_steps {
-        let (record, tokens) = trainer.step(&examples)?;
+        let (indices, epoch) = trainer.plan.batch(trainer.step);
+        let batch = set.batch(run, indices)?;
+        let (record, tokens) = trainer.step(run, &batch, epoch)?;
         trainer.journal.append(&record)?;
         run.progress.advance(1, tokens);
-        if trainer.step % train.checkpoint_every == 0 && trainer.step < n_steps {
-            trainer.checkpoint()?;
+        if trainer.step % checkpoint_every == 0 && trainer.step < n_steps {
+            trainer.checkpoint(run)?;
         }
     }
     trainer.journal.sync()?;
     save_model(run, &trainer.model, &run.folder.path_of(Artefact::Model))?;
-    atomic::remove_folder(&run.folder.path_of(Artefact::Checkpoints))?;
-    let summary = format!("{} examples, {n_steps} steps", examples.len());
+    let summary = format!("{n_examples} examples, {n_steps} steps");
     Ok(Done { records: trainer.journal.n_records(), summary })
 }
 
 /// The model, the optimiser, and how far they are.
-struct Trainer<'a> {
-    run: &'a Run<'a>,
+struct Trainer {
     model: LanguageModel,
     optimiser: AdamW,
     schedule: LearningRate,
@@ -63,9 +62,9 @@ struct Trainer<'a> {
     journal: Journal<TrainRecord>,
 }
 
-impl<'a> Trainer<'a> {
-    /// Goes on from the last checkpoint, or begins with the model that the run starts from.
-    fn resume(run: &'a Run<'a>, plan: Plan) -> Result<Self, Error> {
+impl Trainer {
+    /// Goes on from the checkpoint that the manifest names, or begins with the model that the run starts from.
+    fn resume(run: &Run<'_>, plan: Plan) -> Result<Self, Error> {
         let train = &run.recipe.train;
         let config = AdamWConfig {
             beta1: train.adam_beta1,
@@ -86,37 +85,54 @@ impl<'a> Trainer<'a> {
             decay,
             final_ratio: 0.0,
         };
-        let (mut journal, logged) = run.folder.journal::<TrainRecord>(Artefact::Train)?;
-        // The last step with both a checkpoint and a log up to it; later steps are taken again.
-        let has_checkpoint = |step: &usize| run.folder.checkpoint(*step as u64).is_dir();
-        let step = (1..=logged.len()).rev().find(has_checkpoint).unwrap_or(0);
-        journal.truncate(step as u64)?;
-        let model = match step {
-            0 => run.base_model()?,
-            _ => run.load_checkpoint(&run.folder.checkpoint(step as u64))?,
+        let mut journal: Journal<TrainRecord> =
+            run.folder.journal(Artefact::Train, run.seal(Stage::Train))?;
+        let checkpoint = run.folder.state(Stage::Train.name()).and_then(|state| state.checkpoint.clone());
+        let folder = checkpoint.as_ref().map(|checkpoint| run.folder.path().join(&checkpoint.name));
+        if let Some(checkpoint) = &checkpoint {
+            verify_folder(run.folder.path(), checkpoint, run.digests())?;
+        }
+        // Steps after the checkpoint are taken again, and so are those whose log is not whole up to there.
+        let at = |step: &u64| checkpoint.as_ref().is_some_and(|c| c.name == checkpoint_name(*step));
+        let step = (1..=journal.n_records()).rev().find(at).unwrap_or(0);
+        let mut logged = journal.records()?;
+        (1..=step).try_for_each(|step| logged.expect(&Key::Step(step)).map(drop))?;
+        journal.truncate(step)?;
+        let folder = folder.filter(|_| step > 0);
+        let model = match &folder {
+            None => run.base_model()?,
+            Some(folder) => run.load_checkpoint(folder)?,
         };
         let mut optimiser = AdamW::new(model.parameters(), config)?;
-        if step > 0 {
-            let file = run.folder.checkpoint(step as u64).join(OPTIMISER_FILE);
+        if let Some(folder) = folder {
+            let file = folder.join(OPTIMISER_FILE);
             optimiser.load_state(&candle_core::safetensors::load(file, model.device())?)?;
         }
-        Ok(Self { run, model, optimiser, schedule, plan, step, journal })
+        Ok(Self { model, optimiser, schedule, plan, step: step as usize, journal })
     }
 
-    /// One optimiser step; also says how many tokens went through the model.
-    fn step(&mut self, examples: &[Example]) -> Result<(TrainRecord, u64), Error> {
-        let train = &self.run.recipe.train;
-        let (indices, epoch) = self.plan.batch(self.step);
-        let batch: Vec<&Example> = indices.iter().map(|&index| &examples[index]).collect();
+    /// One optimiser step; also how many tokens went through the model.
+    fn step(
+        &mut self,
+        run: &Run<'_>,
+        examples: &[Example],
+        epoch: usize,
+    ) -> Result<(TrainRecord, u64), Error> {
+        let train = &run.recipe.train;
+        let batch: Vec<&Example> = examples.iter().collect();
         let mut sums = Sums::weights(&batch);
         let weights = sums;
         let micro_batches = micro_batches(&batch, train.micro_batch_tokens);
         let mut total = GradientSum::default();
         let work = |micro: Vec<&Example>| micro_batch_gradients(&self.model, &micro, train, &weights);
-        self.run.model_workers().for_each_ordered(micro_batches, work, |(losses, gradients)| {
-            sums.add_losses(&losses);
-            Ok(total.add(gradients)?)
-        })?;
+        run.model_workers().for_each_ordered(
+            micro_batches.into_iter().map(Ok),
+            work,
+            |(losses, gradients)| {
+                sums.add_losses(&losses);
+                Ok(total.add(gradients)?)
+            },
+        )?;
         let learning_rate = self.schedule.at(self.step);
         let report = self.optimiser.step(&total.finish()?, learning_rate)?;
         self.step += 1;
@@ -147,19 +163,20 @@ impl<'a> Trainer<'a> {
         Ok((record, batch.iter().map(|e| e.n_tokens() as u64).sum()))
     }
 
-    /// Writes a checkpoint, then removes the one before.
-    fn checkpoint(&self) -> Result<(), Error> {
+    /// Writes a checkpoint and names it in the manifest, then removes the one before.
+    fn checkpoint(&self, run: &mut Run<'_>) -> Result<(), Error> {
         self.journal.sync()?;
-        let folder = self.run.folder.checkpoint(self.step as u64);
-        atomic::write_folder(&folder, |partial| -> Result<(), Error> {
+        let before = run.folder.state(Stage::Train.name()).and_then(|state| state.checkpoint.clone());
+        let name = checkpoint_name(self.step as u64);
+        atomic::write_folder(&run.folder.path().join(&name), |partial| -> Result<(), Error> {
             self.model.save(partial, &SaveOptions::default())?;
             let state: HashMap<String, Tensor> = self.optimiser.state_tensors()?.into_iter().collect();
             candle_core::safetensors::save(&state, partial.join(OPTIMISER_FILE))?;
             Ok(())
         })?;
-        let every = self.run.recipe.train.checkpoint_every;
-        if let Some(before) = self.step.checked_sub(every).filter(|&before| before > 0) {
-            atomic::remove_folder(&self.run.folder.checkpoint(before as u64))?;
+        run.folder.mark_checkpoint(Stage::Train.name(), &name)?;
+        if let Some(before) = before.filter(|before| before.name != name) {
+            atomic::remove_folder(&run.folder.path().join(before.name))?;
         }
         Ok(())
     }

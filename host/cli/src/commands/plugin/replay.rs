@@ -8,7 +8,7 @@ use ts_harness::Handle;
 use ts_harness::golden::Golden;
 use ts_harness::handle::Input;
 use ts_pipeline::Error;
-use ts_pipeline::replay::Kept;
+use ts_pipeline::replay::Replay;
 use ts_plugin::Role;
 use ts_run::records::GradeRecord;
 
@@ -16,7 +16,7 @@ use crate::args::PluginReplayArgs;
 use crate::terminal::{say, say_json};
 
 pub(super) fn replay(args: &PluginReplayArgs) -> Result<()> {
-    let kept = Kept::open(&args.run, &args.problem)?;
+    let kept = Replay::open(&args.run, &args.problem)?;
     match super::role(&args.role)? {
         Role::Verifier if !args.golden => regrade(&kept, args),
         role => ask(&kept, role, args),
@@ -24,7 +24,7 @@ pub(super) fn replay(args: &PluginReplayArgs) -> Result<()> {
 }
 
 /// Grades again, and compares with the grades that the run wrote down.
-fn regrade(kept: &Kept, args: &PluginReplayArgs) -> Result<()> {
+fn regrade(kept: &Replay, args: &PluginReplayArgs) -> Result<()> {
     let regraded = kept.regrade(args.plugin.as_deref())?;
     let told = |grade: &GradeRecord| {
         let outcome = serde_json::to_value(grade.outcome).unwrap_or_default();
@@ -49,7 +49,7 @@ fn regrade(kept: &Kept, args: &PluginReplayArgs) -> Result<()> {
 }
 
 /// Asks the run's plugin in any role, and another one if one is given, and compares the two.
-fn ask(kept: &Kept, role: Role, args: &PluginReplayArgs) -> Result<()> {
+fn ask(kept: &Replay, role: Role, args: &PluginReplayArgs) -> Result<()> {
     let open = |other: Option<&str>| -> Result<Handle> {
         let (plugin, settings) = kept.plugin(role, other)?;
         let failed = |source| Error::Plugin { key: plugin.identity().origin.clone(), source };
@@ -86,7 +86,7 @@ fn ask(kept: &Kept, role: Role, args: &PluginReplayArgs) -> Result<()> {
 }
 
 /// What a role is asked about the problem, by name.
-fn asked(kept: &Kept, role: Role) -> Result<Vec<(String, Input)>> {
+fn asked(kept: &Replay, role: Role) -> Result<Vec<(String, Input)>> {
     if role == Role::SelectionPolicy {
         return Ok(vec![("group".to_owned(), Input::Select(kept.group()?))]);
     }

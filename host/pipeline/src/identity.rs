@@ -1,0 +1,143 @@
+//! What makes two stages the same work: everything that decides their artefact.
+//!
+//! In: a stage, a recipe and a manifest. Out: a value that is equal for equal work. It decides which stages a run can take over
+//! from another, and it seals the records, so that a record of other work is not taken for one of this.
+
+use serde_json::{Value, json};
+use ts_run::manifest::Manifest;
+use ts_run::{Seal, digest};
+
+use crate::recipe::{PluginSection, Recipe};
+use crate::stage::Stage;
+
+/// The seal of a stage's records.
+pub(crate) fn seal(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Seal {
+    let decides = digest::sha256_bytes(decides(stage, recipe, manifest).to_string().as_bytes());
+    Seal::of(&format!("{} {decides}", stage.name()))
+}
+
+/// Everything that decides a stage's artefact, in a form that can be compared.
+pub(crate) fn decides(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Value {
+    let before = |stage: Stage| decides(stage, recipe, manifest);
+    let recipe = recipe.what_decides_results();
+    let plugin = |role: &str, section: &PluginSection| {
+        let origin = manifest.plugins.iter().find(|plugin| plugin.role == role);
+        json!([origin.map(|origin| &origin.sha256), section.settings])
+    };
+    let set = |split: &str| manifest.problems.iter().find(|set| set.split == split);
+    let problems = |split: &str| set(split).map(|set| json!([set.sha256, set.n]));
+    let prompts = |split: &str| set(split).map(|set| json!([set.prompts_sha256, set.n]));
+    let plugins = &recipe.plugins;
+    let runners = manifest.plugins.iter().filter(|plugin| plugin.role == "runner");
+    let runners: Vec<&String> = runners.map(|runner| &runner.sha256).collect();
+    let verifier = json!([plugin("verifier", &plugins.verifier), plugins.limits, plugins.isolation, runners]);
+    let splitter = plugin("step_splitter", &plugins.step_splitter);
+    let policy = plugin("selection_policy", &plugins.selection_policy);
+    let length = plugin("length_function", &plugins.length_function);
+    let model = json!([recipe.run.seed, manifest.model.sha256, recipe.model.dtype, recipe.prompt]);
+    match stage {
+        Stage::EvalBaseline => json!([model, problems("heldout"), recipe.eval, verifier, splitter]),
+        // No reference answer changes a response.
+        Stage::Sample => json!([model, prompts("train"), recipe.sample]),
+        Stage::Grade => json!([before(Stage::Sample), problems("train"), verifier]),
+        Stage::Select => json!([before(Stage::Grade), splitter, policy, length, recipe.select]),
+        Stage::Refine => json!([before(Stage::Select), recipe.refine]),
+        Stage::Pair | Stage::Reference => before(Stage::Refine),
+        Stage::Train => json!([before(Stage::Pair), recipe.train]),
+        Stage::EvalResult => json!([before(Stage::Train), before(Stage::EvalBaseline)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ts_run::manifest::{ModelOrigin, PluginOrigin, ProblemSetOrigin};
+
+    use super::*;
+    use crate::recipe::{Loader, Override};
+
+    fn manifest() -> Manifest {
+        let plugin = |role: &str| PluginOrigin {
+            role: role.into(),
+            name: "p".into(),
+            version: "1".into(),
+            sha256: format!("{role}-bytes"),
+            origin: "embedded".into(),
+        };
+        let set = |split: &str| ProblemSetOrigin {
+            split: split.into(),
+            source: "embedded".into(),
+            sha256: "a".into(),
+            prompts_sha256: "a".into(),
+            n: 1,
+        };
+        Manifest {
+            format: ts_run::manifest::FORMAT,
+            created: String::new(),
+            ts_host_version: String::new(),
+            run_seed: 1,
+            device: "cpu".into(),
+            workers: 1,
+            recipe_sha256: String::new(),
+            model: ModelOrigin { source: "embedded".into(), sha256: "m".into() },
+            plugins: ["verifier", "step_splitter", "selection_policy", "length_function"].map(plugin).into(),
+            problems: ["train", "heldout"].map(set).into(),
+            stages: BTreeMap::new(),
+            shard: None,
+            check: String::new(),
+        }
+    }
+
+    fn recipe(change: &str) -> Recipe {
+        let loader = Loader { shipped: ts_embedded::RECIPES };
+        loader.load("default", vec![Override::parse(change).unwrap()]).unwrap()
+    }
+
+    /// The stages that are no longer the same work after a change.
+    fn redone(recipe: &Recipe, manifest: &Manifest) -> Vec<&'static str> {
+        let (old, old_manifest) = (self::recipe("run.workers=1"), self::manifest());
+        let differs =
+            |stage: &Stage| decides(*stage, &old, &old_manifest) != decides(*stage, recipe, manifest);
+        Stage::ALL.iter().filter(|stage| differs(stage)).map(|stage| stage.name()).collect()
+    }
+
+    #[test]
+    fn a_change_costs_the_stages_that_depend_on_it_and_no_others() {
+        let by_recipe = |change: &str| redone(&recipe(change), &manifest());
+        assert_eq!(by_recipe("run.workers=7"), [""; 0]);
+        assert_eq!(by_recipe("sample.max_batch_rows=7"), [""; 0]);
+        assert_eq!(by_recipe("run.name=other"), [""; 0]);
+        assert_eq!(by_recipe("train.beta=0.5"), ["train", "eval-result"]);
+        assert_eq!(by_recipe("eval.n_runs=2"), ["eval-baseline", "eval-result"]);
+        let from_refine = ["refine", "pair", "reference", "train", "eval-result"];
+        assert_eq!(by_recipe("refine.n_rewrites=8"), from_refine);
+        assert_eq!(by_recipe("plugins.selection_policy.settings.depth_alpha=0.5")[0], "select");
+        let all_but_samples = by_recipe("plugins.limits.fuel=5");
+        assert!(all_but_samples.contains(&"eval-baseline") && !all_but_samples.contains(&"sample"));
+        assert_eq!(by_recipe("run.seed=9").len(), Stage::ALL.len());
+    }
+
+    #[test]
+    fn a_plugin_s_bytes_and_the_problems_count_not_where_they_lie() {
+        let mut other = manifest();
+        other.plugins[0].origin = "elsewhere.wasm".into();
+        other.problems[1].source = "elsewhere.jsonl".into();
+        assert_eq!(redone(&recipe("run.workers=1"), &other), [""; 0]);
+        other.plugins[0].sha256 = "other".into();
+        assert!(!redone(&recipe("run.workers=1"), &other).contains(&"sample"));
+        let mut other = manifest();
+        other.problems[1].sha256 = "other".into();
+        assert_eq!(redone(&recipe("run.workers=1"), &other), ["eval-baseline", "eval-result"]);
+    }
+
+    #[test]
+    fn a_corrected_reference_grades_again_and_samples_nothing() {
+        let mut other = manifest();
+        other.problems[0].sha256 = "corrected".into();
+        let redone = redone(&recipe("run.workers=1"), &other);
+        assert_eq!(redone[..2], ["grade", "select"]);
+        other.problems[0].prompts_sha256 = "another question".into();
+        assert!(self::redone(&recipe("run.workers=1"), &other).contains(&"sample"));
+    }
+}

@@ -1,0 +1,105 @@
+//! What a run has of each problem after stage 2, problem by problem: the responses, the selection, the refined positives.
+//!
+//! The artefacts are in the order of the problems, so they are read side by side, and only one problem's part of each is held.
+
+use std::collections::BTreeMap;
+
+use ts_run::records::{ExampleRecord, ProblemRecord, RefinedRecord, SampleRecord, SelectionRecord};
+use ts_run::{Key, Records};
+
+use crate::stage::Stage;
+use crate::{Error, Run};
+
+/// What there is of one problem.
+pub(crate) struct Responses {
+    pub(crate) selection: SelectionRecord,
+    problem: String,
+    /// By draw, with the places of their lines.
+    samples: BTreeMap<u32, (SampleRecord, u64)>,
+    refined: BTreeMap<u32, (RefinedRecord, u64)>,
+}
+
+/// A response, as it was sampled or refined.
+#[derive(Clone, Copy)]
+pub(crate) struct Response<'a> {
+    pub(crate) tokens: &'a [u32],
+    pub(crate) text: &'a str,
+    pub(crate) place: Place,
+}
+
+/// Where a response stands: which artefact, and where its line begins, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Sampled(u64),
+    Refined(u64),
+}
+
+impl Responses {
+    /// A response as it was sampled.
+    pub(crate) fn sampled(&self, draw: u32) -> Result<Response<'_>, Error> {
+        let (sample, offset) = self.samples.get(&draw).ok_or_else(|| no_draw(&self.problem, draw))?;
+        Ok(Response { tokens: &sample.tokens, text: &sample.text, place: Place::Sampled(*offset) })
+    }
+
+    /// A preferred response: refined if it was; none if refinement dropped it.
+    pub(crate) fn preferred(&self, draw: u32) -> Result<Option<Response<'_>>, Error> {
+        match self.refined.get(&draw) {
+            Some((refined, _)) if !refined.kept => Ok(None),
+            Some((RefinedRecord { tokens, text, .. }, offset)) => {
+                Ok(Some(Response { tokens, text, place: Place::Refined(*offset) }))
+            }
+            None => self.sampled(draw).map(Some),
+        }
+    }
+
+    /// The two responses of an example, the other one for a pair.
+    pub(crate) fn sides(
+        &self,
+        example: &ExampleRecord,
+    ) -> Result<(Response<'_>, Option<Response<'_>>), Error> {
+        let chosen = self.preferred(example.chosen)?.ok_or_else(|| no_draw(&self.problem, example.chosen))?;
+        Ok((chosen, example.rejected.map(|draw| self.sampled(draw)).transpose()?))
+    }
+}
+
+/// Reads them, problem by problem.
+pub(crate) struct ResponseReader {
+    n_samples: u32,
+    samples: Records<SampleRecord>,
+    selections: Records<SelectionRecord>,
+    refined: Records<RefinedRecord>,
+}
+
+impl ResponseReader {
+    pub(crate) fn open(run: &Run<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            n_samples: run.recipe.sample.n_samples,
+            samples: run.records(Stage::Sample)?,
+            selections: run.records(Stage::Select)?,
+            refined: run.records(Stage::Refine)?,
+        })
+    }
+
+    /// Of the next problem, which must be this one.
+    pub(crate) fn of(&mut self, problem: &ProblemRecord) -> Result<Responses, Error> {
+        let id = &problem.id;
+        let selection = self.selections.expect(&Key::Problem(id.clone()))?.record;
+        let mut samples = BTreeMap::new();
+        for draw in 0..self.n_samples {
+            let row = self.samples.expect(&Key::Draw(id.clone(), draw))?;
+            samples.insert(draw, (row.record, row.offset));
+        }
+        let mut refined = BTreeMap::new();
+        for positive in &selection.positives {
+            let row = self.refined.expect(&Key::Draw(id.clone(), positive.draw))?;
+            refined.insert(positive.draw, (row.record, row.offset));
+        }
+        Ok(Responses { selection, problem: id.clone(), samples, refined })
+    }
+}
+
+/// A selection that names a response which there is not.
+pub(crate) fn no_draw(problem: &str, draw: u32) -> Error {
+    let message = format!("problem `{problem}` has no draw {draw}");
+    Error::Inconsistent { file: "selection.jsonl", message }
+}

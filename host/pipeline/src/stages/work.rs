@@ -1,0 +1,141 @@
+//! How every stage that maps over problems works through its items.
+//!
+//! A stage is a list of [`Task`]s, each with the keys of the records that come of it, and a function from a task to those
+//! records. [`Work::run`] holds what the journal has against the list: a record that is there is not made again, one that is
+//! missing is made wherever it stands, and one that does not belong or stands there twice is an error before anything is
+//! computed. Tasks are taken when there is room for them, and their records appended in the order of the list.
+
+use std::cell::RefCell;
+
+use ts_model::shards::Workers;
+use ts_run::{Journal, Key, Record};
+
+use super::present::{Order, Present};
+use crate::stage::Stage;
+use crate::{Error, Run};
+
+/// What is worked on at once.
+pub(crate) struct Task<I> {
+    /// The records that come of it, in order.
+    pub(crate) keys: Vec<Key>,
+    /// What they are made of.
+    pub(crate) input: I,
+}
+
+/// A record, how many tokens went through the model for it, and what else there is to say of it.
+pub(crate) struct Made<R> {
+    pub(crate) record: R,
+    pub(crate) n_tokens: u64,
+    pub(crate) note: String,
+}
+
+impl<R> From<R> for Made<R> {
+    fn from(record: R) -> Self {
+        Self { record, n_tokens: 0, note: String::new() }
+    }
+}
+
+/// The list of a stage's tasks, in order; made anew whenever it is asked for.
+pub(crate) type Tasks<'a, I> = Box<dyn Iterator<Item = Result<Task<I>, Error>> + 'a>;
+
+/// The keys of a stage's records, in order.
+pub(super) type Keys<'a> = Box<dyn Iterator<Item = Result<Key, Error>> + 'a>;
+
+/// A stage at work.
+pub(crate) struct Work<'a> {
+    pub(crate) run: &'a Run<'a>,
+    pub(crate) stage: Stage,
+    /// What a record is about, in the plural.
+    pub(crate) unit: &'static str,
+    /// How many records there will be, at most.
+    pub(crate) total: u64,
+    pub(crate) workers: &'a Workers,
+}
+
+impl Work<'_> {
+    /// Makes every record that is not there yet; gives the number of all. `prepare` makes what the tasks share, such as the
+    /// model, if there is anything to do. `make` gives the records of a task's missing keys, by their places in the task.
+    /// `each` hears of every record, of those that were there too.
+    ///
+    /// # Errors
+    /// A record of the journal that does not belong; those of the three functions.
+    pub(crate) fn run<'t, I: Send + 't, R: Record + Send, C: Sync>(
+        &self,
+        tasks: impl Fn() -> Result<Tasks<'t, I>, Error>,
+        prepare: impl FnOnce() -> Result<C, Error>,
+        make: impl Fn(&C, I, &[usize]) -> Result<Vec<Made<R>>, Error> + Sync,
+        each: impl FnMut(&R, &str) -> Result<(), Error>,
+    ) -> Result<u64, Error> {
+        let Self { run, stage, .. } = *self;
+        let mut journal: Journal<R> = run.folder.journal(stage.artefact(), run.seal(stage))?;
+        run.progress.start(stage.name(), self.unit, journal.n_records(), self.total);
+        let mut present = Present::of(&journal)?;
+        let list_of_keys = || -> Result<Keys<'t>, Error> {
+            Ok(Box::new(tasks()?.flat_map(|task| match task {
+                Ok(task) => task.keys.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error)],
+            })))
+        };
+        let each = RefCell::new(each);
+        // What is to be appended, and the places of what is there, in the order of the list.
+        let order: RefCell<Order> = RefCell::default();
+
+        let mut list = tasks()?;
+        let mut missing = std::iter::from_fn(|| {
+            loop {
+                let Task { keys, input } = match list.next()? {
+                    Ok(task) => task,
+                    Err(error) => return Some(Err(error)),
+                };
+                let mut absent = Vec::new();
+                let mut places = Vec::with_capacity(keys.len());
+                for (place, key) in keys.iter().enumerate() {
+                    let found = match present.take(key, &list_of_keys) {
+                        Ok(Some((record, offset))) => each.borrow_mut()(&record, "").map(|()| Some(offset)),
+                        Ok(None) => Ok(None),
+                        Err(error) => Err(error),
+                    };
+                    match found {
+                        Ok(offset) => {
+                            if offset.is_none() {
+                                absent.push(place);
+                            }
+                            places.push(offset);
+                        }
+                        Err(error) => return Some(Err(error)),
+                    }
+                }
+                if let Some(begin) = present.scattered_from() {
+                    order.borrow_mut().expect(begin, places);
+                }
+                if !absent.is_empty() {
+                    return Some(Ok((input, absent)));
+                }
+            }
+        })
+        .peekable();
+
+        if missing.peek().is_some() {
+            let shared = prepare()?;
+            let work = |(input, absent): (I, Vec<usize>)| make(&shared, input, &absent);
+            self.workers.for_each_ordered(missing, work, |made| {
+                for Made { record, n_tokens, note } in made {
+                    let offset = journal.end();
+                    journal.append(&record)?;
+                    order.borrow_mut().appended(offset);
+                    run.progress.advance(1, n_tokens);
+                    each.borrow_mut()(&record, &note)?;
+                }
+                Ok::<(), Error>(())
+            })?;
+        } else {
+            drop(missing);
+        }
+        present.finish()?;
+        journal.sync()?;
+        if let Some(begin) = present.scattered_from() {
+            journal.reorder(begin, &order.into_inner().offsets)?;
+        }
+        Ok(journal.n_records())
+    }
+}
