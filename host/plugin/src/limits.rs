@@ -13,8 +13,8 @@
 use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
 
-use crate::load_error::LoadError;
-use crate::runner::FUEL_PER_MS;
+use crate::load::load_error::LoadError;
+use crate::programs::program::FUEL_PER_MS;
 
 /// What one plugin may use. Every field has a default, so a recipe names only those that it changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
