@@ -266,9 +266,8 @@ impl HostInner {
             started.plugin.describe(store).map_err(|error| call_failed(&error, store))
         });
         started.store.data_mut().log.deliver(origin, self.shared.log.as_ref());
-        let description = described
-            .outcome
-            .map_err(|kind: CallErrorKind| failed("describe", kind, Some(described.fuel)))?;
+        let description =
+            described.result.map_err(|kind: CallErrorKind| failed("describe", kind, Some(described.fuel)))?;
         description::check(description)
             .map_err(|reason| LoadError::BadDescription { origin: origin.into(), reason })
     }

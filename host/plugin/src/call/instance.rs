@@ -5,7 +5,7 @@
 //! instance counts as one. Once an epoch the host looks at a guest that computes: whether its call was cancelled, or has had
 //! its time.
 //!
-//! Left out on purpose: deciding how long an instance lives, and the time that a call takes. Both are `pool.rs`.
+//! Left out on purpose: deciding how long an instance lives, and the time that a call takes. `pool.rs` does both.
 
 use std::sync::Arc;
 
@@ -43,7 +43,8 @@ pub(crate) struct Started {
 
 /// What a call came to.
 pub(crate) struct Metered<T> {
-    pub(crate) outcome: Result<T, CallErrorKind>,
+    /// The answer, or why there is none.
+    pub(crate) result: Result<T, CallErrorKind>,
     /// Fuel used, units.
     pub(crate) fuel: u64,
 }
@@ -81,7 +82,7 @@ impl Ready {
                 .map_err(|e| explain(&e, store, unavailable))?;
             Ok((instance, plugin))
         });
-        let (instance, plugin) = started.outcome?;
+        let (instance, plugin) = started.result?;
         Ok(Started { store, instance, plugin })
     }
 }
@@ -110,12 +111,12 @@ pub(crate) fn metered<T>(
     state.programs.start_call(limits.program_fuel_per_call);
     state.deadline = Deadline::new(limits.processor_ms_per_call);
     store.set_epoch_deadline(1);
-    let outcome = match store.set_fuel(limits.fuel_per_call) {
+    let result = match store.set_fuel(limits.fuel_per_call) {
         Ok(()) => run(store),
         Err(error) => Err(unavailable(error.to_string())),
     };
     let left = store.get_fuel().unwrap_or(0);
-    Metered { outcome, fuel: limits.fuel_per_call.saturating_sub(left) }
+    Metered { result, fuel: limits.fuel_per_call.saturating_sub(left) }
 }
 
 /// The cause of a failed call of a guest's function: anything but a trap is an answer that could not be read.

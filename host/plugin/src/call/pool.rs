@@ -120,18 +120,18 @@ impl<G: RoleExports> Pool<G> {
             Some(idle) => idle,
             None => self.configure(lane, Some(problem), cancel)?,
         };
-        let (mut result, mut elapsed) = self.attempt(&mut instance, cancel, &run, &check);
-        if instance.used && result.outcome.as_ref().is_err_and(depends_on_instance) {
+        let (mut metered, mut elapsed) = self.attempt(&mut instance, cancel, &run, &check);
+        if instance.used && metered.result.as_ref().is_err_and(depends_on_instance) {
             instance = self.configure(lane, Some(problem), cancel)?;
-            (result, elapsed) = self.attempt(&mut instance, cancel, &run, &check);
+            (metered, elapsed) = self.attempt(&mut instance, cancel, &run, &check);
         }
         instance.store.data_mut().log.deliver(&self.plugin.identity().name, self.plugin.log_sink());
-        let Metered { outcome, fuel } = result;
+        let Metered { result, fuel } = metered;
         let memory = instance.store.data().limiter.held_bytes() as u64;
-        if matches!(outcome, Ok(_) | Err(CallErrorKind::Refused(_))) {
+        if matches!(result, Ok(_) | Err(CallErrorKind::Refused(_))) {
             self.put_back(lane, instance, problem);
         }
-        match outcome {
+        match result {
             Ok(value) => Ok(Call { value, fuel, elapsed, memory }),
             Err(kind) => Err(self.error(function, Some(problem), kind, Some(fuel))),
         }
@@ -188,11 +188,11 @@ impl<G: RoleExports> Pool<G> {
             G::load(indices, store, &instance).map_err(|error| call_failed(&error, store))
         });
         // What it says of its settings is heard once, not for every instance; what it says of a failure, always.
-        if problem.is_none() || configured.outcome.is_err() {
+        if problem.is_none() || configured.result.is_err() {
             store.data_mut().log.deliver(&self.plugin.identity().name, self.plugin.log_sink());
         }
         let guest = configured
-            .outcome
+            .result
             .map_err(|kind| self.error("configure", problem, kind, Some(configured.fuel)))?;
         Ok(Configured { store, guest, used: false, problem: String::new() })
     }

@@ -3,7 +3,7 @@
 //! In: a call of the host by a guest, and the bytes that it handed over or is handed. Out: less fuel, or the end of the call: a guest that
 //! calls the host for ever runs out of fuel like one that loops, at the same call on every machine.
 //!
-//! Left out on purpose: programs' WASI, whose functions have limits of their own (`programs/sandbox.rs`), and the time of the programs that a
+//! It does not pay here for programs' WASI, whose functions have limits of their own (`programs/sandbox.rs`), nor for the time of the programs that a
 //! verifier has run, which is counted apart (`imports/runners.rs`).
 
 use wasmtime::{StoreContextMut, Trap};

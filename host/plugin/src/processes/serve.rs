@@ -1,7 +1,7 @@
 //! The other side: a process that runs programs until its input ends.
 //!
 //! In: messages on standard input, see `wire.rs`. Out: answers on standard output. When its input ends, so does its work, also in
-//! the middle of a program: whoever started it is gone, however that came, or does not want the answer. It has no processes of its own.
+//! the middle of a program: whoever started it is gone, however that came, or does not want the answer. It runs programs itself.
 
 use std::collections::HashMap;
 use std::io::{BufWriter, Error, Result, stdin, stdout};

@@ -285,7 +285,7 @@ impl Inner {
             call(&guest, store)
         });
         let fuel = called.fuel;
-        let value = called.outcome.map_err(|kind| failed(&self.plugin, function, kind, Some(fuel)))?;
+        let value = called.result.map_err(|kind| failed(&self.plugin, function, kind, Some(fuel)))?;
         Ok(Called { value, fuel, state: store.into_data() })
     }
 }
@@ -308,10 +308,10 @@ fn failed(plugin: &Plugin, function: &'static str, kind: CallErrorKind, fuel: Op
 
 /// What came of a text, by what its runner says or the host saw.
 fn compiled(
-    outcome: wasmtime::Result<Result<guest::Compiled, String>>,
+    answer: wasmtime::Result<Result<guest::Compiled, String>>,
     store: &Store<State>,
 ) -> Result<Compiled, CallErrorKind> {
-    Ok(match outcome {
+    Ok(match answer {
         Ok(Ok(guest::Compiled::Code(code))) => Compiled::Code(code.into()),
         Ok(Ok(_)) if store.data().limiter.refused() => Compiled::Ended(Ending::MemoryLimit),
         Ok(Ok(guest::Compiled::Rejected(why))) => Compiled::Ended(Ending::NotCompiled(text::sentence(&why))),
@@ -322,10 +322,10 @@ fn compiled(
 
 /// How a program ended, by what its runner says or the host saw.
 fn ended(
-    outcome: wasmtime::Result<Result<guest::Ending, String>>,
+    answer: wasmtime::Result<Result<guest::Ending, String>>,
     store: &Store<State>,
 ) -> Result<Ending, CallErrorKind> {
-    match outcome {
+    match answer {
         Ok(Ok(guest::Ending::Exited(status))) => Ok(Ending::Exited(status)),
         // A program that is refused memory usually ends by an error of its own.
         Ok(Ok(_)) if store.data().limiter.refused() => Ok(Ending::MemoryLimit),

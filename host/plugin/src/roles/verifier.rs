@@ -41,7 +41,7 @@ impl Problem {
     }
 }
 
-/// The five outcomes that a verifier tells apart. The sixth, "the grader failed", is a [`CallError`].
+/// What a verifier says of a response, one of five. The sixth, "the grader failed", is a [`CallError`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The response's answer is the reference answer.
@@ -100,7 +100,7 @@ pub enum TestOutcome {
 /// The grade of one response.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grade {
-    /// The outcome.
+    /// What the verifier says.
     pub verdict: Verdict,
     /// Between 0 (wrong) and 1 (right).
     pub score: f64,
