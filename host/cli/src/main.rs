@@ -20,8 +20,10 @@ fn main() -> ExitCode {
     // Workers share no pool inside candle: see `ts_model::shards`.
     // SAFETY: nothing else runs yet, so no other thread reads the environment.
     unsafe { std::env::set_var(ts_model::shards::CANDLE_THREADS_VARIABLE, "1") };
-    ts_plugin::support_processes();
-    ts_model::chat::support_processes();
+    if let Some(done) = ts_plugin::support_processes().or_else(ts_model::chat::support_processes) {
+        // Whoever started this process hears of an error by its status alone.
+        return if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     // A panic's text may quote what came from outside, and goes the way of everything else.
     std::panic::set_hook(Box::new(|panic| {
         terminal::note(format_args!("error: a fault of ts-host itself: {panic}"));

@@ -102,7 +102,8 @@ fn open_at_once(path: &Path) -> std::io::Result<File> {
     {
         use std::os::unix::fs::OpenOptionsExt;
         // The path is resolved, so a link at its end was put there meanwhile.
-        options.custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW);
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+        options.custom_flags(flags.bits().cast_signed());
     }
     options.open(path)
 }

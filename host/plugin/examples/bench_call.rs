@@ -18,7 +18,9 @@ use ts_plugin::{CachePlace, CodeCache, HostOptions, Isolation, PluginHost, Plugi
 const ROUNDS: usize = 7;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    ts_plugin::support_processes();
+    if let Some(done) = ts_plugin::support_processes() {
+        return Ok(done?);
+    }
     let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("plugins"), PathBuf::from);
     let load = |isolation, name: &str| -> Result<_, Box<dyn std::error::Error>> {
         let host = PluginHost::new(HostOptions { isolation, max_parallel: 2, ..HostOptions::default() })?;

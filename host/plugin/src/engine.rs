@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig};
 
-use crate::deep_stack::{HOST_STACK, PROGRAM_STACK};
 use crate::limits::{Limits, MEMORIES_PER_INSTANCE, TABLES_PER_INSTANCE};
-use crate::load_error::LoadError;
-use crate::sandbox;
+use crate::load::load_error::LoadError;
+use crate::programs::deep_stack::{HOST_STACK, PROGRAM_STACK};
+use crate::programs::program::MAX_PROGRAM_MIB;
+use crate::programs::sandbox;
 
 /// Length of one epoch, milliseconds: how often the host looks at a guest that computes.
 const EPOCH_MS: u64 = 10;
@@ -29,15 +30,13 @@ pub(crate) fn start(limits: &Limits, max_parallel: usize) -> Result<Engine, Load
     ticking(engine)
 }
 
-/// MiB of memory that a program can be given at most, its interpreter's included.
-pub(crate) const PROGRAM_MIB: u32 = 2048;
 /// Tables of an interpreter that is linked at run time are larger than a plugin's.
 const PROGRAM_TABLE_ELEMENTS: usize = 200_000;
 
 /// The limits of a runner, where a run sets none of its own.
 pub(crate) fn runner_limits(limits: &Limits) -> Limits {
     Limits {
-        memory_bytes: (PROGRAM_MIB as usize) << 20,
+        memory_bytes: (MAX_PROGRAM_MIB as usize) << 20,
         table_elements: PROGRAM_TABLE_ELEMENTS,
         stack_bytes: PROGRAM_STACK,
         return_bytes: limits.return_bytes.max(4 * sandbox::WRITE_BYTES),

@@ -13,29 +13,35 @@ use std::time::Duration;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
-use crate::cache::{self, CodeCache};
-use crate::call_error::{CallError, CallErrorKind};
-use crate::compiler;
-use crate::contract::{self, Recognised};
-use crate::deep_stack::on_deep_stack;
-use crate::description::{self, Description};
-use crate::engine;
-use crate::gate::Gate;
-use crate::instance::{Ready, State, call_failed, metered};
-use crate::lanes::{Engines, Lane, Lanes, Linked};
+use crate::call::call_error::{CallError, CallErrorKind};
+use crate::call::gate::Gate;
+use crate::call::instance::{Ready, call_failed, metered};
+use crate::call::isolation::Isolation;
+use crate::call::lanes::{Engines, Lane, Lanes, Linked};
+use crate::call::state::State;
+use crate::contract::interfaces::{self, Recognised};
+use crate::contract::role::Role;
+use crate::contract::version::Version;
+use crate::imports;
 use crate::limits::Limits;
-use crate::load_error::LoadError;
+use crate::load::cache::{self, CodeCache};
+use crate::load::compiler;
+use crate::load::description::{self, Description};
+use crate::load::hash::sha256_hex;
+use crate::load::load_error::LoadError;
+use crate::load::preflight::{self, Shape};
+use crate::load::source::PluginSource;
 use crate::log::LogSink;
 use crate::plugin::{Identity, Plugin, PluginInner};
-use crate::pool::Isolation;
-use crate::preflight::{self, Shape};
-use crate::processes::{self, Processes};
-use crate::role::Role;
-use crate::runner::Runner;
-use crate::runners::Runners;
-use crate::source::{PluginSource, sha256_hex};
-use crate::versions::Version;
-use crate::{log, runners, sandbox, text};
+use crate::processes::this_program;
+use crate::processes::workers::Workers;
+use crate::programs::access::RunPrograms;
+use crate::programs::deep_stack::on_deep_stack;
+use crate::programs::runner::Runner;
+use crate::programs::runners::Runners;
+use crate::programs::sandbox;
+use crate::shared::Shared;
+use crate::{engine, text};
 
 /// How a host treats its plugins.
 #[derive(Clone)]
@@ -71,18 +77,14 @@ pub struct PluginHost {
     inner: Arc<HostInner>,
 }
 
-pub(crate) struct HostInner {
+struct HostInner {
     engines: Arc<Engines>,
     /// What compiles and links runners, from the first one on.
     for_runners: OnceLock<Linked>,
     runners: Arc<Runners>,
-    pub(crate) processes: Option<Processes>,
     cache: Option<Arc<CodeCache>>,
     limits: Limits,
-    pub(crate) isolation: Isolation,
-    pub(crate) log: Option<LogSink>,
-    pub(crate) max_parallel: usize,
-    pub(crate) gate: Arc<Gate>,
+    shared: Arc<Shared>,
 }
 
 /// A component that was counted.
@@ -104,20 +106,16 @@ impl PluginHost {
         limits.check()?;
         let max_parallel = max_parallel.max(1);
         let engines = Arc::new(Engines::new(&limits, max_parallel, for_plugins)?);
-        let processes = Processes::new(cache.as_ref().map(|cache| cache.place().clone()), &limits);
+        let workers = Workers::new(cache.as_ref().map(|cache| cache.place().clone()), &limits);
         let gate = Gate::new(max_parallel);
         Ok(Self {
             inner: Arc::new(HostInner {
                 engines,
                 for_runners: OnceLock::new(),
                 runners: Arc::default(),
-                processes,
                 cache,
                 limits,
-                isolation,
-                log,
-                max_parallel,
-                gate,
+                shared: Arc::new(Shared { gate, max_parallel, isolation, log, workers }),
             }),
         })
     }
@@ -138,9 +136,9 @@ impl PluginHost {
         let Linked { engine, linker } = if is_runner { host.for_runners()? } else { host.engines.first() };
         let component =
             host.compile(engine, &File { bytes: &bytes, sha256: &sha256, shape, origin: &origin })?;
-        let recognised = contract::recognise(engine, &component, &origin);
+        let recognised = interfaces::recognise(engine, &component, &origin);
         let roles = recognised.as_ref().map(|plugin| plugin.roles.as_slice()).unwrap_or_default();
-        contract::check_imports(engine, &component, roles, &origin)?;
+        interfaces::check_imports(engine, &component, roles, &origin)?;
         let Recognised { version, roles } = recognised?;
         let ready = host.link(linker, &component, version, &roles, &origin)?;
         let (ready, description) = if is_runner {
@@ -163,7 +161,14 @@ impl PluginHost {
             origin,
             bytes: bytes.len() as u64,
         };
-        Ok(Plugin::new(PluginInner { host: Arc::clone(host), file, ready, identity, roles, description }))
+        Ok(Plugin::new(PluginInner {
+            shared: Arc::clone(&host.shared),
+            file,
+            ready,
+            identity,
+            roles,
+            description,
+        }))
     }
 
     /// Lets the plugins of this host have programs run in a runner's language. It takes the place of an earlier runner of
@@ -176,9 +181,10 @@ impl PluginHost {
 impl HostInner {
     fn for_runners(&self) -> Result<&Linked, LoadError> {
         if self.for_runners.get().is_none() {
-            let engine = engine::start_for_runners(&engine::runner_limits(&self.limits), self.max_parallel)?;
+            let engine =
+                engine::start_for_runners(&engine::runner_limits(&self.limits), self.shared.max_parallel)?;
             let mut linker = Linker::new(&engine);
-            log::add_to_linker(&mut linker)
+            imports::log::add_to_linker(&mut linker)
                 .and_then(|()| sandbox::add_to_linker(&mut linker))
                 .map_err(|error| engine_error(&error))?;
             // Another thread may have been first; then this engine goes.
@@ -204,7 +210,7 @@ impl HostInner {
                 return Ok(component);
             }
         }
-        let (component, code) = match processes::program() {
+        let (component, code) = match this_program::file() {
             Some(program) => {
                 let code = compiler::compile(program, bytes, shape, &self.limits, origin)?;
                 // SAFETY: as above; this is what the same program's compiler just wrote into a pipe of ours, for an engine of
@@ -237,8 +243,8 @@ impl HostInner {
         let is_runner = matches!(roles, [Role::Runner]);
         let limits = if is_runner { engine::runner_limits(&self.limits) } else { self.limits.clone() };
         let has_programs =
-            roles.contains(&Role::Verifier) && contract::imports_runners(first.pre.engine(), component);
-        let runners = has_programs.then(|| Arc::clone(&self.runners));
+            roles.contains(&Role::Verifier) && interfaces::imports_runners(first.pre.engine(), component);
+        let runners = has_programs.then(|| Arc::clone(&self.runners) as Arc<dyn RunPrograms>);
         let lanes = match roles.contains(&Role::Runner) {
             true => Lanes::one(first, version),
             false => Lanes::in_every(&self.engines, first, version),
@@ -249,7 +255,7 @@ impl HostInner {
     /// Starts a first instance, compares the types of its roles, and asks it to describe itself.
     fn describe(&self, ready: &Ready, roles: &[Role], origin: &str) -> Result<Description, LoadError> {
         let failed = |function, kind, fuel| start_error(origin, function, kind, fuel);
-        let _permit = self.gate.enter();
+        let _permit = self.shared.gate.enter();
         let lane = ready.lanes.first();
         let mut started = ready.start(lane).map_err(|kind| failed("instantiate", kind, None))?;
         for role in roles {
@@ -259,10 +265,9 @@ impl HostInner {
         let described = metered(&mut started.store, &ready.limits, |store| {
             started.plugin.describe(store).map_err(|error| call_failed(&error, store))
         });
-        started.store.data_mut().log.deliver(origin, self.log.as_ref());
-        let description = described
-            .outcome
-            .map_err(|kind: CallErrorKind| failed("describe", kind, Some(described.fuel)))?;
+        started.store.data_mut().log.deliver(origin, self.shared.log.as_ref());
+        let description =
+            described.result.map_err(|kind: CallErrorKind| failed("describe", kind, Some(described.fuel)))?;
         description::check(description)
             .map_err(|reason| LoadError::BadDescription { origin: origin.into(), reason })
     }
@@ -289,8 +294,8 @@ fn compile_here(
 /// What plugins are given, runners aside.
 fn for_plugins(engine: Engine) -> Result<Linked, LoadError> {
     let mut linker = Linker::new(&engine);
-    log::add_to_linker(&mut linker)
-        .and_then(|()| runners::add_to_linker(&mut linker))
+    imports::log::add_to_linker(&mut linker)
+        .and_then(|()| imports::runners::add_to_linker(&mut linker))
         .map_err(|error| engine_error(&error))?;
     Ok(Linked { engine, linker })
 }

@@ -22,66 +22,46 @@
 //! # }
 //! ```
 //!
-//! Reading order: `host` (from bytes to a plugin; `preflight`, `compiler` and `cache` are on the way), `plugin`, one file per
-//! role, then `pool` and `instance` (how a call is made), `limits`, `deadline`, `charge`, `cancel` (how it is bounded), `engine`, `lanes`; for programs `runner`, `sandbox`,
-//! `conversation`, `processes`, `runners`.
+//! Reading order: `host` (from bytes to a plugin; `load/` has what is on the way), `plugin`, `roles/` (a file each), then `call/` (when and
+//! in which instance a call is made, and how it is bounded) with `limits` and `engine`; `contract/` (what of `wit/` the host knows), `imports/`
+//! (what guests may call); for programs `programs/`; `processes/` (what is done in processes of its own).
 //!
-//! Left out on purpose: tensors, the run folder, and which plugin a recipe names.
+//! It knows nothing of tensors, of the run's folder, and of which plugin a recipe names.
 
-mod bindings;
-mod cache;
-mod call_error;
-mod cancel;
-mod charge;
-mod compiler;
+mod call;
 mod contract;
-mod conversation;
-mod deadline;
-mod deep_stack;
-mod description;
 mod engine;
-mod gate;
 mod host;
-mod instance;
-mod lanes;
-mod length_function;
+mod imports;
 mod limits;
-mod load_error;
+mod load;
 mod log;
 mod plugin;
-mod pool;
-mod preflight;
 mod processes;
-mod role;
-mod runner;
-mod runners;
-mod sandbox;
-mod selection_policy;
-mod settings;
-mod source;
-mod span;
-mod step_splitter;
+mod programs;
+mod roles;
+mod shared;
 mod text;
-mod verifier;
-mod versions;
 
-pub use cache::{CacheEntry, CacheError, CachePlace, CodeCache};
-pub use call_error::{CallError, CallErrorKind};
-pub use cancel::Cancel;
-pub use description::{Description, SettingSpec, SettingValue};
+pub use call::call_error::{CallError, CallErrorKind};
+pub use call::cancel::Cancel;
+pub use call::isolation::Isolation;
+pub use call::pool::Call;
+pub use contract::role::Role;
+pub use contract::version::Version;
 pub use host::{HostOptions, PluginHost};
-pub use length_function::LengthFunction;
 pub use limits::Limits;
-pub use load_error::LoadError;
+pub use load::cache::{CacheEntry, CacheError, CachePlace, CodeCache};
+pub use load::description::{Description, SettingSpec, SettingValue};
+pub use load::load_error::LoadError;
+pub use load::settings::{Settings, resolve as resolve_settings};
+pub use load::source::PluginSource;
 pub use log::{LogLevel, LogSink, Logged};
 pub use plugin::{Identity, Plugin};
-pub use pool::{Call, Isolation};
-pub use processes::support_processes;
-pub use role::Role;
-pub use runner::{Ending, FUEL_PER_MS, MAX_PROGRAM_MIB, Program, Ran, RunLimits, Runner, converse};
-pub use selection_policy::{Candidate, Group, Outcome, Pair, Positive, Selection, SelectionPolicy};
-pub use settings::{Settings, resolve as resolve_settings};
-pub use source::PluginSource;
-pub use step_splitter::StepSplitter;
-pub use verifier::{Grade, Problem, TestOutcome, Verdict, Verifier};
-pub use versions::Version;
+pub use processes::support::support_processes;
+pub use programs::program::{Ending, FUEL_PER_MS, MAX_PROGRAM_MIB, Program, Ran, RunLimits};
+pub use programs::runner::{Runner, converse};
+pub use roles::length_function::LengthFunction;
+pub use roles::selection_policy::{Candidate, Group, Outcome, Pair, Positive, Selection, SelectionPolicy};
+pub use roles::step_splitter::StepSplitter;
+pub use roles::verifier::{Grade, Problem, TestOutcome, Verdict, Verifier};

@@ -5,7 +5,7 @@
 //! "out of memory".
 //!
 //! Fuel is the limit that decides: it counts executed instructions, and what the host does for a guest, so it stops a call at the
-//! same place on every machine. Processor time is the backstop behind it and is generous for that reason (`deadline.rs`).
+//! same place on every machine. Processor time is the backstop behind it and is generous for that reason (`call/deadline.rs`).
 //!
 //! Left out on purpose: counting a component before it is compiled, which is `preflight`, and what compiling it may take, which is
 //! `compiler`.
@@ -13,8 +13,8 @@
 use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
 
-use crate::load_error::LoadError;
-use crate::runner::FUEL_PER_MS;
+use crate::load::load_error::LoadError;
+use crate::programs::program::FUEL_PER_MS;
 
 /// What one plugin may use. Every field has a default, so a recipe names only those that it changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

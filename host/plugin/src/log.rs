@@ -1,6 +1,6 @@
-//! What plugins say: the `log` import.
+//! What plugins say.
 //!
-//! In: messages from a guest during a call, which pays for each. Out: after the call, each message that fits in
+//! In: messages from a guest during a call (`imports/log.rs`). Out: after the call, each message that fits in
 //! `log_bytes_per_call` is handed to the caller's [`LogSink`], cleaned of what nobody sees; and how many
 //! had no room.
 //!
@@ -9,13 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use wasmtime::StoreContextMut;
-use wasmtime::component::Linker;
-
-use crate::bindings::ts_host::plugin::log as wit;
-use crate::instance::State;
-use crate::versions::Version;
-use crate::{charge, text};
+use crate::text;
 
 /// How much a message matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,7 +74,8 @@ impl LogBuffer {
         self.left_out.clear();
     }
 
-    fn push(&mut self, level: LogLevel, message: &str) {
+    /// Keeps a message, as far as there is room.
+    pub(crate) fn push(&mut self, level: LogLevel, message: &str) {
         if self.full {
             *self.left_out.entry(level).or_default() += 1;
             return;
@@ -112,29 +107,6 @@ impl LogBuffer {
         }
         for (level, count) in left_out {
             sink(plugin, Logged::LeftOut(level, count));
-        }
-    }
-}
-
-/// Gives a linker the log, under its name in each version of the contract: the types are the same.
-pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    let log = |mut store: StoreContextMut<'_, State>, (level, message): (wit::Level, String)| {
-        charge::host_call(&mut store, message.len())?;
-        store.data_mut().log.push(level.into(), &message);
-        Ok(())
-    };
-    Version::ALL.into_iter().try_for_each(|version| {
-        linker.instance(&format!("ts-host:plugin/log@{version}"))?.func_wrap("log", log)
-    })
-}
-
-impl From<wit::Level> for LogLevel {
-    fn from(level: wit::Level) -> Self {
-        match level {
-            wit::Level::Debug => Self::Debug,
-            wit::Level::Info => Self::Info,
-            wit::Level::Warn => Self::Warn,
-            wit::Level::Error => Self::Error,
         }
     }
 }

@@ -1,10 +1,8 @@
-//! A loaded plugin: who it is, which roles it has, and a handle for each.
+//! A loaded plugin: who it is, and which roles it has.
 //!
-//! In: a component that passed every check in `contract.rs`. Out: its [`Identity`] and [`Description`], and handles
-//! that call one role with one set of settings. A plugin is an `Arc`: cloning it is cheap, and a handle
-//! keeps it alive.
-//!
-//! Left out on purpose: unloading. A plugin goes when its last handle does.
+//! In: a component that passed every check in `contract/interfaces.rs`. Out: its [`Identity`] and [`Description`]; the handles that call one
+//! role with one set of settings are made in `roles/` and `programs/runner.rs`. A plugin is an `Arc`: cloning it is cheap, and a handle
+//! keeps it alive. It goes when its last handle does.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,21 +10,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
-use crate::call_error::CallError;
-use crate::deep_stack::on_deep_stack;
-use crate::description::Description;
-use crate::gate::Gate;
-use crate::host::HostInner;
-use crate::instance::Ready;
-use crate::load_error::LoadError;
+use crate::call::call_error::CallError;
+use crate::call::gate::Gate;
+use crate::call::instance::Ready;
+use crate::contract::role::Role;
+use crate::contract::role_exports::RoleExports;
+use crate::contract::version::Version;
+use crate::load::description::Description;
+use crate::load::load_error::LoadError;
 use crate::log::LogSink;
-use crate::pool::Pool;
-use crate::processes::Processes;
-use crate::role::{Role, RoleExports};
-use crate::versions::Version;
-use crate::{LengthFunction, Runner, SelectionPolicy, StepSplitter, Verifier};
+use crate::processes::workers::Workers;
+use crate::programs::deep_stack::on_deep_stack;
+use crate::shared::Shared;
 
 /// Who a plugin is: what a run writes down to say which code graded it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,7 +46,7 @@ pub struct Plugin {
 }
 
 pub(crate) struct PluginInner {
-    pub(crate) host: Arc<HostInner>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) file: Option<PathBuf>,
     pub(crate) ready: Ready,
     pub(crate) identity: Identity,
@@ -76,44 +72,6 @@ impl Plugin {
     /// What it says of itself, settings included.
     pub fn description(&self) -> &Description {
         &self.inner.description
-    }
-
-    /// A handle on its verifier, configured with `settings` and the defaults of those not named, under the host's
-    /// isolation.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError::WrongRole`], [`LoadError::UnknownSetting`], [`LoadError::WrongSetting`],
-    /// [`LoadError::SettingsRefused`], or [`LoadError::Start`] where `configure` fails otherwise.
-    pub fn verifier(&self, settings: &Map<String, Value>) -> Result<Verifier, LoadError> {
-        Pool::open(self, settings, self.inner.host.isolation).map(Verifier::new)
-    }
-
-    /// A handle on its step splitter, under the host's isolation.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::verifier`].
-    pub fn step_splitter(&self, settings: &Map<String, Value>) -> Result<StepSplitter, LoadError> {
-        Pool::open(self, settings, self.inner.host.isolation).map(StepSplitter::new)
-    }
-
-    /// A handle on its selection policy, under the host's isolation.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::verifier`].
-    pub fn selection_policy(&self, settings: &Map<String, Value>) -> Result<SelectionPolicy, LoadError> {
-        Pool::open(self, settings, self.inner.host.isolation).map(SelectionPolicy::new)
-    }
-
-    /// A handle on its length function, under the host's isolation.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::verifier`].
-    pub fn length_function(&self, settings: &Map<String, Value>) -> Result<LengthFunction, LoadError> {
-        Pool::open(self, settings, self.inner.host.isolation).map(LengthFunction::new)
     }
 
     /// The version of the contract that it was built against.
@@ -158,15 +116,6 @@ impl Plugin {
         self.inner.ready.runners.is_some()
     }
 
-    /// A handle on its runner. Every run has an instance of its own.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError::WrongRole`], or [`LoadError::Start`] where it cannot say its language.
-    pub fn runner(&self) -> Result<Runner, LoadError> {
-        Runner::open(self)
-    }
-
     /// Where the component has the functions of a role, in its first lane.
     pub(crate) fn indices_of<G: RoleExports>(&self) -> Result<G::Indices, LoadError> {
         let PluginInner { identity, roles, ready, .. } = &*self.inner;
@@ -190,20 +139,21 @@ impl Plugin {
         self.inner.file.as_deref()
     }
 
-    pub(crate) fn processes(&self) -> Option<&Processes> {
-        self.inner.host.processes.as_ref()
+    /// What it shares with the other plugins of its host.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.inner.shared
     }
 
     pub(crate) fn gate(&self) -> &Arc<Gate> {
-        &self.inner.host.gate
+        &self.inner.shared.gate
     }
 
-    pub(crate) fn max_parallel(&self) -> usize {
-        self.inner.host.max_parallel
+    pub(crate) fn workers(&self) -> Option<&Workers> {
+        self.inner.shared.workers.as_ref()
     }
 
     pub(crate) fn log_sink(&self) -> Option<&LogSink> {
-        self.inner.host.log.as_ref()
+        self.inner.shared.log.as_ref()
     }
 }
 

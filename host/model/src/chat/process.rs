@@ -13,6 +13,8 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+#[cfg(target_os = "linux")]
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::Message;
@@ -30,12 +32,15 @@ const MEMORY_BYTES: u64 = 768 << 20;
 /// This program, if it can be started as such a process.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// Lets this program render templates in a process of their own. To be called first in `main`: in such a process it renders, and
-/// does not return. A program that never calls it renders on a thread, with fuel as the only limit.
-pub fn support_processes() {
+/// Lets this program render templates in a process of their own: this program, started again. To be called first in `main`. In such a
+/// process it renders until its input ends, and returns what came of that: then `main` is to end, with a status of failure for
+/// an error. In every other process it returns `None` at once. A program that never calls it renders on a thread, with fuel as the only
+/// limit.
+#[must_use = "a process that has done its work is to end"]
+pub fn support_processes() -> Option<std::io::Result<()>> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == ARGUMENT) && arguments.next().is_none() {
-        std::process::exit(i32::from(serve().is_err()));
+        return Some(serve());
     }
     // On Linux this is the running program, even if another one has taken the place of its file.
     let running = PathBuf::from("/proc/self/exe");
@@ -44,6 +49,7 @@ pub fn support_processes() {
         // A second call changes nothing.
         let _ = PROGRAM.set(program);
     }
+    None
 }
 
 /// What is to be rendered.
@@ -162,34 +168,23 @@ fn write_line(to: &mut impl Write, value: &impl Serialize) -> std::io::Result<()
 fn limit_memory() -> std::io::Result<()> {
     let statm = std::fs::read_to_string("/proc/self/statm")?;
     let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or(0);
-    set_limit(libc::RLIMIT_CORE, 0)?;
-    set_limit(libc::RLIMIT_AS, pages * 4096 + MEMORY_BYTES)
+    let mapped = pages.saturating_mul(rustix::param::page_size() as u64);
+    set_limit(Resource::Core, 0)?;
+    set_limit(Resource::As, mapped.saturating_add(MEMORY_BYTES))
 }
 
 #[cfg(target_os = "linux")]
 fn limit_time() -> std::io::Result<()> {
-    let mut used = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `used` is a timespec that the call may write.
-    if unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut used) } != 0 {
-        return Err(std::io::Error::last_os_error());
-    }
-    set_limit(libc::RLIMIT_CPU, used.tv_sec as u64 + 1 + CPU_SECONDS)
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    set_limit(Resource::Cpu, u64::try_from(used.tv_sec).unwrap_or(0) + 1 + CPU_SECONDS)
 }
 
 /// Sets the soft limit, and leaves the hard one, so that it can be raised again.
 #[cfg(target_os = "linux")]
-fn set_limit(resource: libc::__rlimit_resource_t, value: u64) -> std::io::Result<()> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is an rlimit that the call may write.
-    if unsafe { libc::getrlimit(resource, &mut limit) } != 0 {
-        return Err(std::io::Error::last_os_error());
-    }
-    limit.rlim_cur = value.min(limit.rlim_max);
-    // SAFETY: `limit` is an rlimit that the call reads.
-    match unsafe { libc::setrlimit(resource, &limit) } {
-        0 => Ok(()),
-        _ => Err(std::io::Error::last_os_error()),
-    }
+fn set_limit(resource: Resource, value: u64) -> std::io::Result<()> {
+    let maximum = getrlimit(resource).maximum;
+    let current = Some(value.min(maximum.unwrap_or(u64::MAX)));
+    Ok(setrlimit(resource, Rlimit { current, maximum })?)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,61 +1,63 @@
 //! The other side: a process that runs programs until its input ends.
 //!
-//! In: messages on standard input, see `wire.rs`. Out: answers on standard output. When its input ends, so does this process, also in
-//! the middle of a program: whoever started it is gone, however that came, or does not want the answer. Left out on purpose: processes
-//! of its own.
+//! In: messages on standard input, see `wire.rs`. Out: answers on standard output. When its input ends, so does its work, also in
+//! the middle of a program: whoever started it is gone, however that came, or does not want the answer. It runs programs itself.
 
 use std::collections::HashMap;
-use std::io::{BufWriter, Stdin, Stdout, stdin, stdout};
+use std::io::{BufWriter, Error, Result, stdin, stdout};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use crate::cache::CodeCache;
-use crate::call_error::CallErrorKind;
+use crate::call::call_error::CallErrorKind;
 use crate::host::{HostOptions, PluginHost};
-use crate::runner::{Runner, Share, converse_here};
-use crate::source::PluginSource;
+use crate::load::cache::CodeCache;
+use crate::load::source::PluginSource;
+use crate::processes::messages::{read, read_bytes, write};
+use crate::processes::wire::{Answer, Asked, Failed, Job, Request, Setup};
+use crate::programs::program::Share;
+use crate::programs::runner::{Runner, converse_here};
 
-use super::wire::{Answer, Asked, Failed, Job, Request, Setup, read, read_bytes, write};
-
-/// Serves; the exit status.
-pub(super) fn serve() -> i32 {
-    // What goes wrong here is a broken pipe or a message of another program: whoever started this is gone.
-    match run(stdin(), &mut BufWriter::new(stdout())) {
-        Ok(()) => 0,
-        Err(_) => 1,
-    }
-}
-
-fn run(mut from: Stdin, to: &mut BufWriter<Stdout>) -> std::io::Result<()> {
-    let Some(Setup { cache, limits }) = read(&mut from)? else { return Ok(()) };
-    // Without it each runner is compiled once more here.
-    let cache = CodeCache::open(cache).ok().map(Arc::new);
-    let messages = listen(from)?;
-    // Two programs converse at most.
-    let options = HostOptions { cache, limits, max_parallel: 1, ..HostOptions::default() };
-    let mut runners =
-        Runners { host: PluginHost::new(options).map_err(std::io::Error::other)?, by_hash: HashMap::new() };
-    for bytes in messages {
-        let Asked { request, fuel } = postcard::from_bytes(&bytes).map_err(std::io::Error::other)?;
-        write(to, &runners.answer(&request, &Share { fuel, cancel: None }))?;
-    }
-    Ok(())
-}
-
-/// Hears messages on a thread of its own, which ends the process with its input.
-fn listen(mut from: Stdin) -> std::io::Result<Receiver<Vec<u8>>> {
+/// Serves until the input ends. An error is a broken pipe or a message of another program: whoever started this is gone.
+pub(crate) fn serve() -> Result<()> {
+    let mut from = stdin();
+    let Some(setup) = read(&mut from)? else { return Ok(()) };
+    let (done, ended) = channel();
     let (heard, messages) = channel();
+    let works = done.clone();
+    let work = move || {
+        let worked = catch_unwind(AssertUnwindSafe(|| answer_all(setup, messages)));
+        works.send(worked.unwrap_or_else(|_| Err(Error::other("a fault while it worked"))))
+    };
     let listen = move || {
         while let Ok(Some(bytes)) = read_bytes(&mut from) {
             // The other thread has ended only if this process is about to.
             let _ = heard.send(bytes);
         }
-        std::process::exit(0)
+        done.send(Ok(()))
     };
+    thread::Builder::new().name("work".into()).spawn(work)?;
     thread::Builder::new().name("listen".into()).spawn(listen)?;
-    Ok(messages)
+    // Whichever is first; the other one may be in the middle of something.
+    ended.recv().map_err(Error::other)?
+}
+
+/// Answers messages until there are no more.
+fn answer_all(Setup { cache, limits }: Setup, messages: Receiver<Vec<u8>>) -> Result<()> {
+    let to = &mut BufWriter::new(stdout());
+    // Without it each runner is compiled once more here.
+    let cache = CodeCache::open(cache).ok().map(Arc::new);
+    // Two programs converse at most.
+    let options = HostOptions { cache, limits, max_parallel: 1, ..HostOptions::default() };
+    let mut runners =
+        Runners { host: PluginHost::new(options).map_err(Error::other)?, by_hash: HashMap::new() };
+    for bytes in messages {
+        let Asked { request, fuel } = postcard::from_bytes(&bytes).map_err(Error::other)?;
+        write(to, &runners.answer(&request, &Share { fuel, cancel: None }))?;
+    }
+    Ok(())
 }
 
 struct Runners {
@@ -75,7 +77,7 @@ impl Runners {
         }
     }
 
-    fn runner(&mut self, job: &Job<'_>) -> Result<Runner, Failed> {
+    fn runner(&mut self, job: &Job<'_>) -> std::result::Result<Runner, Failed> {
         if let Some(runner) = self.by_hash.get(&*job.sha256) {
             return Ok(runner.clone());
         }

@@ -1,0 +1,403 @@
+//! What a program sees of the world: WASI with nothing in it.
+//!
+//! In: the program's standard input, how much of its output is kept, and the program that it converses with, if there is
+//! one. Out: a WASI context without files, network,
+//! arguments and environment, whose random numbers are the same in every run and whose clock is the run's own: it
+//! begins at one date, moves on by a microsecond at each look and by as long as the program sleeps, and nobody waits. Standard
+//! input and output are also those of the contract's `stdio`.
+//!
+//! Left out on purpose: limits of fuel and memory, which are `limits.rs`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use wasmtime::component::{HasData, Linker, Resource};
+use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
+use wasmtime_wasi::p2::{DynPollable, InputStream, OutputStream, Pollable, StreamError, subscribe};
+use wasmtime_wasi::{
+    Deterministic, HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView,
+    WasiView, async_trait,
+};
+
+use crate::contract::bindings::ts_host::plugin::stdio;
+use crate::programs::conversation::End;
+
+/// The date that every program finds, in seconds after 1970: 2025-01-01.
+const EPOCH_SECONDS: u64 = 1_735_689_600;
+/// By how much a look at the clock moves it on, nanoseconds.
+const TICK_NS: u64 = 1_000;
+/// Bytes that a program can write, kept or not.
+const MOST_WRITTEN: u64 = 256 << 20;
+/// After so many bytes random numbers repeat themselves.
+const RANDOM_BYTES: usize = 1 << 16;
+
+/// The world of one program.
+pub(crate) struct Sandbox {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    clock: Clock,
+    stdio: Stdio,
+}
+
+impl Sandbox {
+    /// A world with this input, in which `output_bytes` of output are kept and sleep of more than `time_ms` in all
+    /// does not end. With a conversation, the program reads on and is read there.
+    pub(crate) fn new(input: &str, output_bytes: usize, time_ms: u32, conversation: Option<End>) -> Self {
+        let conversation = conversation.map(Arc::new);
+        let stdio = Stdio {
+            input: Input::new(input, conversation.clone()),
+            output: Output::new(output_bytes, conversation),
+        };
+        let clock = Clock { slept_most: u64::from(time_ms) * 1_000_000, ..Clock::default() };
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdin(stdio.input.clone())
+            .stdout(stdio.output.clone())
+            .wall_clock(clock.clone())
+            .monotonic_clock(clock.clone())
+            .secure_random(random(0))
+            .insecure_random(random(1))
+            .insecure_random_seed(0)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false);
+        Self { wasi: wasi.build(), table: ResourceTable::new(), clock, stdio }
+    }
+
+    /// What its WASI works on.
+    pub(crate) fn wasi(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+
+    /// What the program wrote, and whether it wrote more.
+    pub(crate) fn into_output(self) -> (Vec<u8>, bool) {
+        let mut written = self.stdio.output.lock();
+        (std::mem::take(&mut written.bytes), written.cut)
+    }
+}
+
+/// A world for a guest that was given none: one that is asked to describe itself.
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new("", 0, 0, None)
+    }
+}
+
+/// What keeps a sandbox for a guest.
+pub(crate) trait HasSandbox: WasiView + 'static {
+    /// The guest's.
+    fn sandbox(&mut self) -> &mut Sandbox;
+}
+
+/// Gives a linker WASI and `stdio`.
+pub(crate) fn add_to_linker<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_sync(linker)?;
+    linker.allow_shadowing(true);
+    monotonic_clock::add_to_linker::<T, Clocks>(linker, |state| {
+        let sandbox = state.sandbox();
+        ClockView { clock: &sandbox.clock, table: &mut sandbox.table }
+    })?;
+    linker.allow_shadowing(false);
+    stdio::add_to_linker::<T, Streams>(linker, |state| &mut state.sandbox().stdio)
+}
+
+/// Bytes that look random, the same every time.
+fn random(which: usize) -> Deterministic {
+    static BYTES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| [1, 2].map(split_mix));
+    Deterministic::new(BYTES[which].clone())
+}
+
+/// SplitMix64.
+fn split_mix(seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    let words = std::iter::repeat_with(|| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    });
+    words.take(RANDOM_BYTES / 8).flat_map(u64::to_le_bytes).collect()
+}
+
+/// The clock of one run, shared by what reads it.
+#[derive(Debug, Clone, Default)]
+struct Clock {
+    now_ns: Arc<AtomicU64>,
+    slept_ns: Arc<AtomicU64>,
+    slept_most: u64,
+}
+
+impl Clock {
+    fn read_ns(&self) -> u64 {
+        self.now_ns.fetch_add(TICK_NS, Ordering::Relaxed)
+    }
+
+    /// Moves the clock on. A program that sleeps for longer than it may take is out of time, as if it had worked.
+    fn sleep(&self, ns: u64) -> wasmtime::Result<()> {
+        let before = self.slept_ns.fetch_add(ns.min(u64::MAX / 4), Ordering::Relaxed);
+        if before.saturating_add(ns) > self.slept_most {
+            return Err(wasmtime::Trap::OutOfFuel.into());
+        }
+        self.now_ns.fetch_add(ns, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl HostMonotonicClock for Clock {
+    fn resolution(&self) -> u64 {
+        TICK_NS
+    }
+
+    fn now(&self) -> u64 {
+        self.read_ns()
+    }
+}
+
+impl HostWallClock for Clock {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(TICK_NS)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_secs(EPOCH_SECONDS) + Duration::from_nanos(self.read_ns())
+    }
+}
+
+struct Clocks;
+
+impl HasData for Clocks {
+    type Data<'a> = ClockView<'a>;
+}
+
+struct ClockView<'a> {
+    clock: &'a Clock,
+    table: &'a mut ResourceTable,
+}
+
+impl monotonic_clock::Host for ClockView<'_> {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.clock.read_ns())
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<u64> {
+        Ok(TICK_NS)
+    }
+
+    fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        self.subscribe_duration(when.saturating_sub(self.clock.read_ns()))
+    }
+
+    fn subscribe_duration(&mut self, ns: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        self.clock.sleep(ns)?;
+        let over = self.table.push(Over)?;
+        subscribe(self.table, over)
+    }
+}
+
+/// A wait that is over.
+struct Over;
+
+#[async_trait]
+impl Pollable for Over {
+    async fn ready(&mut self) {}
+}
+
+struct Stdio {
+    input: Input,
+    output: Output,
+}
+
+struct Streams;
+
+impl HasData for Streams {
+    type Data<'a> = &'a mut Stdio;
+}
+
+impl stdio::Host for Stdio {
+    fn read(&mut self, most: u32) -> wasmtime::Result<Vec<u8>> {
+        Ok(self.input.take(most as usize).to_vec())
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) -> wasmtime::Result<()> {
+        self.output.push(&bytes)
+    }
+}
+
+/// What the program was given to read, and then what it is told.
+#[derive(Clone)]
+struct Input {
+    given: Arc<Mutex<Bytes>>,
+    conversation: Option<Arc<End>>,
+}
+
+impl Input {
+    fn new(given: &str, conversation: Option<Arc<End>>) -> Self {
+        Self { given: Arc::new(Mutex::new(Bytes::copy_from_slice(given.as_bytes()))), conversation }
+    }
+
+    /// At most so many bytes; none at the end.
+    fn take(&self, most: usize) -> Bytes {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        if most == 0 || !given.is_empty() {
+            let there = given.len().min(most);
+            return given.split_to(there);
+        }
+        self.conversation.as_ref().map(|with| with.read(most).into()).unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Pollable for Input {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl InputStream for Input {
+    /// Waits, if it must, where it is: the thread is the program's own.
+    fn read(&mut self, most: usize) -> Result<Bytes, StreamError> {
+        let bytes = self.take(most);
+        if bytes.is_empty() && most > 0 { Err(StreamError::Closed) } else { Ok(bytes) }
+    }
+}
+
+impl IsTerminal for Input {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdinStream for Input {
+    /// Never asked for: a host without asynchronous calls takes the stream below.
+    fn async_stream(&self) -> Box<dyn tokio::io::AsyncRead + Send + Sync> {
+        Box::new(tokio::io::empty())
+    }
+
+    fn p2_stream(&self) -> Box<dyn InputStream> {
+        Box::new(self.clone())
+    }
+}
+
+/// Output up to a limit; what comes after it is dropped, and the program is not told.
+#[derive(Clone)]
+struct Output {
+    written: Arc<Mutex<Written>>,
+    most: usize,
+    conversation: Option<Arc<End>>,
+}
+
+/// What a program wrote.
+#[derive(Default)]
+struct Written {
+    /// What is kept of it.
+    bytes: Vec<u8>,
+    /// Bytes in all.
+    in_all: u64,
+    cut: bool,
+}
+
+impl Output {
+    fn new(most: usize, conversation: Option<Arc<End>>) -> Self {
+        Self { written: Arc::default(), most, conversation }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what there is room for. Writing costs fuel in the guest alone, so that a program that writes without end is
+    /// stopped here: it is out of time.
+    fn push(&self, bytes: &[u8]) -> wasmtime::Result<()> {
+        let mut written = self.lock();
+        written.in_all += bytes.len() as u64;
+        if written.in_all > MOST_WRITTEN {
+            return Err(wasmtime::Trap::OutOfFuel.into());
+        }
+        let room = self.most - written.bytes.len();
+        written.cut |= bytes.len() > room;
+        let bytes = &bytes[..bytes.len().min(room)];
+        written.bytes.extend_from_slice(bytes);
+        if let Some(with) = &self.conversation {
+            with.write(bytes);
+        }
+        Ok(())
+    }
+}
+
+/// What a program can write at a time: more than is ever kept, since some C libraries lose what is over.
+pub(crate) const WRITE_BYTES: usize = (64 << 20) + 1;
+
+#[async_trait]
+impl Pollable for Output {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl OutputStream for Output {
+    fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
+        self.push(&bytes).map_err(StreamError::Trap)
+    }
+
+    fn flush(&mut self) -> Result<(), StreamError> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> Result<usize, StreamError> {
+        Ok(WRITE_BYTES)
+    }
+}
+
+impl IsTerminal for Output {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Output {
+    /// Never asked for: a host without asynchronous calls takes the stream below.
+    fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
+        Box::new(tokio::io::sink())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_cut_and_says_so() {
+        let sandbox = Sandbox::new("", 5, 0, None);
+        sandbox.stdio.output.push(b"abc").unwrap();
+        assert!(!sandbox.stdio.output.lock().cut);
+        sandbox.stdio.output.push(b"def").unwrap();
+        sandbox.stdio.output.push(b"g").unwrap();
+        assert_eq!(sandbox.into_output(), (b"abcde".to_vec(), true));
+    }
+
+    #[test]
+    fn the_clock_moves_on_by_looks_and_sleep_and_too_much_sleep_is_out_of_time() {
+        let clock = Clock { slept_most: 2_000_000, ..Clock::default() };
+        assert_eq!((clock.read_ns(), clock.read_ns()), (0, TICK_NS));
+        clock.sleep(1_500_000).unwrap();
+        assert_eq!(clock.read_ns(), 1_502_000);
+        let error = clock.sleep(600_000).unwrap_err();
+        assert_eq!(error.downcast_ref(), Some(&wasmtime::Trap::OutOfFuel));
+    }
+
+    #[test]
+    fn random_bytes_are_the_same_in_every_run_and_not_alike() {
+        use wasmtime_wasi::Rng;
+        let mut bytes = [[0_u8; 64]; 3];
+        for (bytes, which) in bytes.iter_mut().zip([0, 0, 1]) {
+            random(which).fill_bytes(bytes);
+        }
+        assert_eq!(bytes[0], bytes[1]);
+        assert_ne!(bytes[0], bytes[2]);
+    }
+}
