@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Refine(RunArgs),
     /// Stage 3: make training examples
     Pair(RunArgs),
+    /// Stage 3: score the examples under the model before training
+    Reference(RunArgs),
     /// Stage 3: train with DPO-L + SFT
     Train(RunArgs),
     /// Measure the model before and after on the held-out problems

@@ -128,19 +128,20 @@ impl Workers {
             // Dropped at the end of this block, which ends the workers.
             let items_in = items_in;
             let mut items = items.into_iter().fuse();
+            let mut has_failed = false;
             let window = WINDOW * self.pools.len();
             // Those begun and not delivered yet; the first of them has index `n_delivered`.
             let mut begun: VecDeque<Option<Result<O, E>>> = VecDeque::new();
             let mut n_delivered = 0;
             loop {
-                while begun.len() < window && !is_stopped.load(Ordering::Relaxed) {
+                while begun.len() < window && !has_failed && !is_stopped.load(Ordering::Relaxed) {
                     let Some(item) = items.next() else { break };
                     let index = n_delivered + begun.len();
                     begun.push_back(match item {
                         // The workers live as long as the sender does.
                         Ok(item) => items_in.send((index, item)).map_or(None, |()| None),
                         Err(error) => {
-                            is_stopped.store(true, Ordering::Relaxed);
+                            has_failed = true;
                             Some(Err(error))
                         }
                     });

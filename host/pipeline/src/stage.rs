@@ -58,7 +58,6 @@ impl Stage {
     pub fn command(self) -> &'static str {
         match self {
             Self::EvalBaseline | Self::EvalResult => "eval",
-            Self::Train => "train",
             other => other.name(),
         }
     }

@@ -35,6 +35,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Select(args) => stages(&args, &[Stage::Select]),
         Command::Refine(args) => stages(&args, &[Stage::Refine]),
         Command::Pair(args) => stages(&args, &[Stage::Pair]),
+        Command::Reference(args) => stages(&args, &[Stage::Reference]),
         Command::Train(args) => stages(&args, &[Stage::Reference, Stage::Train]),
         Command::Eval(args) => stages(&args, &[Stage::EvalBaseline, Stage::EvalResult]),
         Command::Merge { run, folders } => merge(&run, &folders),
@@ -69,6 +70,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
 }
 
 fn run(args: &RunArgs) -> Result<()> {
+    if args.shard.is_some() {
+        return stages(args, &Stage::ALL);
+    }
     print_report(&run_stages(args, &Stage::ALL)?)
 }
 
@@ -103,6 +107,16 @@ fn run_logged(
         take_over(&mut run, donor)?;
     }
     for &stage in stages {
+        if args.shard.is_some() && !stage.maps_over_problems() {
+            if stages.len() > 1 {
+                continue; // the whole run's
+            }
+            bail!("stage {} is not a map over problems: it has no shards", stage.name());
+        }
+        if args.shard.is_some() && stage == Stage::EvalResult && !run.has(Stage::Train) {
+            note(format_args!("{:>16}  waits until the whole run is merged and trained", stage.name()));
+            continue;
+        }
         run_stage(&mut run, stage).with_context(|| format!("stage {}", stage.name()))?;
     }
     Ok(())

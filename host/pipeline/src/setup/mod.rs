@@ -285,6 +285,11 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Whether a stage is done, of a shard also where the whole run has it.
+    pub fn has(&self, stage: Stage) -> bool {
+        self.folder.is_done(stage.name()) || self.whole.as_ref().is_some_and(|whole| whole.is_done(stage))
+    }
+
     /// How many records a finished stage left, at most.
     pub(crate) fn n_records(&self, stage: Stage) -> Result<u64, Error> {
         let own = self.folder.state(stage.name()).filter(|state| state.done);

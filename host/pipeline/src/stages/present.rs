@@ -16,6 +16,8 @@ pub(super) struct Present<R> {
     /// Those in order that were not taken yet.
     records: Records<R>,
     n_taken: usize,
+    /// Whether all were taken. What is appended from then on is not among them.
+    is_taken: bool,
     scattered: Option<Scattered<R>>,
 }
 
@@ -39,6 +41,7 @@ impl<R: Record> Present<R> {
             journal: journal.path().to_owned(),
             records: journal.records()?,
             n_taken: 0,
+            is_taken: false,
             scattered: None,
         })
     }
@@ -49,9 +52,15 @@ impl<R: Record> Present<R> {
         key: &Key,
         list: &dyn Fn() -> Result<Keys<'k>, Error>,
     ) -> Result<Option<(R, u64)>, Error> {
+        if self.is_taken {
+            return Ok(None);
+        }
         if self.scattered.is_none() {
             match self.records.peek()? {
-                None => return Ok(None),
+                None => {
+                    self.is_taken = true;
+                    return Ok(None);
+                }
                 Some(row) if row.record.key() == *key => {
                     self.n_taken += 1;
                     let row = self.records.next().transpose()?;
@@ -75,9 +84,12 @@ impl<R: Record> Present<R> {
 
     /// Checks, after the whole list, that nothing is left.
     pub(super) fn finish(&mut self) -> Result<(), Error> {
+        if self.is_taken || self.scattered.is_some() {
+            return Ok(());
+        }
         match self.records.next().transpose()? {
-            Some(row) if self.scattered.is_none() => Err(self.foreign(row.record.key(), row.line)),
-            _ => Ok(()),
+            Some(row) => Err(self.foreign(row.record.key(), row.line)),
+            None => Ok(()),
         }
     }
 
