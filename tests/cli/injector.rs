@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// What happens at a call.
 #[derive(Clone, Copy, PartialEq)]
@@ -47,7 +47,7 @@ pub(crate) fn available(fault: Fault) -> std::result::Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().canonicalize().unwrap().join("file");
     let mut touch = Command::new("touch");
-    touch.arg(&file);
+    touch.arg(&file).stderr(Stdio::null());
     let trace = trace(&mut touch, file.parent().unwrap(), Some((1, fault)))
         .map_err(|error| format!("processes cannot be traced here: {error}"))?;
     match !trace.status.success() && !file.exists() {
