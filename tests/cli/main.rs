@@ -2,6 +2,10 @@
 
 mod bad_input;
 mod cache;
+#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod injector;
+#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod kills;
 mod main_job;
 mod outside;
 mod plugins;
