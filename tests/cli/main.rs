@@ -4,6 +4,7 @@ mod bad_input;
 mod cache;
 #[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod injector;
+mod integrity;
 #[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod kills;
 mod main_job;
@@ -14,6 +15,7 @@ mod resume;
 mod reuse;
 mod runs;
 mod serve;
+mod shards;
 mod strange_checkpoints;
 mod strange_plugins;
 

@@ -1,4 +1,4 @@
-//! Every command of the README does what it says: run here, on small settings.
+//! Every command of the README and of the page on run folders does what it says: run here, on small settings.
 
 use crate::{Host, SMALL, repository};
 
@@ -16,7 +16,17 @@ const ON_THIS_MACHINE: &[&str] = &[
 
 #[test]
 fn every_command_of_the_readme_works() {
-    let readme = std::fs::read_to_string(repository("README.md")).unwrap();
+    assert!(run_page("README.md") >= 15);
+}
+
+#[test]
+fn every_command_of_the_page_on_run_folders_works() {
+    assert_eq!(run_page("docs/run-folder.md"), 10);
+}
+
+/// Runs every command of a page; gives how many.
+fn run_page(page: &str) -> usize {
+    let page = std::fs::read_to_string(repository(page)).unwrap();
     let host = Host::new();
     for name in ["plugins", "tests"] {
         std::os::unix::fs::symlink(repository(name), host.path(name)).unwrap();
@@ -27,9 +37,14 @@ fn every_command_of_the_readme_works() {
     std::fs::write(host.path("heldout.jsonl"), ts_embedded::heldout_problems()).unwrap();
 
     let mut n_run = 0;
-    for command in commands(&readme) {
+    for command in commands(&page) {
         let words: Vec<&str> = command.split_whitespace().collect();
         let args = match words.as_slice() {
+            ["seq", ..] => {
+                shell(&host, &format!("{command} {}", SMALL.join(" ")));
+                n_run += 1;
+                continue;
+            }
             ["ts-host", args @ ..] | ["cargo", "run", "--release", "--", args @ ..] => args,
             // The gate runs these.
             ["cargo", "test" | "xtask", ..] => {
@@ -56,7 +71,19 @@ fn every_command_of_the_readme_works() {
         }
         n_run += 1;
     }
-    assert!(n_run >= 15, "{n_run}");
+    n_run
+}
+
+/// Runs a line of the shell, in which `ts-host` is the binary under test.
+fn shell(host: &Host, line: &str) {
+    let program = host.command(&[]).get_program().to_owned();
+    let folder = std::path::Path::new(&program).parent().unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", line]).current_dir(host.path("")).env("PATH", path);
+    command.env("XDG_CACHE_HOME", host.path("cache")).env("XDG_STATE_HOME", host.path("state"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The lines of the blocks of shell commands.

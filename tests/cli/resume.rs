@@ -3,6 +3,8 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use ts_run::manifest::{read_manifest, write_manifest};
+
 use crate::{Host, read, repository, small};
 
 /// Stage, the file it writes, and how many of its records to wait for before the kill.
@@ -67,10 +69,10 @@ fn a_torn_last_line_is_computed_again() {
 
     // The stage is not done, and its last line lacks its end: what a loss of power leaves.
     std::fs::write(host.path("run/grades.jsonl"), &whole[..whole.len() - 20]).unwrap();
-    let manifest = host.path("run/manifest.json");
-    let mut json: serde_json::Value = serde_json::from_slice(&read(&manifest)).unwrap();
-    json["stages"].as_object_mut().unwrap().remove("grade");
-    std::fs::write(&manifest, json.to_string()).unwrap();
+    let path = host.path("run/manifest.json");
+    let mut manifest = read_manifest(&path).unwrap();
+    manifest.stages.remove("grade");
+    write_manifest(&path, &manifest).unwrap();
 
     host.run(&["grade", "--out", "run"]);
     assert!(read(host.path("run/grades.jsonl")) == whole);

@@ -127,21 +127,26 @@ impl Workers {
             drop(results_in);
             // Dropped at the end of this block, which ends the workers.
             let items_in = items_in;
-            let mut items = items.into_iter().fuse();
-            let mut has_failed = false;
+            let mut items = items.into_iter();
+            // Whether no item is left to be taken.
+            let mut is_exhausted = false;
             let window = WINDOW * self.pools.len();
             // Those begun and not delivered yet; the first of them has index `n_delivered`.
             let mut begun: VecDeque<Option<Result<O, E>>> = VecDeque::new();
             let mut n_delivered = 0;
             loop {
-                while begun.len() < window && !has_failed && !is_stopped.load(Ordering::Relaxed) {
-                    let Some(item) = items.next() else { break };
+                is_exhausted |= is_stopped.load(Ordering::Relaxed);
+                while begun.len() < window && !is_exhausted {
+                    let Some(item) = items.next() else {
+                        is_exhausted = true;
+                        break;
+                    };
                     let index = n_delivered + begun.len();
                     begun.push_back(match item {
                         // The workers live as long as the sender does.
                         Ok(item) => items_in.send((index, item)).map_or(None, |()| None),
                         Err(error) => {
-                            has_failed = true;
+                            is_exhausted = true;
                             Some(Err(error))
                         }
                     });
@@ -154,7 +159,10 @@ impl Workers {
                     }
                 }
                 if begun.is_empty() {
-                    return Ok(());
+                    if is_exhausted {
+                        return Ok(());
+                    }
+                    continue;
                 }
                 let Ok((index, result)) = results_out.recv() else { return Ok(()) };
                 begun[index - n_delivered] = Some(result);

@@ -105,7 +105,7 @@ fn has_begun(shard: &PastRun, stage: Stage) -> bool {
 }
 
 /// The shards of a stage, in order, after checking that they are a whole.
-fn complete<'a>(stage: Stage, having: Vec<&'a (Shard, PastRun)>) -> Result<Vec<&'a PastRun>, Error> {
+fn complete(stage: Stage, having: Vec<&(Shard, PastRun)>) -> Result<Vec<&PastRun>, Error> {
     let fault = |fault: String| Err(Error::Shards { stage, fault });
     let of = having[0].0.of();
     for pair in having.windows(2) {

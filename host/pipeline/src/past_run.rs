@@ -3,10 +3,10 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use ts_run::folder::{read_finished, read_problems_of};
+use ts_run::folder::{read_finished, read_problems_of, verify_stage};
 use ts_run::manifest::{Manifest, read_manifest};
 use ts_run::records::ProblemRecord;
-use ts_run::{Artefact, Record, Records, seal};
+use ts_run::{Artefact, DigestCache, Record, Records, seal};
 
 use crate::recipe::{Loader, Recipe};
 use crate::stage::Stage;
@@ -38,6 +38,18 @@ impl PastRun {
     /// Whether a stage is done.
     pub(crate) fn is_done(&self, stage: Stage) -> bool {
         self.manifest.stages.get(stage.name()).is_some_and(|state| state.done)
+    }
+
+    /// Checks that a finished stage left what is there.
+    ///
+    /// # Errors
+    /// [`Error::MissingStage`]; what was changed.
+    pub(crate) fn verify(&self, stage: Stage, digests: Option<&DigestCache>) -> Result<(), Error> {
+        if !self.is_done(stage) {
+            return Err(Error::MissingStage { stage, folder: self.folder.clone() });
+        }
+        let seal = identity::seal(stage, &self.recipe, &self.manifest);
+        Ok(verify_stage(&self.folder, &self.manifest, stage.name(), seal, digests)?)
     }
 
     /// The records of a finished stage.

@@ -117,7 +117,7 @@ pub enum Error {
     },
 
     /// A folder with files in it and no manifest.
-    #[error("{} is not empty and not a run folder", path.display())]
+    #[error("{} is not empty and not a run folder: it has no manifest.json", path.display())]
     NotARunFolder {
         /// The folder.
         path: PathBuf,

@@ -178,24 +178,13 @@ impl RunFolder {
         read_finished(&self.path, &self.manifest, stage, seal)
     }
 
-    /// Checks that a finished stage's artefact, and the folder beside it, are still what the stage left. A stage that is not
-    /// done passes.
+    /// Checks a finished stage of this run; see [`verify_stage`].
     ///
     /// # Errors
     ///
-    /// [`Error::Broken`] with the line that was changed, [`Error::ArtefactChanged`] where lines were removed, added or moved,
-    /// [`Error::FileChanged`]; [`Error::Io`], also if the artefact is gone.
+    /// Those of [`verify_stage`].
     pub fn verify(&self, stage: &str, seal: Seal, cache: Option<&DigestCache>) -> Result<()> {
-        let Some(state) = self.state(stage).filter(|state| state.done) else {
-            return Ok(());
-        };
-        let path = self.path.join(&state.artefact);
-        if sha256_file(&path)? != state.sha256 {
-            let mut lines = SealedLines::open(&path, seal)?;
-            while lines.next_line()?.is_some() {}
-            return Err(Error::ArtefactChanged { path, stage: stage.to_owned() });
-        }
-        state.folder.as_ref().map_or(Ok(()), |folder| verify_folder(&self.path, folder, cache))
+        verify_stage(&self.path, &self.manifest, stage, seal, cache)
     }
 
     fn folder_state(&self, name: &str) -> Result<FolderState> {
@@ -258,6 +247,32 @@ pub fn read_finished<R: Record>(
         Some(state) => Records::of_finished(&folder.join(&state.artefact), seal, state),
         None => Err(Error::NotDone { stage: stage.to_owned(), folder: folder.to_owned() }),
     }
+}
+
+/// Checks that a finished stage's artefact, and the folder beside it, are still what the stage left. A stage that is not
+/// done passes.
+///
+/// # Errors
+///
+/// [`Error::Broken`] with the line that was changed, [`Error::ArtefactChanged`] where lines were removed, added or moved,
+/// [`Error::FileChanged`]; [`Error::Io`], also if the artefact is gone.
+pub fn verify_stage(
+    run_folder: &Path,
+    manifest: &Manifest,
+    stage: &str,
+    seal: Seal,
+    cache: Option<&DigestCache>,
+) -> Result<()> {
+    let Some(state) = manifest.stages.get(stage).filter(|state| state.done) else {
+        return Ok(());
+    };
+    let path = run_folder.join(&state.artefact);
+    if sha256_file(&path)? != state.sha256 {
+        let mut lines = SealedLines::open(&path, seal)?;
+        while lines.next_line()?.is_some() {}
+        return Err(Error::ArtefactChanged { path, stage: stage.to_owned() });
+    }
+    state.folder.as_ref().map_or(Ok(()), |folder| verify_folder(run_folder, folder, cache))
 }
 
 /// Checks that a folder below a run's is what the manifest says: no file changed, missing or added.

@@ -36,6 +36,9 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Refine(args) => stages(&args, &[Stage::Refine]),
         Command::Pair(args) => stages(&args, &[Stage::Pair]),
         Command::Reference(args) => stages(&args, &[Stage::Reference]),
+        Command::Train(args) if args.shard.is_some() => {
+            bail!("training is not a map over problems: `ts-host merge` the shards, then train the whole run")
+        }
         Command::Train(args) => stages(&args, &[Stage::Reference, Stage::Train]),
         Command::Eval(args) => stages(&args, &[Stage::EvalBaseline, Stage::EvalResult]),
         Command::Merge { run, folders } => merge(&run, &folders),
@@ -108,10 +111,7 @@ fn run_logged(
     }
     for &stage in stages {
         if args.shard.is_some() && !stage.maps_over_problems() {
-            if stages.len() > 1 {
-                continue; // the whole run's
-            }
-            bail!("stage {} is not a map over problems: it has no shards", stage.name());
+            continue; // the whole run's
         }
         if args.shard.is_some() && stage == Stage::EvalResult && !run.has(Stage::Train) {
             note(format_args!("{:>16}  waits until the whole run is merged and trained", stage.name()));

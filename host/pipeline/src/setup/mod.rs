@@ -10,9 +10,9 @@ mod problems;
 mod prompts;
 mod unpacked;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device};
 use ts_model::shards::Workers;
@@ -20,7 +20,7 @@ use ts_model::weights::Weights;
 use ts_model::{LanguageModel, ModelConfig, TextTokenizer};
 use ts_plugin::LogSink;
 use ts_run::digest::sha256_bytes;
-use ts_run::folder::{SHARDS, verify_folder};
+use ts_run::folder::SHARDS;
 use ts_run::manifest::{Manifest, PluginOrigin, stopping};
 use ts_run::records::ProblemRecord;
 use ts_run::seal::{seal_text, unseal_text};
@@ -65,6 +65,8 @@ pub struct Run<'a> {
     digests: Option<DigestCache>,
     /// Of a shard, the run that it is a share of, if that has begun.
     whole: Option<PastRun>,
+    /// Stages whose artefacts were checked since the run was opened.
+    verified: Mutex<BTreeSet<Stage>>,
 }
 
 /// What a recipe opens, short of the run's folder.
@@ -199,6 +201,7 @@ impl<'a> Run<'a> {
             accelerator,
             digests: digest_cache(),
             whole,
+            verified: Mutex::default(),
         })
     }
 
@@ -256,32 +259,34 @@ impl<'a> Run<'a> {
         )
     }
 
-    /// Checks that a stage is done, and its artefact as it left it.
+    /// Checks that a stage is done, and that what it left is there as it left it; once, and before anything of it is used. A
+    /// shard may take it from the whole run.
     pub(crate) fn require(&self, stage: Stage) -> Result<(), Error> {
-        if self.folder.is_done(stage.name()) {
-            return Ok(self.folder.verify(stage.name(), self.seal(stage), self.digests())?);
-        }
-        let whole = self.whole.as_ref().filter(|whole| whole.is_done(stage));
-        let whole = whole.ok_or_else(|| self.missing(stage))?;
-        let state = whole.manifest.stages.get(stage.name());
-        let folder = state.and_then(|state| state.folder.as_ref());
-        let verify = |folder| verify_folder(&whole.folder, folder, self.digests());
-        Ok(folder.map_or(Ok(()), verify)?)
-    }
-
-    /// The records that a finished stage left, each checked when it is read. A shard without that stage reads its share of the
-    /// whole run's.
-    pub(crate) fn records<R: Record>(&self, stage: Stage) -> Result<Records<R>, Error> {
-        if self.folder.is_done(stage.name()) {
-            return Ok(self.folder.records(stage.name(), self.seal(stage))?);
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if verified.contains(&stage) {
+            return Ok(());
         }
         match &self.whole {
-            Some(whole) if whole.is_done(stage) => {
+            _ if self.folder.is_done(stage.name()) => {
+                self.folder.verify(stage.name(), self.seal(stage), self.digests())?;
+            }
+            Some(whole) => whole.verify(stage, self.digests())?,
+            None => return Err(self.missing(stage)),
+        }
+        verified.insert(stage);
+        Ok(())
+    }
+
+    /// The records that a finished stage left. A shard without that stage reads its share of the whole run's.
+    pub(crate) fn records<R: Record>(&self, stage: Stage) -> Result<Records<R>, Error> {
+        self.require(stage)?;
+        match &self.whole {
+            Some(whole) if !self.folder.is_done(stage.name()) => {
                 let problems = if stage.is_heldout() { &self.heldout } else { &self.train };
                 let problems: HashSet<String> = problems.iter().map(|problem| problem.id.clone()).collect();
                 Ok(whole.records(stage)?.of_problems(Arc::new(problems)))
             }
-            _ => Err(self.missing(stage)),
+            _ => Ok(self.folder.records(stage.name(), self.seal(stage))?),
         }
     }
 

@@ -60,7 +60,7 @@ fn evaluate(
     let records = work.run(
         || Ok(draws.tasks()),
         load,
-        |model, problems, wanted| draws.draw(model, problems, wanted, &graded),
+        |model, problems, wanted| draws.draw(model, problems, wanted, graded),
         |record, note| {
             tally.count(record.outcome, record.failure.as_deref(), note);
             n_tokens += u64::from(record.tokens);
