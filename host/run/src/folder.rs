@@ -22,6 +22,7 @@ use crate::problems::read_problems;
 use crate::read::Records;
 use crate::records::ProblemRecord;
 use crate::seal::Seal;
+use crate::shard::Shard;
 use crate::{Error, Result};
 
 /// The folder of the shards in a run's folder, each a run folder of its own.
@@ -204,6 +205,22 @@ impl RunFolder {
         self.manifest = manifest;
         Ok(())
     }
+}
+
+/// The folder of a shard in a run's folder, whether or not it is there yet.
+///
+/// # Errors
+///
+/// [`Error::Link`] if something else than a folder is in its place.
+pub fn shard_folder(run_folder: &Path, shard: Shard) -> Result<PathBuf> {
+    let shards = run_folder.join(SHARDS);
+    let folder = shards.join(shard.folder_name());
+    for path in [shards, folder.clone()] {
+        if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_dir()) {
+            return Err(Error::Link { path });
+        }
+    }
+    Ok(folder)
 }
 
 /// The problems that a run's folder keeps, which must be those that it was made from.
@@ -451,6 +468,17 @@ mod tests {
                 assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
             }
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_the_shards_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let shard = Shard::new(1, 2).unwrap();
+        assert!(shard_folder(temp.path(), shard).is_ok());
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), temp.path().join(SHARDS)).unwrap();
+        assert!(matches!(shard_folder(temp.path(), shard), Err(Error::Link { .. })));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use ts_model::weights::Weights;
 use ts_model::{LanguageModel, ModelConfig, TextTokenizer};
 use ts_plugin::LogSink;
 use ts_run::digest::sha256_bytes;
-use ts_run::folder::SHARDS;
+use ts_run::folder::shard_folder;
 use ts_run::manifest::{Manifest, PluginOrigin, stopping};
 use ts_run::records::ProblemRecord;
 use ts_run::seal::{seal_text, unseal_text};
@@ -175,7 +175,7 @@ impl<'a> Run<'a> {
                 let has = |place: &usize| shard.has(*place);
                 train = share(train, has);
                 heldout = share(heldout, has);
-                RunFolder::create_or_resume(&folder.join(SHARDS).join(shard.folder_name()), &manifest)?
+                RunFolder::create_or_resume(&shard_folder(folder, shard)?, &manifest)?
             }
         };
         for difference in folder.notes() {
