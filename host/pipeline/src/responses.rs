@@ -98,6 +98,16 @@ impl ResponseReader {
     }
 }
 
+/// How many of something the selections have, all together.
+pub(crate) fn count_selected(run: &Run<'_>, of: impl Fn(&SelectionRecord) -> usize) -> Result<u64, Error> {
+    let mut count = 0;
+    let mut selections = run.records::<SelectionRecord>(Stage::Select)?;
+    for problem in &run.train {
+        count += of(&selections.expect(&Key::Problem(problem.id.clone()))?.record) as u64;
+    }
+    Ok(count)
+}
+
 /// A selection that names a response which there is not.
 pub(crate) fn no_draw(problem: &str, draw: u32) -> Error {
     let message = format!("problem `{problem}` has no draw {draw}");

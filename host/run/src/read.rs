@@ -4,10 +4,8 @@
 //! duplicate, foreign or out of its place is found before it is used, and named with its line.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -177,9 +175,7 @@ impl<R: Record> Iterator for Records<R> {
 /// Single lines of an artefact that was read through before, by where they begin.
 #[derive(Debug)]
 pub struct Lookup<R> {
-    reader: BufReader<File>,
-    path: PathBuf,
-    seal: Seal,
+    lines: SealedLines,
     _records: PhantomData<fn() -> R>,
 }
 
@@ -190,8 +186,7 @@ impl<R: DeserializeOwned> Lookup<R> {
     ///
     /// [`Error::Io`].
     pub fn open(path: &Path, seal: Seal) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io("read", path))?;
-        Ok(Self { reader: BufReader::new(file), path: path.to_owned(), seal, _records: PhantomData })
+        Ok(Self { lines: SealedLines::open(path, seal)?, _records: PhantomData })
     }
 
     /// The record whose line begins there.
@@ -200,11 +195,12 @@ impl<R: DeserializeOwned> Lookup<R> {
     ///
     /// [`Error::Io`]; [`Error::Altered`] if no such line is there any more.
     pub fn at(&mut self, offset: u64) -> Result<R> {
-        let io = || Error::io("read", &self.path);
-        self.reader.seek(SeekFrom::Start(offset)).map_err(io())?;
-        let mut line = Vec::new();
-        self.reader.read_until(b'\n', &mut line).map_err(io())?;
-        let record = self.seal.holds(&line).then(|| serde_json::from_slice(&line).ok()).flatten();
-        record.ok_or_else(|| Error::Altered { path: self.path.clone() })
+        self.lines.seek(offset)?;
+        let is_there = match self.lines.next_line() {
+            Err(Error::Broken { .. }) => false,
+            line => line?.is_some(),
+        };
+        let record = is_there.then(|| serde_json::from_slice(self.lines.bytes()).ok()).flatten();
+        record.ok_or_else(|| Error::Altered { path: self.lines.path().to_owned() })
     }
 }

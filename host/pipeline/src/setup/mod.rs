@@ -326,13 +326,14 @@ pub(crate) fn keep_problems(
 ) -> Result<(), Error> {
     let split = if set == Artefact::ProblemsTrain { "train" } else { "heldout" };
     let manifest = folder.manifest();
-    let sha256 = sha256_bytes(&problems::problem_lines(problems)?);
+    let lines = problems::problem_lines(problems)?;
+    let sha256 = sha256_bytes(&lines);
     let is_whole = manifest.problems.iter().any(|set| set.split == split && set.sha256 == sha256);
     if manifest.shard.is_none() && !is_whole {
         let message = "not the problems that the run was made from".to_owned();
         return Err(Error::Inconsistent { file: set.file_name(), message });
     }
-    problems::keep(&folder.path_of(set), problems)
+    problems::keep(&folder.path_of(set), &lines)
 }
 
 /// Writes the recipe into a run's folder; values that change no result may be others than before.

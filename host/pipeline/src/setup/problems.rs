@@ -71,11 +71,10 @@ pub(super) fn origin(
     })
 }
 
-/// Writes a run's problems into its folder, or checks that those that are there are the same.
-pub(super) fn keep(path: &Path, problems: &[ProblemRecord]) -> Result<(), Error> {
-    let lines = problem_lines(problems)?;
+/// Writes a run's [`problem_lines`] into its folder, or checks that those that are there are the same.
+pub(super) fn keep(path: &Path, lines: &[u8]) -> Result<(), Error> {
     let found = match std::fs::read(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(atomic::write_file(path, &lines)?),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(atomic::write_file(path, lines)?),
         found => found.map_err(|source| Error::File { path: path.to_owned(), source })?,
     };
     if found == lines {

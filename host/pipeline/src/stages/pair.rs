@@ -5,11 +5,11 @@
 //! longer accepts is in none. Whether a pair's chosen response is imitated as well, `train` decides by the recipe.
 
 use ts_run::Key;
-use ts_run::records::{ExampleKind, ExampleRecord, ProblemRecord, SelectionRecord};
+use ts_run::records::{ExampleKind, ExampleRecord, ProblemRecord};
 
 use super::Done;
 use super::work::{Made, Task, Tasks, Work};
-use crate::responses::{Response, ResponseReader, Responses};
+use crate::responses::{Response, ResponseReader, Responses, count_selected};
 use crate::stage::Stage;
 use crate::{Error, Run};
 
@@ -47,13 +47,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
 
 /// How many examples there will be if refinement dropped none.
 fn at_most(run: &Run<'_>) -> Result<u64, Error> {
-    let mut most = 0;
-    let mut selections = run.records::<SelectionRecord>(Stage::Select)?;
-    for problem in &run.train {
-        let selection = selections.expect(&Key::Problem(problem.id.clone()))?.record;
-        most += (selection.positives.len() + selection.pairs.len()) as u64;
-    }
-    Ok(most)
+    count_selected(run, |selection| selection.positives.len() + selection.pairs.len())
 }
 
 /// An example whose lengths are not measured yet.

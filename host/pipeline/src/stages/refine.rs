@@ -15,7 +15,7 @@ use super::Done;
 use super::work::{Made, Task, Tasks, Work};
 use crate::grading::grade;
 use crate::recipe::RefineContext;
-use crate::responses::no_draw;
+use crate::responses::{count_selected, no_draw};
 use crate::rewrite::Rewriter;
 use crate::stage::Stage;
 use crate::{Error, Run};
@@ -32,7 +32,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         run,
         stage: Stage::Refine,
         unit: "positives",
-        total: n_positives(run)?,
+        total: count_selected(run, |selection| selection.positives.len())?,
         workers: run.model_workers(),
     };
     let tasks = || -> Result<Tasks<'_, Item<'_>>, Error> {
@@ -54,16 +54,6 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         },
     )?;
     Ok(Done { records, summary: totals.summary() })
-}
-
-fn n_positives(run: &Run<'_>) -> Result<u64, Error> {
-    let mut n_positives = 0;
-    let mut selections = run.records::<SelectionRecord>(Stage::Select)?;
-    for problem in &run.train {
-        let selection = selections.expect(&Key::Problem(problem.id.clone()))?.record;
-        n_positives += selection.positives.len() as u64;
-    }
-    Ok(n_positives)
 }
 
 /// Reads the positives, problem by problem.
