@@ -26,7 +26,7 @@ pub(crate) const TINY: &[&str] = &[
     "--set",
     "eval.n_runs=2",
     "--set",
-    "eval.bootstrap_resamples=100",
+    "report.bootstrap_resamples=100",
 ];
 
 /// Command, stage and artefact, in order.

@@ -33,7 +33,7 @@ const TINY: &[&str] = &[
     "--set",
     "eval.n_runs=1",
     "--set",
-    "eval.bootstrap_resamples=100",
+    "report.bootstrap_resamples=100",
 ];
 
 /// Each stage's command in the folder that holds `run`, and of how many calls the short tests take one.

@@ -41,7 +41,7 @@ const SMALL: &[&str] = &[
     "--set",
     "eval.n_runs=2",
     "--set",
-    "eval.bootstrap_resamples=100",
+    "report.bootstrap_resamples=100",
 ];
 
 /// What a finished run leaves, and two runs of the same work leave alike.

@@ -72,7 +72,7 @@ fn a_grader_that_does_not_decide_stops_the_run_and_calls_nothing_wrong() {
     for thing in ["no grade for ", " of 96", "did not decide ", "too long to compute", "hint: "] {
         assert!(stderr.contains(thing), "{stderr}");
     }
-    host.run(&["grade", "--from", "a", "--out", "b", "--set", "plugins.limits.max_failed_share=1"]);
+    host.run(&["grade", "--from", "a", "--out", "b", "--set", "plugins.max_failed_share=1"]);
     let grades = String::from_utf8(read(host.path("b/grades.jsonl"))).unwrap();
     assert!(grades.contains("\"undecided\"") && !grades.contains("\"incorrect\""), "{grades}");
     host.run(&["select", "--out", "b"]);

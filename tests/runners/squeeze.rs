@@ -154,8 +154,8 @@ fn a_model_that_writes_programs_is_squeezed() {
         "train.epochs=2",
         "eval.n_runs=6",
         "eval.max_new_tokens=160",
-        "eval.budget_tokens=160",
-        "eval.bootstrap_resamples=100",
+        "report.budget_tokens=160",
+        "report.bootstrap_resamples=100",
     ] {
         command.args(["--set", setting]);
     }

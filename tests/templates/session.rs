@@ -13,7 +13,7 @@ const SMALL: [&str; 7] = [
     "refine.n_rewrites=8",
     "train.epochs=1",
     "eval.n_runs=2",
-    "eval.bootstrap_resamples=100",
+    "report.bootstrap_resamples=100",
 ];
 
 /// Runs what is typed in the session, and compares what the commands before the main job print.

@@ -12,7 +12,6 @@
 
 use std::process::ExitCode;
 
-use ts_pipeline::Error;
 use ts_plugin::CallError;
 
 /// The ways in which a call fails. A place in this list is part of the command line's promise: new ones go to the end.
@@ -51,21 +50,26 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(CallFailed { how: name }) = cause.downcast_ref() {
         return how(name);
     }
-    match cause.downcast_ref()? {
-        Error::Call(call) => how(call.kind.name()),
-        Error::TooManyUngraded { ungraded, .. } => Some(ungraded.only_failure().and_then(how).unwrap_or(3)),
-        _ => None,
+    #[cfg(feature = "training")]
+    match cause.downcast_ref() {
+        Some(ts_pipeline::Error::Call(call)) => return how(call.kind.name()),
+        Some(ts_pipeline::Error::TooManyUngraded { ungraded, .. }) => {
+            return Some(ungraded.only_failure().and_then(how).unwrap_or(3));
+        }
+        _ => {}
     }
+    None
 }
 
 fn how(name: &str) -> Option<u8> {
     Some(11 + HOW.iter().position(|how| *how == name)? as u8)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "training"))]
 mod tests {
     use std::collections::BTreeMap;
 
+    use ts_pipeline::Error;
     use ts_pipeline::ungraded::Ungraded;
     use ts_plugin::{CallErrorKind, LoadError};
 

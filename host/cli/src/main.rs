@@ -5,7 +5,9 @@
 mod args;
 mod commands;
 mod exit_code;
+#[cfg(feature = "training")]
 mod plugin_log;
+#[cfg(feature = "training")]
 mod progress;
 mod terminal;
 mod usage;
@@ -19,8 +21,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // Workers share no pool inside candle: see `ts_model::shards`.
     // SAFETY: nothing else runs yet, so no other thread reads the environment.
-    unsafe { std::env::set_var(ts_model::shards::CANDLE_THREADS_VARIABLE, "1") };
-    if let Some(done) = ts_plugin::support_processes().or_else(ts_model::chat::support_processes) {
+    #[cfg(feature = "training")]
+    unsafe {
+        std::env::set_var(ts_model::shards::CANDLE_THREADS_VARIABLE, "1")
+    };
+    if let Some(done) = support_processes() {
         // Whoever started this process hears of an error by its status alone.
         return if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
@@ -36,4 +41,12 @@ fn main() -> ExitCode {
             exit_code::exit_code(&error)
         }
     }
+}
+
+/// Does the work of a process that this program started to be confined in, if this is one.
+fn support_processes() -> Option<std::io::Result<()>> {
+    let plugins = ts_plugin::support_processes();
+    #[cfg(feature = "training")]
+    let plugins = plugins.or_else(ts_model::chat::support_processes);
+    plugins
 }

@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use ts_model::shards::CANDLE_THREADS_VARIABLE;
 use ts_pipeline::progress::Silent;
-use ts_pipeline::recipe::{Loader, Override};
 use ts_pipeline::{PastRun, Run, Stage, run_stage};
+use ts_recipe::{Loader, Override};
 use ts_run::records::{RefinedRecord, StepRecord};
 
 #[global_allocator]

@@ -15,13 +15,13 @@ use ts_text::markdown;
 use crate::Error;
 use crate::past_run::PastRun;
 use crate::progress::Progress;
-use crate::recipe::{EvalSection, Recipe};
 use crate::report::{Report, differences, show, show_interval};
 use crate::setup::Run;
 use crate::stage::Stage;
 use crate::stages::run_stage;
 use crate::summary::{report, side};
 use crate::table::Table;
+use ts_recipe::Recipe;
 
 /// One row: a recipe over all seeds.
 #[derive(Clone, Debug)]
@@ -83,22 +83,22 @@ pub fn ablate(
     let responses = |stage: Stage, recipe: &Recipe| -> Result<Vec<Scored>, Error> {
         let mut all = Vec::new();
         for &seed in seeds {
-            all.extend(side(&PastRun::open(&path_of(recipe, seed))?, stage)?.1);
+            all.extend(side(&PastRun::open(&path_of(recipe, seed))?, stage, &recipe.report)?.1);
         }
         Ok(all)
     };
     let mut rows = Vec::with_capacity(recipes.len());
     let mut first: Option<Vec<Scored>> = None;
     for (recipe, reports) in recipes.iter().zip(reports) {
-        let eval: &EvalSection = &recipe.eval;
+        let section = &recipe.report;
         let before = responses(Stage::EvalBaseline, recipe)?;
         let after = responses(Stage::EvalResult, recipe)?;
         let first = first.get_or_insert_with(|| after.clone());
         rows.push(Row {
             name: recipe.run.name.clone(),
             reports,
-            over_baseline: differences(&before, &after, eval, seeds[0])?,
-            over_first: differences(first, &after, eval, seeds[0])?,
+            over_baseline: differences(&before, &after, section, seeds[0])?,
+            over_first: differences(first, &after, section, seeds[0])?,
         });
     }
     Ok(Ablation { rows })

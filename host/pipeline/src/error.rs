@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::recipe::RecipeError;
+use ts_recipe::{OpenError, RecipeError, hint_of_call};
+
 use crate::stage::Stage;
 use crate::ungraded::Ungraded;
 
@@ -13,34 +14,8 @@ pub enum Error {
     #[error(transparent)]
     Recipe(#[from] RecipeError),
     /// A plugin cannot be used.
-    #[error("plugin for `{key}`")]
-    Plugin {
-        /// The recipe's key.
-        key: String,
-        /// Why.
-        source: ts_plugin::LoadError,
-    },
-    /// A verifier of programs has nothing to run them with.
-    #[error("verifier `{verifier}` has programs run, and no runner is loaded")]
-    NoRunner {
-        /// The verifier, as it was named.
-        verifier: String,
-    },
-    /// The WebAssembly engine cannot be used.
     #[error(transparent)]
-    PluginHost(ts_plugin::LoadError),
-    /// A plugin is not the one that the recipe pins.
-    #[error("plugin {source_name} has sha256 {found}, and {key} allows only {pinned}")]
-    PluginHash {
-        /// The recipe's key.
-        key: String,
-        /// Which plugin.
-        source_name: String,
-        /// The one it has.
-        found: String,
-        /// The one allowed.
-        pinned: String,
-    },
+    Plugin(#[from] OpenError),
     /// A call of a plugin failed where nothing can go on without it.
     #[error(transparent)]
     Call(#[from] ts_plugin::CallError),
@@ -207,14 +182,9 @@ impl Error {
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Recipe(RecipeError::Unknown { .. }) => Some("`ts-host recipe` lists the shipped recipes".into()),
-            Self::Recipe(_) => Some("`ts-host recipe default` prints every key with its meaning".into()),
-            Self::Plugin { source, .. } | Self::PluginHost(source) => source.hint(),
-            Self::NoRunner { .. } => Some(
-                "`cargo xtask runners` builds those that ship, beside the verifier; --plugin FILE names another".into(),
-            ),
-            Self::PluginHash { .. } => Some("use the pinned component, or change the pin if you trust this one".into()),
-            Self::Call(error) => error.kind.hint().map(str::to_owned),
+            Self::Recipe(error) => Some(error.hint().to_owned()),
+            Self::Plugin(error) => error.hint(),
+            Self::Call(error) => hint_of_call(&error.kind),
             Self::TooManyUngraded { .. } => Some(
                 "grades.jsonl has a note for each; with another grader or other plugins.limits start again with `--from` this \
                  folder and another `--out`: the samples are kept"

@@ -7,9 +7,9 @@ use ts_run::records::{GradeRecord, ProblemRecord, SampleRecord};
 
 use crate::Error;
 use crate::grading::grade;
-use crate::recipe::Recipe;
-use crate::setup::Plugins;
 use crate::steps::Steps;
+use ts_recipe::Plugins;
+use ts_recipe::Recipe;
 
 /// What a group is made with.
 pub(crate) struct Grouping<'a> {

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use ts_run::manifest::Manifest;
 use ts_run::{Seal, digest};
 
-use crate::recipe::{PluginSection, Recipe};
+use crate::Error;
 use crate::stage::Stage;
+use ts_recipe::{PluginSection, Recipe};
 
 /// The seal of a stage's records.
 pub(crate) fn seal(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Seal {
@@ -19,7 +20,7 @@ pub(crate) fn seal(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Seal {
 /// Everything that decides a stage's artefact, in a form that can be compared.
 pub(crate) fn decides(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Value {
     let before = |stage: Stage| decides(stage, recipe, manifest);
-    let recipe = recipe.what_decides_results();
+    let recipe = recipe.what_decides_records();
     let plugin = |role: &str, section: &PluginSection| {
         let origin = manifest.plugins.iter().find(|plugin| plugin.role == role);
         json!([origin.map(|origin| &origin.sha256), section.settings])
@@ -48,6 +49,11 @@ pub(crate) fn decides(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Val
     }
 }
 
+/// The digest of a recipe's [`Recipe::what_decides_records`].
+pub(crate) fn recipe_sha256(recipe: &Recipe) -> Result<String, Error> {
+    Ok(digest::sha256_bytes(recipe.what_decides_records().to_toml()?.as_bytes()))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -55,7 +61,7 @@ mod tests {
     use ts_run::manifest::{ModelOrigin, PluginOrigin, ProblemSetOrigin};
 
     use super::*;
-    use crate::recipe::{Loader, Override};
+    use ts_recipe::{Loader, Override};
 
     fn manifest() -> Manifest {
         let plugin = |role: &str| PluginOrigin {
@@ -108,6 +114,8 @@ mod tests {
         assert_eq!(by_recipe("run.workers=7"), [""; 0]);
         assert_eq!(by_recipe("sample.max_batch_rows=7"), [""; 0]);
         assert_eq!(by_recipe("run.name=other"), [""; 0]);
+        assert_eq!(by_recipe("report.budget_tokens=7"), [""; 0]);
+        assert_eq!(by_recipe("plugins.max_failed_share=1"), [""; 0]);
         assert_eq!(by_recipe("train.beta=0.5"), ["train", "eval-result"]);
         assert_eq!(by_recipe("eval.n_runs=2"), ["eval-baseline", "eval-result"]);
         let from_refine = ["refine", "pair", "reference", "train", "eval-result"];

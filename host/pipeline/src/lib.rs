@@ -1,9 +1,8 @@
-//! The pipeline: recipes and stages, where the model, the plugins, the method and the run's folder meet.
+//! The pipeline: the stages, where the model, the plugins, the method and the run's folder meet.
 //!
 //! | to do this | use |
 //! |---|---|
-//! | read a recipe | [`recipe`] |
-//! | open what it names, and a run's folder | [`setup`] |
+//! //! | open what it names, and a run's folder | [`setup`] |
 //! | run a stage | [`run_stage`] |
 //! | read a run that is there | [`PastRun`] |
 //! | make the table | [`summary`], [`report`] |
@@ -26,7 +25,6 @@ mod objective;
 mod past_run;
 pub mod pretrain;
 pub mod progress;
-pub mod recipe;
 pub mod replay;
 pub mod report;
 mod responses;
@@ -43,7 +41,6 @@ pub mod ungraded;
 
 pub use error::Error;
 pub use past_run::{PastRun, kept_recipe};
-pub use recipe::Recipe;
 pub use setup::Run;
 pub use stage::Stage;
 pub use stages::run_stage;

@@ -13,7 +13,7 @@ use ts_model::log_prob::{Packed, Sequence};
 use ts_model::objective::{Preferences, sft};
 
 use crate::Error;
-use crate::recipe::TrainSection;
+use ts_recipe::TrainSection;
 
 /// One example, ready to train on.
 #[derive(Clone, Debug, PartialEq)]
@@ -189,7 +189,7 @@ mod tests {
     use ts_model::ModelConfig;
 
     use super::*;
-    use crate::recipe::{Schedule, SftExamples};
+    use ts_recipe::{Schedule, SftExamples};
 
     fn train() -> TrainSection {
         TrainSection {

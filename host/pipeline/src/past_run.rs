@@ -8,9 +8,9 @@ use ts_run::manifest::{Manifest, read_manifest};
 use ts_run::records::ProblemRecord;
 use ts_run::{Artefact, DigestCache, Record, Records, seal};
 
-use crate::recipe::{Loader, Recipe};
 use crate::stage::Stage;
 use crate::{Error, identity};
+use ts_recipe::{Loader, Recipe};
 
 /// A run that may be going on or done.
 #[derive(Clone, Debug)]
@@ -28,11 +28,16 @@ impl PastRun {
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let recipe = kept_recipe(folder)?;
         let manifest = read_manifest(&Artefact::Manifest.path_in(folder))?;
-        if manifest.recipe_sha256 != recipe.sha256_of_what_decides_results()? {
+        if manifest.recipe_sha256 != identity::recipe_sha256(&recipe)? {
             let path = Artefact::Recipe.path_in(folder);
             return Err(ts_run::Error::Altered { path }.into());
         }
         Ok(Self { folder: folder.to_owned(), recipe, manifest })
+    }
+
+    /// The recipe that it was made with.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
     }
 
     /// Whether a stage is done.

@@ -16,11 +16,11 @@ use crate::Error;
 use crate::grading::{grade, plugin_problem};
 use crate::grouping::Grouping;
 use crate::past_run::PastRun;
-use crate::recipe::{PluginSection, Recipe};
-use crate::setup::plugins::{Settings, open_for, open_plugins, open_verifier};
 use crate::setup::tokenizer_of;
 use crate::stage::Stage;
 use crate::steps::reasoning_of;
+use ts_recipe::{PluginSection, Recipe};
+use ts_recipe::{Settings, open_for, open_plugins, open_verifier};
 
 /// One problem of a run.
 pub struct Replay {
@@ -98,7 +98,7 @@ impl Replay {
     /// # Errors
     /// It cannot be opened, or is not the one that the recipe pins.
     pub fn plugin(&self, role: Role, other: Option<&str>) -> Result<(Plugin, Settings), Error> {
-        open_for(&self.with(role, other), role)
+        Ok(open_for(&self.with(role, other), role)?)
     }
 
     /// Grades the responses again, by the run's verifier, or by another one with its defaults.

@@ -16,9 +16,9 @@ use ts_run::records::EvalRecord;
 use ts_text::markdown;
 
 use crate::Error;
-use crate::recipe::EvalSection;
 use crate::table::Table;
 use crate::ungraded::Ungraded;
+use ts_recipe::ReportSection;
 
 /// Points of the accuracy–budget curve, evenly spaced up to the budget.
 const CURVE_POINTS: usize = 16;
@@ -97,7 +97,7 @@ impl Side {
     /// Those of the records; nothing to measure.
     pub fn of(
         records: impl IntoIterator<Item = Result<EvalRecord, Error>>,
-        eval: &EvalSection,
+        section: &ReportSection,
         run_seed: u64,
     ) -> Result<(Self, Vec<Scored>), Error> {
         let mut index = BTreeMap::new();
@@ -122,11 +122,11 @@ impl Side {
                 });
             }
         }
-        let budget = eval.budget_tokens as u32;
+        let budget = section.budget_tokens as u32;
         let points: Vec<u32> =
-            (1..=CURVE_POINTS).map(|i| (eval.budget_tokens * i / CURVE_POINTS) as u32).collect();
+            (1..=CURVE_POINTS).map(|i| (section.budget_tokens * i / CURVE_POINTS) as u32).collect();
         let accuracies = auc::accuracy_curve(&scored, &points)?;
-        let resamples = eval.bootstrap_resamples as usize;
+        let resamples = section.bootstrap_resamples as usize;
         let side = Self {
             summary: summarise(&scored, budget)?,
             intervals: bootstrap_intervals(&scored, budget, resamples, bootstrap_seed(run_seed))?,
@@ -143,11 +143,11 @@ impl Side {
 pub(crate) fn differences(
     baseline: &[Scored],
     result: &[Scored],
-    eval: &EvalSection,
+    section: &ReportSection,
     run_seed: u64,
 ) -> Result<BTreeMap<Metric, Interval>, Error> {
-    let resamples = eval.bootstrap_resamples as usize;
-    let budget = eval.budget_tokens as u32;
+    let resamples = section.bootstrap_resamples as usize;
+    let budget = section.budget_tokens as u32;
     Ok(bootstrap_differences(baseline, result, budget, resamples, bootstrap_seed(run_seed))?)
 }
 
@@ -216,9 +216,8 @@ impl Report {
 
         let mut table = Table::new(&["budget, tokens", "Acc before", "Acc after"]);
         let curves = self.baseline.curve.iter().zip(&self.result.curve);
-        for ((budget, before), (_, after)) in
-            curves.filter(|((b, _), _)| (*b as usize * 8).is_multiple_of(self.budget_tokens))
-        {
+        // Every second point, the whole budget among them.
+        for ((budget, before), (_, after)) in curves.skip(1).step_by(2) {
             let percent = |x: f64| show(Metric::Accuracy, x, false);
             table.row([budget.to_string(), percent(*before), percent(*after)]);
         }
@@ -303,16 +302,8 @@ mod tests {
     use super::*;
     use ts_core::Outcome;
 
-    fn eval() -> EvalSection {
-        EvalSection {
-            n_runs: 2,
-            temperature: 0.6,
-            top_p: 1.0,
-            max_new_tokens: 100,
-            budget_tokens: 100,
-            bootstrap_resamples: 200,
-            max_batch_rows: 8,
-        }
+    fn section() -> ReportSection {
+        ReportSection { budget_tokens: 100, bootstrap_resamples: 200 }
     }
 
     fn record(problem: &str, run: u32, outcome: Outcome, tokens: u32) -> EvalRecord {
@@ -336,14 +327,14 @@ mod tests {
         let hostile = "x\u{1b}[2J\n| 100.0 | <img src=x>\u{202e}";
         let failed = EvalRecord { failure: Some(hostile.into()), ..record("a", 1, Outcome::GraderFailed, 7) };
         let (side, scored) =
-            Side::of([Ok(record("a", 0, Outcome::Correct, 40)), Ok(failed)], &eval(), 1).unwrap();
+            Side::of([Ok(record("a", 0, Outcome::Correct, 40)), Ok(failed)], &section(), 1).unwrap();
         let report = Report {
             name: hostile.into(),
             seed: 1,
             budget_tokens: 100,
             n_runs: 2,
             temperature: 0.6,
-            differences: differences(&scored, &scored, &eval(), 1).unwrap(),
+            differences: differences(&scored, &scored, &section(), 1).unwrap(),
             baseline: side.clone(),
             result: side.clone(),
             stages: StageNumbers { ungraded: side.ungraded, ..StageNumbers::default() },
@@ -366,7 +357,7 @@ mod tests {
             record("b", 2, Outcome::BadReference, 7),
             record("b", 3, Outcome::Undecided, 100),
         ];
-        let (side, scored) = Side::of(records.map(Ok), &eval(), 1).unwrap();
+        let (side, scored) = Side::of(records.map(Ok), &section(), 1).unwrap();
         assert_eq!(scored.len(), 3);
         assert_eq!(
             side.ungraded,

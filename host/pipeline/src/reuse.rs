@@ -10,9 +10,9 @@ use ts_run::{Artefact, atomic, digest};
 
 use crate::identity::decides;
 use crate::past_run::PastRun;
-use crate::recipe::Recipe;
 use crate::stage::Stage;
 use crate::{Error, Run};
+use ts_recipe::Recipe;
 
 impl Run<'_> {
     /// Copies every stage that the donor has finished, that this run has not, and that is the same work; gives them in order.

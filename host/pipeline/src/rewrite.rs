@@ -19,8 +19,8 @@ use ts_model::{LanguageModel, Prefix, TextTokenizer};
 use ts_plugin::StepSplitter;
 
 use crate::Error;
-use crate::recipe::RefineSection;
 use crate::steps::tokens_to;
+use ts_recipe::RefineSection;
 
 /// What the steps of one response share.
 pub(crate) struct Rewriter<'a> {
@@ -229,9 +229,9 @@ mod tests {
     use ts_plugin::{HostOptions, PluginHost};
 
     use super::*;
-    use crate::recipe::{EMBEDDED, Loader};
-    use crate::setup::load_plugin;
     use crate::steps::Steps;
+    use ts_recipe::load_plugin;
+    use ts_recipe::{EMBEDDED, Loader};
 
     struct Fixture {
         _folder: tempfile::TempDir,

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use ts_core::metrics::Scored;
+use ts_recipe::ReportSection;
 use ts_run::records::{EvalRecord, ExampleRecord, GradeRecord, RefinedRecord, SelectionRecord, TrainRecord};
 use ts_run::{Artefact, Record, atomic};
 
@@ -18,30 +19,42 @@ use crate::stage::Stage;
 /// [`Error::MissingStage`] if one of the two evaluations is not done; artefacts that cannot be read.
 pub fn report(folder: &Path) -> Result<Report, Error> {
     let run = PastRun::open(folder)?;
+    report_with(&run, &run.recipe.report)
+}
+
+/// [`report`], made with other values of `[report]` than the run's.
+///
+/// # Errors
+/// As [`report`].
+pub fn report_with(run: &PastRun, section: &ReportSection) -> Result<Report, Error> {
     let recipe = &run.recipe;
     let (eval, seed) = (&recipe.eval, recipe.run.seed);
-    let (baseline, baseline_scored) = side(&run, Stage::EvalBaseline)?;
-    let (result, result_scored) = side(&run, Stage::EvalResult)?;
+    let (baseline, baseline_scored) = side(run, Stage::EvalBaseline, section)?;
+    let (result, result_scored) = side(run, Stage::EvalResult, section)?;
     let report = Report {
         name: recipe.run.name.clone(),
         seed,
-        budget_tokens: eval.budget_tokens,
+        budget_tokens: section.budget_tokens,
         n_runs: eval.n_runs,
         temperature: eval.temperature,
-        differences: differences(&baseline_scored, &result_scored, eval, seed)?,
+        differences: differences(&baseline_scored, &result_scored, section, seed)?,
         baseline,
         result,
-        stages: stage_numbers(&run)?,
+        stages: stage_numbers(run)?,
     };
-    atomic::write_json(&Artefact::ReportJson.path_in(folder), &report)?;
-    atomic::write_file(&Artefact::ReportMd.path_in(folder), report.to_markdown().as_bytes())?;
+    atomic::write_json(&Artefact::ReportJson.path_in(&run.folder), &report)?;
+    atomic::write_file(&Artefact::ReportMd.path_in(&run.folder), report.to_markdown().as_bytes())?;
     Ok(report)
 }
 
 /// One evaluation of a run, and its responses.
-pub(crate) fn side(run: &PastRun, stage: Stage) -> Result<(Side, Vec<Scored>), Error> {
+pub(crate) fn side(
+    run: &PastRun,
+    stage: Stage,
+    section: &ReportSection,
+) -> Result<(Side, Vec<Scored>), Error> {
     let records = run.records::<EvalRecord>(stage)?.map(|row| Ok(row?.record));
-    Side::of(records, &run.recipe.eval, run.recipe.run.seed)
+    Side::of(records, section, run.recipe.run.seed)
 }
 
 fn stage_numbers(run: &PastRun) -> Result<StageNumbers, Error> {

@@ -12,11 +12,11 @@ use ts_run::records::{ExampleKind, ExampleRecord, ReferenceRecord, RefinedRecord
 use ts_run::{Key, Lookup};
 
 use crate::objective::{Example, Rejected};
-use crate::recipe::{SftExamples, TrainSection};
 use crate::responses::{Place, ResponseReader};
 use crate::stage::Stage;
 use crate::stages::reference::examples_of;
 use crate::{Error, Run};
+use ts_recipe::{SftExamples, TrainSection};
 
 /// The examples to train on.
 pub(crate) struct TrainingSet {
@@ -196,7 +196,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::Loader;
+    use ts_recipe::Loader;
 
     fn train() -> TrainSection {
         let loader = Loader { shipped: ts_embedded::RECIPES };

@@ -31,16 +31,16 @@ pub(crate) fn start(limits: &Limits, max_parallel: usize) -> Result<Engine, Load
 }
 
 /// Tables of an interpreter that is linked at run time are larger than a plugin's.
-const PROGRAM_TABLE_ELEMENTS: usize = 200_000;
+const PROGRAM_TABLE_ELEMENTS: u64 = 200_000;
 
 /// The limits of a runner, where a run sets none of its own.
 pub(crate) fn runner_limits(limits: &Limits) -> Limits {
     Limits {
-        memory_bytes: (MAX_PROGRAM_MIB as usize) << 20,
+        memory_mib: MAX_PROGRAM_MIB.into(),
         table_elements: PROGRAM_TABLE_ELEMENTS,
-        stack_bytes: PROGRAM_STACK,
-        return_bytes: limits.return_bytes.max(4 * sandbox::WRITE_BYTES),
-        fuel_per_call: limits.fuel_per_call.max(2_000_000_000),
+        stack_kib: PROGRAM_STACK as u64 >> 10,
+        output_kib: limits.output_kib.max((4 * sandbox::WRITE_BYTES as u64).div_ceil(1024)),
+        fuel: limits.fuel.max(2_000_000_000),
         ..limits.clone()
     }
 }
@@ -63,7 +63,7 @@ fn config_for_runners(limits: &Limits) -> Config {
     let mut config = common(limits);
     config
         .memory_reservation(4 << 30) // all that an address can reach: no access needs a check
-        .async_stack_size(limits.stack_bytes + HOST_STACK); // no call is asynchronous; the engine insists
+        .async_stack_size(limits.stack_bytes() + HOST_STACK); // no call is asynchronous; the engine insists
     config
 }
 
@@ -107,7 +107,7 @@ fn common(limits: &Limits) -> Config {
         .consume_fuel(true)
         .operator_cost(cost())
         .epoch_interruption(true)
-        .max_wasm_stack(limits.stack_bytes)
+        .max_wasm_stack(limits.stack_bytes())
         .memory_init_cow(true)
         .concurrency_support(false)
         .wasm_memory64(false)
@@ -126,7 +126,7 @@ fn config(limits: &Limits) -> Config {
     // and verdicts; but who sends it texts over HTTP has a clock.
     config
         .signals_based_traps(limits.guard_speculation)
-        .memory_reservation(limits.memory_bytes as u64)
+        .memory_reservation(limits.memory_bytes() as u64)
         .memory_guard_size(0);
     let guards = if limits.guard_speculation { "true" } else { "false" };
     for guard in ["enable_heap_access_spectre_mitigation", "enable_table_access_spectre_mitigation"] {
@@ -160,11 +160,11 @@ fn pool_of(
         .max_core_instance_size(instance_bytes)
         .total_memories(live * MEMORIES_PER_INSTANCE as u32)
         .max_memories_per_component(MEMORIES_PER_INSTANCE as u32)
-        .max_memory_size(limits.memory_bytes)
+        .max_memory_size(limits.memory_bytes())
         .total_tables(live * TABLES_PER_INSTANCE as u32)
         .max_tables_per_component(TABLES_PER_INSTANCE as u32)
         .max_tables_per_module(TABLES_PER_INSTANCE as u32)
-        .table_elements(limits.table_elements)
+        .table_elements(limits.table_elements as usize)
         .total_stacks(0) // no call is asynchronous
         .pagemap_scan(Enabled::Auto)
         .linear_memory_keep_resident(keep_resident)
@@ -179,10 +179,10 @@ mod tests {
     /// Without it the engine would quietly go on without a pool.
     #[test]
     fn the_pool_fits_the_configuration_whatever_the_limit_on_memory() {
-        for memory_bytes in [64 << 10, 1 << 20, Limits::default().memory_bytes, 1 << 30] {
-            let limits = Limits { memory_bytes, ..Limits::default() };
+        for memory_mib in [1, Limits::default().memory_mib, 1 << 10] {
+            let limits = Limits { memory_mib, ..Limits::default() };
             let pooled = Engine::new(config(&limits).allocation_strategy(pool(&limits, 2)));
-            assert!(pooled.is_ok(), "{memory_bytes}: {:?}", pooled.err());
+            assert!(pooled.is_ok(), "{memory_mib}: {:?}", pooled.err());
         }
         let limits = runner_limits(&Limits::default());
         let pool = pool_for_runners(&limits, 2);

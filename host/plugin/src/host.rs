@@ -129,7 +129,7 @@ impl PluginHost {
         let host = &self.inner;
         let origin = source.origin();
         let file = if let PluginSource::File(path) = &source { Some(path.clone()) } else { None };
-        let bytes: Arc<[u8]> = source.read(host.limits.component_bytes)?.into();
+        let bytes: Arc<[u8]> = source.read(host.limits.component_bytes())?.into();
         let sha256 = sha256_hex(&bytes);
         let shape = preflight::check(&bytes, &host.limits, &origin)?;
         let is_runner = shape.is_runner;

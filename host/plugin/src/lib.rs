@@ -50,7 +50,7 @@ pub use call::pool::Call;
 pub use contract::role::Role;
 pub use contract::version::Version;
 pub use host::{HostOptions, PluginHost};
-pub use limits::Limits;
+pub use limits::{Limits, OutOfRange};
 pub use load::cache::{CacheEntry, CacheError, CachePlace, CodeCache};
 pub use load::description::{Description, SettingSpec, SettingValue};
 pub use load::load_error::LoadError;

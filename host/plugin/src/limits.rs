@@ -16,95 +16,141 @@ use wasmtime::ResourceLimiter;
 use crate::load::load_error::LoadError;
 use crate::programs::program::FUEL_PER_MS;
 
-/// What one plugin may use. Every field has a default, so a recipe names only those that it changes.
+/// What one plugin may use. The names, units and ranges are those of a recipe's `[plugins.limits]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Fuel for one call, about one unit per WebAssembly instruction. Default 2,000,000,000: about a second.
-    pub fuel_per_call: u64,
+    pub fuel: u64,
     /// Processor time of the thread of one call, milliseconds, kept to within 20. Default 60,000: far behind the fuel.
-    pub processor_ms_per_call: u64,
-    /// Fuel for the programs that one call of a verifier has run, all together: [`crate::FUEL_PER_MS`] for each millisecond of a
-    /// program's time. Default 2,400,000,000,000: two minutes.
-    pub program_fuel_per_call: u64,
-    /// Linear memory of one instance, all its memories together, bytes. Default 256 MiB; at most 4 GiB.
-    pub memory_bytes: usize,
+    pub processor_ms: u64,
+    /// Time of the programs that one call of a verifier has run, all together, milliseconds, each counted as
+    /// [`crate::FUEL_PER_MS`] of fuel. Default 120,000.
+    pub program_ms: u64,
+    /// Linear memory of one instance, all its memories together, MiB. Default 256.
+    pub memory_mib: u64,
+    /// Data that a plugin may hand over at once (a result, or one log message), KiB as the host holds them. Default 16,384.
+    pub output_kib: u64,
+    /// Log text kept from one call, KiB; what is over it is dropped. Default 16.
+    pub log_kib: u64,
+    /// Native stack of one call, KiB. Default 512; at most 1,024, because threads have 2,048.
+    pub stack_kib: u64,
     /// Elements of each table of one instance. Default 20,000.
-    pub table_elements: usize,
+    pub table_elements: u64,
     /// Core instances inside one component instance. Default 64: Python's libraries are one each.
     pub instances: u32,
-    /// Data that a plugin may hand over at once (a result, or one log message), bytes as the host holds them.
-    /// Default 16 MiB.
-    pub return_bytes: usize,
-    /// Log text kept from one call, bytes; what is over it is dropped. Default 16 KiB.
-    pub log_bytes_per_call: usize,
-    /// Native stack of one call, bytes. Default 512 KiB; at most 1 MiB, because threads have 2.
-    pub stack_bytes: usize,
-    /// Size of a component file, bytes. Default 64 MiB.
-    pub component_bytes: u64,
+    /// Size of a component file, MiB. Default 64.
+    pub component_mib: u64,
     /// Processor time to compile a component, milliseconds, kept to the second. A component of little code has less. Default
     /// 120,000; a runner, the largest there is, takes 20,000.
     pub compile_ms: u64,
-    /// Memory to compile a component, bytes. A component of little code has less. Default 4 GiB.
-    pub compile_memory_bytes: u64,
+    /// Memory to compile a component, MiB. A component of little code has less. Default 4,096.
+    pub compile_memory_mib: u64,
     /// Whether compiled code clamps an address before the processor can guess that it is within bounds, so that a guest does not read
-    /// other memory of this process by speculation. Default false: it makes a fresh instance half as dear again, and stands in
-    /// docs/benchmarks.md. Runners are always guarded.
+    /// other memory of this process by speculation. Default false: it makes a fresh instance half as dear again (docs/benchmarks.md).
+    /// Runners are always guarded.
     pub guard_speculation: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            fuel_per_call: 2_000_000_000,
-            processor_ms_per_call: 60_000,
-            program_fuel_per_call: 120_000 * FUEL_PER_MS,
-            memory_bytes: 256 * MIB,
+            fuel: 2_000_000_000,
+            processor_ms: 60_000,
+            program_ms: 120_000,
+            memory_mib: 256,
+            output_kib: 16_384,
+            log_kib: 16,
+            stack_kib: 512,
             table_elements: 20_000,
             instances: 64,
-            return_bytes: 16 * MIB,
-            log_bytes_per_call: 16 * KIB,
-            stack_bytes: 512 * KIB,
-            component_bytes: 64 * MIB as u64,
+            component_mib: 64,
             compile_ms: 120_000,
-            compile_memory_bytes: 4096 * MIB as u64,
+            compile_memory_mib: 4_096,
             guard_speculation: false,
         }
     }
 }
 
+/// A limit whose value cannot be enforced, or that no plugin could live with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfRange {
+    /// Name of the field of [`Limits`].
+    pub name: &'static str,
+    /// The value given, in the field's unit.
+    pub value: u64,
+    /// The least that it may be.
+    pub least: u64,
+    /// The most that it may be.
+    pub most: u64,
+}
+
 impl Limits {
-    /// Refuses values that cannot be enforced, or that no plugin could live with.
+    /// The limits that are out of range, in the order of the fields.
+    pub fn out_of_range(&self) -> Vec<OutOfRange> {
+        let row = |name, value, least, most| OutOfRange { name, value, least, most };
+        let mut rows = vec![
+            row("fuel", self.fuel, 1, u64::MAX),
+            row("processor_ms", self.processor_ms, 1, 1 << 40),
+            row("program_ms", self.program_ms, 1, u64::MAX / FUEL_PER_MS),
+            row("memory_mib", self.memory_mib, 1, 4 << 10),
+            row("output_kib", self.output_kib, 1, 4 << 20),
+            row("log_kib", self.log_kib, 0, 4 << 20),
+            row("stack_kib", self.stack_kib, 16, 1 << 10),
+            row("table_elements", self.table_elements, 1, 10_000_000),
+            row("instances", self.instances.into(), 1, 1_000),
+            row("component_mib", self.component_mib, 1, 4 << 10),
+            row("compile_ms", self.compile_ms, 1, 1 << 40),
+            row("compile_memory_mib", self.compile_memory_mib, 1, 1 << 30),
+        ];
+        rows.retain(|row| !(row.least..=row.most).contains(&row.value));
+        rows
+    }
+
+    /// Refuses values out of range.
     ///
     /// # Errors
     ///
-    /// [`LoadError::Limit`] for the first field that is out of range.
+    /// [`LoadError::Limit`] for the first of [`Self::out_of_range`].
     pub fn check(&self) -> Result<(), LoadError> {
-        let within = |name, value: u64, least: u64, most: u64| {
-            if (least..=most).contains(&value) {
-                return Ok(());
-            }
-            Err(LoadError::Limit { name, value, range: format!("between {least} and {most}") })
-        };
-        within("fuel_per_call", self.fuel_per_call, 1, u64::MAX)?;
-        within("processor_ms_per_call", self.processor_ms_per_call, 1, 1 << 40)?;
-        within("program_fuel_per_call", self.program_fuel_per_call, 1, u64::MAX)?;
-        within("memory_bytes", self.memory_bytes as u64, 64 * KIB as u64, 4096 * MIB as u64)?;
-        within("table_elements", self.table_elements as u64, 1, 10_000_000)?;
-        within("instances", u64::from(self.instances), 1, 1000)?;
-        within("return_bytes", self.return_bytes as u64, KIB as u64, 4096 * MIB as u64)?;
-        within("log_bytes_per_call", self.log_bytes_per_call as u64, 0, 4096 * MIB as u64)?;
-        within("stack_bytes", self.stack_bytes as u64, 16 * KIB as u64, MIB as u64)?;
-        within("component_bytes", self.component_bytes, 8, 4096 * MIB as u64)?;
-        within("compile_ms", self.compile_ms, 1, 1 << 40)?;
-        within("compile_memory_bytes", self.compile_memory_bytes, MIB as u64, 1 << 50)
+        self.out_of_range().first().map_or(Ok(()), |limit| Err(LoadError::Limit(*limit)))
+    }
+
+    /// The fuel of [`Self::program_ms`].
+    pub(crate) fn program_fuel(&self) -> u64 {
+        self.program_ms.saturating_mul(FUEL_PER_MS)
+    }
+
+    /// [`Self::memory_mib`] in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        (self.memory_mib as usize) << 20
+    }
+
+    /// [`Self::output_kib`] in bytes.
+    pub(crate) fn output_bytes(&self) -> usize {
+        (self.output_kib as usize) << 10
+    }
+
+    /// [`Self::log_kib`] in bytes.
+    pub(crate) fn log_bytes(&self) -> usize {
+        (self.log_kib as usize) << 10
+    }
+
+    /// [`Self::stack_kib`] in bytes.
+    pub(crate) fn stack_bytes(&self) -> usize {
+        (self.stack_kib as usize) << 10
+    }
+
+    /// [`Self::component_mib`] in bytes.
+    pub(crate) fn component_bytes(&self) -> u64 {
+        self.component_mib << 20
+    }
+
+    /// [`Self::compile_memory_mib`] in bytes.
+    pub(crate) fn compile_memory_bytes(&self) -> u64 {
+        self.compile_memory_mib << 20
     }
 }
-
-/// One kibibyte, in bytes.
-const KIB: usize = 1024;
-/// One mebibyte, in bytes.
-const MIB: usize = 1024 * KIB;
 
 /// Linear memories in one component instance: its own, one for an adapter, and those of what stands in for WASI.
 pub(crate) const MEMORIES_PER_INSTANCE: usize = 4;
@@ -124,8 +170,8 @@ pub(crate) struct Limiter {
 impl Limiter {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            memory_bytes: limits.memory_bytes,
-            table_elements: limits.table_elements,
+            memory_bytes: limits.memory_bytes(),
+            table_elements: limits.table_elements as usize,
             instances: limits.instances as usize,
             held_bytes: 0,
             refused: false,
@@ -197,29 +243,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_valid_and_a_recipe_names_only_what_it_changes() {
+    fn the_defaults_are_valid() {
         assert!(Limits::default().check().is_ok());
-        let limits: Limits = serde_json::from_str(r#"{"fuel_per_call": 5}"#).unwrap();
-        assert_eq!(limits, Limits { fuel_per_call: 5, ..Limits::default() });
-        assert!(serde_json::from_str::<Limits>(r#"{"fule_per_call": 5}"#).is_err());
     }
 
     #[test]
     fn a_limit_out_of_range_is_named() {
-        let error = Limits { stack_bytes: 2 * MIB, ..Limits::default() }.check().unwrap_err();
-        assert_eq!(error.to_string(), "limit `stack_bytes` must be between 16384 and 1048576, not 2097152");
+        let error = Limits { stack_kib: 2048, ..Limits::default() }.check().unwrap_err();
+        assert_eq!(error.to_string(), "limit `stack_kib` must be 16 to 1024, not 2048");
     }
 
     #[test]
     fn memories_are_counted_together_and_a_refusal_is_remembered() {
-        let mut limiter = Limiter::new(&Limits { memory_bytes: 3 * 65536, ..Limits::default() });
-        assert!(limiter.memory_growing(0, 65536, None).unwrap()); // first memory: 1 page
-        assert!(limiter.memory_growing(0, 65536, None).unwrap()); // second memory: 1 page, 2 in all
+        let mut limiter = Limiter::new(&Limits { memory_mib: 1, ..Limits::default() });
+        assert!(limiter.memory_growing(0, 6 << 16, None).unwrap()); // first memory: 6 pages of 16
+        assert!(limiter.memory_growing(0, 8 << 16, None).unwrap()); // second memory: 8 pages, 14 in all
         assert!(!limiter.refused());
-        assert!(!limiter.memory_growing(65536, 3 * 65536, None).unwrap()); // 2 more would be 4
+        assert!(!limiter.memory_growing(6 << 16, 9 << 16, None).unwrap()); // 3 more would be 17
         assert!(limiter.refused());
         limiter.start_call();
         assert!(!limiter.refused());
-        assert!(limiter.memory_growing(65536, 2 * 65536, None).unwrap()); // the refused pages were not counted
+        assert!(limiter.memory_growing(6 << 16, 8 << 16, None).unwrap()); // the refused pages were not counted
     }
 }

@@ -1,7 +1,7 @@
 //! What plugins say.
 //!
 //! In: messages from a guest during a call (`imports/log.rs`). Out: after the call, each message that fits in
-//! `log_bytes_per_call` is handed to the caller's [`LogSink`], cleaned of what nobody sees; and how many
+//! `log_kib` is handed to the caller's [`LogSink`], cleaned of what nobody sees; and how many
 //! had no room.
 //!
 //! Left out on purpose: printing. This crate never does.

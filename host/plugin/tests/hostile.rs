@@ -18,7 +18,7 @@ fn fails(body: &str, limits: Limits) -> CallError {
 }
 
 fn small() -> Limits {
-    Limits { fuel_per_call: 1_000_000, memory_bytes: 1 << 20, ..Limits::default() }
+    Limits { fuel: 1_000_000, memory_mib: 1, ..Limits::default() }
 }
 
 /// Sets fields of the answer, then returns it.
@@ -45,7 +45,7 @@ fn an_endless_loop_runs_out_of_fuel() {
 /// How busy the machine is changes nothing: the call's own processor time counts.
 #[test]
 fn an_endless_loop_with_endless_fuel_runs_out_of_time() {
-    let limits = Limits { fuel_per_call: u64::MAX, processor_ms_per_call: 50, ..small() };
+    let limits = Limits { fuel: u64::MAX, processor_ms: 50, ..small() };
     assert_eq!(fails("(loop (br 0)) (unreachable)", limits).kind, CallErrorKind::OverTime);
 }
 
@@ -53,7 +53,7 @@ fn an_endless_loop_with_endless_fuel_runs_out_of_time() {
 /// ends by its fuel.
 #[test]
 fn endless_work_by_others_runs_out_of_fuel() {
-    let limits = || Limits { processor_ms_per_call: 1 << 40, ..small() };
+    let limits = || Limits { processor_ms: 1 << 40, ..small() };
     for work in [
         "(call $log (i32.const 1) (i32.const 1024) (i32.const 7))",
         "(call $log (i32.const 1) (i32.const 4096) (i32.const 120000))",
@@ -99,7 +99,7 @@ fn the_guards_of_speculation_change_no_outcome() {
         "(loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (unreachable)",
     ] {
         let ends = [false, true].map(|guard_speculation| {
-            let limits = Limits { fuel_per_call: 1_000_000_000, guard_speculation, ..small() };
+            let limits = Limits { fuel: 1_000_000_000, guard_speculation, ..small() };
             let graded = open(body, limits, Isolation::PerCall).grade(&problem("p1"), "2");
             graded.map(|call| (call.value, call.fuel)).map_err(|error| error.kind)
         });
@@ -112,7 +112,7 @@ fn the_guards_of_speculation_change_no_outcome() {
 fn programs_have_a_total() {
     let three = run(1204, 1).repeat(3) + GOOD;
     let graded = |ms: u64| {
-        let limits = Limits { program_fuel_per_call: ms * FUEL_PER_MS + 1000, ..small() };
+        let limits = Limits { program_ms: ms, ..small() };
         open_with_programs(&three, limits).grade(&problem("p1"), "2")
     };
     assert_eq!(graded(3).unwrap().value.verdict, Verdict::Correct);
@@ -127,7 +127,7 @@ fn programs_have_a_total() {
 /// The next call has the whole again.
 #[test]
 fn the_total_is_that_of_one_call() {
-    let limits = Limits { program_fuel_per_call: FUEL_PER_MS + 1000, ..small() };
+    let limits = Limits { program_ms: 1, ..small() };
     let verifier = open_with_programs(&(run(1204, 1) + GOOD), limits);
     for _ in 0..3 {
         assert!(verifier.grade(&problem("p1"), "2").is_ok());
@@ -148,12 +148,7 @@ fn called_off(verifier: &Verifier, is_busy: impl Fn() -> bool) -> CallErrorKind 
 }
 
 fn endless() -> Limits {
-    Limits {
-        fuel_per_call: u64::MAX,
-        processor_ms_per_call: 1 << 40,
-        program_fuel_per_call: u64::MAX,
-        ..small()
-    }
+    Limits { fuel: u64::MAX, processor_ms: 1 << 40, program_ms: u64::MAX / FUEL_PER_MS, ..small() }
 }
 
 /// Some time, in which the call may or may not have got as far as it should: it ends in the same way.
@@ -216,7 +211,7 @@ fn a_call_that_is_called_off_ends_in_its_programs() {
 /// One that waits for its partner uses no processor time: the pair ends by the fuel of the one that loops.
 #[test]
 fn a_program_that_waits_is_not_out_of_time() {
-    let host = host(Limits { processor_ms_per_call: 1, ..small() }, Isolation::PerCall);
+    let host = host(Limits { processor_ms: 1, ..small() }, Isolation::PerCall);
     let runner = load(&host, component(include_str!("guests/runner.wat"))).unwrap().runner().unwrap();
     let limits = RunLimits { time_ms: 50, memory_mib: 64, output_bytes: 10 };
     let program = |source| Program { source, input: "", limits };
@@ -252,14 +247,14 @@ fn a_trap_repeats_the_last_error_that_was_logged() {
 
 #[test]
 fn recursion_overflows_the_stack() {
-    let limits = Limits { fuel_per_call: 1_000_000_000, ..small() };
+    let limits = Limits { fuel: 1_000_000_000, ..small() };
     assert_eq!(fails("(call $recurse (i32.const 0))", limits).kind, CallErrorKind::StackOverflow);
 }
 
 #[test]
 fn too_much_output() {
     let note = "(i32.store (i32.const 3116) (i32.const 4096)) (i32.store (i32.const 3120) (i32.const 60000))";
-    let limits = Limits { return_bytes: 10_000, ..small() };
+    let limits = Limits { output_kib: 10, ..small() };
     assert_eq!(fails(&answer(note), limits).kind, CallErrorKind::OutputTooLarge);
     let note =
         open(&answer(note), small(), Isolation::PerCall).grade(&problem("p1"), "2").unwrap().value.note;
@@ -350,7 +345,7 @@ fn logs_reach_the_sink_and_are_capped() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ears = Arc::clone(&heard);
     let options = HostOptions {
-        limits: Limits { log_bytes_per_call: 100, ..small() },
+        limits: Limits { log_kib: 1, ..small() },
         log: Some(Arc::new(move |plugin, logged| {
             let (text, left_out) = match logged {
                 Logged::Message(_, message) => (message.to_string(), 0),

@@ -167,13 +167,13 @@ fn a_plugin_that_crashes_when_described_does_not_load() {
 #[test]
 fn a_plugin_that_wants_more_memory_than_there_is_does_not_load() {
     let hoard = text(GOOD).replace("(memory (export \"memory\") 2)", "(memory (export \"memory\") 64)");
-    let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
+    let limits = Limits { memory_mib: 1, ..Limits::default() };
     let error = load(&host(limits, Isolation::PerCall), component(&hoard)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "plugin `embedded:test` has 4194304 bytes of memory from the start, more than the limit of 1048576"
     );
-    assert_eq!(error.hint().unwrap(), "raise `plugins.limits.memory_mib` if you trust it");
+    assert_eq!(error.hint().unwrap(), "raise the limit `memory_mib` if you trust it");
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn a_trap_before_the_first_call_is_told_with_its_cause() {
     let starts = |body: &str| {
         let good = text(GOOD);
         let with_start = format!("(func $boom {body}) (start $boom) (func (export \"describe\")");
-        let limits = Limits { fuel_per_call: 1_000_000, ..Limits::default() };
+        let limits = Limits { fuel: 1_000_000, ..Limits::default() };
         loaded(&good.replacen("(func (export \"describe\")", &with_start, 1), limits).unwrap_err()
     };
     for (body, kind) in [
@@ -84,7 +84,7 @@ fn a_bomb_for_the_compiler_is_given_up() {
 
 #[test]
 fn good_plugins_go_on_beside_bad_ones() {
-    let limits = Limits { fuel_per_call: 20_000_000, memory_bytes: 1 << 20, ..Limits::default() };
+    let limits = Limits { fuel: 20_000_000, memory_mib: 1, ..Limits::default() };
     let options = HostOptions { limits, max_parallel: 4, ..HostOptions::default() };
     let host = PluginHost::new(options).unwrap();
     let open = |body: &str| load(&host, component(&text(body))).unwrap().verifier(&Map::new()).unwrap();

@@ -5,7 +5,7 @@
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use ts_pipeline::setup::code_cache;
+use ts_recipe::code_cache;
 
 use crate::terminal::{note, say};
 

@@ -4,13 +4,11 @@ use std::io::{BufReader, BufWriter, stdin, stdout};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ts_pipeline::Error;
-use ts_pipeline::recipe::{Override, n_threads};
-use ts_pipeline::setup::open_plugin_with_runners;
+use ts_recipe::{OpenError, Override, n_threads, open_plugin_with_runners};
 use ts_serve::{Door, Options, Service};
 
 use super::{loader, parse_overrides, plugin};
-use crate::args::ServeArgs;
+use crate::args::serve::ServeArgs;
 use crate::terminal::note;
 
 /// Where keys stand in the environment: lines as in a file of keys.
@@ -31,11 +29,11 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
     let workers = options.workers;
     let mut overrides = parse_overrides(&args.set)?;
     overrides.push(Override::new("run.workers", options.places() as i64));
-    let recipe = loader().load("default", overrides).map_err(Error::from)?;
+    let recipe = loader().load("default", overrides)?;
     let (source, runners) = args.plugin.split_first().context("--plugin: a verifier must be given")?;
     let verifier = open_plugin_with_runners(&recipe, source, runners)?
         .verifier(&settings)
-        .map_err(|error| Error::Plugin { key: source.clone(), source: error })?;
+        .map_err(|error| OpenError::Plugin { key: source.clone(), source: error })?;
     let identity = verifier.plugin().identity();
     let who = format!("{} {}", identity.name, identity.version);
     let service = Service::start(verifier, options).context("cannot start the workers")?;

@@ -11,8 +11,8 @@ use ts_run::digest::sha256_folder;
 use ts_run::manifest::ModelOrigin;
 
 use crate::Error;
-use crate::recipe::EMBEDDED;
 use crate::setup::unpacked::Unpacked;
+use ts_recipe::EMBEDDED;
 
 /// A folder with a checkpoint, deleted with this value if it was unpacked from the binary.
 pub(super) struct Checkpoint {

@@ -5,7 +5,6 @@
 //! through [`Run::base_model`] and [`Run::trained_model`]: grading should not wait for a checkpoint.
 
 mod checkpoint;
-pub(crate) mod plugins;
 mod problems;
 mod prompts;
 mod unpacked;
@@ -27,18 +26,14 @@ use ts_run::seal::{seal_text, unseal_text};
 use ts_run::{Artefact, DigestCache, Record, Records, RunFolder, Seal, Shard, atomic};
 
 use self::checkpoint::{Checkpoint, open_checkpoint, open_device};
-use self::plugins::open_plugins;
-pub use self::plugins::{
-    Plugins, Settings, code_cache, key_of, load_plugin, open_plugin, open_plugin_with_runners,
-};
 use self::problems::{forbid_leaks, open_problems};
 use self::prompts::Prompts;
 use crate::past_run::PastRun;
 use crate::progress::Progress;
-use crate::recipe::{Dtype, Recipe};
 use crate::stage::Stage;
 use crate::steps::Steps;
 use crate::{Error, identity};
+use ts_recipe::{Dtype, Plugins, Recipe, open_plugins, user_cache};
 
 /// Everything that the stages share.
 pub struct Run<'a> {
@@ -146,7 +141,7 @@ impl<'a> Run<'a> {
             run_seed: recipe.run.seed,
             device: recipe.model.device.clone(),
             workers: recipe.run.n_workers() as u32,
-            recipe_sha256: recipe.sha256_of_what_decides_results()?,
+            recipe_sha256: identity::recipe_sha256(&recipe)?,
             model: checkpoint.origin.clone(),
             plugins: plugins.origins.clone(),
             problems: vec![
@@ -355,24 +350,7 @@ fn share(problems: Vec<ProblemRecord>, has: impl Fn(&usize) -> bool) -> Vec<Prob
 
 /// The user's digests of files that did not change.
 fn digest_cache() -> Option<DigestCache> {
-    Some(DigestCache::in_folder(plugins::user_cache()?.join("digests")))
-}
-
-impl Recipe {
-    /// This recipe with the values that change no result at 0: two of them that are equal so may share a folder.
-    pub(crate) fn what_decides_results(&self) -> Self {
-        let mut recipe = self.clone();
-        recipe.run.workers = 0;
-        recipe.model.device.clear();
-        recipe.sample.max_batch_rows = 0;
-        recipe.eval.max_batch_rows = 0;
-        recipe
-    }
-
-    /// The digest of that.
-    pub(crate) fn sha256_of_what_decides_results(&self) -> Result<String, Error> {
-        Ok(sha256_bytes(self.what_decides_results().to_toml()?.as_bytes()))
-    }
+    Some(DigestCache::in_folder(user_cache()?.join("digests")))
 }
 
 /// The number format of a recipe's model.

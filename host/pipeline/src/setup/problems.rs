@@ -13,7 +13,7 @@ use ts_run::problems::{parse_problems, read_problems};
 use ts_run::records::ProblemRecord;
 
 use crate::Error;
-use crate::recipe::EMBEDDED;
+use ts_recipe::EMBEDDED;
 
 /// Reads a problem set, or the embedded one; at most `max` problems, 0 for all.
 pub(super) fn open_problems(

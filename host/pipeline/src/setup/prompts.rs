@@ -10,7 +10,7 @@ use ts_model::chat::{ChatTemplate, Message};
 use ts_run::records::ProblemRecord;
 
 use crate::Error;
-use crate::recipe::PromptSection;
+use ts_recipe::PromptSection;
 
 /// Writes prompts.
 pub(super) struct Prompts {

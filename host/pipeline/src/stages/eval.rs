@@ -4,6 +4,7 @@
 //! use the same code and the same seeds.
 
 use ts_model::LanguageModel;
+use ts_model::generate::Sampling;
 use ts_run::records::{EvalRecord, ProblemRecord};
 
 use super::Done;
@@ -34,7 +35,12 @@ fn evaluate(
         seeds_of: Stage::EvalBaseline,
         problems: &run.heldout,
         per_problem: settings.n_runs,
-        sampling: settings.sampling(),
+        sampling: Sampling {
+            temperature: settings.temperature,
+            top_p: settings.top_p,
+            max_new_tokens: settings.max_new_tokens,
+            max_batch_rows: settings.max_batch_rows,
+        },
     };
     let work = Work { run, stage, unit: "responses", total: draws.total(), workers: run.model_workers() };
     let graded = |problem: &ProblemRecord, response: Response| {
@@ -55,7 +61,7 @@ fn evaluate(
         };
         Ok(Made { n_tokens: u64::from(record.tokens), record, note: grade.note })
     };
-    let mut tally = Tally::new(run.recipe.plugins.limits.max_failed_share);
+    let mut tally = Tally::new(run.recipe.plugins.max_failed_share);
     let mut n_tokens: u64 = 0;
     let records = work.run(
         || Ok(draws.tasks()),

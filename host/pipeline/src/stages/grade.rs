@@ -33,7 +33,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         let grade = grade(&run.plugins.verifier, problem, &sample.text);
         Ok(vec![Made::from(grade.into_record(&sample.problem, sample.draw))])
     };
-    let mut tally = Tally::new(run.recipe.plugins.limits.max_failed_share);
+    let mut tally = Tally::new(run.recipe.plugins.max_failed_share);
     let records = work.run(
         tasks,
         || Ok(()),

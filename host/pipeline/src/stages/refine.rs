@@ -14,11 +14,11 @@ use ts_run::records::{
 use super::Done;
 use super::work::{Made, Task, Tasks, Work};
 use crate::grading::grade;
-use crate::recipe::RefineContext;
 use crate::responses::{count_selected, no_draw};
 use crate::rewrite::Rewriter;
 use crate::stage::Stage;
 use crate::{Error, Run};
+use ts_recipe::RefineContext;
 
 /// A positive, to be refined.
 struct Item<'a> {

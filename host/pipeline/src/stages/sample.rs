@@ -2,6 +2,7 @@
 //!
 //! In: the training problems. Out: `samples.jsonl`, `n_samples` lines a problem.
 
+use ts_model::generate::Sampling;
 use ts_run::records::{ProblemRecord, SampleRecord};
 
 use super::Done;
@@ -17,7 +18,12 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         seeds_of: Stage::Sample,
         problems: &run.train,
         per_problem: settings.n_samples,
-        sampling: settings.sampling(),
+        sampling: Sampling {
+            temperature: settings.temperature,
+            top_p: settings.top_p,
+            max_new_tokens: settings.max_new_tokens,
+            max_batch_rows: settings.max_batch_rows,
+        },
     };
     let work = Work {
         run,

@@ -19,10 +19,10 @@ use ts_run::{Artefact, Journal, Key, atomic};
 
 use super::Done;
 use crate::objective::{Example, Sums, micro_batch_gradients, micro_batches};
-use crate::recipe::Schedule;
 use crate::stage::Stage;
 use crate::training_set::{Plan, TrainingSet};
 use crate::{Error, Run};
+use ts_recipe::Schedule;
 
 pub(super) fn run(run: &mut Run<'_>) -> Result<Done, Error> {
     let mut set = TrainingSet::open(run)?;

@@ -34,22 +34,22 @@ pub enum CallErrorKind {
     /// The plugin crashed. The text says how.
     #[error("trapped: {0}")]
     Trapped(String),
-    /// The plugin used up `fuel_per_call`.
+    /// The plugin used up `fuel`.
     #[error("ran out of fuel")]
     OutOfFuel,
-    /// The plugin was stopped after `processor_ms_per_call`.
+    /// The plugin was stopped after `processor_ms`.
     #[error("ran out of time")]
     OverTime,
-    /// The plugin was refused memory over `memory_bytes` (or table elements) and could not go on.
+    /// The plugin was refused memory over `memory_mib` (or table elements) and could not go on.
     #[error("ran out of memory")]
     OutOfMemory,
-    /// The plugin handed over more than `return_bytes` at once.
+    /// The plugin handed over more than `output_kib` at once.
     #[error("handed over too much data")]
     OutputTooLarge,
     /// The plugin's answer breaks the contract. The text says where.
     #[error("gave a wrong answer: {0}")]
     BadOutput(String),
-    /// The plugin recursed deeper than `stack_bytes`.
+    /// The plugin recursed deeper than `stack_kib`.
     #[error("overflowed its stack")]
     StackOverflow,
     /// The host could not start an instance: no fault of the plugin's.
@@ -58,7 +58,7 @@ pub enum CallErrorKind {
     /// Whoever asked for the call called it off: see [`crate::Cancel`].
     #[error("was cancelled")]
     Cancelled,
-    /// The programs that it had run used up `program_fuel_per_call` together.
+    /// The programs that it had run used up `program_ms` together.
     #[error("its programs ran out of the time that they have together")]
     OutOfProgramTime,
 }
@@ -81,27 +81,40 @@ impl CallErrorKind {
         }
     }
 
+    /// The limit that the call met: a field of [`crate::Limits`].
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::OutOfFuel => Some("fuel"),
+            Self::OverTime => Some("processor_ms"),
+            Self::OutOfMemory => Some("memory_mib"),
+            Self::OutputTooLarge => Some("output_kib"),
+            Self::StackOverflow => Some("stack_kib"),
+            Self::OutOfProgramTime => Some("program_ms"),
+            Self::Refused(_)
+            | Self::Trapped(_)
+            | Self::BadOutput(_)
+            | Self::Unavailable(_)
+            | Self::Cancelled => None,
+        }
+    }
+
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Refused(_) | Self::Cancelled => None,
             Self::Trapped(_) | Self::BadOutput(_) => Some("this is a fault in the plugin; tell its author"),
-            Self::OutOfFuel => Some("it loops, or it needs more fuel: `plugins.limits.fuel` in a recipe"),
-            Self::OverTime => Some(
-                "it did little and took long, or `plugins.limits.processor_ms` in the recipe is short for that much `fuel`",
-            ),
-            Self::OutOfMemory => {
-                Some("it leaks, or it needs more memory: `plugins.limits.memory_mib` in a recipe")
+            Self::OutOfFuel => Some("it loops, or it needs more: the limit `fuel`"),
+            Self::OverTime => {
+                Some("it did little and took long, or the limit `processor_ms` is short for that much `fuel`")
             }
-            Self::OutputTooLarge => Some(
-                "a plugin returns indices and offsets, not text; `plugins.limits.output_kib` is the limit",
-            ),
-            Self::StackOverflow => {
-                Some("it recurses without end, or it needs more: `plugins.limits.stack_kib`")
+            Self::OutOfMemory => Some("it leaks, or it needs more: the limit `memory_mib`"),
+            Self::OutputTooLarge => {
+                Some("a plugin returns indices and offsets, not text; the limit is `output_kib`")
             }
+            Self::StackOverflow => Some("it recurses without end, or it needs more: the limit `stack_kib`"),
             Self::Unavailable(_) => Some("fewer instances at once may help: lower `max_parallel`"),
             Self::OutOfProgramTime => Some(
-                "fewer tests, a shorter limit for each, or more for all of a call: `plugins.limits.program_ms` in a recipe",
+                "fewer tests, a shorter time for each, or more for all of a call: the limit `program_ms`",
             ),
         }
     }

@@ -65,7 +65,7 @@ impl Ready {
     ) -> Result<Started, CallErrorKind> {
         let state = State {
             limiter: Limiter::new(limits),
-            log: LogBuffer::new(limits.log_bytes_per_call),
+            log: LogBuffer::new(limits.log_bytes()),
             programs: Programs::new(self.runners.clone()),
             deadline: Deadline::default(),
             cancel: cancel.cloned(),
@@ -73,7 +73,7 @@ impl Ready {
         };
         let mut store = Store::new(lane.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(limits.return_bytes);
+        store.set_hostcall_fuel(limits.output_bytes());
         store.epoch_deadline_callback(look);
         let started = metered(&mut store, limits, |store| {
             // An error that is no trap is the host's here: no slot, no memory from the system.
@@ -108,15 +108,15 @@ pub(crate) fn metered<T>(
     let state = store.data_mut();
     state.limiter.start_call();
     state.log.start_call();
-    state.programs.start_call(limits.program_fuel_per_call);
-    state.deadline = Deadline::new(limits.processor_ms_per_call);
+    state.programs.start_call(limits.program_fuel());
+    state.deadline = Deadline::new(limits.processor_ms);
     store.set_epoch_deadline(1);
-    let result = match store.set_fuel(limits.fuel_per_call) {
+    let result = match store.set_fuel(limits.fuel) {
         Ok(()) => run(store),
         Err(error) => Err(unavailable(error.to_string())),
     };
     let left = store.get_fuel().unwrap_or(0);
-    Metered { result, fuel: limits.fuel_per_call.saturating_sub(left) }
+    Metered { result, fuel: limits.fuel.saturating_sub(left) }
 }
 
 /// The cause of a failed call of a guest's function: anything but a trap is an answer that could not be read.

@@ -59,7 +59,7 @@ impl Allowance {
         let memory = BASE_MEMORY.saturating_add(shape.code_bytes.saturating_mul(MEMORY_A_BYTE));
         let ms = BASE_MS.saturating_add(shape.code_bytes.saturating_mul(NS_A_BYTE) / 1_000_000);
         Self {
-            memory_bytes: memory.min(limits.compile_memory_bytes),
+            memory_bytes: memory.min(limits.compile_memory_bytes()),
             seconds: ms.saturating_mul(SLOWER).min(limits.compile_ms).div_ceil(1000),
         }
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::call::call_error::CallError;
 use crate::contract::role::Role;
+use crate::limits::OutOfRange;
 use crate::text;
 
 /// Why a plugin, or the host itself, could not be made ready.
@@ -21,15 +22,8 @@ pub enum LoadError {
         reason: String,
     },
     /// A limit has a value that cannot be enforced.
-    #[error("limit `{name}` must be {range}, not {value}")]
-    Limit {
-        /// Name of the field of [`crate::Limits`].
-        name: &'static str,
-        /// The value given.
-        value: u64,
-        /// The values that it may have.
-        range: String,
-    },
+    #[error("limit `{}` must be {} to {}, not {}", .0.name, .0.least, .0.most, .0.value)]
+    Limit(OutOfRange),
     /// There is no such file.
     #[error("no plugin at `{}`", path.display())]
     NotFound {
@@ -46,7 +40,7 @@ pub enum LoadError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// The component is larger than `component_bytes`.
+    /// The component is larger than `component_mib`.
     #[error("plugin `{origin}` has {bytes} bytes, more than the limit of {limit}")]
     TooLarge {
         /// Where it came from.
@@ -211,6 +205,19 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    /// The limit that the plugin met: a field of [`crate::Limits`].
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::Limit(limit) => Some(limit.name),
+            Self::TooLarge { .. } => Some("component_mib"),
+            Self::TooComplex { setting, .. } => *setting,
+            Self::TooLongToCompile { .. } => Some("compile_ms"),
+            Self::TooMuchMemoryToCompile { .. } => Some("compile_memory_mib"),
+            Self::Start { source, .. } => source.kind.limit(),
+            _ => None,
+        }
+    }
+
     /// A plugin that fails before it is asked to do anything.
     pub(crate) fn start(origin: &str, source: CallError) -> Self {
         Self::Start { origin: origin.into(), source: Box::new(source) }
@@ -231,15 +238,15 @@ impl LoadError {
             Self::NotFound { siblings, .. } => {
                 format!("this folder has {}; `cargo xtask plugins` builds those that ship", siblings.join(", "))
             }
-            Self::TooLarge { .. } => "raise `plugins.limits.component_mib` if you trust it".into(),
+            Self::TooLarge { .. } => "raise the limit `component_mib` if you trust it".into(),
             Self::TooComplex { setting: Some(setting), .. } => {
-                format!("raise `plugins.limits.{setting}` if you trust it")
+                format!("raise the limit `{setting}` if you trust it")
             }
             Self::TooComplex { setting: None, .. } => {
                 "no setting changes this limit, which is far above what tools make; build the plugin smaller".into()
             }
             Self::TooLongToCompile { .. } | Self::TooMuchMemoryToCompile { .. } => {
-                "what may be taken grows with the code up to `plugins.limits.compile_ms` and `.compile_memory_mib`; if you trust it, \
+                "what may be taken grows with the code up to the limits `compile_ms` and `compile_memory_mib`; if you trust it, \
                  split its large functions"
                     .into()
             }
@@ -248,7 +255,7 @@ impl LoadError {
                 "build it as a component: for Rust, target wasm32-unknown-unknown with wasm-component-ld as the linker".into()
             }
             Self::Invalid { .. } => {
-                "build it again if the file was cut short; `plugins.limits` has the limits on instances and tables".into()
+                "build it again if the file was cut short; limits `instances` and `table_elements` bound what it has".into()
             }
             Self::ForbiddenImport { import, .. } if import.starts_with("wasi:") => {
                 "plugins get no files, clock, randomness or network; build without WASI (wasm32-unknown-unknown)".into()

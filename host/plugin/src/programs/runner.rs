@@ -275,7 +275,7 @@ impl Inner {
     ) -> Result<Called<T>, CallError> {
         let ready = self.plugin.ready();
         // A program does not pay for the start of its interpreter.
-        let starting = Limits { fuel_per_call: ready.limits.fuel_per_call, ..limits.clone() };
+        let starting = Limits { fuel: ready.limits.fuel, ..limits.clone() };
         let started = ready.start_in(ready.lanes.first(), Some(Box::new(sandbox)), &starting, cancel);
         let Started { mut store, instance, .. } =
             started.map_err(|kind| failed(&self.plugin, "instantiate", kind, None))?;
@@ -294,9 +294,9 @@ impl RunLimits {
     /// As the limits of a call that may use so much fuel at most.
     fn of(&self, plugin: &Plugin, share: u64) -> Limits {
         Limits {
-            fuel_per_call: self.fuel().min(share),
-            processor_ms_per_call: u64::from(self.time_ms) * BACKSTOP.0 + BACKSTOP.1,
-            memory_bytes: (self.memory_mib as usize) << 20,
+            fuel: self.fuel().min(share),
+            processor_ms: u64::from(self.time_ms) * BACKSTOP.0 + BACKSTOP.1,
+            memory_mib: self.memory_mib.into(),
             ..plugin.ready().limits.clone()
         }
     }

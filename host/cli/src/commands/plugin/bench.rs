@@ -9,10 +9,10 @@ use anyhow::{Result, bail};
 use ts_harness::bench::bench as measure;
 use ts_harness::golden::GoldenFile;
 use ts_harness::handle::{Handle, Input};
-use ts_pipeline::recipe::n_threads;
+use ts_recipe::n_threads;
 
 use super::handle;
-use crate::args::PluginBenchArgs;
+use crate::args::plugin::PluginBenchArgs;
 use crate::terminal::say;
 
 pub(super) fn bench(args: &PluginBenchArgs) -> Result<()> {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use ts_templates::{Encoding, Options};
 
 use super::role_named;
-use crate::args::{PluginComponentizeArgs, TextEncoding};
+use crate::args::plugin::{PluginComponentizeArgs, TextEncoding};
 use crate::terminal::say;
 
 /// Makes the component, beside the module unless told where.

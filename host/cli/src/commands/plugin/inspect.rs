@@ -9,8 +9,8 @@ use serde_json::Map;
 use ts_harness::Handle;
 use ts_harness::bench::bench;
 use ts_harness::handle::Input;
-use ts_pipeline::setup::key_of;
 use ts_plugin::{Description, LoadError, MAX_PROGRAM_MIB, Plugin, Program, Role, RunLimits, SettingValue};
+use ts_recipe::{OpenError, key_of};
 use ts_text::{markdown, markdown_code};
 
 use crate::exit_code::CallFailed;
@@ -109,9 +109,9 @@ fn open(plugin: &Plugin, role: Role) -> Result<Handle> {
 }
 
 /// The error of a plugin that cannot be used, under the name that it came by.
-fn unusable(plugin: &Plugin) -> impl FnOnce(LoadError) -> ts_pipeline::Error {
+fn unusable(plugin: &Plugin) -> impl FnOnce(LoadError) -> OpenError {
     let key = plugin.identity().origin.clone();
-    |source| ts_pipeline::Error::Plugin { key, source }
+    |source| OpenError::Plugin { key, source }
 }
 
 /// Makes a call, and fails as it does; a refusal is an answer.

@@ -7,6 +7,7 @@ mod bench;
 mod componentize;
 mod inspect;
 mod new;
+#[cfg(feature = "training")]
 mod replay;
 mod run;
 mod test;
@@ -14,12 +15,11 @@ mod test;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 use ts_harness::Handle;
-use ts_pipeline::setup::{open_plugin, open_plugin_with_runners};
-use ts_pipeline::{Error, Recipe};
 use ts_plugin::{Plugin, Role};
+use ts_recipe::{OpenError, Recipe, open_plugin, open_plugin_with_runners};
 
 use super::{loader, parse_overrides, tell};
-use crate::args::{CalledArgs, PluginCommand};
+use crate::args::plugin::{CalledArgs, PluginCommand};
 use crate::terminal::is_closed;
 
 /// Does what was asked for.
@@ -33,6 +33,7 @@ pub(super) fn dispatch(command: &PluginCommand) -> Result<()> {
         PluginCommand::Run(args) => run::run(args),
         PluginCommand::Test(args) => test::test(args),
         PluginCommand::Bench(args) => bench::bench(args),
+        #[cfg(feature = "training")]
         PluginCommand::Replay(args) => replay::replay(args),
     }
 }
@@ -59,7 +60,7 @@ fn check(files: &[String]) -> Result<()> {
 }
 
 fn recipe(set: &[String]) -> Result<Recipe> {
-    Ok(loader().load("default", parse_overrides(set)?).map_err(Error::from)?)
+    Ok(loader().load("default", parse_overrides(set)?)?)
 }
 
 fn plugin(file: &str) -> Result<Plugin> {
@@ -70,7 +71,7 @@ fn plugin(file: &str) -> Result<Plugin> {
 fn handle(args: &CalledArgs) -> Result<Handle> {
     let plugin = open_plugin_with_runners(&recipe(&args.set)?, &args.file, &args.plugin)?;
     let role = args.role.as_deref().map(role).transpose()?;
-    let failed = |source| Error::Plugin { key: args.file.clone(), source };
+    let failed = |source| OpenError::Plugin { key: args.file.clone(), source };
     Ok(Handle::open(&plugin, role, &settings(&args.setting)?).map_err(failed)?)
 }
 

@@ -9,7 +9,7 @@ use anyhow::Result;
 use ts_templates::Language;
 
 use super::role_named;
-use crate::args::{PluginLanguage, PluginNewArgs};
+use crate::args::plugin::{PluginLanguage, PluginNewArgs};
 use crate::terminal::say;
 
 /// Makes the project in a folder of its name, below the current one.

@@ -7,12 +7,12 @@ use anyhow::Result;
 use ts_harness::Handle;
 use ts_harness::golden::Golden;
 use ts_harness::handle::Input;
-use ts_pipeline::Error;
 use ts_pipeline::replay::Replay;
 use ts_plugin::Role;
+use ts_recipe::OpenError;
 use ts_run::records::GradeRecord;
 
-use crate::args::PluginReplayArgs;
+use crate::args::plugin::PluginReplayArgs;
 use crate::terminal::{say, say_json};
 
 pub(super) fn replay(args: &PluginReplayArgs) -> Result<()> {
@@ -52,7 +52,7 @@ fn regrade(kept: &Replay, args: &PluginReplayArgs) -> Result<()> {
 fn ask(kept: &Replay, role: Role, args: &PluginReplayArgs) -> Result<()> {
     let open = |other: Option<&str>| -> Result<Handle> {
         let (plugin, settings) = kept.plugin(role, other)?;
-        let failed = |source| Error::Plugin { key: plugin.identity().origin.clone(), source };
+        let failed = |source| OpenError::Plugin { key: plugin.identity().origin.clone(), source };
         Ok(Handle::open(&plugin, Some(role), &settings).map_err(failed)?)
     };
     let (ours, other) = (open(None)?, args.plugin.as_deref().map(|file| open(Some(file))).transpose()?);

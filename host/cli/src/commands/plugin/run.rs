@@ -8,7 +8,7 @@ use std::io::Read;
 use anyhow::{Context, Result, bail};
 
 use super::handle;
-use crate::args::PluginRunArgs;
+use crate::args::plugin::PluginRunArgs;
 use crate::exit_code::CallFailed;
 use crate::terminal::{note, say_json};
 

@@ -9,10 +9,10 @@ use anyhow::{Context, Result, bail};
 use ts_harness::golden::GoldenFile;
 use ts_harness::handle::Handle;
 use ts_harness::{Answer, Case};
-use ts_pipeline::recipe::n_threads;
+use ts_recipe::n_threads;
 
 use super::handle;
-use crate::args::PluginTestArgs;
+use crate::args::plugin::PluginTestArgs;
 use crate::terminal::say;
 
 pub(super) fn test(args: &PluginTestArgs) -> Result<()> {

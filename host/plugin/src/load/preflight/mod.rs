@@ -156,14 +156,14 @@ impl Counted {
         at_most(
             "bytes of memory from the start",
             memory_bytes,
-            given.memory_bytes as u64,
+            given.memory_bytes() as u64,
             Some("memory_mib"),
         )?;
         at_most("tables", tables, TABLES_PER_INSTANCE as u64, None)?;
         at_most(
             "elements in a table from the start",
             self.largest_table,
-            given.table_elements as u64,
+            given.table_elements,
             Some("table_elements"),
         )
     }

@@ -4,16 +4,16 @@
 //! for the manifest. Calling them is left out on purpose: the stages do.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 
 use ts_plugin::{
-    CacheError, CachePlace, CodeCache, FUEL_PER_MS, HostOptions, LengthFunction, Limits, LogSink, Plugin,
-    PluginHost, PluginSource, Role, SelectionPolicy, StepSplitter, Verifier,
+    HostOptions, LengthFunction, LogSink, Plugin, PluginHost, PluginSource, Role, SelectionPolicy,
+    StepSplitter, Verifier,
 };
 use ts_run::manifest::PluginOrigin;
 
-use crate::Error;
-use crate::recipe::{PluginSection, Recipe, RunnerSection};
+use crate::plugins_section::{PluginSection, RunnerSection};
+use crate::user_folders::code_cache;
+use crate::{OpenError, Recipe};
 
 /// The four roles, ready to call, and where they came from.
 pub struct Plugins {
@@ -32,23 +32,27 @@ pub struct Plugins {
 /// Loads one plugin outside of any run, to look at it or to test it. `limits` are the default recipe's.
 ///
 /// # Errors
-/// [`Error::Plugin`], under the name that was given.
-pub fn open_plugin(recipe: &Recipe, source: &str) -> Result<Plugin, Error> {
+/// [`OpenError::Plugin`], under the name that was given.
+pub fn open_plugin(recipe: &Recipe, source: &str) -> Result<Plugin, OpenError> {
     Ok(open_alone(recipe, source)?.1)
 }
 
-fn open_alone(recipe: &Recipe, source: &str) -> Result<(PluginHost, Plugin), Error> {
+fn open_alone(recipe: &Recipe, source: &str) -> Result<(PluginHost, Plugin), OpenError> {
     let host = plugin_host(recipe, None)?;
     let plugin = load_plugin(&host, source)
-        .map_err(|error| Error::Plugin { key: source.to_owned(), source: error })?;
+        .map_err(|error| OpenError::Plugin { key: source.to_owned(), source: error })?;
     Ok((host, plugin))
 }
 
 /// Loads one plugin, and the runners that it needs: those given, or those beside it.
 ///
 /// # Errors
-/// As [`open_plugin`]; [`Error::NoRunner`].
-pub fn open_plugin_with_runners(recipe: &Recipe, source: &str, runners: &[String]) -> Result<Plugin, Error> {
+/// As [`open_plugin`]; [`OpenError::NoRunner`].
+pub fn open_plugin_with_runners(
+    recipe: &Recipe,
+    source: &str,
+    runners: &[String],
+) -> Result<Plugin, OpenError> {
     let (host, plugin) = open_alone(recipe, source)?;
     let runners: Vec<RunnerSection> = runners.iter().map(|source| source.as_str().into()).collect();
     add_runners(&host, &plugin, source, &runners)?;
@@ -59,7 +63,7 @@ pub fn open_plugin_with_runners(recipe: &Recipe, source: &str, runners: &[String
 ///
 /// # Errors
 /// Those of the plugin, its pin, its runners.
-pub(crate) fn open_for(recipe: &Recipe, role: Role) -> Result<(Plugin, Settings), Error> {
+pub fn open_for(recipe: &Recipe, role: Role) -> Result<(Plugin, Settings), OpenError> {
     let (host, section) = (plugin_host(recipe, None)?, recipe.plugins.of(role));
     let opened = |plugin: &Plugin, settings: &Settings| Ok((plugin.clone(), settings.clone()));
     let opened = open_role(&host, section, &key_of(role), &mut Vec::new(), opened)?;
@@ -71,9 +75,9 @@ pub(crate) fn open_for(recipe: &Recipe, role: Role) -> Result<(Plugin, Settings)
 ///
 /// # Errors
 /// Those of the plugin, its settings, its pin, its runners.
-pub(crate) fn open_verifier(recipe: &Recipe) -> Result<Verifier, Error> {
+pub fn open_verifier(recipe: &Recipe) -> Result<Verifier, OpenError> {
     let (plugin, settings) = open_for(recipe, Role::Verifier)?;
-    let failed = |source| Error::Plugin { key: "plugins.verifier".to_owned(), source };
+    let failed = |source| OpenError::Plugin { key: "plugins.verifier".to_owned(), source };
     plugin.verifier(&settings).map_err(failed)
 }
 
@@ -88,16 +92,16 @@ fn add_runners(
     plugin: &Plugin,
     source: &str,
     given: &[RunnerSection],
-) -> Result<Vec<PluginOrigin>, Error> {
+) -> Result<Vec<PluginOrigin>, OpenError> {
     if !plugin.runs_programs() {
         return Ok(vec![]);
     }
     let found = if given.is_empty() { runners_beside(source) } else { given.to_vec() };
     if found.is_empty() {
-        return Err(Error::NoRunner { verifier: source.to_owned() });
+        return Err(OpenError::NoRunner { verifier: source.to_owned() });
     }
     let add = |RunnerSection { source, sha256 }: &RunnerSection| {
-        let failed = |error| Error::Plugin { key: source.clone(), source: error };
+        let failed = |error| OpenError::Plugin { key: source.clone(), source: error };
         let plugin = load_plugin(host, source).map_err(failed)?;
         check_pin("plugins.runners", source, sha256, &plugin)?;
         host.add_runner(plugin.runner().map_err(failed)?);
@@ -136,7 +140,7 @@ fn origin(role: &str, plugin: &Plugin) -> PluginOrigin {
 }
 
 /// Opens the four roles that a recipe names.
-pub(crate) fn open_plugins(recipe: &Recipe, log: Option<LogSink>) -> Result<Plugins, Error> {
+pub fn open_plugins(recipe: &Recipe, log: Option<LogSink>) -> Result<Plugins, OpenError> {
     let section = &recipe.plugins;
     let host = plugin_host(recipe, log)?;
     let mut origins = Vec::new();
@@ -166,9 +170,9 @@ fn open_role<R>(
     role: &str,
     origins: &mut Vec<PluginOrigin>,
     open: impl FnOnce(&Plugin, &Settings) -> Result<R, ts_plugin::LoadError>,
-) -> Result<R, Error> {
+) -> Result<R, OpenError> {
     let key = format!("plugins.{role}");
-    let failed = |source| Error::Plugin { key: key.clone(), source };
+    let failed = |source| OpenError::Plugin { key: key.clone(), source };
     let plugin = load_plugin(host, &section.source).map_err(failed)?;
     check_pin(&key, &section.source, &section.sha256, &plugin)?;
     origins.push(origin(role, &plugin));
@@ -177,12 +181,12 @@ fn open_role<R>(
 }
 
 /// Fails where a recipe pins another component than the one loaded.
-fn check_pin(key: &str, source: &str, pinned: &str, plugin: &Plugin) -> Result<(), Error> {
+fn check_pin(key: &str, source: &str, pinned: &str, plugin: &Plugin) -> Result<(), OpenError> {
     let found = &plugin.identity().sha256;
     if pinned.is_empty() || pinned.eq_ignore_ascii_case(found) {
         return Ok(());
     }
-    Err(Error::PluginHash {
+    Err(OpenError::Hash {
         key: key.to_owned(),
         source_name: source.to_owned(),
         found: found.clone(),
@@ -194,63 +198,15 @@ fn check_pin(key: &str, source: &str, pinned: &str, plugin: &Plugin) -> Result<(
 ///
 /// # Errors
 /// The engine cannot be set up.
-fn plugin_host(recipe: &Recipe, log: Option<LogSink>) -> Result<PluginHost, Error> {
-    let limits = &recipe.plugins.limits;
+fn plugin_host(recipe: &Recipe, log: Option<LogSink>) -> Result<PluginHost, OpenError> {
     let options = HostOptions {
         cache: code_cache().as_ref().ok().cloned(),
-        limits: Limits {
-            fuel_per_call: limits.fuel,
-            processor_ms_per_call: limits.processor_ms,
-            program_fuel_per_call: limits.program_ms * FUEL_PER_MS,
-            memory_bytes: (limits.memory_mib as usize) << 20,
-            table_elements: limits.table_elements as usize,
-            instances: limits.instances,
-            return_bytes: (limits.output_kib as usize) << 10,
-            log_bytes_per_call: (limits.log_kib as usize) << 10,
-            stack_bytes: (limits.stack_kib as usize) << 10,
-            component_bytes: limits.component_mib << 20,
-            compile_ms: limits.compile_ms,
-            compile_memory_bytes: limits.compile_memory_mib << 20,
-            guard_speculation: limits.guard_speculation,
-        },
+        limits: recipe.plugins.limits.clone(),
         isolation: recipe.plugins.isolation,
         log,
         max_parallel: recipe.run.n_workers(),
     };
-    PluginHost::new(options).map_err(Error::PluginHost)
-}
-
-/// The user's compiled plugins, kept between runs, or why none are; opened once in a process. A run goes on without.
-pub fn code_cache() -> &'static Result<Arc<CodeCache>, CacheError> {
-    static CACHE: OnceLock<Result<Arc<CodeCache>, CacheError>> = OnceLock::new();
-    CACHE.get_or_init(|| CodeCache::open(cache_place()?).map(Arc::new))
-}
-
-/// Where compiled plugins are kept.
-fn cache_place() -> Result<CachePlace, CacheError> {
-    let place = |variable: &str, below_home: &str| {
-        user_folder(variable, below_home).ok_or_else(|| CacheError {
-            path: below_home.into(),
-            reason: format!("has no place: neither {variable} nor HOME is an absolute path"),
-        })
-    };
-    Ok(CachePlace {
-        folder: place("XDG_CACHE_HOME", ".cache")?.join("compiled"),
-        key: place("XDG_STATE_HOME", ".local/state")?.join("cache.key"),
-    })
-}
-
-/// The user's folder for what can be made again.
-pub(crate) fn user_cache() -> Option<PathBuf> {
-    user_folder("XDG_CACHE_HOME", ".cache")
-}
-
-/// One of the user's folders for what is kept, as the XDG Base Directory Specification has them: a variable that is empty or
-/// not absolute counts as unset.
-fn user_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let folder = absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))?;
-    Some(folder.join("ts-host"))
+    PluginHost::new(options).map_err(OpenError::Host)
 }
 
 /// Loads an embedded plugin by its name, or a component file.

@@ -1,14 +1,12 @@
 //! Range checks: what the types of a [`Recipe`] cannot say.
 //!
 //! Each check names the key as it stands in the file, what it must be, and what it was. Whether files and
-//! plugins exist is left out on purpose: whoever opens them says so.
+//! plugins exist is found by whoever opens them.
 
-use ts_plugin::FUEL_PER_MS;
-
-use super::{Recipe, RecipeError};
+use crate::{Recipe, RecipeError};
 
 /// Most threads. Each takes a stack, and most machines have fewer cores.
-pub(crate) const MAX_WORKERS: usize = 1024;
+const MAX_WORKERS: usize = 1024;
 
 /// Most of what memory is reserved for by count: draws of a problem, rows of a batch, runs, examples of a step.
 const MAX_COUNT: usize = 1 << 20;
@@ -37,26 +35,12 @@ impl Recipe {
         check(device == "cpu" || cuda, "model.device", "`cpu` or `cuda:N`", &format_args!("`{device}`"));
         check(!self.prompt.reasoning_end.is_empty(), "prompt.reasoning_end", "a text", &"empty");
 
-        let limits = &self.plugins.limits;
-        for (key, value, least, most) in [
-            ("fuel", limits.fuel, 1, u64::MAX),
-            ("processor_ms", limits.processor_ms, 1, 1 << 40),
-            ("program_ms", limits.program_ms, 1, u64::MAX / FUEL_PER_MS),
-            ("memory_mib", limits.memory_mib, 1, 4096),
-            ("output_kib", limits.output_kib, 1, 4 << 20),
-            ("log_kib", limits.log_kib, 0, 4 << 20),
-            ("stack_kib", limits.stack_kib, 16, 1024),
-            ("table_elements", limits.table_elements, 1, 10_000_000),
-            ("instances", limits.instances.into(), 1, 1000),
-            ("component_mib", limits.component_mib, 1, 4096),
-            ("compile_ms", limits.compile_ms, 1, 1 << 40),
-            ("compile_memory_mib", limits.compile_memory_mib, 1, 1 << 30),
-        ] {
-            let range = format!("{least} to {most}");
-            check((least..=most).contains(&value), &format!("plugins.limits.{key}"), &range, &value);
+        for limit in self.plugins.limits.out_of_range() {
+            let range = format!("{} to {}", limit.least, limit.most);
+            check(false, &format!("plugins.limits.{}", limit.name), &range, &limit.value);
         }
-        let share = limits.max_failed_share;
-        check((0.0..=1.0).contains(&share), "plugins.limits.max_failed_share", "0 to 1", &share);
+        let share = self.plugins.max_failed_share;
+        check((0.0..=1.0).contains(&share), "plugins.max_failed_share", "0 to 1", &share);
 
         let s = &self.sample;
         check(positive(s.temperature), "sample.temperature", "above 0", &s.temperature);
@@ -102,9 +86,9 @@ impl Recipe {
             ("train.checkpoint_every", t.checkpoint_every, 1, MAX_TOKENS),
             ("eval.n_runs", e.n_runs as usize, 1, MAX_COUNT),
             ("eval.max_new_tokens", e.max_new_tokens, 1, MAX_TOKENS),
-            ("eval.budget_tokens", e.budget_tokens, 1, MAX_TOKENS),
-            ("eval.bootstrap_resamples", e.bootstrap_resamples as usize, 100, MAX_COUNT),
             ("eval.max_batch_rows", e.max_batch_rows, 1, MAX_COUNT),
+            ("report.budget_tokens", self.report.budget_tokens, 1, MAX_TOKENS),
+            ("report.bootstrap_resamples", self.report.bootstrap_resamples as usize, 100, MAX_COUNT),
         ] {
             check((least..=most).contains(&value), key, &format!("{least} to {most}"), &value);
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::Recipe;
+use crate::Recipe;
 
 /// What can be wrong with a recipe.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,16 @@ pub enum RecipeError {
     },
 }
 
+impl RecipeError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } => "`ts-host recipe` lists the shipped recipes",
+            _ => "`ts-host recipe default` prints every key with its meaning",
+        }
+    }
+}
+
 /// One value that a flag puts over the recipe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
@@ -117,6 +127,28 @@ impl Override {
 /// Characters of a line at fault that an error shows.
 const LINE_CHARACTERS: usize = 200;
 
+/// Keys that stand elsewhere than in recipes of before, each with its place now.
+const MOVED: [(&str, &str, &str); 3] = [
+    ("eval", "budget_tokens", "report.budget_tokens"),
+    ("eval", "bootstrap_resamples", "report.bootstrap_resamples"),
+    ("plugins.limits", "max_failed_share", "plugins.max_failed_share"),
+];
+
+/// Refuses a key that has moved, and says where to.
+fn forbid_moved(name: &str, table: &Table) -> Result<(), RecipeError> {
+    for (section, key, now) in MOVED {
+        let mut at = Some(table);
+        for part in section.split('.') {
+            at = at.and_then(|table| table.get(part)?.as_table());
+        }
+        if at.is_some_and(|table| table.contains_key(key)) {
+            let message = format!("{section}.{key} is now {now}");
+            return Err(RecipeError::Parse { name: name.to_owned(), message });
+        }
+    }
+    Ok(())
+}
+
 /// Finds recipes by name.
 pub struct Loader<'a> {
     /// The shipped recipes: name and text.
@@ -131,22 +163,13 @@ impl Loader<'_> {
         for value in overrides {
             value.apply(&mut table)?;
         }
-        // Through text: an error then shows the line at fault, though it stands in no file.
-        let unwritable = |error: toml::ser::Error| RecipeError::Parse {
-            name: name.to_owned(),
-            message: error.to_string(),
-        };
-        let text = toml::to_string(&table).map_err(unwritable)?;
-        let recipe: Recipe = toml::from_str(&text).map_err(|e| {
-            let message = format!("{}{}", e.message(), line_at_fault(&text, &e).1);
-            RecipeError::Parse { name: name.to_owned(), message }
-        })?;
-        recipe.validate()?;
-        Ok(recipe)
+        from_table(name, &table)
     }
 
     /// A recipe that is complete in itself, such as the one that a run folder keeps.
     pub fn parse(name: &str, text: &str) -> Result<Recipe, RecipeError> {
+        let table: Table = text.parse().map_err(|e| parse_error(name, text, &e))?;
+        forbid_moved(name, &table)?;
         let recipe: Recipe = toml::from_str(text).map_err(|e| parse_error(name, text, &e))?;
         recipe.validate()?;
         Ok(recipe)
@@ -193,6 +216,32 @@ impl Loader<'_> {
     }
 }
 
+impl Recipe {
+    /// This recipe with `overrides` put over it, in order.
+    ///
+    /// # Errors
+    /// [`RecipeError`]: a key that there is not, a value out of its range.
+    pub fn with(&self, overrides: Vec<Override>) -> Result<Self, RecipeError> {
+        let text = self.to_toml()?;
+        let mut table: Table = text.parse().map_err(|e| parse_error(&self.run.name, &text, &e))?;
+        for value in overrides {
+            value.apply(&mut table)?;
+        }
+        from_table(&self.run.name, &table)
+    }
+}
+
+/// A recipe of values that stand in no file. Through text: an error then shows the line at fault all the same.
+fn from_table(name: &str, table: &Table) -> Result<Recipe, RecipeError> {
+    forbid_moved(name, table)?;
+    let wrong = |message: String| RecipeError::Parse { name: name.to_owned(), message };
+    let text = toml::to_string(table).map_err(|error| wrong(error.to_string()))?;
+    let recipe: Recipe = toml::from_str(&text)
+        .map_err(|error| wrong(format!("{}{}", error.message(), line_at_fault(&text, &error).1)))?;
+    recipe.validate()?;
+    Ok(recipe)
+}
+
 /// An error in a file, with its line.
 fn parse_error(name: &str, text: &str, error: &toml::de::Error) -> RecipeError {
     let (number, line) = line_at_fault(text, error);
@@ -229,7 +278,7 @@ fn merge(base: &mut Table, over: Table) {
 mod tests {
     use super::*;
 
-    const DEFAULT: &str = include_str!("../../../../recipes/default.toml");
+    const DEFAULT: &str = include_str!("../../../recipes/default.toml");
     const SHIPPED: &[(&str, &str)] = &[
         ("default", DEFAULT),
         ("longer", "extends = \"default\"\n[sample]\nn_samples = 64\n"),
@@ -278,6 +327,26 @@ mod tests {
         assert!(LOADER.load("loop", vec![]).unwrap_err().to_string().contains("loop -> loop"));
         assert!(LOADER.load("nowhere", vec![]).unwrap_err().to_string().contains("default, longer"));
         assert!(Override::parse("beta").is_err());
+    }
+
+    #[test]
+    fn a_key_that_has_moved_is_named_with_its_new_place() {
+        for (section, key, now) in MOVED {
+            let flag = Override::parse(&format!("{section}.{key}=1")).unwrap();
+            let error = LOADER.load("default", vec![flag]).unwrap_err().to_string();
+            assert_eq!(error, format!("recipe default: {section}.{key} is now {now}"));
+            let (section, key) = now.rsplit_once('.').unwrap();
+            assert!(DEFAULT.parse::<Table>().unwrap()[section].get(key).is_some(), "{now}");
+        }
+        let kept = "[plugins.limits]\nmax_failed_share = 0.1\n";
+        assert!(
+            Loader::parse("kept", kept).unwrap_err().to_string().contains("is now plugins.max_failed_share")
+        );
+    }
+
+    #[test]
+    fn the_limits_of_the_default_recipe_are_those_of_the_plugins_host() {
+        assert_eq!(LOADER.load("default", vec![]).unwrap().plugins.limits, ts_plugin::Limits::default());
     }
 
     #[test]

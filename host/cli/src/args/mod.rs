@@ -1,0 +1,108 @@
+//! What was typed. Nothing here is checked against the world: `commands` turns it into work.
+
+mod numbers;
+pub(crate) mod plugin;
+pub(crate) mod serve;
+#[cfg(feature = "training")]
+pub(crate) mod training;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use self::plugin::PluginCommand;
+use self::serve::ServeArgs;
+#[cfg(feature = "training")]
+use self::training::{RunArgs, TrainingCommand};
+
+/// Makes a reasoning language model think shorter without thinking worse (TokenSqueeze), with graders that
+/// are sandboxed plugins.
+///
+/// Without a command it does the main job: `run`.
+#[cfg(feature = "training")]
+#[derive(Parser, Debug)]
+#[command(name = "ts-host", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// The main job's flags.
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// Grades with sandboxed plugins, and helps to write them. This build has no model: it cannot sample or train.
+#[cfg(not(feature = "training"))]
+#[derive(Parser, Debug)]
+#[command(name = "ts-host", version)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// What needs a model, or a run's folder.
+    #[cfg(feature = "training")]
+    #[command(flatten)]
+    Training(TrainingCommand),
+    /// List the shipped recipes, or print one with its comments
+    Recipe {
+        /// Its name
+        name: Option<String>,
+    },
+    /// Make a problem set for `code_grader` of a public set's file
+    Import(ImportArgs),
+    /// Grade for other trainers, over HTTP or as JSON lines
+    Serve(ServeArgs),
+    /// Show what is kept of compiled plugins, and what of it is not trusted
+    Cache {
+        /// Remove it
+        #[arg(long)]
+        clear: bool,
+    },
+    /// Work on a plugin
+    Plugin {
+        /// What to do with it
+        #[command(subcommand)]
+        command: PluginCommand,
+    },
+}
+
+impl Command {
+    /// Whether it compiles plugins, or takes compiled ones.
+    pub(crate) fn compiles(&self) -> bool {
+        match self {
+            #[cfg(feature = "training")]
+            Self::Training(command) => command.compiles(),
+            Self::Recipe { .. } | Self::Import(_) | Self::Cache { .. } => false,
+            Self::Serve(_) => true,
+            Self::Plugin { command } => command.compiles(),
+        }
+    }
+}
+
+/// Flags of `import`.
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// Which set
+    pub(crate) format: ImportFormat,
+    /// The set's file, JSON lines or a JSON list
+    pub(crate) file: PathBuf,
+    /// The problem set to write, JSONL
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+/// A public set of programming problems.
+#[derive(ValueEnum, Debug, Clone, Copy)]
+pub(crate) enum ImportFormat {
+    /// HumanEval.jsonl
+    Humaneval,
+    /// mbpp.jsonl or sanitized-mbpp.json
+    Mbpp,
+    /// test*.jsonl of LiveCodeBench's code generation
+    Livecodebench,
+}

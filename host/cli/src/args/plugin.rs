@@ -1,0 +1,197 @@
+//! `ts-host plugin`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::numbers::threads;
+
+/// What to do with a plugin.
+#[derive(Subcommand, Debug)]
+pub(crate) enum PluginCommand {
+    /// Say what a plugin is: roles, contract, settings, imports, size, hash, what a start costs
+    Inspect {
+        /// A .wasm file or the name of an embedded plugin
+        file: String,
+    },
+    /// Make a project folder for a new plugin
+    New(PluginNewArgs),
+    /// Make a component of the core module that a compiler of any language made
+    Componentize(PluginComponentizeArgs),
+    /// Say whether this host would run plugins, and if not, why and what to do
+    Check {
+        /// .wasm files or names of embedded plugins
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<String>,
+    },
+    /// Print a plugin's settings as a page in Markdown
+    Docs {
+        /// A .wasm file or the name of an embedded plugin
+        file: String,
+    },
+    /// Make one call: a JSON object in, a JSON object out
+    Run(PluginRunArgs),
+    /// Run cases and compare: verdicts that are known, or outputs of before
+    Test(PluginTestArgs),
+    /// Measure calls: how many a second, percentiles, fuel, memory
+    Bench(PluginBenchArgs),
+    /// Call a plugin again on what a run saw of a problem, and compare
+    #[cfg(feature = "training")]
+    Replay(PluginReplayArgs),
+}
+
+impl PluginCommand {
+    /// Whether it compiles plugins, or takes compiled ones.
+    pub(super) fn compiles(&self) -> bool {
+        !matches!(self, Self::New(_) | Self::Componentize(_))
+    }
+}
+
+/// A plugin to be called: how it is opened.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct CalledArgs {
+    /// A .wasm file or the name of an embedded plugin
+    pub(crate) file: String,
+    /// The role to call, of a plugin that has several: verifier, step-splitter, selection-policy or length-function
+    #[arg(long)]
+    pub(crate) role: Option<String>,
+    /// Runner for a verifier of programs, a .wasm file; may be given several times [default: those beside the verifier]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plugin: Vec<String>,
+    /// A setting of the plugin, KEY=VALUE; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) setting: Vec<String>,
+    /// A value of the recipe, such as plugins.limits.fuel=1000000 or plugins.isolation=reused; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// Flags of `plugin run`.
+#[derive(Args, Debug)]
+pub(crate) struct PluginRunArgs {
+    /// The plugin
+    #[command(flatten)]
+    pub(crate) called: CalledArgs,
+    /// The input, JSON; `-` is standard input
+    #[arg(long, default_value = "-", value_name = "FILE")]
+    pub(crate) input: PathBuf,
+}
+
+/// Flags of `plugin bench`.
+#[derive(Args, Debug)]
+pub(crate) struct PluginBenchArgs {
+    /// The plugin
+    #[command(flatten)]
+    pub(crate) called: CalledArgs,
+    /// Files of cases, JSONL
+    #[arg(long, required = true, num_args = 1.., value_name = "CASES")]
+    pub(crate) cases: Vec<PathBuf>,
+    /// Seconds for each row of the table
+    #[arg(long, default_value_t = 2.0)]
+    pub(crate) seconds: f64,
+    /// Most threads; 0 is one a core
+    #[arg(long, default_value_t = 0, value_parser = threads)]
+    pub(crate) workers: usize,
+}
+
+/// Flags of `plugin replay`.
+#[cfg(feature = "training")]
+#[derive(Args, Debug)]
+pub(crate) struct PluginReplayArgs {
+    /// The run's folder
+    pub(crate) run: PathBuf,
+    /// The problem's identifier
+    #[arg(long, value_name = "ID")]
+    pub(crate) problem: String,
+    /// The role to call: verifier, step-splitter, selection-policy or length-function
+    #[arg(long, default_value = "verifier")]
+    pub(crate) role: String,
+    /// Another plugin to try, with its default settings [default: the run's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plugin: Option<String>,
+    /// Print golden cases, for `plugin test`, instead of answers
+    #[arg(long)]
+    pub(crate) golden: bool,
+}
+
+/// Flags of `plugin test`.
+#[derive(Args, Debug)]
+pub(crate) struct PluginTestArgs {
+    /// The plugin
+    #[command(flatten)]
+    pub(crate) called: CalledArgs,
+    /// Files of cases, JSONL: labelled, or golden (`input` and `output`)
+    #[arg(long, required = true, num_args = 1.., value_name = "CASES")]
+    pub(crate) cases: Vec<PathBuf>,
+    /// Verdicts that may be other than their labels say, before the command fails
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) allow: usize,
+    /// Accept the outputs of now: write them into the golden cases
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// Write a line a case: id, verdict (true, false or null), ms, fuel; of programs, what came of the tests too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Threads; 0 is one a core
+    #[arg(long, default_value_t = 0, value_parser = threads)]
+    pub(crate) workers: usize,
+    /// Disagreements to print
+    #[arg(long, default_value_t = 10)]
+    pub(crate) show: usize,
+}
+
+/// Flags of `plugin new`.
+#[derive(Args, Debug)]
+pub(crate) struct PluginNewArgs {
+    /// Its name, such as my_grader; the project's folder has it too
+    pub(crate) name: String,
+    /// What the plugin is for: verifier, step-splitter, selection-policy or length-function
+    #[arg(long, default_value = "verifier")]
+    pub(crate) role: String,
+    /// What it is written in
+    #[arg(long)]
+    pub(crate) lang: PluginLanguage,
+}
+
+/// A language that has templates.
+#[derive(ValueEnum, Debug, Clone, Copy)]
+pub(crate) enum PluginLanguage {
+    /// With wit-bindgen
+    Rust,
+    /// With componentize-py
+    Python,
+    /// With componentize-qjs
+    Javascript,
+    /// With wit-bindgen's bindings, and zig, wasi-sdk or clang
+    C,
+}
+
+/// Flags of `plugin componentize`.
+#[derive(Args, Debug)]
+pub(crate) struct PluginComponentizeArgs {
+    /// The module: what a compiler or linker for WebAssembly wrote
+    #[arg(value_name = "MODULE")]
+    pub(crate) module: PathBuf,
+    /// What the plugin is for: verifier, step-splitter, selection-policy, length-function or runner; may be given several
+    /// times
+    #[arg(long, default_value = "verifier")]
+    pub(crate) role: Vec<String>,
+    /// The component to write [default: the module's name, ending in .component.wasm]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// How the module writes texts; of no account where it carries a contract itself
+    #[arg(long, default_value = "utf8")]
+    pub(crate) encoding: TextEncoding,
+    /// Put functions that trap in the place of WASI's: a call that comes to one fails
+    #[arg(long)]
+    pub(crate) stub_wasi: bool,
+}
+
+/// How a module writes texts into its memory.
+#[derive(ValueEnum, Debug, Clone, Copy)]
+pub(crate) enum TextEncoding {
+    /// As most languages do
+    Utf8,
+    /// As MoonBit does
+    Utf16,
+}

@@ -1,0 +1,141 @@
+//! The commands that need a model or a run's folder.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use ts_run::Shard;
+
+use super::numbers::threads;
+
+/// What to do with a model or a run.
+#[derive(Subcommand, Debug)]
+pub(crate) enum TrainingCommand {
+    /// Every stage, in order: sample, grade, select, refine, pair, train, eval, report
+    Run(RunArgs),
+    /// Stage 1: sample responses to the training problems
+    Sample(RunArgs),
+    /// Stage 1: grade them with the verifier
+    Grade(RunArgs),
+    /// Stage 1: select positives and pairs with the policy
+    Select(RunArgs),
+    /// Stage 2: rewrite the positives' steps under the KL constraint
+    Refine(RunArgs),
+    /// Stage 3: make training examples
+    Pair(RunArgs),
+    /// Stage 3: score the examples under the model before training
+    Reference(RunArgs),
+    /// Stage 3: train with DPO-L + SFT
+    Train(RunArgs),
+    /// Measure the model before and after on the held-out problems
+    Eval(RunArgs),
+    /// Join the shards of a run: what several machines did becomes what one would have done
+    Merge {
+        /// The run's folder; the shards in it are found
+        run: PathBuf,
+        /// Folders of other shards
+        folders: Vec<PathBuf>,
+    },
+    /// Print a run's table again, and write report.json and report.md
+    Report(ReportArgs),
+    /// Validate a recipe and its plugins; run nothing
+    Check(RunArgs),
+    /// Run the ablations of the method over shared samples, several seeds each, and write a document
+    Ablate(AblateArgs),
+    /// Train the embedded model from scratch
+    Pretrain(PretrainArgs),
+}
+
+impl TrainingCommand {
+    /// Whether it compiles plugins, or takes compiled ones.
+    pub(super) fn compiles(&self) -> bool {
+        !matches!(self, Self::Merge { .. } | Self::Report(_) | Self::Pretrain(_))
+    }
+}
+
+/// The recipe, the flags over it, and the run's folder.
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct RunArgs {
+    /// Plugin to use for the role (or roles) that it has: a .wasm file or the name of an embedded plugin; may
+    /// be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plugin: Vec<String>,
+    /// Recipe: the name of a shipped one or a TOML file [default: that of --from, or `default`]
+    #[arg(long, value_name = "RECIPE")]
+    pub(crate) recipe: Option<String>,
+    /// The run's folder; a run that was interrupted goes on in it [default: runs/NAME-seedSEED]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Another run's folder: its recipe is the one to start from, and its finished stages are taken over where the work
+    /// is the same
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) from: Option<PathBuf>,
+    /// One of several shares of the problems, such as 2/3: of the stages that map over problems, for as many machines; `merge`
+    /// joins them
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
+    /// Seed of the run
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
+    pub(crate) seed: Option<i64>,
+    /// Model: a Hugging Face folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) model: Option<String>,
+    /// Problems to train on: JSONL with id, prompt, reference
+    #[arg(long, value_name = "FILE")]
+    pub(crate) train_problems: Option<String>,
+    /// Problems to measure on: JSONL with id, prompt, reference
+    #[arg(long, value_name = "FILE")]
+    pub(crate) heldout_problems: Option<String>,
+    /// Threads; 0 is one a core
+    #[arg(long, value_parser = threads)]
+    pub(crate) workers: Option<usize>,
+    /// Any value of the recipe, such as train.beta=0.2; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// Flags of `report`.
+#[derive(Args, Debug)]
+pub(crate) struct ReportArgs {
+    /// The run's folder
+    pub(crate) folder: PathBuf,
+    /// A value of the recipe's [report] instead of the run's, such as report.budget_tokens=320; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// Flags of `ablate`.
+#[derive(Args, Debug)]
+pub(crate) struct AblateArgs {
+    /// Seeds, separated by commas
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3])]
+    pub(crate) seeds: Vec<u64>,
+    /// Rows to run: recipes, separated by commas [default: every shipped ablation]
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) rows: Vec<String>,
+    /// Folder for the runs
+    #[arg(long, value_name = "FOLDER", default_value = "runs/ablation")]
+    pub(crate) out: PathBuf,
+    /// The document to write
+    #[arg(long, value_name = "FILE", default_value = "docs/ablations.md")]
+    pub(crate) document: PathBuf,
+    /// Any value of every recipe, such as eval.n_runs=2; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// Flags of `pretrain`.
+#[derive(Args, Debug)]
+pub(crate) struct PretrainArgs {
+    /// Folder for the checkpoint
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Training tokens, in millions
+    #[arg(long, default_value_t = 13.0, allow_negative_numbers = true)]
+    pub(crate) million_tokens: f64,
+    /// Seed of the initial weights and of the data
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Threads; 0 is one a core. Changes no result
+    #[arg(long, default_value_t = 0, value_parser = threads)]
+    pub(crate) workers: usize,
+}

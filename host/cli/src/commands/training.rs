@@ -1,0 +1,266 @@
+//! The commands that need a model or a run's folder: one function each.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+use ts_embedded::RECIPES;
+use ts_pipeline::setup::check;
+use ts_pipeline::summary::{report, report_with};
+use ts_pipeline::{PastRun, Run, Stage, ablation, kept_recipe, merge, pretrain, run_stage};
+use ts_plugin::{LogSink, Role};
+use ts_recipe::{Override, Recipe, key_of, n_threads, open_plugin};
+
+use super::{loader, parse_overrides};
+use crate::args::training::{AblateArgs, PretrainArgs, ReportArgs, RunArgs, TrainingCommand};
+use crate::plugin_log::PluginLog;
+use crate::progress::Terminal;
+use crate::terminal::{note, say, say_page};
+
+/// Does what was asked for.
+pub(super) fn dispatch(command: TrainingCommand) -> Result<()> {
+    use TrainingCommand as Command;
+    match command {
+        Command::Run(args) => run(&args),
+        Command::Sample(args) => stages(&args, &[Stage::Sample]),
+        Command::Grade(args) => stages(&args, &[Stage::Grade]),
+        Command::Select(args) => stages(&args, &[Stage::Select]),
+        Command::Refine(args) => stages(&args, &[Stage::Refine]),
+        Command::Pair(args) => stages(&args, &[Stage::Pair]),
+        Command::Reference(args) => stages(&args, &[Stage::Reference]),
+        Command::Train(args) if args.shard.is_some() => {
+            bail!("training is not a map over problems: `ts-host merge` the shards, then train the whole run")
+        }
+        Command::Train(args) => stages(&args, &[Stage::Reference, Stage::Train]),
+        Command::Eval(args) => stages(&args, &[Stage::EvalBaseline, Stage::EvalResult]),
+        Command::Merge { run, folders } => merge(&run, &folders),
+        Command::Report(args) => report_again(&args),
+        Command::Check(args) => check_recipe(&args),
+        Command::Ablate(args) => ablate(&args),
+        Command::Pretrain(args) => pretrain(&args),
+    }
+}
+
+fn run(args: &RunArgs) -> Result<()> {
+    if args.shard.is_some() {
+        return stages(args, &Stage::ALL);
+    }
+    print_report(&run_stages(args, &Stage::ALL)?)
+}
+
+fn stages(args: &RunArgs, stages: &[Stage]) -> Result<()> {
+    run_stages(args, stages).map(drop)
+}
+
+/// Runs stages, and says in which folder.
+fn run_stages(args: &RunArgs, stages: &[Stage]) -> Result<PathBuf> {
+    let recipe = recipe(args)?;
+    let folder = run_folder(args, &recipe);
+    let progress = Arc::new(Terminal::default());
+    let log = PluginLog::new(&progress);
+    let done = run_logged(args, stages, recipe, &folder, &progress, log.sink());
+    log.close();
+    done.map(|()| folder)
+}
+
+/// Runs stages in a folder; plugins log to `log`.
+fn run_logged(
+    args: &RunArgs,
+    stages: &[Stage],
+    recipe: Recipe,
+    folder: &Path,
+    progress: &Terminal,
+    log: LogSink,
+) -> Result<()> {
+    let mut run = Run::open(recipe, folder, args.shard, now(), progress, Some(log))?;
+    let verb = if run.folder.resumed() { "going on in" } else { "running in" };
+    note(format_args!("{verb} {}", folder.display()));
+    if let Some(donor) = &args.from {
+        take_over(&mut run, donor)?;
+    }
+    for &stage in stages {
+        if args.shard.is_some() && !stage.maps_over_problems() {
+            continue; // the whole run's
+        }
+        if args.shard.is_some() && stage == Stage::EvalResult && !run.has(Stage::Train) {
+            note(format_args!("{:>16}  waits until the whole run is merged and trained", stage.name()));
+            continue;
+        }
+        run_stage(&mut run, stage).with_context(|| format!("stage {}", stage.name()))?;
+    }
+    Ok(())
+}
+
+/// Takes finished stages over from another run, and says which.
+fn take_over(run: &mut Run<'_>, folder: &Path) -> Result<()> {
+    let taken = run.take_from(&PastRun::open(folder)?)?;
+    let names: Vec<&str> = taken.iter().map(|stage| stage.name()).collect();
+    let what = match names.is_empty() {
+        true => "nothing (no stage that it finished is the same work and missing here)".to_owned(),
+        false => names.join(", "),
+    };
+    note(format_args!("took {what} from {}", folder.display()));
+    Ok(())
+}
+
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+/// The recipe that the flags mean: the one that the folder keeps if only the folder is given.
+fn recipe(args: &RunArgs) -> Result<Recipe> {
+    if let Some(folder) = &args.out
+        && folder.join("recipe.toml").is_file()
+        && !has_recipe_flags(args)
+    {
+        return Ok(kept_recipe(folder)?);
+    }
+    let donors = args.from.as_ref().map(|folder| folder.join("recipe.toml").display().to_string());
+    let name = args.recipe.as_deref().or(donors.as_deref()).unwrap_or("default");
+    let mut overrides = Vec::new();
+    let mut set = |path: &str, value: Option<toml::Value>| {
+        overrides.extend(value.map(|value| Override::new(path, value)));
+    };
+    set("run.seed", args.seed.map(Into::into));
+    set("run.workers", args.workers.map(|n| (n as i64).into()));
+    set("model.source", args.model.clone().map(Into::into));
+    set("problems.train", args.train_problems.clone().map(Into::into));
+    set("problems.heldout", args.heldout_problems.clone().map(Into::into));
+    if !args.plugin.is_empty() {
+        overrides.extend(plugin_overrides(name, &args.plugin)?);
+    }
+    overrides.extend(parse_overrides(&args.set)?);
+    Ok(loader().load(name, overrides)?)
+}
+
+fn has_recipe_flags(args: &RunArgs) -> bool {
+    let RunArgs {
+        plugin,
+        recipe,
+        out: _,
+        from: _,
+        shard: _,
+        seed,
+        model,
+        train_problems,
+        heldout_problems,
+        workers,
+        set,
+    } = args;
+    !plugin.is_empty()
+        || recipe.is_some()
+        || seed.is_some()
+        || model.is_some()
+        || train_problems.is_some()
+        || heldout_problems.is_some()
+        || workers.is_some()
+        || !set.is_empty()
+}
+
+/// Puts each plugin into the roles that it has. Settings of the recipe are kept if they are for a plugin of that name.
+fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
+    let recipe = loader().load(recipe, vec![])?;
+    let mut overrides = Vec::new();
+    let mut runners = Vec::new();
+    for file in files {
+        let plugin = open_plugin(&recipe, file)?;
+        for role in plugin.roles() {
+            if *role == Role::Runner {
+                runners.push(toml::Value::from(file.clone()));
+                continue;
+            }
+            let (key, section) = (key_of(*role), recipe.plugins.of(*role));
+            overrides.push(Override::new(&format!("plugins.{key}.source"), file.clone()));
+            let in_recipe = Path::new(&section.source).file_stem().and_then(|stem| stem.to_str());
+            if in_recipe != Some(&plugin.identity().name) {
+                overrides.push(Override::new(&format!("plugins.{key}.settings"), toml::Table::new()));
+            }
+        }
+    }
+    if !runners.is_empty() {
+        overrides.push(Override::new("plugins.runners", runners));
+    }
+    Ok(overrides)
+}
+
+/// Where the run is: `--out`, or a folder named after the recipe.
+fn run_folder(args: &RunArgs, recipe: &Recipe) -> PathBuf {
+    let named = || PathBuf::from("runs").join(format!("{}-seed{}", recipe.run.name, recipe.run.seed));
+    args.out.clone().unwrap_or_else(named)
+}
+
+fn merge(run: &Path, folders: &[PathBuf]) -> Result<()> {
+    let joined = merge::merge(run, folders).context("merge")?;
+    for (stage, shards) in &joined {
+        note(format_args!("{:>16}  joined {shards} shards", stage.name()));
+    }
+    if joined.is_empty() {
+        note("nothing to join: the run has every stage that its shards have");
+    }
+    say(run.display())
+}
+
+fn print_report(folder: &Path) -> Result<()> {
+    let report = report(folder).context("report")?;
+    say_page(report.to_markdown())?;
+    say(folder.display())
+}
+
+/// Prints a finished run's table again, by its recipe or by other values of `[report]`.
+fn report_again(args: &ReportArgs) -> Result<()> {
+    if args.set.is_empty() {
+        return print_report(&args.folder);
+    }
+    let run = PastRun::open(&args.folder)?;
+    let kept = run.recipe();
+    let recipe = kept.with(parse_overrides(&args.set)?)?;
+    if (Recipe { report: kept.report.clone(), ..recipe.clone() }) != *kept {
+        bail!(
+            "--set: only values of [report], such as report.budget_tokens, change a table that is printed again"
+        );
+    }
+    let report = report_with(&run, &recipe.report).context("report")?;
+    say_page(report.to_markdown())?;
+    say(args.folder.display())
+}
+
+fn check_recipe(args: &RunArgs) -> Result<()> {
+    for line in check(&recipe(args)?)? {
+        say(line)?;
+    }
+    say("ready to run")
+}
+
+fn ablate(args: &AblateArgs) -> Result<()> {
+    let rows: Vec<String> = match args.rows.is_empty() {
+        true => {
+            let shipped = RECIPES.iter().map(|(name, _)| (*name).to_owned());
+            shipped.filter(|name| name == "default" || name.starts_with("ablation/")).collect()
+        }
+        false => args.rows.clone(),
+    };
+    let overrides = parse_overrides(&args.set)?;
+    let load = |name: &String| -> Result<Recipe> { Ok(loader().load(name, overrides.clone())?) };
+    let recipes = rows.iter().map(load).collect::<Result<Vec<_>>>()?;
+    let table = ablation::ablate(&recipes, &args.seeds, &args.out, &now(), &Terminal::default())?;
+    let table = table.to_markdown();
+    say_page(&table)?;
+    let seeds: Vec<String> = args.seeds.iter().map(u64::to_string).collect();
+    ablation::write_document(&args.document, &table, &seeds.join(","))?;
+    say(args.document.display())
+}
+
+fn pretrain(args: &PretrainArgs) -> Result<()> {
+    let million_tokens = args.million_tokens;
+    if !(million_tokens > 0.0 && million_tokens.is_finite()) {
+        bail!("--million-tokens must be above 0, not {million_tokens}");
+    }
+    let settings = pretrain::Pretraining {
+        seed: args.seed,
+        n_tokens: (million_tokens * 1e6) as u64,
+        n_workers: n_threads(args.workers),
+    };
+    pretrain::pretrain(&settings, &args.out, &Terminal::default())?;
+    say(args.out.display())
+}

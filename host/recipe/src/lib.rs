@@ -1,0 +1,37 @@
+//! Recipes, and the plugins that they name: what a run needs to know before it needs a model.
+//!
+//! | to do this | use |
+//! |---|---|
+//! | read a recipe | [`Loader`] |
+//! | put a flag over it | [`Override`] |
+//! | open the plugins that it names | [`open_plugins`] |
+//! | open one plugin alone | [`open_plugin`], [`open_plugin_with_runners`] |
+//! | find what is kept between runs | [`code_cache`], [`user_cache`] |
+//!
+//! Only a validated recipe comes out of here. The grading service and the tools for plugin authors need no more of the host
+//! than this crate, and so link no tensors.
+
+mod load;
+mod open;
+mod open_error;
+mod plugins_section;
+mod recipe;
+mod stage_sections;
+mod user_folders;
+mod validate;
+
+pub use load::{Loader, Override, RecipeError};
+pub use open::{
+    Plugins, Settings, key_of, load_plugin, open_for, open_plugin, open_plugin_with_runners, open_plugins,
+    open_verifier,
+};
+pub use open_error::{OpenError, hint_of_call};
+pub use plugins_section::{PluginSection, PluginsSection, RunnerSection};
+pub use recipe::{
+    Dtype, EMBEDDED, ModelSection, ProblemsSection, PromptSection, Recipe, RunSection, n_threads,
+};
+pub use stage_sections::{
+    EvalSection, RefineContext, RefineSection, ReportSection, SampleSection, Schedule, SelectSection,
+    SftExamples, TrainSection,
+};
+pub use user_folders::{code_cache, user_cache};

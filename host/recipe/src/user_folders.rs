@@ -1,0 +1,52 @@
+//! The user's folders for what is kept between runs.
+//!
+//! As the XDG Base Directory Specification has them, on macOS too: a variable that is empty or not an absolute path counts as
+//! unset. On Windows they are the system's own.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use etcetera::BaseStrategy;
+use ts_plugin::{CacheError, CachePlace, CodeCache};
+
+/// Their name among those of other programs.
+const NAME: &str = "ts-host";
+
+/// The user's folder for what can be made again, if the user has one.
+pub fn user_cache() -> Option<PathBuf> {
+    ours(folders()?.cache_dir())
+}
+
+/// The user's folder for what is not worth a backup but cannot be made again.
+fn user_state() -> Option<PathBuf> {
+    let folders = folders()?;
+    ours(folders.state_dir().unwrap_or_else(|| folders.data_dir()))
+}
+
+fn folders() -> Option<impl BaseStrategy> {
+    etcetera::choose_base_strategy().ok()
+}
+
+fn ours(folder: PathBuf) -> Option<PathBuf> {
+    folder.is_absolute().then(|| folder.join(NAME))
+}
+
+/// The user's compiled plugins, kept between runs, or why none are; opened once in a process. A run goes on without.
+pub fn code_cache() -> &'static Result<Arc<CodeCache>, CacheError> {
+    static CACHE: OnceLock<Result<Arc<CodeCache>, CacheError>> = OnceLock::new();
+    CACHE.get_or_init(|| CodeCache::open(cache_place()?).map(Arc::new))
+}
+
+/// Where compiled plugins are kept, and the key under which they are.
+fn cache_place() -> Result<CachePlace, CacheError> {
+    let place = |folder: Option<PathBuf>, variable: &str, below_home: &str| {
+        folder.ok_or_else(|| CacheError {
+            path: below_home.into(),
+            reason: format!("has no place: neither {variable} nor HOME is an absolute path"),
+        })
+    };
+    Ok(CachePlace {
+        folder: place(user_cache(), "XDG_CACHE_HOME", ".cache")?.join("compiled"),
+        key: place(user_state(), "XDG_STATE_HOME", ".local/state")?.join("cache.key"),
+    })
+}
