@@ -95,6 +95,11 @@ pub trait Watcher {
         Watch::Continue
     }
 
+    /// Called once for each draw that comes to its end by itself, with its tokens; not for one that is stopped.
+    fn after_draw(&mut self, request: usize, draw: usize, tokens: &[u32]) {
+        let _ = (request, draw, tokens);
+    }
+
     /// Called after a round for each request that had a token in it; `Break` ends the request.
     fn after_round(&mut self, request: usize) -> ControlFlow<()> {
         let _ = request;
@@ -235,6 +240,7 @@ mod tests {
         break_after_rounds: Option<(usize, usize)>,
         rounds: Vec<usize>,
         calls: Vec<(usize, usize, usize)>,
+        ended: Vec<(usize, usize, usize)>,
     }
 
     impl Stopper {
@@ -245,6 +251,7 @@ mod tests {
                 break_after_rounds: None,
                 rounds: vec![0; 4],
                 calls: Vec::new(),
+                ended: Vec::new(),
             }
         }
     }
@@ -264,6 +271,10 @@ mod tests {
             } else {
                 Watch::Continue
             }
+        }
+
+        fn after_draw(&mut self, request: usize, draw: usize, tokens: &[u32]) {
+            self.ended.push((request, draw, tokens.len()));
         }
 
         fn after_round(&mut self, request: usize) -> ControlFlow<()> {
@@ -300,6 +311,9 @@ mod tests {
             assert_eq!(watched[1].tokens, free[1].tokens[..3]);
             assert_eq!(watched[1].finish, Finish::Stopped);
         }
+        watcher.ended.sort();
+        let by_themselves = [0, 1].map(|request| [0, 2, 3].map(|draw| (request, draw, 25)));
+        assert_eq!(watcher.ended, by_themselves.concat());
     }
 
     #[test]

@@ -185,6 +185,9 @@ impl<'a> Generation<'a> {
             } else {
                 None
             };
+            if matches!(ended, Some(Finish::EndOfText | Finish::TokenLimit)) {
+                watcher.after_draw(lane.request, lane.draw, &draw.tokens);
+            }
             // A running draw counts as stopped until it ends otherwise.
             draw.finish = ended.unwrap_or(Finish::Stopped);
             running.push(ended.is_none());

@@ -5,10 +5,11 @@
 
 use ts_core::seed::derive_seed;
 use ts_model::LanguageModel;
-use ts_model::generate::{Draw, Finish, Prompt, Request, Sampling, Unwatched, generate};
+use ts_model::generate::{Draw, Finish, Prompt, Request, Sampling, Watcher, generate};
 use ts_run::Key;
 use ts_run::records::ProblemRecord;
 
+use crate::progress::Progress;
 use crate::stage::Stage;
 use crate::stages::work::{Made, Task, Tasks};
 use crate::{Error, Run};
@@ -54,7 +55,8 @@ impl Draws<'_> {
         }))
     }
 
-    /// The records of some of a task's responses, by their places in it.
+    /// The records of some of a task's responses, by their places in it. Each response is reported as soon as it has ended, though
+    /// others of the task go on.
     pub(crate) fn draw<R>(
         &self,
         model: &LanguageModel,
@@ -73,7 +75,7 @@ impl Draws<'_> {
             requests.push(Request { prompt, seeds: seeds.collect() });
             asked.push((problem, places));
         }
-        let draws = generate(model, &requests, &self.sampling, &mut Unwatched)?;
+        let draws = generate(model, &requests, &self.sampling, &mut Reports(run.progress))?;
         let mut records = Vec::with_capacity(wanted.len());
         for ((problem, places), draws) in asked.into_iter().zip(draws) {
             for (place, Draw { tokens, finish }) in places.iter().zip(draws) {
@@ -89,5 +91,14 @@ impl Draws<'_> {
 
     fn seed(&self, problem: &ProblemRecord, draw: usize) -> u64 {
         derive_seed(self.run.recipe.run.seed, self.seeds_of.name(), &problem.id, draw as u64)
+    }
+}
+
+/// Reports each response when it ends.
+struct Reports<'a>(&'a dyn Progress);
+
+impl Watcher for Reports<'_> {
+    fn after_draw(&mut self, _: usize, _: usize, tokens: &[u32]) {
+        self.0.advance(1, tokens.len() as u64);
     }
 }

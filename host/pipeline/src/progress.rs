@@ -1,7 +1,8 @@
 //! What a stage tells of its progress. The pipeline never prints: the command line draws bars from this,
 //! tests listen to it.
 
-/// Listens to the progress of a run. Calls come from one thread at a time, in order.
+/// Listens to the progress of a run. A stage's [`Progress::advance`] may come from several threads at once, all between its
+/// [`Progress::start`] and its [`Progress::finish`].
 pub trait Progress: Sync {
     /// A stage begins: `done` of `total` units are there already, from an earlier start.
     fn start(&self, stage: &str, unit: &'static str, done: u64, total: u64);

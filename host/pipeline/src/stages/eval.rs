@@ -59,7 +59,7 @@ fn evaluate(
             finished: response.finished,
             text: response.text,
         };
-        Ok(Made { n_tokens: u64::from(record.tokens), record, note: grade.note })
+        Ok(Made { record, n_tokens: None, note: grade.note })
     };
     let mut tally = Tally::new(run.recipe.plugins.max_failed_share);
     let mut n_tokens: u64 = 0;

@@ -90,7 +90,7 @@ fn score(
             rejected_logp: rejected.map(|place| scores[place]),
         },
         // All of them for the first, so that they are counted once.
-        n_tokens: std::mem::take(&mut n_tokens),
+        n_tokens: Some(std::mem::take(&mut n_tokens)),
         note: String::new(),
     });
     Ok(made.collect())

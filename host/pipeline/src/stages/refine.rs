@@ -153,7 +153,7 @@ fn refine_one(run: &Run<'_>, model: &LanguageModel, item: &Item<'_>) -> Result<M
         outcome,
         kept: outcome.is_correct(),
     };
-    Ok(Made { record, n_tokens, note: String::new() })
+    Ok(Made { record, n_tokens: Some(n_tokens), note: String::new() })
 }
 
 /// A response with only its first reasoning steps, and everything after the reasoning.

@@ -34,9 +34,8 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     };
     let record = |problem: &ProblemRecord, response: Response| {
         let Response { draw, seed, tokens, text, finished } = response;
-        let n_tokens = tokens.len() as u64;
         let record = SampleRecord { problem: problem.id.clone(), draw, seed, tokens, text, finished };
-        Ok(Made { record, n_tokens, note: String::new() })
+        Ok(Made { record, n_tokens: None, note: String::new() })
     };
     let mut n_tokens: u64 = 0;
     let records = work.run(

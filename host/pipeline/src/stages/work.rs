@@ -22,16 +22,17 @@ pub(crate) struct Task<I> {
     pub(crate) input: I,
 }
 
-/// A record, how many tokens went through the model for it, and what else there is to say of it.
+/// A record, and what there is to say of it.
 pub(crate) struct Made<R> {
     pub(crate) record: R,
-    pub(crate) n_tokens: u64,
+    /// How many tokens went through the model for it; none if its maker has reported that already.
+    pub(crate) n_tokens: Option<u64>,
     pub(crate) note: String,
 }
 
 impl<R> From<R> for Made<R> {
     fn from(record: R) -> Self {
-        Self { record, n_tokens: 0, note: String::new() }
+        Self { record, n_tokens: Some(0), note: String::new() }
     }
 }
 
@@ -123,7 +124,9 @@ impl Work<'_> {
                     let offset = journal.end();
                     journal.append(&record)?;
                     order.borrow_mut().appended(offset);
-                    run.progress.advance(1, n_tokens);
+                    if let Some(n_tokens) = n_tokens {
+                        run.progress.advance(1, n_tokens);
+                    }
                     each.borrow_mut()(&record, &note)?;
                 }
                 Ok::<(), Error>(())
