@@ -1,23 +1,11 @@
 //! The command line as its users meet it: the real binary, the embedded model, small settings.
 
-mod bad_input;
 mod cache;
-#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
-mod injector;
-mod integrity;
-#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
-mod kills;
-mod main_job;
-mod outside;
 mod plugins;
 mod readme;
-mod resume;
-mod reuse;
 mod runs;
 mod serve;
-mod shards;
-mod strange_checkpoints;
-mod strange_plugins;
+mod strangers;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

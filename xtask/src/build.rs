@@ -15,9 +15,9 @@ use crate::process;
 use crate::toolchain::{TARGET, Toolchain};
 
 /// Builds the plugins and returns each one's component, by name.
-pub(crate) fn build(
+pub(crate) fn build<'a>(
     root: &Path,
-    names: &[String],
+    names: impl Iterator<Item = &'a String> + Clone,
     toolchain: &Toolchain,
 ) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut flags = vec![remap(root, "/ts-host")];
@@ -29,13 +29,12 @@ pub(crate) fn build(
         .args(["build", "--locked", "--profile", "guest", "--target", TARGET])
         .arg("--target-dir")
         .arg(&target);
-    for name in names {
+    for name in names.clone() {
         command.args(["--package", name]);
     }
     process::run(&mut command).context("could not build the plugins")?;
     let folder = target.join(TARGET).join("guest");
     names
-        .iter()
         .map(|name| {
             let file = folder.join(name).with_extension("wasm");
             let bytes = std::fs::read(&file).with_context(|| format!("could not read {}", file.display()))?;

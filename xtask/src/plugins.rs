@@ -17,13 +17,16 @@ use crate::toolchain::Toolchain;
 pub(crate) fn build(root: &Path) -> Result<()> {
     let toolchain = Toolchain::find()?;
     let sources = Sources::read(root)?;
-    let names = sources.plugins()?;
-    let built = build::build(root, &names, &toolchain)?;
+    let plugins = sources.plugins()?;
+    let built = build::build(root, plugins.keys(), &toolchain)?;
     let mut plugin = BTreeMap::new();
     for (name, component) in &built {
         std::fs::write(root.join("plugins").join(name).with_extension("wasm"), component)?;
-        let entry =
-            Entry { sources: sources.hash(name)?, wasm: sha256(component), bytes: component.len() as u64 };
+        let entry = Entry {
+            sources: sources.hash(&plugins[name])?,
+            wasm: sha256(component),
+            bytes: component.len() as u64,
+        };
         println!("{name:<20} {:>9} bytes  {}", entry.bytes, &entry.wasm[..16]);
         plugin.insert(name.clone(), entry);
     }
@@ -34,21 +37,21 @@ pub(crate) fn build(root: &Path) -> Result<()> {
 pub(crate) fn check(root: &Path) -> Result<()> {
     let lock = Lock::read(root)?;
     let sources = Sources::read(root)?;
-    let names = sources.plugins()?;
+    let plugins = sources.plugins()?;
     let mut found = BTreeMap::new();
-    for name in &names {
+    for (name, folder) in &plugins {
         let file = root.join("plugins").join(name).with_extension("wasm");
         // A component that cannot be read is reported as one that is missing.
         let component = std::fs::read(file).ok();
         found.insert(
             name.clone(),
-            Found { sources: sources.hash(name)?, wasm: component.as_deref().map(sha256) },
+            Found { sources: sources.hash(folder)?, wasm: component.as_deref().map(sha256) },
         );
     }
     let mut disagreements = compare(&lock.plugin, &found);
 
     let toolchain = Toolchain::find()?;
-    let built = build::build(root, &names, &toolchain)?;
+    let built = build::build(root, plugins.keys(), &toolchain)?;
     let same_toolchain = toolchain.identity == lock.toolchain;
     if same_toolchain {
         for (name, component) in &built {
@@ -61,12 +64,12 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         bail!("plugins and sources disagree:\n  {}\nrun `cargo xtask plugins`", disagreements.join("\n  "));
     }
     if same_toolchain {
-        println!("{} plugins: sources, lock and rebuilt bytes agree", names.len());
+        println!("{} plugins: sources, lock and rebuilt bytes agree", plugins.len());
     } else {
         println!(
             "{} plugins: sources and lock agree, all build; bytes were not compared, because the lock was \
              written with `{}` and this is `{}`",
-            names.len(),
+            plugins.len(),
             lock.toolchain.rustc,
             toolchain.identity.rustc
         );

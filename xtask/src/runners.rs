@@ -4,7 +4,7 @@
 //! the versions of the packages that make the component, how they are used) decides its key; a component is kept under its
 //! key in `target/runners`, and a build whose key is there copies it and needs no network.
 //!
-//! In: `plugins/*_runner`, `wit/`, and the package managers of Python and JavaScript. Out: `plugins/*_runner.wasm`. Left
+//! In: `plugins/runners`, `wit/`, and the package managers of Python and JavaScript. Out: `plugins/*_runner.wasm`. Left
 //! out on purpose: a lock of their bytes, which differ between machines.
 
 mod deepen;
@@ -21,6 +21,9 @@ use deepen::Stack;
 
 /// Names the way in which components are made here; another one makes others, under other keys.
 const RECIPE: u32 = 1;
+
+/// Where the sources of the runners are, a folder each.
+const SOURCES: &str = "plugins/runners";
 
 /// What makes sets have one order in every build.
 const SAME_RANDOM: &str = include_str!("runners/same_random.rs");
@@ -73,7 +76,7 @@ pub(crate) fn build(root: &Path, language: Option<&str>) -> Result<()> {
     let cache = root.join("target/runners");
     for runner in RUNNERS.iter().filter(|runner| language.is_none_or(|language| language == runner.language))
     {
-        let folder = root.join("plugins").join(runner.name);
+        let folder = root.join(SOURCES).join(runner.name);
         let kept = cache.join(key(root, &folder, runner.packages)?).with_extension("wasm");
         if !kept.is_file() {
             make(runner, &cache, &folder, &root.join("wit"), &kept)
@@ -213,7 +216,7 @@ mod tests {
     #[test]
     fn a_key_changes_with_every_part_and_with_nothing_else() {
         let root = std::env::temp_dir().join(format!("ts-host-runners-{}", std::process::id()));
-        let (folder, wit) = (root.join("plugins/x_runner"), root.join("wit"));
+        let (folder, wit) = (root.join("plugins/runners/x_runner"), root.join("wit"));
         for folder in [&folder, &wit] {
             std::fs::create_dir_all(folder).unwrap();
         }

@@ -14,6 +14,9 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
+/// Where the crates of the plugins are, by role.
+const COMPONENTS: &str = "plugins/components";
+
 /// The manifests that hashing reads, parsed once.
 pub(crate) struct Sources {
     root: PathBuf,
@@ -31,22 +34,25 @@ impl Sources {
         })
     }
 
-    /// The names of the plugin crates: the folders of `plugins/` whose crate is a `cdylib`, sorted.
-    pub(crate) fn plugins(&self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(self.root.join("plugins"))? {
-            let entry = entry?;
-            let manifest = entry.path().join("Cargo.toml");
-            if manifest.is_file() && is_cdylib(&table(&manifest)?) {
-                names.push(entry.file_name().to_string_lossy().into_owned());
-            }
-        }
-        names.sort();
-        Ok(names)
+    /// The plugins by name, and the folder of each: the members of the workspace below `plugins/components`.
+    pub(crate) fn plugins(&self) -> Result<BTreeMap<String, PathBuf>> {
+        let members = self.workspace.get("workspace").and_then(|workspace| workspace.get("members"));
+        let members = members.and_then(Value::as_array).context("the workspace lists no members")?;
+        let folders = members.iter().filter_map(Value::as_str).map(PathBuf::from);
+        folders
+            .filter(|folder| folder.starts_with(COMPONENTS))
+            .map(|folder| {
+                let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                if !is_cdylib(&table(&self.root.join(&folder).join("Cargo.toml"))?) {
+                    bail!("{}: the crate of a plugin is a `cdylib`", folder.display());
+                }
+                Ok((name, folder))
+            })
+            .collect()
     }
 
-    /// The hash of one plugin's sources.
-    pub(crate) fn hash(&self, plugin: &str) -> Result<String> {
+    /// The hash of one plugin's sources; its crate is in `folder`, seen from the root.
+    pub(crate) fn hash(&self, folder: &Path) -> Result<String> {
         let mut parts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         // Not the folder within: no plugin is built against a contract that was released before.
         for file in files(&self.root.join("wit"))? {
@@ -55,7 +61,7 @@ impl Sources {
         }
         let mut external = BTreeSet::new();
         let mut seen = BTreeSet::new();
-        let mut open = vec![Path::new("plugins").join(plugin)];
+        let mut open = vec![folder.to_path_buf()];
         while let Some(folder) = open.pop() {
             if !seen.insert(folder.clone()) {
                 continue;

@@ -50,12 +50,6 @@ pub fn auc_from_means(accuracy: f64, len_correct: Option<f64>, budget_tokens: u3
     len_correct.map_or(0.0, |tokens| accuracy * (1.0 - tokens / f64::from(budget_tokens)))
 }
 
-/// What one response adds to the area before division: the budgets at which it counts. 0 unless it is correct
-/// and within the budget.
-pub(crate) fn unspent_tokens(response: &Scored, budget_tokens: u32) -> u64 {
-    if response.correct { u64::from(budget_tokens.saturating_sub(response.tokens)) } else { 0 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::auc::unspent_tokens;
 use crate::{Error, Result};
 
 /// One graded response of an evaluation.
@@ -216,6 +215,12 @@ impl Sums {
             step_tokens: quotient(self.step_tokens, self.n_steps),
         })
     }
+}
+
+/// What one response adds to [the area](crate::auc) before it is divided by the budget: the budgets at which it counts.
+/// 0 unless it is correct and within the budget.
+fn unspent_tokens(response: &Scored, budget_tokens: u32) -> u64 {
+    if response.correct { u64::from(budget_tokens.saturating_sub(response.tokens)) } else { 0 }
 }
 
 /// sum / n; none if n is 0.

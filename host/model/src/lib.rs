@@ -15,33 +15,24 @@
 //! Left out on purpose: problems, graders, stages and the run folder. This crate knows tokens, not tasks, and
 //! does not print.
 
-pub mod bpe;
-mod cache;
-pub mod chat;
-pub mod checkpointed;
-pub mod config;
-pub mod decoder;
+mod checkpoint;
+mod draw;
 pub mod error;
-pub mod files;
-pub mod generate;
-mod generation;
 #[cfg(test)]
 mod gradcheck;
-mod json;
-pub mod language_model;
-pub mod log_prob;
-pub mod objective;
+mod network;
 pub mod ops;
-pub mod optim;
-pub mod prefix;
 pub mod rng;
-pub mod sampler;
-pub mod shards;
+mod score;
 #[cfg(test)]
 mod testing;
-pub mod tokenizer;
-pub mod weights;
-pub mod window_kl;
+mod train;
+
+pub use checkpoint::{bpe, chat, config, files, tokenizer, weights};
+pub use draw::{generate, sampler};
+pub use network::{decoder, language_model, prefix};
+pub use score::{log_prob, window_kl};
+pub use train::{checkpointed, objective, optim, shards};
 
 pub use config::ModelConfig;
 pub use error::{ModelError, Result};

@@ -12,8 +12,6 @@ use std::path::{Path, PathBuf};
 use crate::artefact::Artefact;
 use crate::digest::{sha256_file, sha256_folder};
 use crate::digest_cache::DigestCache;
-use crate::journal::{Journal, Record};
-use crate::lines::SealedLines;
 use crate::lock::{FolderLock, LOCK_FILE, is_own_file};
 use crate::manifest::{
     Difference, FolderState, Manifest, StageState, check_resumable, read_manifest, write_manifest,
@@ -22,8 +20,10 @@ use crate::problems::read_problems;
 use crate::read::Records;
 use crate::records::ProblemRecord;
 use crate::seal::Seal;
+use crate::sealed::lines::SealedLines;
 use crate::shard::Shard;
 use crate::{Error, Result};
+use crate::{Journal, Record};
 
 /// The folder of the shards in a run's folder, each a run folder of its own.
 pub const SHARDS: &str = "shards";

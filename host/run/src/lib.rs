@@ -17,33 +17,29 @@
 //! A run folder is readable with any tool for JSON lines. What a stage has not finished stays in its journal,
 //! so a run that was stopped at any moment goes on where it stopped. Times come from the caller.
 
-pub mod artefact;
-pub mod atomic;
-pub mod digest;
-pub mod digest_cache;
+mod content;
 mod error;
+mod files;
 pub mod folder;
-pub mod journal;
-pub mod key;
-mod lines;
 mod lock;
 pub mod manifest;
 pub mod merge;
-pub mod problems;
-pub mod read;
-pub mod records;
-pub mod seal;
+mod sealed;
 pub mod shard;
 
-pub use artefact::Artefact;
-pub use digest_cache::DigestCache;
+pub use content::artefact::Artefact;
+pub use content::{artefact, problems, records};
 pub use error::Error;
+pub use files::digest::cache::{self as digest_cache, DigestCache};
+pub use files::{atomic, digest};
 pub use folder::RunFolder;
-pub use journal::{Journal, Record};
-pub use key::Key;
 pub use manifest::Manifest;
-pub use read::{Lookup, Records};
-pub use seal::Seal;
+pub use sealed::journal::Journal;
+pub use sealed::key::Key;
+pub use sealed::read::{Lookup, Records};
+pub use sealed::record::Record;
+pub use sealed::seal::Seal;
+pub use sealed::{journal, key, read, seal};
 pub use shard::Shard;
 
 /// The result of this crate's functions that can fail.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::journal::Record;
 use crate::read::Records;
+use crate::sealed::record::Record;
 use crate::{Error, Result, atomic};
 
 /// Writes the artefact of a whole run from those of its shards, the first shard's first; gives the number of its records. The

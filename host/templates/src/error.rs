@@ -26,7 +26,7 @@ pub enum Error {
     /// The role has no template.
     #[error(
         "there is no project for a {role} to start from: it is an interpreter built into a component; \
-         plugins/python_runner in the source of this program is one"
+         plugins/runners/python_runner in the source of this program is one"
     )]
     NoTemplate {
         /// The role.

@@ -14,7 +14,6 @@
 //! nothing of it, so that gradients stop there silently.
 
 mod attention;
-mod attention_portable;
 mod embed;
 pub(crate) mod kernels;
 mod linear;
@@ -24,7 +23,6 @@ mod rotary;
 mod segments;
 mod swiglu;
 mod target_log_probs;
-mod target_log_probs_portable;
 
 use std::ops::{Deref, Range};
 

@@ -1,0 +1,373 @@
+//! Drawing responses: many at a time, each as if it were alone.
+//!
+//! In: [`Request`]s, each a prompt and one seed per draw. Out: one [`Draw`] per seed. A prompt is read once
+//! and shared by its draws. Token t of a draw is decided by the t-th uniform of the draw's own seed, and on
+//! the CPU a row's bits do not depend on its neighbours; so a draw is a function of (model, prompt, seed,
+//! settings), whatever the batch size, the order of requests, or which draws stop early.
+//!
+//! All running draws receive one token each per round. A [`Watcher`] sees every token and may end a draw or
+//! its whole request; stage 2 uses it to end rewrites at a step's end, and the rest of them once the shortest
+//! passing one is known (section 3.2). Finished draws leave the batch and waiting ones enter.
+//!
+//! [`crate::sampler`] turns logits into a token; the rounds themselves are in `generation`.
+//!
+//! Left out on purpose: beam search and speculative decoding.
+
+use std::ops::ControlFlow;
+
+use crate::draw::generation::Generation;
+use crate::error::{ModelError, Result};
+use crate::language_model::LanguageModel;
+use crate::prefix::{Prefix, check_length};
+pub use crate::sampler::Sampling;
+
+/// What a response follows.
+#[derive(Clone, Debug)]
+pub enum Prompt {
+    /// Tokens that are read when the first of the request's draws begins.
+    Tokens(Vec<u32>),
+    /// A context that was read already.
+    Prefix(Prefix),
+}
+
+impl Prompt {
+    fn len(&self) -> usize {
+        match self {
+            Self::Tokens(tokens) => tokens.len(),
+            Self::Prefix(prefix) => prefix.tokens().len(),
+        }
+    }
+}
+
+/// A prompt and how often to continue it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What the responses follow.
+    pub prompt: Prompt,
+    /// One draw for each seed; the same seed gives the same draw.
+    pub seeds: Vec<u64>,
+}
+
+/// Why a draw has no more tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// Its last token ends the text.
+    EndOfText,
+    /// It has `max_new_tokens`.
+    TokenLimit,
+    /// The watcher ended it, or its request; it may have no token at all.
+    Stopped,
+}
+
+/// One response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// Its tokens, the end-of-text token included if it came.
+    pub tokens: Vec<u32>,
+    /// Why it ended.
+    pub finish: Finish,
+}
+
+/// A watcher's verdict on a draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Go on.
+    Continue,
+    /// This draw is done.
+    StopDraw,
+    /// All draws of this request are done, those that wait included.
+    StopRequest,
+}
+
+/// Sees tokens as they are drawn.
+pub trait Watcher {
+    /// Whether all draws of a request must begin in the same round, so that in every round its running draws
+    /// have equally many tokens. Without it, draws begin whenever a row is free, which is faster.
+    fn lockstep(&self) -> bool {
+        false
+    }
+
+    /// Called for each new token with all tokens of its draw so far; within a request and a round, in the
+    /// order of draws. [`Watch::StopRequest`] takes effect at once: draws later in the round do not get this
+    /// round's token.
+    fn after_token(&mut self, request: usize, draw: usize, tokens: &[u32]) -> Watch {
+        let _ = (request, draw, tokens);
+        Watch::Continue
+    }
+
+    /// Called once for each draw that comes to its end by itself, with its tokens; not for one that is stopped.
+    fn after_draw(&mut self, request: usize, draw: usize, tokens: &[u32]) {
+        let _ = (request, draw, tokens);
+    }
+
+    /// Called after a round for each request that had a token in it; `Break` ends the request.
+    fn after_round(&mut self, request: usize) -> ControlFlow<()> {
+        let _ = request;
+        ControlFlow::Continue(())
+    }
+}
+
+/// Lets every draw run to its end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unwatched;
+
+impl Watcher for Unwatched {}
+
+/// Draws every request's responses: for each request, a draw for each seed, in the order of the seeds.
+///
+/// # Errors
+/// Settings out of range; an empty prompt, or one that leaves no room for `max_new_tokens`; a request that is
+/// too wide for the watcher's lockstep; logits that are not numbers.
+pub fn generate(
+    model: &LanguageModel,
+    requests: &[Request],
+    sampling: &Sampling,
+    watcher: &mut dyn Watcher,
+) -> Result<Vec<Vec<Draw>>> {
+    sampling.check()?;
+    for (request, Request { prompt, seeds }) in requests.iter().enumerate() {
+        if prompt.len() == 0 {
+            return Err(ModelError::Empty { what: "a prompt" });
+        }
+        check_length(model, prompt.len() + sampling.max_new_tokens)?;
+        if watcher.lockstep() && seeds.len() > sampling.max_batch_rows {
+            let max_batch_rows = sampling.max_batch_rows;
+            return Err(ModelError::LockstepTooWide { request, draws: seeds.len(), max_batch_rows });
+        }
+    }
+    let mut generation = Generation::new(model, requests, sampling);
+    while generation.round(watcher)? {}
+    Ok(generation.into_draws())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{random_model, random_tokens, whole};
+
+    fn sampling(temperature: f64, max_batch_rows: usize) -> Sampling {
+        Sampling { temperature, top_p: 1.0, max_new_tokens: 25, max_batch_rows }
+    }
+
+    fn request(prompt: Vec<u32>, seeds: impl IntoIterator<Item = u64>) -> Request {
+        Request { prompt: Prompt::Tokens(prompt), seeds: seeds.into_iter().collect() }
+    }
+
+    fn unwatched(model: &LanguageModel, requests: &[Request], sampling: &Sampling) -> Vec<Vec<Draw>> {
+        generate(model, requests, sampling, &mut Unwatched).unwrap()
+    }
+
+    #[test]
+    fn greedy_takes_the_likeliest_token_of_full_forward_passes() {
+        let model = random_model(31);
+        let prompt = random_tokens(1, 9);
+        let draws = unwatched(&model, &[request(prompt.clone(), [0, 1])], &sampling(0.0, 4));
+        assert_eq!(draws[0][0], draws[0][1], "seeds do not matter");
+        let mut text = prompt;
+        for &token in &draws[0][0].tokens {
+            let last = whole(&model, &text).narrow(0, text.len() - 1, 1).unwrap();
+            let logits =
+                model.frozen().logits(&last).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let best = (0..logits.len()).max_by(|&i, &j| logits[i].total_cmp(&logits[j])).unwrap();
+            assert_eq!(token as usize, best);
+            text.push(token);
+        }
+    }
+
+    #[test]
+    fn draws_end_at_the_end_of_text_or_at_the_limit() {
+        let model = random_model(32);
+        let draws = unwatched(&model, &[request(vec![1, 2], 0..60)], &sampling(1.5, 16));
+        let mut seen = [0, 0];
+        for draw in &draws[0] {
+            let (last, before) = draw.tokens.split_last().unwrap();
+            assert!(!before.contains(&0), "token 0 ends the text");
+            match draw.finish {
+                Finish::EndOfText => assert_eq!(*last, 0),
+                Finish::TokenLimit => assert_eq!(draw.tokens.len(), 25),
+                Finish::Stopped => panic!("nobody stopped it"),
+            }
+            seen[usize::from(draw.finish == Finish::EndOfText)] += 1;
+        }
+        assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
+    }
+
+    #[test]
+    fn a_prefix_and_its_tokens_give_the_same_draws() {
+        let model = random_model(33);
+        let tokens = random_tokens(3, 40);
+        let prefix = Prefix::new(&model, &tokens).unwrap();
+        let shared = Request { prompt: Prompt::Prefix(prefix), seeds: (0..5).collect() };
+        let sampling = sampling(1.0, 8);
+        assert_eq!(
+            unwatched(&model, &[shared], &sampling),
+            unwatched(&model, &[request(tokens, 0..5)], &sampling)
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+        #[test]
+        fn a_draw_does_not_depend_on_its_company(
+            rows in 1usize..9,
+            prompt_lens in prop::collection::vec(1usize..12, 1..4),
+            temperature in prop::sample::select(vec![0.7, 1.0, 1.4]),
+        ) {
+            let model = random_model(34);
+            let requests: Vec<Request> = prompt_lens.iter().enumerate()
+                .map(|(i, &length)| request(random_tokens(i as u64, length), (0..4).map(|k| 100 * i as u64 + k)))
+                .collect();
+            let together = unwatched(&model, &requests, &sampling(temperature, rows));
+            for (request, draws) in requests.iter().zip(&together) {
+                for (&seed, draw) in request.seeds.iter().zip(draws) {
+                    let alone = Request { prompt: request.prompt.clone(), seeds: vec![seed] };
+                    prop_assert_eq!(&unwatched(&model, &[alone], &sampling(temperature, 1))[0][0], draw);
+                }
+            }
+            let reversed: Vec<Request> = requests.iter().rev().cloned().collect();
+            let mut draws = unwatched(&model, &reversed, &sampling(temperature, rows));
+            draws.reverse();
+            prop_assert_eq!(draws, together);
+        }
+    }
+
+    /// Stops draw 1 of every request at its third token, and a whole request where it is told to.
+    struct Stopper {
+        lockstep: bool,
+        stop_request_at: Option<(usize, usize, usize)>,
+        break_after_rounds: Option<(usize, usize)>,
+        rounds: Vec<usize>,
+        calls: Vec<(usize, usize, usize)>,
+        ended: Vec<(usize, usize, usize)>,
+    }
+
+    impl Stopper {
+        fn new(lockstep: bool) -> Self {
+            Self {
+                lockstep,
+                stop_request_at: None,
+                break_after_rounds: None,
+                rounds: vec![0; 4],
+                calls: Vec::new(),
+                ended: Vec::new(),
+            }
+        }
+    }
+
+    impl Watcher for Stopper {
+        fn lockstep(&self) -> bool {
+            self.lockstep
+        }
+
+        fn after_token(&mut self, request: usize, draw: usize, tokens: &[u32]) -> Watch {
+            let call = (request, draw, tokens.len());
+            self.calls.push(call);
+            if self.stop_request_at == Some(call) {
+                Watch::StopRequest
+            } else if (draw, tokens.len()) == (1, 3) {
+                Watch::StopDraw
+            } else {
+                Watch::Continue
+            }
+        }
+
+        fn after_draw(&mut self, request: usize, draw: usize, tokens: &[u32]) {
+            self.ended.push((request, draw, tokens.len()));
+        }
+
+        fn after_round(&mut self, request: usize) -> ControlFlow<()> {
+            self.rounds[request] += 1;
+            match self.break_after_rounds {
+                Some((which, rounds)) if which == request && self.rounds[request] >= rounds => {
+                    ControlFlow::Break(())
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+
+    /// A model that never ends a text by itself, so that only the watcher and the limit do.
+    fn endless() -> LanguageModel {
+        let model = random_model(35);
+        let tensors =
+            model.parameters().iter().map(|(name, p)| (name.clone(), p.as_tensor().detach())).collect();
+        let config = crate::ModelConfig { eos_token_ids: Vec::new(), ..model.config().clone() };
+        LanguageModel::from_tensors(config, tensors).unwrap()
+    }
+
+    #[test]
+    fn a_watcher_ends_a_draw_and_what_others_drew_stays_the_same() {
+        let model = endless();
+        let requests = [request(vec![1, 2, 3], 0..4), request(vec![4], 10..14)];
+        let free = unwatched(&model, &requests, &sampling(1.0, 3));
+        let mut watcher = Stopper::new(false);
+        let watched = generate(&model, &requests, &sampling(1.0, 3), &mut watcher).unwrap();
+        for (free, watched) in free.iter().zip(&watched) {
+            for draw in [0, 2, 3] {
+                assert_eq!(free[draw], watched[draw]);
+            }
+            assert_eq!(watched[1].tokens, free[1].tokens[..3]);
+            assert_eq!(watched[1].finish, Finish::Stopped);
+        }
+        watcher.ended.sort();
+        let by_themselves = [0, 1].map(|request| [0, 2, 3].map(|draw| (request, draw, 25)));
+        assert_eq!(watcher.ended, by_themselves.concat());
+    }
+
+    #[test]
+    fn stopping_a_request_ends_its_draws_at_once_and_those_that_wait() {
+        let model = endless();
+        let requests = [request(vec![1], 0..4), request(vec![2], 10..12)];
+        // Two rows: draws 2 and 3 of the first request wait when draw 0 stops it at its fifth token.
+        let mut watcher = Stopper { stop_request_at: Some((0, 0, 5)), ..Stopper::new(false) };
+        let draws = generate(&model, &requests, &sampling(1.0, 2), &mut watcher).unwrap();
+        assert_eq!(draws[0][0].tokens.len(), 5);
+        assert_eq!(draws[0][1].tokens.len(), 3, "stopped by itself before");
+        assert!(draws[0].iter().all(|draw| draw.finish == Finish::Stopped));
+        assert!(draws[0][3].tokens.is_empty());
+        assert_eq!((draws[1][0].tokens.len(), draws[1][0].finish), (25, Finish::TokenLimit));
+    }
+
+    #[test]
+    fn in_lockstep_draws_of_a_request_have_equally_many_tokens() {
+        let model = endless();
+        let requests = [request(vec![1], 0..3), request(vec![2, 3], 10..14), request(vec![4], 20..22)];
+        let mut watcher = Stopper { break_after_rounds: Some((1, 7)), ..Stopper::new(true) };
+        let draws = generate(&model, &requests, &sampling(1.0, 5), &mut watcher).unwrap();
+        // Calls of a request come in rounds, and a round's draws in order.
+        for request in 0..3 {
+            let calls: Vec<_> =
+                watcher.calls.iter().filter(|call| call.0 == request).map(|call| (call.2, call.1)).collect();
+            assert!(calls.is_sorted(), "{calls:?}");
+        }
+        let lengths: Vec<usize> = draws[1].iter().map(|draw| draw.tokens.len()).collect();
+        assert_eq!(lengths, [7, 3, 7, 7]);
+        assert_eq!(draws[0][0].finish, Finish::TokenLimit);
+        let error = generate(&model, &requests, &sampling(1.0, 3), &mut watcher).unwrap_err();
+        assert!(
+            matches!(error, ModelError::LockstepTooWide { request: 1, draws: 4, max_batch_rows: 3 }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_before_it_starts() {
+        let model = random_model(36);
+        let refused =
+            |requests: &[Request], sampling: Sampling| generate(&model, requests, &sampling, &mut Unwatched);
+        assert!(matches!(refused(&[request(vec![], [1])], sampling(1.0, 1)), Err(ModelError::Empty { .. })));
+        assert!(matches!(
+            refused(&[request(vec![1; 1000], [1])], sampling(1.0, 1)),
+            Err(ModelError::ContextTooLong { needed: 1025, limit: 1024 })
+        ));
+        assert!(matches!(
+            refused(&[request(vec![99], [1])], sampling(1.0, 1)),
+            Err(ModelError::UnknownToken { .. })
+        ));
+        assert!(refused(&[], sampling(-1.0, 1)).is_err());
+        assert!(refused(&[], sampling(1.0, 1)).unwrap().is_empty());
+        assert_eq!(refused(&[request(vec![1], [])], sampling(1.0, 1)).unwrap(), [vec![]]);
+    }
+}

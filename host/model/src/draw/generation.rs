@@ -1,0 +1,236 @@
+//! The rounds of [`crate::generate`]: which draws run, which wait, and what each round does to them.
+//!
+//! In: a model, requests, settings. Out: draws. One round is: a step for the rows in the batch, room for
+//! draws that wait, a token for every row, the watcher's verdicts, and then the rows that ended leave. A draw
+//! that ends with its first token never gets a row.
+//!
+//! Left out on purpose: what a verdict means; that is the watcher's.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+use candle_core::{DType, Device, Tensor};
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::generate::{Draw, Finish, Prompt, Request, Sampling, Watch, Watcher};
+use crate::language_model::LanguageModel;
+use crate::network::cache::BatchCache;
+use crate::ops::Contents;
+use crate::prefix::Prefix;
+use crate::rng::token_uniform;
+use crate::sampler::pick_token;
+
+/// A draw that is running, and its row in the batch.
+#[derive(Clone, Copy, Debug)]
+struct Lane {
+    request: usize,
+    draw: usize,
+}
+
+/// A request whose prompt was read and which has draws that did not begin yet.
+struct Opened<'a> {
+    prefix: Cow<'a, Prefix>,
+    /// Logits of every draw's first token, (V,).
+    first_logits: Vec<f32>,
+}
+
+/// A call of `generate` in progress.
+pub(crate) struct Generation<'a> {
+    model: &'a LanguageModel,
+    requests: &'a [Request],
+    sampling: &'a Sampling,
+    /// Results, filled as draws end. A running draw's `finish` is provisional.
+    draws: Vec<Vec<Draw>>,
+    /// Requests whose draws have not all begun, each with its next draw.
+    waiting: VecDeque<Lane>,
+    opened: Option<Opened<'a>>,
+    lanes: Vec<Lane>,
+    batch: Option<BatchCache>,
+}
+
+impl<'a> Generation<'a> {
+    pub(crate) fn new(model: &'a LanguageModel, requests: &'a [Request], sampling: &'a Sampling) -> Self {
+        let unbegun = Draw { tokens: Vec::new(), finish: Finish::Stopped };
+        let with_draws = requests.iter().enumerate().filter(|(_, request)| !request.seeds.is_empty());
+        Self {
+            model,
+            requests,
+            sampling,
+            draws: requests.iter().map(|request| vec![unbegun.clone(); request.seeds.len()]).collect(),
+            waiting: with_draws.map(|(request, _)| Lane { request, draw: 0 }).collect(),
+            opened: None,
+            lanes: Vec::new(),
+            batch: None,
+        }
+    }
+
+    /// One token for every running draw; false once none is left.
+    pub(crate) fn round(&mut self, watcher: &mut dyn Watcher) -> Result<bool> {
+        let n_running = self.lanes.len();
+        let mut logits = self.step()?;
+        let mut entered = Vec::new();
+        self.admit(watcher.lockstep(), &mut logits, &mut entered)?;
+        if self.lanes.is_empty() {
+            return Ok(false);
+        }
+        let tokens = self.pick(&logits)?;
+        drop(logits);
+        let mut running = self.deliver(&tokens, watcher);
+        self.finish_round(&mut running, watcher);
+
+        // Rows that were in the batch leave it; of those that entered, only the ones that go on need a row.
+        if let Some(batch) = &mut self.batch {
+            batch.retain(&running[..n_running])?;
+        }
+        let contexts = entered.iter().zip(&running[n_running..]).filter(|(_, running)| **running);
+        let contexts: Vec<_> = contexts.map(|(prefix, _)| prefix.cache()).collect();
+        if let Some(first) = contexts.first() {
+            self.batch.get_or_insert_with(|| BatchCache::like(first)).push(&contexts)?;
+        }
+        let mut running = running.into_iter();
+        self.lanes.retain(|_| running.next().unwrap_or(false));
+        Ok(true)
+    }
+
+    /// The draws, by request and seed.
+    pub(crate) fn into_draws(self) -> Vec<Vec<Draw>> {
+        self.draws
+    }
+
+    /// Logits (rows, V), one row after another, for the draws in the batch.
+    fn step(&mut self) -> Result<Vec<f32>> {
+        let last = |lane: &Lane| self.draws[lane.request][lane.draw].tokens.last().copied();
+        let tokens: Vec<u32> = self.lanes.iter().filter_map(last).collect();
+        match &mut self.batch {
+            Some(batch) if !tokens.is_empty() => {
+                let decoder = self.model.frozen();
+                on_host(&decoder.logits(&batch.step(decoder, &tokens)?)?)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Lets waiting draws in while there are rows for them; appends the logits of their first tokens and
+    /// their prefixes.
+    fn admit(
+        &mut self,
+        lockstep: bool,
+        logits: &mut Vec<f32>,
+        entered: &mut Vec<Cow<'a, Prefix>>,
+    ) -> Result<()> {
+        while let Some(&Lane { request, draw }) = self.waiting.front() {
+            let wanted = self.requests[request].seeds.len() - draw;
+            let free = self.sampling.max_batch_rows - self.lanes.len();
+            let n = wanted.min(free);
+            if n == 0 || (lockstep && n < wanted) {
+                break;
+            }
+            let opened = match self.opened.take() {
+                Some(opened) => opened,
+                None => self.open(request)?,
+            };
+            for draw in draw..draw + n {
+                self.lanes.push(Lane { request, draw });
+                logits.extend_from_slice(&opened.first_logits);
+                entered.push(opened.prefix.clone());
+            }
+            if n == wanted {
+                self.waiting.pop_front();
+            } else {
+                self.waiting[0].draw += n;
+                self.opened = Some(opened);
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&self, request: usize) -> Result<Opened<'a>> {
+        let prefix = match &self.requests[request].prompt {
+            Prompt::Tokens(tokens) => Cow::Owned(Prefix::new(self.model, tokens)?),
+            Prompt::Prefix(prefix) => Cow::Borrowed(prefix),
+        };
+        let first_logits = on_host(&self.model.frozen().logits(prefix.last_hidden())?)?;
+        Ok(Opened { prefix, first_logits })
+    }
+
+    /// The next token of every lane.
+    fn pick(&self, logits: &[f32]) -> Result<Vec<u32>> {
+        let vocab_size = logits.len() / self.lanes.len();
+        let one = |(lane, logits): (&Lane, &[f32])| {
+            let t = self.draws[lane.request][lane.draw].tokens.len();
+            pick_token(logits, self.sampling, token_uniform(self.requests[lane.request].seeds[lane.draw], t))
+        };
+        self.lanes.par_iter().zip(logits.par_chunks_exact(vocab_size)).with_min_len(8).map(one).collect()
+    }
+
+    /// Appends the tokens and asks the watcher; gives which lanes go on.
+    fn deliver(&mut self, tokens: &[u32], watcher: &mut dyn Watcher) -> Vec<bool> {
+        let mut stopped = None;
+        let mut running = Vec::with_capacity(tokens.len());
+        for (lane, &token) in self.lanes.iter().zip(tokens) {
+            let draw = &mut self.draws[lane.request][lane.draw];
+            if stopped == Some(lane.request) {
+                running.push(false);
+                continue;
+            }
+            draw.tokens.push(token);
+            let watch = watcher.after_token(lane.request, lane.draw, &draw.tokens);
+            let ended = if self.model.config().eos_token_ids.contains(&token) {
+                Some(Finish::EndOfText)
+            } else if watch != Watch::Continue {
+                Some(Finish::Stopped)
+            } else if draw.tokens.len() >= self.sampling.max_new_tokens {
+                Some(Finish::TokenLimit)
+            } else {
+                None
+            };
+            if matches!(ended, Some(Finish::EndOfText | Finish::TokenLimit)) {
+                watcher.after_draw(lane.request, lane.draw, &draw.tokens);
+            }
+            // A running draw counts as stopped until it ends otherwise.
+            draw.finish = ended.unwrap_or(Finish::Stopped);
+            running.push(ended.is_none());
+            if watch == Watch::StopRequest {
+                stopped = Some(lane.request);
+                end_lanes(lane.request, &self.lanes, &mut running);
+                forget(lane.request, &mut self.waiting, &mut self.opened);
+            }
+        }
+        running
+    }
+
+    /// Tells the watcher that the round is over, once for each request in it.
+    fn finish_round(&mut self, running: &mut [bool], watcher: &mut dyn Watcher) {
+        let mut requests: Vec<usize> = self.lanes.iter().map(|lane| lane.request).collect();
+        requests.dedup();
+        for request in requests {
+            if watcher.after_round(request).is_break() {
+                end_lanes(request, &self.lanes, running);
+                forget(request, &mut self.waiting, &mut self.opened);
+            }
+        }
+    }
+}
+
+/// Ends the lanes of `request` among those that `running` covers so far.
+fn end_lanes(request: usize, lanes: &[Lane], running: &mut [bool]) {
+    for (lane, running) in lanes.iter().zip(running) {
+        *running &= lane.request != request;
+    }
+}
+
+/// Takes the draws of `request` that have not begun off the queue.
+fn forget(request: usize, waiting: &mut VecDeque<Lane>, opened: &mut Option<Opened<'_>>) {
+    // Only the first in the queue can have begun.
+    if waiting.front().is_some_and(|lane| lane.request == request) {
+        waiting.pop_front();
+        *opened = None;
+    }
+}
+
+/// The numbers of a tensor, as f32, row after row.
+fn on_host(logits: &Tensor) -> Result<Vec<f32>> {
+    let logits = logits.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.contiguous()?;
+    Ok(Contents::of(&logits)?.to_vec())
+}

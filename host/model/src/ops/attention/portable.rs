@@ -1,0 +1,160 @@
+//! [`causal_attention`](super::causal_attention()) in candle's own operations, for devices and dtypes that the fused
+//! operation does not take.
+//!
+//! In and out: as there. Segments are sorted into classes by length, each class padded to one length and computed as a
+//! batch, so that short sequences do not pay for long ones and a device is not kept busy with one sequence at a time.
+//! Padding stands after the real tokens, where causality hides it, and is dropped from the result. Softmax runs in f32 for
+//! half precision.
+//!
+//! Left out on purpose: recomputing the probabilities in the backward pass. They are kept, (batch, n_heads, length,
+//! length); to save that memory, checkpoint whole layers.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use candle_core::{D, DType, Result, Tensor};
+use candle_nn::ops::softmax;
+
+use super::Heads;
+use crate::ops::{RotaryTable, Segments};
+
+/// The shortest length that segments are padded to.
+const SHORTEST_CLASS: usize = 16;
+
+/// As [`causal_attention`](super::causal_attention()), whose caller has checked the shapes.
+///
+/// # Errors
+/// If a tensor operation fails.
+pub fn portable(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    heads: Heads,
+    segments: &Segments,
+    rotary: &RotaryTable,
+) -> Result<Tensor> {
+    let mut places = vec![0; segments.n_rows()];
+    let mut n_padded_rows = 0;
+    let mut outs = Vec::new();
+    for (length, members) in length_classes(segments) {
+        for (row, place) in members.iter().cloned().zip((n_padded_rows..).step_by(length)) {
+            for (offset, row) in row.enumerate() {
+                places[row] = (place + offset) as u32;
+            }
+        }
+        n_padded_rows += members.len() * length;
+        let class = Class { heads, length, batch: members.len(), rows: padded_rows(&members, length) };
+        outs.push(class.attend(q, k, v, rotary)?);
+    }
+    if outs.is_empty() {
+        return Ok(q.clone());
+    }
+    let n_rows = places.len();
+    let places = Tensor::from_vec(places, n_rows, q.device())?;
+    Tensor::cat(&outs, 0)?.index_select(&places, 0)
+}
+
+/// Groups segments that are padded to one length. Where all members are equally long there is no padding.
+fn length_classes(segments: &Segments) -> Vec<(usize, Vec<Range<usize>>)> {
+    let mut classes: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
+    for range in segments.ranges().iter().filter(|range| !range.is_empty()) {
+        let class = range.len().next_power_of_two().max(SHORTEST_CLASS);
+        classes.entry(class).or_default().push(range.clone());
+    }
+    let longest = |members: &[Range<usize>]| members.iter().map(Range::len).max().unwrap_or(0);
+    classes.into_values().map(|members| (longest(&members), members)).collect()
+}
+
+/// For each place of the padded batch, the row that stands there; a padded place repeats its segment's last row.
+fn padded_rows(members: &[Range<usize>], length: usize) -> Vec<u32> {
+    members
+        .iter()
+        .flat_map(|range| (0..length).map(|offset| (range.start + offset.min(range.len() - 1)) as u32))
+        .collect()
+}
+
+/// Segments that are computed together.
+struct Class {
+    heads: Heads,
+    length: usize,
+    batch: usize,
+    rows: Vec<u32>,
+}
+
+impl Class {
+    /// Gives (batch·length, n_heads·head_dim).
+    fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, rotary: &RotaryTable) -> Result<Tensor> {
+        let Self { heads: Heads { n_heads, n_kv_heads, head_dim }, length, batch, .. } = *self;
+        let group_size = n_heads / n_kv_heads;
+        let rows = Tensor::new(&self.rows[..], q.device())?;
+        let split = |x: &Tensor, n_heads: usize| {
+            let shape = (batch, length, n_heads, head_dim);
+            x.index_select(&rows, 0)?.reshape(shape)?.transpose(1, 2)?.contiguous()
+        };
+        let q = rotate(&split(q, n_heads)?, rotary)?;
+        let k = rotate(&split(k, n_kv_heads)?, rotary)?;
+        let v = split(v, n_kv_heads)?;
+
+        // The query heads of a group lie one below the other, so that they meet their key-value head in one product.
+        let q = q.reshape((batch, n_kv_heads, group_size * length, head_dim))?;
+        let scores = (q.matmul(&k.transpose(2, 3)?)? * f64::from(self.heads.scale()))?;
+        let wide = if scores.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
+        let scores = scores
+            .to_dtype(wide)?
+            .reshape((batch, n_kv_heads, group_size, length, length))?
+            .broadcast_add(&causal_mask(length, q.device())?.to_dtype(wide)?)?;
+        let probs = softmax(&scores, D::Minus1)?.to_dtype(q.dtype())?;
+        let probs = probs.reshape((batch, n_kv_heads, group_size * length, length))?;
+        probs
+            .matmul(&v)?
+            .reshape((batch, n_heads, length, head_dim))?
+            .transpose(1, 2)?
+            .reshape((batch * length, n_heads * head_dim))
+    }
+}
+
+/// Turns heads (batch, n_heads, length, head_dim) by their positions 0 to length − 1.
+fn rotate(x: &Tensor, rotary: &RotaryTable) -> Result<Tensor> {
+    let (_, _, length, head_dim) = x.dims4()?;
+    let half = head_dim / 2;
+    let angles = rotary.angles(length);
+    let table = |entries: &[f32]| {
+        Tensor::from_slice(&entries[..length * half], (length, half), x.device())?.to_dtype(x.dtype())
+    };
+    let (cos, sin) = (table(&angles.cos)?, table(&angles.sin)?);
+    let (first, second) = (x.narrow(3, 0, half)?, x.narrow(3, half, half)?);
+    let turned_first = (first.broadcast_mul(&cos)? - second.broadcast_mul(&sin)?)?;
+    let turned_second = (second.broadcast_mul(&cos)? + first.broadcast_mul(&sin)?)?;
+    Tensor::cat(&[turned_first, turned_second], 3)
+}
+
+/// (length, length): 0 where a query may look, −∞ after it.
+fn causal_mask(length: usize, device: &candle_core::Device) -> Result<Tensor> {
+    let entry = |query: usize, key: usize| if key > query { f32::NEG_INFINITY } else { 0.0 };
+    let mask = (0..length).flat_map(|query| (0..length).map(move |key| entry(query, key)));
+    Tensor::from_vec(mask.collect(), (length, length), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_pad_to_their_longest_member() {
+        let segments = Segments::from_lengths([20, 3, 0, 30, 5]);
+        let classes = length_classes(&segments);
+        assert_eq!(classes, [(5, vec![20..23, 53..58]), (30, vec![0..20, 23..53])]);
+    }
+
+    #[test]
+    fn padding_repeats_the_last_row() {
+        assert_eq!(padded_rows(&[4..6, 9..12], 3), [4, 5, 5, 9, 10, 11]);
+    }
+
+    #[test]
+    fn the_mask_hides_what_comes_after() -> Result<()> {
+        let mask = causal_mask(2, &candle_core::Device::Cpu)?.to_vec2::<f32>()?;
+        assert_eq!(mask, [[0.0, f32::NEG_INFINITY], [0.0, 0.0]]);
+        Ok(())
+    }
+}

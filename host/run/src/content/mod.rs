@@ -1,0 +1,5 @@
+//! What the artefacts hold: the record of every stage, and the problems that a run begins with.
+
+pub mod artefact;
+pub mod problems;
+pub mod records;

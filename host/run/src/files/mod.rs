@@ -1,0 +1,4 @@
+//! Files as such: written whole or not at all, and known by their digests.
+
+pub mod atomic;
+pub mod digest;

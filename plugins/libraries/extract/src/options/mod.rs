@@ -1,0 +1,6 @@
+//! Multiple choice: which option a response settles on.
+
+mod choice;
+mod mention;
+
+pub use choice::{Choice, choice};

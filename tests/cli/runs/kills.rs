@@ -1,0 +1,275 @@
+//! Every stage of a tiny run, with a fault at each of its calls that change the run's folder: the same command, started again,
+//! ends with the bytes of a run without faults.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+
+use super::injector::{Call, Fault, available, trace};
+use crate::{Host, read};
+
+/// Settings under which a whole run takes two seconds, trains on pairs, and removes an old checkpoint twice.
+const TINY: &[&str] = &[
+    "--set",
+    "problems.max_train=3",
+    "--set",
+    "problems.max_heldout=2",
+    "--set",
+    "sample.n_samples=4",
+    "--set",
+    "refine.n_rewrites=2",
+    "--set",
+    "train.batch_size=2",
+    "--set",
+    "train.epochs=2",
+    "--set",
+    "train.checkpoint_every=1",
+    "--set",
+    "eval.n_runs=1",
+    "--set",
+    "report.bootstrap_resamples=100",
+];
+
+/// Each stage's command in the folder that holds `run`, and of how many calls the short tests take one.
+const STAGES: &[(&[&str], usize)] = &[
+    (&["sample", "--out", "run"], 3),
+    (&["grade", "--out", "run"], 1),
+    (&["select", "--out", "run"], 1),
+    (&["refine", "--out", "run"], 2),
+    (&["pair", "--out", "run"], 1),
+    (&["train", "--out", "run"], 2),
+    (&["eval", "--out", "run"], 2),
+    (&["report", "run"], 1),
+];
+
+const THREADS: usize = 2;
+
+#[test]
+fn killed_at_some_call_and_started_again_a_stage_ends_with_the_same_bytes() {
+    examine(Fault::Kill, |calls, every| turns(calls).into_iter().skip(every / 2).step_by(every).collect());
+}
+
+#[test]
+#[ignore = "takes minutes; the gate runs it"]
+fn killed_at_any_call_and_started_again_a_stage_ends_with_the_same_bytes() {
+    examine(Fault::Kill, |calls, _| (1..=calls.len()).collect());
+}
+
+#[test]
+fn refused_some_call_and_started_again_a_stage_ends_with_the_same_bytes() {
+    examine(Fault::Refuse, |calls, every| turns(calls).into_iter().step_by(4 * every).collect());
+}
+
+#[test]
+#[ignore = "takes minutes; the gate runs it"]
+fn refused_any_call_and_started_again_a_stage_ends_with_the_same_bytes() {
+    examine(Fault::Refuse, |calls, _| (1..=calls.len()).collect());
+}
+
+/// The calls before which the folder is not as it was before another: not after a call that failed or only waited for the disk, and
+/// of several writes to one file only the first two.
+fn turns(calls: &[Call]) -> Vec<usize> {
+    let changes = |call: &Call| !call.failed && !matches!(call.name, "fsync" | "fdatasync");
+    let mut turns: Vec<usize> = Vec::new();
+    for (index, call) in calls.iter().enumerate() {
+        let writes = |turn: &usize| {
+            let other = &calls[turn - 1];
+            other.path == call.path && other.name == call.name && call.name.contains("write")
+        };
+        let again = turns.iter().rev().take(2).filter(|turn| writes(turn)).count() == 2;
+        if changes(call) && !again {
+            turns.push(index + 1);
+        }
+    }
+    turns
+}
+
+/// Every stage, with the fault at those of its calls that are chosen; all failures together.
+fn examine(fault: Fault, choose: fn(&[Call], usize) -> Vec<usize>) {
+    if let Err(reason) = available(fault) {
+        println!("passed over: {reason}");
+        return;
+    }
+    let host = Host::new();
+    let stages: Vec<Stage> = STAGES.iter().map(|(args, every)| Stage::run(&host, args, *every)).collect();
+    let jobs: Vec<(&Stage, usize)> = stages
+        .iter()
+        .flat_map(|stage| choose(&stage.calls, stage.every).into_iter().map(move |n| (stage, n)))
+        .collect();
+    let (next, met, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while let Some((stage, n)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    match stage.survives(&host, *n, fault) {
+                        Ok(was_met) => drop(met.fetch_add(usize::from(was_met), Ordering::Relaxed)),
+                        Err(failure) => failures.lock().unwrap().push(failure),
+                    }
+                }
+            });
+        }
+    });
+    let (met, failures) = (met.into_inner(), failures.into_inner().unwrap());
+    println!("{} faults in {} stages, {} failures", jobs.len(), stages.len(), failures.len());
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(10 * met >= 9 * jobs.len(), "only {met} of {} faults were met", jobs.len());
+}
+
+/// A stage as it goes without faults.
+struct Stage {
+    args: Vec<&'static str>,
+    every: usize,
+    /// The calls that change the run's folder.
+    calls: Vec<Call>,
+    /// The folder that holds `run` as it is before the stage.
+    before: PathBuf,
+    /// What is in the run's folder after it.
+    after: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl Stage {
+    /// Runs the stage that is next in the run of the folder `whole`.
+    fn run(host: &Host, args: &[&'static str], every: usize) -> Self {
+        let args = match args[0] {
+            "sample" => [args, TINY].concat(),
+            _ => args.to_vec(),
+        };
+        let (whole, before) = (host.path("whole"), host.path(&format!("before-{}", args[0])));
+        std::fs::create_dir_all(&whole).unwrap();
+        copy(&whole, &before);
+        let mut stage = Self { args, every, calls: Vec::new(), before, after: BTreeMap::new() };
+        let (status, calls) = stage.trace(host, &whole, None);
+        assert!(status.success(), "{:?}: {}", stage.args, errors(&whole));
+        stage.calls = calls;
+        stage.after = contents(&whole.join("run"));
+        stage
+    }
+
+    /// Runs the stage in a copy with a fault at call `n`, and then without one. Returns whether there was such a call, or what went
+    /// wrong.
+    fn survives(&self, host: &Host, n: usize, fault: Fault) -> Result<bool, String> {
+        let folder = host.path(&format!("{}-{n}", self.args[0]));
+        copy(&self.before, &folder);
+        let (status, calls) = self.trace(host, &folder, Some((n, fault)));
+        let call = calls
+            .get(n - 1)
+            .map_or_else(String::new, |call| format!("{} {}", call.name, call.path.display()));
+        let failure = |what: String| Err(format!("{} at call {n} ({call}): {what}", self.args[0]));
+        let told = errors(&folder);
+        let ended_well = match fault {
+            // A stage may make a call less than another time; then it was done.
+            Fault::Kill => status.signal() == Some(9) || calls.len() < n && status.success(),
+            Fault::Refuse => matches!(status.code(), Some(0 | 1)) && !told.contains("panicked"),
+        };
+        if !ended_well {
+            return failure(format!("ended with {status}: {told}"));
+        }
+        let output = self.command(host, &folder).output().unwrap();
+        if !output.status.success() {
+            return failure(format!("started again: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        let different = differences(&self.after, &contents(&folder.join("run")));
+        if !different.is_empty() {
+            return failure(format!("other bytes than without a fault: {}", different.join(", ")));
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+        Ok(calls.len() >= n)
+    }
+
+    /// The stage's command; what it unpacks goes into the same folder as its run.
+    fn command(&self, host: &Host, folder: &Path) -> Command {
+        let temporary = folder.join("temporary");
+        std::fs::create_dir_all(&temporary).unwrap();
+        let mut command = host.command(&self.args);
+        command.current_dir(folder).env("TMPDIR", temporary);
+        command
+    }
+
+    fn trace(&self, host: &Host, folder: &Path, fault: Option<(usize, Fault)>) -> (ExitStatus, Vec<Call>) {
+        let mut command = self.command(host, folder);
+        command.stdout(Stdio::null()).stderr(File::create(folder.join("stderr")).unwrap());
+        let run = folder.canonicalize().unwrap().join("run");
+        let trace = trace(&mut command, &run, fault).unwrap();
+        (trace.status, trace.calls)
+    }
+}
+
+/// What the traced command wrote to standard error.
+fn errors(folder: &Path) -> String {
+    String::from_utf8_lossy(&read(folder.join("stderr"))).into_owned()
+}
+
+/// Everything below a folder but the lock; of the manifest, what does not depend on the time.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut contents = BTreeMap::new();
+    for path in below(folder) {
+        let name = path.strip_prefix(folder).unwrap().to_owned();
+        let bytes = match name.to_str().unwrap() {
+            ".lock" => continue,
+            "manifest.json" => timeless(&read(path)),
+            _ if path.is_dir() => Vec::new(),
+            _ => read(path),
+        };
+        contents.insert(name, bytes);
+    }
+    contents
+}
+
+/// A manifest without times and without what is computed over them.
+fn timeless(manifest: &[u8]) -> Vec<u8> {
+    let mut json: Value = serde_json::from_slice(manifest).unwrap();
+    for key in ["created", "check", "sha256"] {
+        json.as_object_mut().unwrap().remove(key);
+    }
+    without_seconds(&mut json);
+    json.to_string().into_bytes()
+}
+
+fn without_seconds(json: &mut Value) {
+    match json {
+        Value::Object(object) => {
+            object.remove("seconds");
+            object.values_mut().for_each(without_seconds);
+        }
+        Value::Array(array) => array.iter_mut().for_each(without_seconds),
+        _ => {}
+    }
+}
+
+/// What is in one folder alone, or differs.
+fn differences(one: &BTreeMap<PathBuf, Vec<u8>>, other: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<String> {
+    let missing = one.keys().filter(|path| !other.contains_key(*path)).map(|path| ("lacks", path));
+    let more = other.keys().filter(|path| !one.contains_key(*path)).map(|path| ("has", path));
+    let changed = one.iter().filter(|(path, bytes)| other.get(*path).is_some_and(|other| other != *bytes));
+    let all = missing.chain(more).chain(changed.map(|(path, _)| ("differs in", path)));
+    all.map(|(how, path)| format!("{how} {}", path.display())).collect()
+}
+
+/// Files and folders below a folder, folders before what is in them.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let inner = if path.is_dir() { below(&path) } else { Vec::new() };
+        all.push(path);
+        all.extend(inner);
+    }
+    all
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for path in below(from) {
+        let copied = to.join(path.strip_prefix(from).unwrap());
+        match path.is_dir() {
+            true => std::fs::create_dir_all(copied).unwrap(),
+            false => drop(std::fs::copy(&path, copied).unwrap()),
+        }
+    }
+}

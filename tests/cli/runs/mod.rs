@@ -1,0 +1,180 @@
+//! Whole runs: what they leave, what they take from other runs, and what becomes of one that is stopped or changed.
+
+#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod injector;
+mod integrity;
+#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod kills;
+mod main_job;
+mod resume;
+mod reuse;
+mod shards;
+
+use crate::{ARTEFACTS, Host, read, repository, small};
+
+#[test]
+fn the_main_job_leaves_a_table_and_a_checkpoint_and_goes_on_where_it_was() {
+    let host = Host::new();
+    let grader = repository("plugins/math_grader.wasm");
+    let args = small(&["--plugin", &grader, "--out", "run"]);
+    let first = host.run(&args);
+    for row in ["Acc, %", "Len-T, tokens", "Len-A, tokens", "AUC, %", "steps", "tokens a step", "difficulty"]
+    {
+        assert!(first.contains(row), "no `{row}` in {first}");
+    }
+    for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        assert!(host.path("run/model").join(name).is_file(), "{name}");
+    }
+    let report: serde_json::Value = serde_json::from_slice(&read(host.path("run/report.json"))).unwrap();
+    assert_eq!(report["baseline"]["summary"]["n_responses"], 12);
+    assert_eq!(
+        String::from_utf8(read(host.path("run/report.md"))).unwrap().trim(),
+        first[..first.rfind("\nrun").unwrap()].trim()
+    );
+
+    // Again, with only the folder: nothing is left to do, and the table is the same.
+    let weights = read(host.path("run/model/model.safetensors"));
+    assert_eq!(host.run(&["run", "--out", "run"]), first);
+    assert_eq!(host.run(&["report", "run"]), first);
+    assert_eq!(read(host.path("run/model/model.safetensors")), weights);
+}
+
+#[test]
+fn the_trained_model_is_a_model_for_the_next_round() {
+    let host = Host::new();
+    host.run(&small(&["run", "--out", "first"]));
+    host.run(&small(&["run", "--out", "second", "--model", "first/model"]));
+    // The second round's baseline is the first round's result: the same seeds on the same problems. Their checksums differ,
+    // which say what the records were made from.
+    let records = |file: &str| -> Vec<serde_json::Value> {
+        let text = String::from_utf8(read(host.path(file))).unwrap();
+        let mut records: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        records.iter_mut().for_each(|record| drop(record.as_object_mut().unwrap().remove("check")));
+        records
+    };
+    assert!(records("first/eval-result.jsonl") == records("second/eval-baseline.jsonl"));
+}
+
+#[test]
+fn stages_one_by_one_leave_what_all_at_once_leaves() {
+    let host = Host::new();
+    host.run(&small(&["run", "--out", "whole"]));
+    host.run(&small(&["sample", "--out", "parts"]));
+    for stage in ["grade", "select", "refine", "pair", "train", "eval"] {
+        host.run(&[stage, "--out", "parts"]);
+    }
+    for artefact in ARTEFACTS {
+        assert!(
+            read(host.path("whole").join(artefact)) == read(host.path("parts").join(artefact)),
+            "{artefact}"
+        );
+    }
+}
+
+#[test]
+fn one_worker_and_two_leave_the_same_bytes() {
+    let host = Host::new();
+    for (workers, rows) in [("1", "7"), ("2", "64")] {
+        let rows = [format!("sample.max_batch_rows={rows}"), format!("eval.max_batch_rows={rows}")];
+        host.run(&small(&[
+            "run",
+            "--out",
+            workers,
+            "--workers",
+            workers,
+            "--set",
+            &rows[0],
+            "--set",
+            &rows[1],
+        ]));
+    }
+    for artefact in
+        ["samples.jsonl", "refined.jsonl", "train.jsonl", "model/model.safetensors", "eval-result.jsonl"]
+    {
+        assert!(read(host.path("1").join(artefact)) == read(host.path("2").join(artefact)), "{artefact}");
+    }
+}
+
+/// The contract lets a policy shorten a response to its first steps: Sky-T1's data, as a plugin.
+#[test]
+fn a_policy_may_cut_a_response_where_it_first_had_the_answer() {
+    let host = Host::new();
+    // Of two responses even the shorter one often goes on after it has the answer.
+    let settings = [
+        "problems.max_train=28",
+        "problems.max_heldout=6",
+        "sample.n_samples=2",
+        "select.first_correct_steps=true",
+        "refine.enabled=false",
+    ];
+    let mut args = vec!["sample", "--out", "run", "--plugin", "sky_t1"];
+    args.extend(settings.iter().flat_map(|setting| ["--set", setting]));
+    host.run(&args);
+    for stage in ["grade", "select", "refine", "pair"] {
+        host.run(&[stage, "--out", "run"]);
+    }
+    let records = |name: &str| -> Vec<serde_json::Value> {
+        let text = String::from_utf8(read(host.path("run").join(name))).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let positives: Vec<_> =
+        records("selection.jsonl").iter().flat_map(|r| r["positives"].as_array().unwrap().clone()).collect();
+    let refined = records("refined.jsonl");
+    assert!(positives.len() > 4 && positives.len() == refined.len());
+    let mut n_cut = 0;
+    for (positive, refined) in positives.iter().zip(&refined) {
+        let keep = positive["keep_steps"].as_u64().expect("a correct response has a first correct solution");
+        assert_eq!(refined["steps"].as_array().unwrap().len() as u64, keep);
+        // What follows the reasoning stays, so the answer is still there.
+        assert_eq!(refined["outcome"], "correct");
+        assert!(refined["text"].as_str().unwrap().contains("</think>"));
+        n_cut += usize::from(refined["tokens_after"].as_u64() < refined["tokens_before"].as_u64());
+    }
+    assert!(n_cut > 2, "{n_cut} of {} were cut", refined.len());
+}
+
+#[test]
+fn every_shipped_recipe_is_complete_and_in_range() {
+    let host = Host::new();
+    let recipes = host.run(&["recipe"]);
+    let n_files: usize = ["recipes", "recipes/ablation"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(repository(folder)).unwrap())
+        .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "toml"))
+        .count();
+    assert_eq!(recipes.lines().count(), n_files, "{recipes}");
+    for name in recipes.lines() {
+        assert!(host.run(&["recipe", name]).contains('#'), "{name} has no comment");
+        if name.starts_with("deepseek") {
+            // Its checkpoint and problems have to be given; everything before them is checked.
+            assert!(
+                host.fail(&["check", "--recipe", name, "--set", "model.device=cpu"]).contains("train.jsonl")
+            );
+        } else {
+            assert!(host.run(&["check", "--recipe", name]).contains("ready to run"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_ablation_shares_samples_and_writes_its_table() {
+    let host = Host::new();
+    let settings: Vec<&str> = crate::SMALL.to_vec();
+    let args =
+        ["ablate", "--rows", "default,ablation/sft", "--seeds", "1,2", "--out", "ab", "--document", "ab.md"];
+    let table = host.run(&[&args[..], &settings].concat());
+    for row in ["baseline", "default", "ablation-sft"] {
+        assert!(table.contains(row), "{table}");
+    }
+    assert_eq!(
+        read(host.path("ab/default-seed1/samples.jsonl")),
+        read(host.path("ab/ablation-sft-seed1/samples.jsonl"))
+    );
+    assert_ne!(
+        read(host.path("ab/default-seed1/samples.jsonl")),
+        read(host.path("ab/default-seed2/samples.jsonl"))
+    );
+    let document = String::from_utf8(read(host.path("ab.md"))).unwrap();
+    assert!(document.contains("Seeds 1,2") && document.contains("ablation-sft"));
+}
