@@ -1,4 +1,7 @@
-//! Every command of the README and of the page on run folders does what it says: run here, on small settings.
+//! The README, the guide and the page on run folders: every command works, run here with small settings, and every link leads
+//! somewhere.
+
+use std::path::PathBuf;
 
 use crate::{Host, SMALL, repository};
 
@@ -14,19 +17,52 @@ const ON_THIS_MACHINE: &[&str] = &[
     "eval.max_new_tokens=640",
 ];
 
+/// The guide goes on from the run that the README makes.
 #[test]
-fn every_command_of_the_readme_works() {
-    assert!(run_page("README.md") >= 15);
+fn every_command_of_the_readme_and_the_guide_works() {
+    assert_eq!(run_pages(&["README.md", "docs/guide.md"]), 24);
 }
 
 #[test]
 fn every_command_of_the_page_on_run_folders_works() {
-    assert_eq!(run_page("docs/run-folder.md"), 10);
+    assert_eq!(run_pages(&["docs/run-folder.md"]), 10);
 }
 
-/// Runs every command of a page; gives how many.
-fn run_page(page: &str) -> usize {
-    let page = std::fs::read_to_string(repository(page)).unwrap();
+#[test]
+fn every_link_leads_to_a_file_and_its_section() {
+    let pages = std::fs::read_dir(repository("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<PathBuf> =
+        pages.filter(|path| path.extension().is_some_and(|it| it == "md")).collect();
+    let at_the_root = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
+    pages.extend(at_the_root.map(|name| repository(name).into()));
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            if link.contains("://") || link.contains(' ') {
+                continue;
+            }
+            let (file, section) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            assert!(target.exists(), "{}: {link}", page.display());
+            let has_section = || headings(&std::fs::read_to_string(&target).unwrap()).any(|it| it == section);
+            assert!(section.is_empty() || has_section(), "{}: {link}", page.display());
+        }
+    }
+}
+
+/// The names under which a page's headings are linked to.
+fn headings(page: &str) -> impl Iterator<Item = String> {
+    let titles =
+        page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    titles.map(|title| {
+        let kept = title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.collect::<String>().to_lowercase().replace(' ', "-")
+    })
+}
+
+/// Runs every command of some pages, in one folder; gives how many.
+fn run_pages(pages: &[&str]) -> usize {
+    let pages: String = pages.iter().map(|page| std::fs::read_to_string(repository(page)).unwrap()).collect();
     let host = Host::new();
     for name in ["plugins", "tests"] {
         std::os::unix::fs::symlink(repository(name), host.path(name)).unwrap();
@@ -37,7 +73,7 @@ fn run_page(page: &str) -> usize {
     std::fs::write(host.path("heldout.jsonl"), ts_embedded::heldout_problems()).unwrap();
 
     let mut n_run = 0;
-    for command in commands(&page) {
+    for command in commands(&pages) {
         let words: Vec<&str> = command.split_whitespace().collect();
         let args = match words.as_slice() {
             ["seq", ..] => {
@@ -87,6 +123,6 @@ fn shell(host: &Host, line: &str) {
 }
 
 /// The lines of the blocks of shell commands.
-fn commands(readme: &str) -> impl Iterator<Item = &str> {
-    readme.split("```sh\n").skip(1).flat_map(|block| block.split("```").next().unwrap_or_default().lines())
+fn commands(page: &str) -> impl Iterator<Item = &str> {
+    page.split("```sh\n").skip(1).flat_map(|block| block.split("```").next().unwrap_or_default().lines())
 }

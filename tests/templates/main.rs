@@ -125,7 +125,7 @@ fn c_builds_and_agrees() {
 
 #[test]
 #[ignore = "installs componentize-py"]
-fn the_readmes_session_works() {
+fn the_guides_session_works() {
     session::runs();
 }
 

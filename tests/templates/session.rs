@@ -1,7 +1,7 @@
-//! The session of the README: from no project to the main job with one's own grader.
+//! The session of the guide: from no project to the main job with one's own grader.
 //!
-//! In: the README's block of a console. Out: nothing, or a failure. Left out on purpose: the size of the main job, which is cut down
-//! here; the times are the README's to say.
+//! In: the guide's console block. Out: nothing, or a failure. The main job is made small here; the times in the guide are those of the
+//! whole.
 
 use crate::readme;
 
@@ -18,8 +18,8 @@ const SMALL: [&str; 7] = [
 
 /// Runs what is typed in the session, and compares what the commands before the main job print.
 pub(crate) fn runs() {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
-    let session = readme.split("```console\n").nth(1).unwrap().split("```").next().unwrap();
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide.md")).unwrap();
+    let session = guide.split("```console\n").nth(1).unwrap().split("```").next().unwrap();
     let typed = |line: &str| Some(line.strip_prefix("$ ")?.split("  #").next()?.trim_end().to_owned());
     let small: String = SMALL.iter().map(|setting| format!(" --set {setting}")).collect();
     let mut commands: Vec<String> = session.lines().filter_map(typed).collect();
