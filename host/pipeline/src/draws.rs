@@ -6,8 +6,8 @@
 use ts_core::seed::derive_seed;
 use ts_model::LanguageModel;
 use ts_model::generate::{Draw, Finish, Prompt, Request, Sampling, Watcher, generate};
-use ts_run::Key;
 use ts_run::records::ProblemRecord;
+use ts_run::{Key, ProblemFile};
 
 use crate::progress::Progress;
 use crate::stage::Stage;
@@ -31,7 +31,7 @@ pub(crate) struct Draws<'a> {
     pub(crate) run: &'a Run<'a>,
     /// Names the seeds.
     pub(crate) seeds_of: Stage,
-    pub(crate) problems: &'a [ProblemRecord],
+    pub(crate) problems: &'a ProblemFile,
     pub(crate) per_problem: u32,
     pub(crate) sampling: Sampling,
 }
@@ -39,20 +39,28 @@ pub(crate) struct Draws<'a> {
 impl Draws<'_> {
     /// How many responses in all.
     pub(crate) fn total(&self) -> u64 {
-        self.problems.len() as u64 * u64::from(self.per_problem)
+        self.problems.len() * u64::from(self.per_problem)
     }
 
     /// Problems to be drawn for together: two batches' worth, so that rows that finish early make room for others, and an
     /// interruption loses little.
-    pub(crate) fn tasks(&self) -> Tasks<'_, &[ProblemRecord]> {
+    pub(crate) fn tasks(&self) -> Result<Tasks<'_, Vec<ProblemRecord>>, Error> {
         let at_once = (2 * self.sampling.max_batch_rows).div_ceil(self.per_problem as usize).max(1);
-        Box::new(self.problems.chunks(at_once).map(|problems| {
-            let draws = |problem: &ProblemRecord| {
-                let id = problem.id.clone();
-                (0..self.per_problem).map(move |draw| Key::Draw(id.clone(), draw))
-            };
-            Ok(Task { keys: problems.iter().flat_map(draws).collect(), input: problems })
-        }))
+        let mut problems = self.problems.problems()?;
+        let draws = |problem: &ProblemRecord| {
+            let id = problem.id.clone();
+            (0..self.per_problem).map(move |draw| Key::Draw(id.clone(), draw))
+        };
+        Ok(Box::new(std::iter::from_fn(move || {
+            let together = problems.by_ref().take(at_once).collect::<Result<Vec<_>, _>>();
+            match together {
+                Ok(together) if together.is_empty() => None,
+                Ok(together) => {
+                    Some(Ok(Task { keys: together.iter().flat_map(draws).collect(), input: together }))
+                }
+                Err(error) => Some(Err(error.into())),
+            }
+        })))
     }
 
     /// The records of some of a task's responses, by their places in it. Each response is reported as soon as it has ended, though

@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 use ts_run::folder::SHARDS;
 use ts_run::manifest::{Manifest, stopping};
 use ts_run::records::{
-    EvalRecord, ExampleRecord, GradeRecord, ProblemRecord, ReferenceRecord, RefinedRecord, SampleRecord,
-    SelectionRecord,
+    EvalRecord, ExampleRecord, GradeRecord, ReferenceRecord, RefinedRecord, SampleRecord, SelectionRecord,
 };
-use ts_run::{Artefact, Record, RunFolder, Shard};
+use ts_run::{Artefact, ProblemFile, Record, RunFolder, Shard};
 
 use crate::Error;
 use crate::past_run::PastRun;
@@ -61,16 +60,16 @@ pub fn merge(run: &Path, others: &[PathBuf]) -> Result<Vec<(Stage, u32)>, Error>
     for (stage, shards) in joined {
         let train = problems(&folder, &shards, Artefact::ProblemsTrain)?;
         let heldout = problems(&folder, &shards, Artefact::ProblemsHeldout)?;
-        let ids = if stage.is_heldout() { &heldout } else { &train };
+        let problems = if stage.is_heldout() { &heldout } else { &train };
         let path = folder.path_of(stage.artefact());
         let records = match stage {
-            Stage::Sample => join::<SampleRecord>(&path, stage, &shards, ids),
-            Stage::Grade => join::<GradeRecord>(&path, stage, &shards, ids),
-            Stage::Select => join::<SelectionRecord>(&path, stage, &shards, ids),
-            Stage::Refine => join::<RefinedRecord>(&path, stage, &shards, ids),
-            Stage::Pair => join::<ExampleRecord>(&path, stage, &shards, ids),
-            Stage::Reference => join::<ReferenceRecord>(&path, stage, &shards, ids),
-            Stage::EvalBaseline | Stage::EvalResult => join::<EvalRecord>(&path, stage, &shards, ids),
+            Stage::Sample => join::<SampleRecord>(&path, stage, &shards, problems),
+            Stage::Grade => join::<GradeRecord>(&path, stage, &shards, problems),
+            Stage::Select => join::<SelectionRecord>(&path, stage, &shards, problems),
+            Stage::Refine => join::<RefinedRecord>(&path, stage, &shards, problems),
+            Stage::Pair => join::<ExampleRecord>(&path, stage, &shards, problems),
+            Stage::Reference => join::<ReferenceRecord>(&path, stage, &shards, problems),
+            Stage::EvalBaseline | Stage::EvalResult => join::<EvalRecord>(&path, stage, &shards, problems),
             Stage::Train => continue,
         }?;
         let state = |shard: &&PastRun| shard.manifest.stages.get(stage.name()).map(|state| state.seconds);
@@ -129,27 +128,20 @@ fn complete(stage: Stage, having: Vec<&(Shard, PastRun)>) -> Result<Vec<&PastRun
     Ok(having.into_iter().map(|(_, run)| run).collect())
 }
 
-/// Writes the whole run's problems, or checks that they are the same; gives their identifiers.
-fn problems(folder: &RunFolder, shards: &[&PastRun], set: Artefact) -> Result<Vec<String>, Error> {
-    let mut shares = Vec::new();
-    for shard in shards {
-        shares.push(shard.problems(set)?.into_iter());
-    }
-    let mut problems: Vec<ProblemRecord> = Vec::new();
-    for place in 0.. {
-        let Some(problem) = shares[place % shards.len()].next() else { break };
-        problems.push(problem);
-    }
-    keep_problems(folder, set, &problems)?;
-    Ok(problems.into_iter().map(|problem| problem.id).collect())
+/// Writes the whole run's problems, or checks that they are the same.
+fn problems(folder: &RunFolder, shards: &[&PastRun], set: Artefact) -> Result<ProblemFile, Error> {
+    let files = shards.iter().map(|shard| shard.problems(set)).collect::<Result<Vec<_>, _>>()?;
+    let mut shares = files.iter().map(ProblemFile::problems).collect::<Result<Vec<_>, _>>()?;
+    let n_shares = shares.len();
+    keep_problems(folder, set, (0..).map_while(|place| shares[place % n_shares].next()))
 }
 
 fn join<R: Record>(
     path: &Path,
     stage: Stage,
     shards: &[&PastRun],
-    problems: &[String],
+    problems: &ProblemFile,
 ) -> Result<u64, Error> {
     let records = shards.iter().map(|shard| shard.records::<R>(stage)).collect::<Result<Vec<_>, _>>()?;
-    Ok(ts_run::merge::merge(path, records, problems)?)
+    Ok(ts_run::merge::merge(path, records, problems.problems()?)?)
 }

@@ -3,10 +3,9 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use ts_run::folder::{read_finished, read_problems_of, verify_stage};
+use ts_run::folder::{problems_of, read_finished, verify_stage};
 use ts_run::manifest::{Manifest, read_manifest};
-use ts_run::records::ProblemRecord;
-use ts_run::{Artefact, DigestCache, Record, Records, seal};
+use ts_run::{Artefact, DigestCache, ProblemFile, Record, Records, seal};
 
 use crate::stage::Stage;
 use crate::{Error, identity};
@@ -81,12 +80,12 @@ impl PastRun {
         Ok(Records::open(&stage.artefact().path_in(&self.folder), seal)?)
     }
 
-    /// The problems of one of its two sets.
+    /// One of its two problem sets.
     ///
     /// # Errors
-    /// They cannot be read, or were changed.
-    pub(crate) fn problems(&self, set: Artefact) -> Result<Vec<ProblemRecord>, Error> {
-        Ok(read_problems_of(&self.folder, &self.manifest, set)?)
+    /// It cannot be read, or was changed.
+    pub(crate) fn problems(&self, set: Artefact) -> Result<ProblemFile, Error> {
+        Ok(problems_of(&self.folder, &self.manifest, set)?)
     }
 }
 

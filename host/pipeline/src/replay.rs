@@ -55,8 +55,10 @@ impl Replay {
     /// The folder is no run's or has no responses yet; it has no such problem.
     pub fn open(folder: &Path, problem: &str) -> Result<Self, Error> {
         let run = PastRun::open(folder)?;
-        let record = run.problems(Artefact::ProblemsTrain)?.into_iter().find(|record| record.id == problem);
-        let record = record
+        let problems = run.problems(Artefact::ProblemsTrain)?;
+        let found = problems.problems()?.find(|found| found.as_ref().is_ok_and(|found| found.id == problem));
+        let record = found
+            .transpose()?
             .ok_or_else(|| Error::NoSuchProblem { problem: problem.to_owned(), folder: folder.to_owned() })?;
         let samples = of_problem(&run, Stage::Sample, problem)?;
         let has_grades = Stage::Grade.artefact().path_in(folder).is_file();

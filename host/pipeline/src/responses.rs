@@ -102,8 +102,8 @@ impl ResponseReader {
 pub(crate) fn count_selected(run: &Run<'_>, of: impl Fn(&SelectionRecord) -> usize) -> Result<u64, Error> {
     let mut count = 0;
     let mut selections = run.records::<SelectionRecord>(Stage::Select)?;
-    for problem in &run.train {
-        count += of(&selections.expect(&Key::Problem(problem.id.clone()))?.record) as u64;
+    for problem in run.train.problems()? {
+        count += of(&selections.expect(&Key::Problem(problem?.id))?.record) as u64;
     }
     Ok(count)
 }

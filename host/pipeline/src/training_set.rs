@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use ts_core::seed::{SplitMix64, derive_seed};
 use ts_model::log_prob::Sequence;
 use ts_run::records::{ExampleKind, ExampleRecord, ReferenceRecord, RefinedRecord, SampleRecord};
-use ts_run::{Key, Lookup};
+use ts_run::{Key, Lookup, ProblemLookup, ProblemPlace};
 
 use crate::objective::{Example, Rejected};
 use crate::responses::{Place, ResponseReader};
@@ -23,14 +23,14 @@ pub(crate) struct TrainingSet {
     entries: Vec<Entry>,
     /// How many were left out because they are longer than `max_context_tokens`.
     pub(crate) n_too_long: usize,
+    problems: ProblemLookup,
     samples: Lookup<SampleRecord>,
     refined: Lookup<RefinedRecord>,
 }
 
 /// An example without its tokens. It has a weight in at least one term of the loss that is switched on.
 struct Entry {
-    /// Its problem's place in the run.
-    problem: usize,
+    problem: ProblemPlace,
     chosen: Place,
     rejected: Option<RejectedEntry>,
     weights: Weights,
@@ -63,10 +63,11 @@ impl TrainingSet {
         let mut examples = run.records::<ExampleRecord>(Stage::Pair)?;
         let mut reference = run.records::<ReferenceRecord>(Stage::Reference)?;
         let (mut entries, mut n_too_long, mut n_examples) = (Vec::new(), 0, 0);
-        for (place, problem) in run.train.iter().enumerate() {
-            let responses = responses.of(problem)?;
-            let records = examples_of(problem, &mut examples)?;
-            let prompt_len = if records.is_empty() { 0 } else { run.prompt_tokens(problem)?.len() };
+        let mut problems = run.train.problems()?;
+        while let Some((problem, place)) = problems.next_placed()? {
+            let responses = responses.of(&problem)?;
+            let records = examples_of(&problem, &mut examples)?;
+            let prompt_len = if records.is_empty() { 0 } else { run.prompt_tokens(&problem)?.len() };
             let sides = records.iter().map(|record| responses.sides(record));
             let sides = sides.collect::<Result<Vec<_>, _>>()?;
             let chosen: Vec<&[u32]> = sides.iter().map(|(chosen, _)| chosen.tokens).collect();
@@ -101,7 +102,7 @@ impl TrainingSet {
         }
         let samples = run.records::<SampleRecord>(Stage::Sample)?.lookup()?;
         let refined = run.records::<RefinedRecord>(Stage::Refine)?.lookup()?;
-        Ok(Self { entries, n_too_long, samples, refined })
+        Ok(Self { entries, n_too_long, problems: run.train.lookup()?, samples, refined })
     }
 
     /// How many there are.
@@ -111,7 +112,7 @@ impl TrainingSet {
 
     /// Examples with their tokens.
     pub(crate) fn batch(&mut self, run: &Run<'_>, indices: &[usize]) -> Result<Vec<Example>, Error> {
-        let Self { entries, samples, refined, .. } = self;
+        let Self { entries, problems, samples, refined, .. } = self;
         let mut tokens = |place| -> Result<Vec<u32>, Error> {
             Ok(match place {
                 Place::Sampled(offset) => samples.at(offset)?.tokens,
@@ -121,7 +122,7 @@ impl TrainingSet {
         let mut batch = Vec::with_capacity(indices.len());
         for &index in indices {
             let Entry { problem, chosen, rejected, weights } = &entries[index];
-            let prompt = run.prompt_tokens(&run.train[*problem])?;
+            let prompt = run.prompt_tokens(&problems.at(*problem)?)?;
             let mut sequence = |place| Ok::<_, Error>(Sequence::new(&prompt, &tokens(place)?));
             let chosen = sequence(*chosen)?;
             let rejected = match rejected {

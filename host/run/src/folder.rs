@@ -16,9 +16,8 @@ use crate::lock::{FolderLock, LOCK_FILE, is_own_file};
 use crate::manifest::{
     Difference, FolderState, Manifest, StageState, check_resumable, read_manifest, write_manifest,
 };
-use crate::problems::read_problems;
+use crate::problem_file::ProblemFile;
 use crate::read::Records;
-use crate::records::ProblemRecord;
 use crate::seal::Seal;
 use crate::sealed::lines::SealedLines;
 use crate::shard::Shard;
@@ -223,25 +222,17 @@ pub fn shard_folder(run_folder: &Path, shard: Shard) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The problems that a run's folder keeps, which must be those that it was made from.
+/// One of a run's two problem sets.
 ///
 /// # Errors
 ///
-/// [`Error::Altered`] if they are not; those of reading a problem set.
-pub fn read_problems_of(folder: &Path, manifest: &Manifest, set: Artefact) -> Result<Vec<ProblemRecord>> {
-    let path = set.path_in(folder);
+/// [`Error::Altered`] if they are not those that the run was made from; [`Error::Io`].
+pub fn problems_of(folder: &Path, manifest: &Manifest, set: Artefact) -> Result<ProblemFile> {
     let split = if set == Artefact::ProblemsTrain { "train" } else { "heldout" };
-    let sha256 = sha256_file(&path)?;
-    if manifest.shard.is_none()
-        && !manifest.problems.iter().any(|set| set.split == split && set.sha256 == sha256)
-    {
-        return Err(Error::Altered { path });
-    }
-    match read_problems(&path) {
-        // A shard may have none.
-        Err(Error::NoProblems { .. }) => Ok(Vec::new()),
-        problems => problems,
-    }
+    let origin = manifest.problems.iter().find(|set| set.split == split);
+    // The manifest of a shard has the digests of the whole sets.
+    let sha256 = origin.filter(|_| manifest.shard.is_none()).map(|set| set.sha256.as_str());
+    ProblemFile::open(&set.path_in(folder), sha256)
 }
 
 /// The name of a checkpoint in a run's folder.

@@ -11,6 +11,7 @@
 //! | [`seal`] | the checksum of a record |
 //! | [`shard`], [`merge`] | a share of the problems, for one of several machines; joining them |
 //! | [`problems`] | reading a problem set |
+//! | [`problem_file`] | the problems in a run's folder |
 //! | [`atomic`] | files and folders that are there whole or not at all |
 //! | [`digest`], [`digest_cache`] | SHA-256 of files and folders; those of files that did not change |
 //!
@@ -28,7 +29,8 @@ mod sealed;
 pub mod shard;
 
 pub use content::artefact::Artefact;
-pub use content::{artefact, problems, records};
+pub use content::problem_file::{ProblemFile, ProblemLookup, ProblemPlace, Problems};
+pub use content::{artefact, problem_file, problems, records};
 pub use error::Error;
 pub use files::digest::cache::{self as digest_cache, DigestCache};
 pub use files::{atomic, digest};

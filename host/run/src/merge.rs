@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::read::Records;
+use crate::records::ProblemRecord;
 use crate::sealed::record::Record;
 use crate::{Error, Result, atomic};
 
@@ -12,13 +13,18 @@ use crate::{Error, Result, atomic};
 /// # Errors
 ///
 /// Those of reading; [`Error::Unexpected`] for a record of another problem; [`Error::Io`]. Nothing is written then.
-pub fn merge<R: Record>(path: &Path, mut shards: Vec<Records<R>>, problems: &[String]) -> Result<u64> {
+pub fn merge<R: Record>(
+    path: &Path,
+    mut shards: Vec<Records<R>>,
+    problems: impl Iterator<Item = Result<ProblemRecord>>,
+) -> Result<u64> {
     let mut n_records = 0;
     atomic::write_with(path, |out| {
         let n_shards = shards.len().max(1);
-        for (place, problem) in problems.iter().enumerate() {
+        for (place, problem) in problems.enumerate() {
+            let id = problem?.id;
             let Some(records) = shards.get_mut(place % n_shards) else { break };
-            while records.peek()?.is_some_and(|row| row.record.problem() == problem) {
+            while records.peek()?.is_some_and(|row| row.record.problem() == id) {
                 out.write_all(records.line()).map_err(Error::io("write", path))?;
                 records.next().transpose()?;
                 n_records += 1;

@@ -18,15 +18,14 @@ use ts_model::shards::Workers;
 use ts_model::weights::Weights;
 use ts_model::{LanguageModel, ModelConfig, TextTokenizer};
 use ts_plugin::LogSink;
-use ts_run::digest::sha256_bytes;
 use ts_run::folder::shard_folder;
 use ts_run::manifest::{Manifest, PluginOrigin, stopping};
 use ts_run::records::ProblemRecord;
 use ts_run::seal::{seal_text, unseal_text};
-use ts_run::{Artefact, DigestCache, Record, Records, RunFolder, Seal, Shard, atomic};
+use ts_run::{Artefact, DigestCache, ProblemFile, Record, Records, RunFolder, Seal, Shard, atomic};
 
 use self::checkpoint::{Checkpoint, open_checkpoint, open_device};
-use self::problems::{forbid_leaks, open_problems};
+use self::problems::{ProblemSource, Surveyed};
 use self::prompts::Prompts;
 use crate::past_run::PastRun;
 use crate::progress::Progress;
@@ -44,9 +43,9 @@ pub struct Run<'a> {
     /// The four roles.
     pub plugins: Plugins,
     /// Problems to train on; of a shard, its share.
-    pub train: Vec<ProblemRecord>,
+    pub train: ProblemFile,
     /// Problems to measure on; of a shard, its share.
-    pub heldout: Vec<ProblemRecord>,
+    pub heldout: ProblemFile,
     /// The model's tokenizer.
     pub tokenizer: TextTokenizer,
     /// Listens.
@@ -67,8 +66,8 @@ pub struct Run<'a> {
 /// What a recipe opens, short of the run's folder.
 struct Opened {
     plugins: Plugins,
-    train: Vec<ProblemRecord>,
-    heldout: Vec<ProblemRecord>,
+    train: (ProblemSource, Surveyed),
+    heldout: (ProblemSource, Surveyed),
     tokenizer: TextTokenizer,
     checkpoint: Checkpoint,
     /// Headers that fit the configuration.
@@ -100,11 +99,10 @@ pub fn check(recipe: &Recipe) -> Result<Vec<String>, Error> {
         ),
         format!(
             "{} training problems, {} held-out problems, no prompt in both",
-            opened.train.len(),
-            opened.heldout.len()
+            opened.train.1.origin.n, opened.heldout.1.origin.n
         ),
     ];
-    if let Some(problem) = opened.train.first() {
+    if let Some(problem) = &opened.train.1.first {
         let (shortest, longest) = opened.prompt_tokens;
         let first = opened.prompts.text(problem)?;
         lines.push(format!("prompts of {shortest} to {longest} tokens; the first is {first:?}"));
@@ -132,7 +130,7 @@ impl<'a> Run<'a> {
         progress: &'a dyn Progress,
         log: Option<LogSink>,
     ) -> Result<Self, Error> {
-        let Opened { plugins, mut train, mut heldout, tokenizer, checkpoint, prompts, device, .. } =
+        let Opened { plugins, train, heldout, tokenizer, checkpoint, prompts, device, .. } =
             open(&recipe, log)?;
         let manifest = Manifest {
             format: ts_run::manifest::FORMAT,
@@ -144,10 +142,7 @@ impl<'a> Run<'a> {
             recipe_sha256: identity::recipe_sha256(&recipe)?,
             model: checkpoint.origin.clone(),
             plugins: plugins.origins.clone(),
-            problems: vec![
-                problems::origin("train", &recipe.problems.train, &train)?,
-                problems::origin("heldout", &recipe.problems.heldout, &heldout)?,
-            ],
+            problems: vec![train.1.origin, heldout.1.origin],
             stages: BTreeMap::new(),
             shard,
             check: String::new(),
@@ -166,19 +161,19 @@ impl<'a> Run<'a> {
         }
         let folder = match shard {
             None => RunFolder::create_or_resume(folder, &manifest)?,
-            Some(shard) => {
-                let has = |place: &usize| shard.has(*place);
-                train = share(train, has);
-                heldout = share(heldout, has);
-                RunFolder::create_or_resume(&shard_folder(folder, shard)?, &manifest)?
-            }
+            Some(shard) => RunFolder::create_or_resume(&shard_folder(folder, shard)?, &manifest)?,
         };
         for difference in folder.notes() {
             progress.warn(&format!("{difference}: results may differ in rounding"));
         }
         keep_recipe(&folder, &recipe)?;
-        keep_problems(&folder, Artefact::ProblemsTrain, &train)?;
-        keep_problems(&folder, Artefact::ProblemsHeldout, &heldout)?;
+        let keep = |set: Artefact, source: ProblemSource| {
+            let shared = source.problems()?.enumerate();
+            let shared = shared.filter(|(place, _)| shard.is_none_or(|shard| shard.has(*place)));
+            keep_problems(&folder, set, shared.map(|(_, problem)| problem))
+        };
+        let train = keep(Artefact::ProblemsTrain, train.0)?;
+        let heldout = keep(Artefact::ProblemsHeldout, heldout.0)?;
         let workers = Workers::new(recipe.run.n_workers())?;
         let accelerator = if device.is_cpu() { None } else { Some(Workers::new(1)?) };
         Ok(Self {
@@ -278,7 +273,8 @@ impl<'a> Run<'a> {
         match &self.whole {
             Some(whole) if !self.folder.is_done(stage.name()) => {
                 let problems = if stage.is_heldout() { &self.heldout } else { &self.train };
-                let problems: HashSet<String> = problems.iter().map(|problem| problem.id.clone()).collect();
+                let ids = problems.problems()?.map(|problem| Ok(problem?.id));
+                let problems = ids.collect::<ts_run::Result<HashSet<String>>>()?;
                 Ok(whole.records(stage)?.of_problems(Arc::new(problems)))
             }
             _ => Ok(self.folder.records(stage.name(), self.seal(stage))?),
@@ -317,18 +313,17 @@ impl<'a> Run<'a> {
 pub(crate) fn keep_problems(
     folder: &RunFolder,
     set: Artefact,
-    problems: &[ProblemRecord],
-) -> Result<(), Error> {
+    problems: impl Iterator<Item = ts_run::Result<ProblemRecord>>,
+) -> Result<ProblemFile, Error> {
     let split = if set == Artefact::ProblemsTrain { "train" } else { "heldout" };
     let manifest = folder.manifest();
-    let lines = problems::problem_lines(problems)?;
-    let sha256 = sha256_bytes(&lines);
-    let is_whole = manifest.problems.iter().any(|set| set.split == split && set.sha256 == sha256);
+    let kept = ProblemFile::keep(&folder.path_of(set), problems)?;
+    let is_whole = manifest.problems.iter().any(|set| set.split == split && set.sha256 == kept.sha256());
     if manifest.shard.is_none() && !is_whole {
         let message = "not the problems that the run was made from".to_owned();
         return Err(Error::Inconsistent { file: set.file_name(), message });
     }
-    problems::keep(&folder.path_of(set), &lines)
+    Ok(kept)
 }
 
 /// Writes the recipe into a run's folder; values that change no result may be others than before.
@@ -340,12 +335,6 @@ pub(crate) fn keep_recipe(folder: &RunFolder, recipe: &Recipe) -> Result<(), Err
         Ok(found) if unseal_text(&found).is_none() => Err(ts_run::Error::Altered { path }.into()),
         _ => Ok(atomic::write_file(&path, text.as_bytes())?),
     }
-}
-
-/// The problems at these places of a set.
-fn share(problems: Vec<ProblemRecord>, has: impl Fn(&usize) -> bool) -> Vec<ProblemRecord> {
-    let places = problems.into_iter().enumerate();
-    places.filter(|(place, _)| has(place)).map(|(_, problem)| problem).collect()
 }
 
 /// The user's digests of files that did not change.
@@ -370,11 +359,6 @@ pub(crate) fn tokenizer_of(recipe: &Recipe) -> Result<TextTokenizer, Error> {
 fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
     let device = open_device(&recipe.model.device)?;
     let plugins = open_plugins(recipe, log)?;
-    let train =
-        open_problems(&recipe.problems.train, ts_embedded::train_problems, recipe.problems.max_train)?;
-    let heldout =
-        open_problems(&recipe.problems.heldout, ts_embedded::heldout_problems, recipe.problems.max_heldout)?;
-    forbid_leaks(&train, &heldout)?;
     let checkpoint = open_checkpoint(&recipe.model.source, digest_cache().as_ref())?;
     let config = ModelConfig::read(&checkpoint.path)?;
     let weights = Weights::open(&checkpoint.path, &config)?;
@@ -385,10 +369,23 @@ fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
         return Err(Error::Vocabulary { folder: checkpoint.path.clone(), tokens, rows });
     }
     let prompts = Prompts::read(&checkpoint.path, &recipe.prompt)?;
+    let (mut shortest, mut longest) = (usize::MAX, 0);
+    let mut check_room = |problem: &ProblemRecord, max_new_tokens| {
+        let prompt_tokens = prompts.check_room(&tokenizer, problem, max_new_tokens, limit)?;
+        (shortest, longest) = (shortest.min(prompt_tokens), longest.max(prompt_tokens));
+        Ok(())
+    };
+    let section = &recipe.problems;
+    let train = ProblemSource::new(&section.train, ts_embedded::train_problems, section.max_train);
+    let heldout = ProblemSource::new(&section.heldout, ts_embedded::heldout_problems, section.max_heldout);
     let sampled = ("sample.max_new_tokens", recipe.sample.max_new_tokens);
     let measured = ("eval.max_new_tokens", recipe.eval.max_new_tokens);
-    let of_train = prompts.check_room(&tokenizer, &train, sampled, limit)?;
-    let of_heldout = prompts.check_room(&tokenizer, &heldout, measured, limit)?;
-    let prompt_tokens = (of_train.0.min(of_heldout.0), of_train.1.max(of_heldout.1));
+    let of_train = train.survey("train", |problem| check_room(problem, sampled))?;
+    let of_heldout = heldout.survey("heldout", |problem| {
+        of_train.forbid_leak(&train, problem)?;
+        check_room(problem, measured)
+    })?;
+    let (train, heldout) = ((train, of_train), (heldout, of_heldout));
+    let prompt_tokens = (shortest, longest);
     Ok(Opened { plugins, train, heldout, tokenizer, checkpoint, weights, prompts, prompt_tokens, device })
 }

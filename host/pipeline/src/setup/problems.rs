@@ -1,86 +1,113 @@
 //! The problems of a run.
 //!
-//! In: a recipe's `[problems]`. Out: training and held-out problems that share no prompt.
+//! In: a recipe's `[problems]`. Out: what the manifest says of the two sets, after checking that they share no prompt and that
+//! every prompt leaves room for a response. A set is read from its source one problem at a time, as often as it is needed.
 
-use std::collections::HashMap;
-use std::io::ErrorKind;
+use std::collections::HashSet;
 use std::path::Path;
 
-use ts_run::atomic;
-use ts_run::digest::sha256_bytes;
+use sha2::{Digest, Sha256};
+use ts_recipe::EMBEDDED;
+use ts_run::digest::hexadecimal;
 use ts_run::manifest::ProblemSetOrigin;
-use ts_run::problems::{parse_problems, read_problems};
+use ts_run::problem_file::line_of;
+use ts_run::problems::ProblemReader;
 use ts_run::records::ProblemRecord;
 
 use crate::Error;
-use ts_recipe::EMBEDDED;
 
-/// Reads a problem set, or the embedded one; at most `max` problems, 0 for all.
-pub(super) fn open_problems(
-    source: &str,
+/// Where a problem set comes from.
+pub(super) struct ProblemSource {
+    /// As the recipe names it.
+    name: String,
     embedded: fn() -> String,
     max: usize,
-) -> Result<Vec<ProblemRecord>, Error> {
-    let mut problems = match source {
-        EMBEDDED => parse_problems(EMBEDDED, embedded().as_bytes())?,
-        path => read_problems(Path::new(path))?,
-    };
-    if max > 0 {
-        problems.truncate(max);
-    }
-    Ok(problems)
 }
 
-/// Refuses a held-out problem that is trained on.
-pub(super) fn forbid_leaks(train: &[ProblemRecord], heldout: &[ProblemRecord]) -> Result<(), Error> {
-    let trained: HashMap<&str, &str> = train.iter().map(|p| (p.prompt.trim(), p.id.as_str())).collect();
-    for problem in heldout {
-        if let Some(id) = trained.get(problem.prompt.trim()) {
-            return Err(Error::Leak { heldout: problem.id.clone(), train: (*id).to_owned() });
+/// The digest of a prompt, of which another set may have the same.
+type PromptDigest = [u8; 16];
+
+/// What a problem set is, after it was read through.
+pub(super) struct Surveyed {
+    pub(super) origin: ProblemSetOrigin,
+    pub(super) first: Option<ProblemRecord>,
+    /// Prompts that no other set may have.
+    prompts: HashSet<PromptDigest>,
+}
+
+impl ProblemSource {
+    /// The set that a recipe names, or the embedded one; of it at most `max` problems, 0 for all.
+    pub(super) fn new(name: &str, embedded: fn() -> String, max: usize) -> Self {
+        Self { name: name.to_owned(), embedded, max }
+    }
+
+    /// The problems, in order.
+    pub(super) fn problems(
+        &self,
+    ) -> Result<impl Iterator<Item = ts_run::Result<ProblemRecord>> + use<>, Error> {
+        let reader = match self.name.as_str() {
+            EMBEDDED => ProblemReader::of_bytes(EMBEDDED, (self.embedded)().into_bytes()),
+            path => ProblemReader::open(Path::new(path))?,
+        };
+        Ok(reader.take(if self.max == 0 { usize::MAX } else { self.max }))
+    }
+
+    /// Reads the set through; `split` is what the manifest calls it, `check` hears of each problem.
+    pub(super) fn survey(
+        &self,
+        split: &str,
+        mut check: impl FnMut(&ProblemRecord) -> Result<(), Error>,
+    ) -> Result<Surveyed, Error> {
+        let (mut lines, mut texts) = (Sha256::new(), Sha256::new());
+        let (mut first, mut prompts, mut n) = (None, HashSet::new(), 0);
+        for problem in self.problems()? {
+            let problem = problem?;
+            check(&problem)?;
+            lines.update(line_of(&problem)?);
+            // Together the JSON list of the identifiers and prompts.
+            texts.update(if n == 0 { "[" } else { "," });
+            texts.update(serde_json::json!([problem.id, problem.prompt]).to_string());
+            prompts.insert(digest_of(&problem.prompt));
+            first.get_or_insert(problem);
+            n += 1;
         }
+        texts.update("]");
+        let origin = ProblemSetOrigin {
+            split: split.to_owned(),
+            source: self.name.clone(),
+            sha256: hexadecimal(&lines.finalize()),
+            prompts_sha256: hexadecimal(&texts.finalize()),
+            n,
+        };
+        Ok(Surveyed { origin, first, prompts })
     }
-    Ok(())
+
+    /// The identifier of the first problem with this prompt.
+    fn with_prompt(&self, prompt: &str) -> Result<Option<String>, Error> {
+        for problem in self.problems()? {
+            let problem = problem?;
+            if problem.prompt.trim() == prompt.trim() {
+                return Ok(Some(problem.id));
+            }
+        }
+        Ok(None)
+    }
 }
 
-/// Problems as a run's folder holds them.
-pub(super) fn problem_lines(problems: &[ProblemRecord]) -> Result<Vec<u8>, Error> {
-    let mut lines = Vec::new();
-    for problem in problems {
-        serde_json::to_writer(&mut lines, problem).map_err(|error| Error::Inconsistent {
-            file: "the problem set",
-            message: format!("problem `{}` has no JSON form: {error}", problem.id),
-        })?;
-        lines.push(b'\n');
+impl Surveyed {
+    /// Refuses a problem of another set that this one, which `source` has, has too.
+    pub(super) fn forbid_leak(&self, source: &ProblemSource, heldout: &ProblemRecord) -> Result<(), Error> {
+        if self.prompts.contains(&digest_of(&heldout.prompt))
+            && let Some(train) = source.with_prompt(&heldout.prompt)?
+        {
+            return Err(Error::Leak { heldout: heldout.id.clone(), train });
+        }
+        Ok(())
     }
-    Ok(lines)
 }
 
-/// What the manifest says of a problem set.
-pub(super) fn origin(
-    split: &str,
-    source: &str,
-    problems: &[ProblemRecord],
-) -> Result<ProblemSetOrigin, Error> {
-    let prompts: Vec<[&str; 2]> = problems.iter().map(|p| [p.id.as_str(), p.prompt.as_str()]).collect();
-    Ok(ProblemSetOrigin {
-        split: split.to_owned(),
-        source: source.to_owned(),
-        sha256: sha256_bytes(&problem_lines(problems)?),
-        prompts_sha256: sha256_bytes(serde_json::json!(prompts).to_string().as_bytes()),
-        n: problems.len() as u64,
-    })
-}
-
-/// Writes a run's [`problem_lines`] into its folder, or checks that those that are there are the same.
-pub(super) fn keep(path: &Path, lines: &[u8]) -> Result<(), Error> {
-    let found = match std::fs::read(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(atomic::write_file(path, lines)?),
-        found => found.map_err(|source| Error::File { path: path.to_owned(), source })?,
-    };
-    if found == lines {
-        return Ok(());
-    }
-    let mut pairs = found.split(|&byte| byte == b'\n').zip(lines.split(|&byte| byte == b'\n'));
-    let line = pairs.position(|(found, line)| found != line).map_or(0, |index| index as u64) + 1;
-    Err(ts_run::Error::Broken { path: path.to_owned(), line }.into())
+fn digest_of(prompt: &str) -> PromptDigest {
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&Sha256::digest(prompt.trim())[..16]);
+    digest
 }

@@ -45,25 +45,20 @@ impl Prompts {
         Ok(tokenizer.encode(&self.text(problem)?)?)
     }
 
-    /// Tokens of the shortest and of the longest prompt, after checking that each leaves room for a response in the model's
-    /// `limit` positions: a run would find out only when it comes to that problem. `key` is the recipe's name for
-    /// `max_new_tokens`.
+    /// Tokens of a prompt, after checking that it leaves room for a response in the model's `limit` positions: a run would find out
+    /// only when it comes to that problem. `key` is the recipe's name for `max_new_tokens`.
     pub(super) fn check_room(
         &self,
         tokenizer: &TextTokenizer,
-        problems: &[ProblemRecord],
+        problem: &ProblemRecord,
         (key, max_new_tokens): (&'static str, usize),
         limit: usize,
-    ) -> Result<(usize, usize), Error> {
-        let (mut shortest, mut longest) = (usize::MAX, 0);
-        for problem in problems {
-            let prompt_tokens = self.tokens(tokenizer, problem)?.len();
-            if prompt_tokens + max_new_tokens > limit {
-                let problem = problem.id.clone();
-                return Err(Error::NoRoom { problem, prompt_tokens, key, max_new_tokens, limit });
-            }
-            (shortest, longest) = (shortest.min(prompt_tokens), longest.max(prompt_tokens));
+    ) -> Result<usize, Error> {
+        let prompt_tokens = self.tokens(tokenizer, problem)?.len();
+        if prompt_tokens + max_new_tokens > limit {
+            let problem = problem.id.clone();
+            return Err(Error::NoRoom { problem, prompt_tokens, key, max_new_tokens, limit });
         }
-        Ok((shortest, longest))
+        Ok(prompt_tokens)
     }
 }

@@ -64,9 +64,9 @@ fn evaluate(
     let mut tally = Tally::new(run.recipe.plugins.max_failed_share);
     let mut n_tokens: u64 = 0;
     let records = work.run(
-        || Ok(draws.tasks()),
+        || draws.tasks(),
         load,
-        |model, problems, wanted| draws.draw(model, problems, wanted, graded),
+        |model, problems, wanted| draws.draw(model, &problems, wanted, graded),
         |record, note| {
             tally.count(record.outcome, record.failure.as_deref(), note);
             n_tokens += u64::from(record.tokens);

@@ -2,6 +2,8 @@
 //!
 //! In: `samples.jsonl`. Out: `grades.jsonl`, a line a response, in the same order.
 
+use std::sync::Arc;
+
 use ts_run::Key;
 use ts_run::records::{ProblemRecord, SampleRecord};
 
@@ -17,20 +19,27 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         run,
         stage: Stage::Grade,
         unit: "responses",
-        total: run.train.len() as u64 * u64::from(n_samples),
+        total: run.train.len() * u64::from(n_samples),
         workers: run.workers(),
     };
-    let tasks = || -> Result<Tasks<'_, (&ProblemRecord, SampleRecord)>, Error> {
+    let tasks = || -> Result<Tasks<'_, (Arc<ProblemRecord>, SampleRecord)>, Error> {
         let mut samples = run.records::<SampleRecord>(Stage::Sample)?;
-        let draws = run.train.iter().flat_map(move |problem| (0..n_samples).map(move |draw| (problem, draw)));
-        Ok(Box::new(draws.map(move |(problem, draw)| {
+        let draws = run.train.problems()?.flat_map(move |problem| {
+            let problem = problem.map(Arc::new).map_err(Some);
+            (0..n_samples).scan(problem, |problem, draw| match problem {
+                Ok(problem) => Some(Ok((Arc::clone(problem), draw))),
+                Err(error) => error.take().map(Err),
+            })
+        });
+        Ok(Box::new(draws.map(move |next| {
+            let (problem, draw) = next?;
             let key = Key::Draw(problem.id.clone(), draw);
             let sample = samples.expect(&key)?.record;
             Ok(Task { keys: vec![key], input: (problem, sample) })
         })))
     };
-    let make = |(): &(), (problem, sample): (&ProblemRecord, SampleRecord), _: &[usize]| {
-        let grade = grade(&run.plugins.verifier, problem, &sample.text);
+    let make = |(): &(), (problem, sample): (Arc<ProblemRecord>, SampleRecord), _: &[usize]| {
+        let grade = grade(&run.plugins.verifier, &problem, &sample.text);
         Ok(vec![Made::from(grade.into_record(&sample.problem, sample.draw))])
     };
     let mut tally = Tally::new(run.recipe.plugins.max_failed_share);

@@ -16,18 +16,19 @@ use crate::{Error, Run};
 pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     let work =
         Work { run, stage: Stage::Pair, unit: "examples", total: at_most(run)?, workers: run.workers() };
-    let tasks = || -> Result<Tasks<'_, (&ProblemRecord, Responses)>, Error> {
+    let tasks = || -> Result<Tasks<'_, (ProblemRecord, Responses)>, Error> {
         let mut responses = ResponseReader::open(run)?;
-        Ok(Box::new(run.train.iter().map(move |problem| {
-            let responses = responses.of(problem)?;
-            let keys = drafts(problem, &responses)?.into_iter().map(|draft| Key::Example(draft.id));
+        Ok(Box::new(run.train.problems()?.map(move |problem| {
+            let problem = problem?;
+            let responses = responses.of(&problem)?;
+            let keys = drafts(&problem, &responses)?.into_iter().map(|draft| Key::Example(draft.id));
             Ok(Task { keys: keys.collect(), input: (problem, responses) })
         })))
     };
-    let make = |(): &(), (problem, responses): (&ProblemRecord, Responses), wanted: &[usize]| {
-        let mut drafts: Vec<_> = drafts(problem, &responses)?.into_iter().map(Some).collect();
+    let make = |(): &(), (problem, responses): (ProblemRecord, Responses), wanted: &[usize]| {
+        let mut drafts: Vec<_> = drafts(&problem, &responses)?.into_iter().map(Some).collect();
         let wanted = wanted.iter().filter_map(|&place| drafts[place].take());
-        wanted.map(|draft| Ok(Made::from(draft.measured(run, problem)?))).collect()
+        wanted.map(|draft| Ok(Made::from(draft.measured(run, &problem)?))).collect()
     };
     let (mut n_pairs, mut n_imitated) = (0, 0);
     let records = work.run(

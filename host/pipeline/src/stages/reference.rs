@@ -18,8 +18,8 @@ use crate::stage::Stage;
 use crate::{Error, Run};
 
 /// A problem's examples and the responses that they name.
-struct Input<'a> {
-    problem: &'a ProblemRecord,
+struct Input {
+    problem: ProblemRecord,
     examples: Vec<ExampleRecord>,
     responses: Responses,
 }
@@ -32,17 +32,18 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         total: run.n_records(Stage::Pair)?,
         workers: run.model_workers(),
     };
-    let tasks = || -> Result<Tasks<'_, Input<'_>>, Error> {
+    let tasks = || -> Result<Tasks<'_, Input>, Error> {
         let mut responses = ResponseReader::open(run)?;
         let mut examples = run.records::<ExampleRecord>(Stage::Pair)?;
-        Ok(Box::new(run.train.iter().map(move |problem| {
-            let responses = responses.of(problem)?;
-            let examples = examples_of(problem, &mut examples)?;
+        Ok(Box::new(run.train.problems()?.map(move |problem| {
+            let problem = problem?;
+            let responses = responses.of(&problem)?;
+            let examples = examples_of(&problem, &mut examples)?;
             let keys = examples.iter().map(|example| Key::Example(example.id.clone())).collect();
             Ok(Task { keys, input: Input { problem, examples, responses } })
         })))
     };
-    let make = |model: &LanguageModel, input: Input<'_>, wanted: &[usize]| score(run, model, &input, wanted);
+    let make = |model: &LanguageModel, input: Input, wanted: &[usize]| score(run, model, &input, wanted);
     let records = work.run(tasks, || run.base_model(), make, |_, _| Ok(()))?;
     Ok(Done { records, summary: format!("log-probabilities of {records} examples") })
 }
@@ -63,10 +64,10 @@ pub(crate) fn examples_of(
 fn score(
     run: &Run<'_>,
     model: &LanguageModel,
-    input: &Input<'_>,
+    input: &Input,
     wanted: &[usize],
 ) -> Result<Vec<Made<ReferenceRecord>>, Error> {
-    let prompt = run.prompt_tokens(input.problem)?;
+    let prompt = run.prompt_tokens(&input.problem)?;
     let mut places: BTreeMap<&[u32], usize> = BTreeMap::new();
     let mut sequences = Vec::new();
     let mut place = |tokens| {

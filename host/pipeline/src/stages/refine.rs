@@ -4,6 +4,8 @@
 //! (section 3 selects first). A refined response is graded again; one that the verifier no longer accepts is not
 //! kept. How one step is rewritten is in `rewrite`.
 
+use std::sync::Arc;
+
 use ts_core::seed::derive_seed;
 use ts_model::{LanguageModel, Prefix};
 use ts_run::Key;
@@ -21,8 +23,8 @@ use crate::{Error, Run};
 use ts_recipe::RefineContext;
 
 /// A positive, to be refined.
-struct Item<'a> {
-    problem: &'a ProblemRecord,
+struct Item {
+    problem: Arc<ProblemRecord>,
     sample: SampleRecord,
     positive: PositiveRecord,
 }
@@ -35,14 +37,14 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         total: count_selected(run, |selection| selection.positives.len())?,
         workers: run.model_workers(),
     };
-    let tasks = || -> Result<Tasks<'_, Item<'_>>, Error> {
+    let tasks = || -> Result<Tasks<'_, Item>, Error> {
         let mut items = Items::open(run)?;
-        Ok(Box::new(run.train.iter().flat_map(move |problem| match items.of(problem) {
+        Ok(Box::new(run.train.problems()?.flat_map(move |problem| match items.of(problem) {
             Ok(tasks) => tasks.into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error)],
         })))
     };
-    let make = |model: &LanguageModel, item: Item<'_>, _: &[usize]| Ok(vec![refine_one(run, model, &item)?]);
+    let make = |model: &LanguageModel, item: Item, _: &[usize]| Ok(vec![refine_one(run, model, &item)?]);
     let mut totals = Totals::default();
     let records = work.run(
         tasks,
@@ -73,7 +75,8 @@ impl Items {
     }
 
     /// Those of the next problem, which must be this one.
-    fn of<'a>(&mut self, problem: &'a ProblemRecord) -> Result<Vec<Task<Item<'a>>>, Error> {
+    fn of(&mut self, problem: ts_run::Result<ProblemRecord>) -> Result<Vec<Task<Item>>, Error> {
+        let problem = Arc::new(problem?);
         let id = &problem.id;
         let selection = self.selections.expect(&Key::Problem(id.clone()))?.record;
         let mut samples = Vec::new();
@@ -83,14 +86,14 @@ impl Items {
         let item = |positive: PositiveRecord| {
             let sample = samples.get(positive.draw as usize).ok_or_else(|| no_draw(id, positive.draw))?;
             let keys = vec![Key::Draw(id.clone(), positive.draw)];
-            Ok(Task { keys, input: Item { problem, sample: sample.clone(), positive } })
+            Ok(Task { keys, input: Item { problem: Arc::clone(&problem), sample: sample.clone(), positive } })
         };
         selection.positives.into_iter().map(item).collect()
     }
 }
 
 /// Refines one positive.
-fn refine_one(run: &Run<'_>, model: &LanguageModel, item: &Item<'_>) -> Result<Made<RefinedRecord>, Error> {
+fn refine_one(run: &Run<'_>, model: &LanguageModel, item: &Item) -> Result<Made<RefinedRecord>, Error> {
     let Item { problem, sample, positive } = item;
     let refine = &run.recipe.refine;
     let original = cut(run, &problem.id, sample, positive.keep_steps)?;

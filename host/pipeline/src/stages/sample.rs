@@ -39,9 +39,9 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     };
     let mut n_tokens: u64 = 0;
     let records = work.run(
-        || Ok(draws.tasks()),
+        || draws.tasks(),
         || run.base_model(),
-        |model, problems, wanted| draws.draw(model, problems, wanted, record),
+        |model, problems, wanted| draws.draw(model, &problems, wanted, record),
         |sample, _| {
             n_tokens += sample.tokens.len() as u64;
             Ok(())

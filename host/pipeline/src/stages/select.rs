@@ -18,21 +18,17 @@ use crate::stage::Stage;
 use crate::{Error, Run};
 
 /// A problem, its responses, and their grades in the same order.
-type Graded<'a> = (&'a ProblemRecord, Vec<SampleRecord>, Vec<GradeRecord>);
+type Graded = (ProblemRecord, Vec<SampleRecord>, Vec<GradeRecord>);
 
 pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
-    let work = Work {
-        run,
-        stage: Stage::Select,
-        unit: "problems",
-        total: run.train.len() as u64,
-        workers: run.workers(),
-    };
-    let tasks = || -> Result<Tasks<'_, Graded<'_>>, Error> {
+    let work =
+        Work { run, stage: Stage::Select, unit: "problems", total: run.train.len(), workers: run.workers() };
+    let tasks = || -> Result<Tasks<'_, Graded>, Error> {
         let mut samples = run.records::<SampleRecord>(Stage::Sample)?;
         let mut grades = run.records::<GradeRecord>(Stage::Grade)?;
         let n_samples = run.recipe.sample.n_samples;
-        Ok(Box::new(run.train.iter().map(move |problem| {
+        Ok(Box::new(run.train.problems()?.map(move |problem| {
+            let problem = problem?;
             let (mut responses, mut verdicts) = (Vec::new(), Vec::new());
             for draw in 0..n_samples {
                 let key = Key::Draw(problem.id.clone(), draw);
@@ -42,8 +38,8 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
             Ok(Task { keys: vec![Key::Problem(problem.id.clone())], input: (problem, responses, verdicts) })
         })))
     };
-    let make = |(): &(), (problem, samples, grades): Graded<'_>, _: &[usize]| {
-        Ok(vec![Made::from(select_one(run, problem, &samples, &grades)?)])
+    let make = |(): &(), (problem, samples, grades): Graded, _: &[usize]| {
+        Ok(vec![Made::from(select_one(run, &problem, &samples, &grades)?)])
     };
     let (mut n_positives, mut n_pairs) = (0, 0);
     let records = work.run(

@@ -1,5 +1,6 @@
 //! What the artefacts hold: the record of every stage, and the problems that a run begins with.
 
 pub mod artefact;
+pub mod problem_file;
 pub mod problems;
 pub mod records;

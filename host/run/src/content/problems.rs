@@ -15,9 +15,12 @@
 //! which only the verifier understands.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor};
 use std::path::Path;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use ts_lines::{Fault, Lines};
 
 use crate::error::ProblemFault;
@@ -32,95 +35,90 @@ const DIFFICULTY: [&str; 2] = ["difficulty", "level"];
 /// Most bytes of a line. The hidden tests of a programming problem take a few millions.
 const MAX_LINE_BYTES: usize = 32 << 20;
 
-/// Reads the problem set in a file.
-///
-/// # Errors
-///
-/// [`Error::Io`]; those of [`parse_problems`].
-pub fn read_problems(path: &Path) -> Result<Vec<ProblemRecord>> {
-    let io = || Error::io("read", path);
-    let mut lines = Lines::open(path, MAX_LINE_BYTES).map_err(io())?;
-    let mut set = ProblemSet::new(&path.display().to_string());
-    loop {
-        match lines.next_line() {
-            Ok(Some((_, line))) => set.add(line.as_bytes())?,
-            Ok(None) => return set.finish(),
-            Err(Fault::Read(error)) => return Err(io()(error)),
-            Err(fault) => return Err(set.unread(&fault)),
-        }
-    }
-}
-
-/// Reads a problem set that is in memory. `source_name` is what errors call it.
-///
-/// # Errors
-///
-/// [`Error::Problem`] for the first line that is no problem, [`Error::NoProblems`] if there is no line.
-pub fn parse_problems(source_name: &str, bytes: &[u8]) -> Result<Vec<ProblemRecord>> {
-    let mut set = ProblemSet::new(source_name);
-    bytes.split(|&byte| byte == b'\n').try_for_each(|line| set.add(line))?;
-    set.finish()
-}
-
-/// The problems of the lines so far.
-struct ProblemSet {
+/// The problems of a set, one after the other. Of those that were read, it remembers which identifiers there were.
+pub struct ProblemReader {
     source_name: String,
-    n_lines: usize,
-    problems: Vec<ProblemRecord>,
-    lines_by_id: HashMap<String, usize>,
+    lines: Lines<Box<dyn BufRead + Send>>,
+    /// The line of each identifier, by its digest.
+    lines_by_id: HashMap<[u8; 16], usize>,
+    is_over: bool,
 }
 
-impl ProblemSet {
-    fn new(source_name: &str) -> Self {
-        let source_name = source_name.to_owned();
-        Self { source_name, n_lines: 0, problems: Vec::new(), lines_by_id: HashMap::new() }
+impl ProblemReader {
+    /// Of a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io("read", path))?;
+        Ok(Self::new(&path.display().to_string(), Box::new(BufReader::new(file))))
     }
 
-    fn add(&mut self, mut bytes: &[u8]) -> Result<()> {
-        self.n_lines += 1;
-        let line = self.n_lines;
-        if line == 1 {
-            bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes); // byte order mark
-        }
-        let fault = |fault| Error::Problem { source_name: self.source_name.clone(), line, fault };
-        if bytes.len() > MAX_LINE_BYTES {
-            return Err(fault(ProblemFault::LineTooLong { most: MAX_LINE_BYTES }));
-        }
-        if bytes.trim_ascii().is_empty() {
-            return Ok(());
-        }
-        let problem = parse_problem(bytes, line).map_err(fault)?;
-        if let Some(first_line) = self.lines_by_id.insert(problem.id.clone(), line) {
-            return Err(fault(ProblemFault::DuplicateId { id: problem.id, first_line }));
-        }
-        self.problems.push(problem);
-        Ok(())
+    /// Of bytes in memory. `source_name` is what errors call them.
+    pub fn of_bytes(source_name: &str, bytes: Vec<u8>) -> Self {
+        Self::new(source_name, Box::new(Cursor::new(bytes)))
     }
 
-    /// A line that was not read.
-    fn unread(&self, fault: &Fault) -> Error {
-        let line = fault.number();
-        let fault = match *fault {
-            Fault::NotUtf8 { byte, .. } => ProblemFault::NotUtf8 { byte },
-            _ => ProblemFault::LineTooLong { most: MAX_LINE_BYTES },
-        };
-        Error::Problem { source_name: self.source_name.clone(), line, fault }
+    fn new(source_name: &str, reader: Box<dyn BufRead + Send>) -> Self {
+        Self {
+            source_name: source_name.to_owned(),
+            lines: Lines::new(reader, MAX_LINE_BYTES),
+            lines_by_id: HashMap::new(),
+            is_over: false,
+        }
     }
 
-    fn finish(self) -> Result<Vec<ProblemRecord>> {
-        match self.problems.is_empty() {
-            true => Err(Error::NoProblems { source_name: self.source_name }),
-            false => Ok(self.problems),
+    /// The next problem, none at the end.
+    fn read(&mut self) -> Result<Option<ProblemRecord>> {
+        let Self { source_name, lines, lines_by_id, .. } = self;
+        let fault = |line, fault| Error::Problem { source_name: source_name.clone(), line, fault };
+        loop {
+            let (line, text) = match lines.next_line() {
+                Ok(Some((_, text))) if text.trim_ascii().is_empty() => continue,
+                Ok(Some(line)) => line,
+                Ok(None) if lines_by_id.is_empty() => {
+                    return Err(Error::NoProblems { source_name: source_name.clone() });
+                }
+                Ok(None) => return Ok(None),
+                Err(Fault::Read(error)) => return Err(Error::io("read", Path::new(source_name))(error)),
+                Err(Fault::NotUtf8 { number, byte }) => {
+                    return Err(fault(number, ProblemFault::NotUtf8 { byte }));
+                }
+                Err(error) => {
+                    return Err(fault(error.number(), ProblemFault::LineTooLong { most: MAX_LINE_BYTES }));
+                }
+            };
+            let problem = parse_problem(text, line).map_err(|error| fault(line, error))?;
+            let mut digest = [0; 16];
+            digest.copy_from_slice(&Sha256::digest(&problem.id)[..16]);
+            if let Some(first_line) = lines_by_id.insert(digest, line) {
+                return Err(fault(line, ProblemFault::DuplicateId { id: problem.id, first_line }));
+            }
+            return Ok(Some(problem));
         }
+    }
+}
+
+/// Ends after the first error: [`Error::Io`]; [`Error::Problem`] for a line that is no problem; [`Error::NoProblems`] if there is
+/// no line.
+impl Iterator for ProblemReader {
+    type Item = Result<ProblemRecord>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
+        let problem = self.read().transpose();
+        self.is_over = !matches!(problem, Some(Ok(_)));
+        problem
     }
 }
 
 type Fields = BTreeMap<String, Value>;
 type Parsed<T> = std::result::Result<T, ProblemFault>;
 
-fn parse_problem(bytes: &[u8], line: usize) -> Parsed<ProblemRecord> {
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| ProblemFault::NotUtf8 { byte: error.valid_up_to() })?;
+fn parse_problem(text: &str, line: usize) -> Parsed<ProblemRecord> {
     let mut fields: Fields = serde_json::from_str(text).map_err(ProblemFault::NotJson)?;
     Ok(ProblemRecord {
         id: take_id(&mut fields)?.unwrap_or_else(|| format!("line-{line}")),
@@ -192,11 +190,16 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Vec<ProblemRecord>> {
-        parse_problems("set.jsonl", text.as_bytes())
+        ProblemReader::of_bytes("set.jsonl", text.into()).collect()
+    }
+
+    fn read(path: &Path) -> Result<Vec<ProblemRecord>> {
+        ProblemReader::open(path)?.collect()
     }
 
     fn message(bytes: &[u8]) -> String {
-        parse_problems("set.jsonl", bytes).unwrap_err().to_string()
+        let problems: Result<Vec<_>> = ProblemReader::of_bytes("set.jsonl", bytes.into()).collect();
+        problems.unwrap_err().to_string()
     }
 
     #[test]
@@ -259,16 +262,16 @@ mod tests {
         std::fs::write(&path, good).unwrap();
         // A hole in the file: it reads as zeros, and takes no room.
         std::fs::File::options().append(true).open(&path).unwrap().set_len(1 << 40).unwrap();
-        let error = read_problems(&path).unwrap_err().to_string();
+        let error = read(&path).unwrap_err().to_string();
         assert!(error.ends_with("long.jsonl:2: the line has more than 33554432 bytes"), "{error}");
         std::fs::write(&path, format!("{good}\r\n{}", good.replace("\"a\"", "\"b\""))).unwrap();
-        assert_eq!(read_problems(&path).unwrap().len(), 2);
+        assert_eq!(read(&path).unwrap().len(), 2);
     }
 
     #[test]
     fn a_set_without_problems_is_an_error() {
         assert_eq!(message(b""), "set.jsonl holds no problem");
         assert_eq!(message(b"\n \r\n"), "set.jsonl holds no problem");
-        assert!(read_problems(Path::new("no-such-set.jsonl")).is_err());
+        assert!(read(Path::new("no-such-set.jsonl")).is_err());
     }
 }
