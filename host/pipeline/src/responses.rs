@@ -10,12 +10,17 @@ use ts_run::{Key, Records};
 use crate::stage::Stage;
 use crate::{Error, Run};
 
-/// What there is of one problem.
-pub(crate) struct Responses {
+/// What there is of one problem after selection.
+pub(crate) struct Selected {
     pub(crate) selection: SelectionRecord,
-    problem: String,
     /// By draw, with the places of their lines.
     samples: BTreeMap<u32, (SampleRecord, u64)>,
+}
+
+/// What there is of one problem after stage 2.
+pub(crate) struct Responses {
+    pub(crate) selected: Selected,
+    /// By draw, with the places of their lines.
     refined: BTreeMap<u32, (RefinedRecord, u64)>,
 }
 
@@ -34,10 +39,28 @@ pub(crate) enum Place {
     Refined(u64),
 }
 
+impl Selected {
+    /// A response, and where its line begins, in bytes.
+    fn placed(&self, draw: u32) -> Result<&(SampleRecord, u64), Error> {
+        self.samples.get(&draw).ok_or_else(|| self.no_draw(draw))
+    }
+
+    /// A response.
+    pub(crate) fn sample(&self, draw: u32) -> Result<&SampleRecord, Error> {
+        self.placed(draw).map(|(sample, _)| sample)
+    }
+
+    /// A selection that names a response which there is not.
+    fn no_draw(&self, draw: u32) -> Error {
+        let message = format!("problem `{}` has no draw {draw}", self.selection.problem);
+        Error::Inconsistent { file: "selection.jsonl", message }
+    }
+}
+
 impl Responses {
     /// A response as it was sampled.
     pub(crate) fn sampled(&self, draw: u32) -> Result<Response<'_>, Error> {
-        let (sample, offset) = self.samples.get(&draw).ok_or_else(|| no_draw(&self.problem, draw))?;
+        let (sample, offset) = self.selected.placed(draw)?;
         Ok(Response { tokens: &sample.tokens, text: &sample.text, place: Place::Sampled(*offset) })
     }
 
@@ -57,44 +80,59 @@ impl Responses {
         &self,
         example: &ExampleRecord,
     ) -> Result<(Response<'_>, Option<Response<'_>>), Error> {
-        let chosen = self.preferred(example.chosen)?.ok_or_else(|| no_draw(&self.problem, example.chosen))?;
+        let chosen = self.preferred(example.chosen)?.ok_or_else(|| self.selected.no_draw(example.chosen))?;
         Ok((chosen, example.rejected.map(|draw| self.sampled(draw)).transpose()?))
     }
 }
 
-/// Reads them, problem by problem.
-pub(crate) struct ResponseReader {
+/// Reads [`Selected`], problem by problem.
+pub(crate) struct SelectedReader {
     n_samples: u32,
     samples: Records<SampleRecord>,
     selections: Records<SelectionRecord>,
-    refined: Records<RefinedRecord>,
 }
 
-impl ResponseReader {
+impl SelectedReader {
     pub(crate) fn open(run: &Run<'_>) -> Result<Self, Error> {
         Ok(Self {
             n_samples: run.recipe.sample.n_samples,
             samples: run.records(Stage::Sample)?,
             selections: run.records(Stage::Select)?,
-            refined: run.records(Stage::Refine)?,
         })
     }
 
     /// Of the next problem, which must be this one.
-    pub(crate) fn of(&mut self, problem: &ProblemRecord) -> Result<Responses, Error> {
-        let id = &problem.id;
-        let selection = self.selections.expect(&Key::Problem(id.clone()))?.record;
+    pub(crate) fn of(&mut self, problem: &ProblemRecord) -> Result<Selected, Error> {
+        let selection = self.selections.expect(&Key::Problem(problem.id.clone()))?.record;
         let mut samples = BTreeMap::new();
         for draw in 0..self.n_samples {
-            let row = self.samples.expect(&Key::Draw(id.clone(), draw))?;
+            let row = self.samples.expect(&Key::Draw(problem.id.clone(), draw))?;
             samples.insert(draw, (row.record, row.offset));
         }
+        Ok(Selected { selection, samples })
+    }
+}
+
+/// Reads [`Responses`], problem by problem.
+pub(crate) struct ResponseReader {
+    selected: SelectedReader,
+    refined: Records<RefinedRecord>,
+}
+
+impl ResponseReader {
+    pub(crate) fn open(run: &Run<'_>) -> Result<Self, Error> {
+        Ok(Self { selected: SelectedReader::open(run)?, refined: run.records(Stage::Refine)? })
+    }
+
+    /// Of the next problem, which must be this one.
+    pub(crate) fn of(&mut self, problem: &ProblemRecord) -> Result<Responses, Error> {
+        let selected = self.selected.of(problem)?;
         let mut refined = BTreeMap::new();
-        for positive in &selection.positives {
-            let row = self.refined.expect(&Key::Draw(id.clone(), positive.draw))?;
+        for positive in &selected.selection.positives {
+            let row = self.refined.expect(&Key::Draw(problem.id.clone(), positive.draw))?;
             refined.insert(positive.draw, (row.record, row.offset));
         }
-        Ok(Responses { selection, problem: id.clone(), samples, refined })
+        Ok(Responses { selected, refined })
     }
 }
 
@@ -106,10 +144,4 @@ pub(crate) fn count_selected(run: &Run<'_>, of: impl Fn(&SelectionRecord) -> usi
         count += of(&selections.expect(&Key::Problem(problem?.id))?.record) as u64;
     }
     Ok(count)
-}
-
-/// A selection that names a response which there is not.
-pub(crate) fn no_draw(problem: &str, draw: u32) -> Error {
-    let message = format!("problem `{problem}` has no draw {draw}");
-    Error::Inconsistent { file: "selection.jsonl", message }
 }

@@ -62,12 +62,12 @@ struct Draft<'a> {
 /// The examples of one problem.
 fn drafts<'a>(problem: &ProblemRecord, responses: &'a Responses) -> Result<Vec<Draft<'a>>, Error> {
     let mut drafts = Vec::new();
-    for positive in &responses.selection.positives {
+    for positive in &responses.selected.selection.positives {
         let Some(chosen) = responses.preferred(positive.draw)? else { continue };
         let id = format!("{}/{}", problem.id, positive.draw);
         drafts.push(Draft { id, chosen: (positive.draw, chosen), rejected: None, weight: positive.weight });
     }
-    for pair in &responses.selection.pairs {
+    for pair in &responses.selected.selection.pairs {
         let Some(chosen) = responses.preferred(pair.chosen)? else { continue };
         let rejected = responses.sampled(pair.rejected)?;
         drafts.push(Draft {

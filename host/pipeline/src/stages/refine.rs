@@ -10,13 +10,13 @@ use ts_core::seed::derive_seed;
 use ts_model::{LanguageModel, Prefix};
 use ts_run::Key;
 use ts_run::records::{
-    PositiveRecord, ProblemRecord, RefinedRecord, SampleRecord, SelectionRecord, StepRecord,
+    PositiveRecord, ProblemRecord, RefinedRecord, SampleRecord, StepRecord,
 };
 
 use super::Done;
 use super::work::{Made, Task, Tasks, Work};
 use crate::grading::grade;
-use crate::responses::{count_selected, no_draw};
+use crate::responses::{SelectedReader, count_selected};
 use crate::rewrite::Rewriter;
 use crate::stage::Stage;
 use crate::{Error, Run};
@@ -38,8 +38,8 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         workers: run.model_workers(),
     };
     let tasks = || -> Result<Tasks<'_, Item>, Error> {
-        let mut items = Items::open(run)?;
-        Ok(Box::new(run.train.problems()?.flat_map(move |problem| match items.of(problem) {
+        let mut selected = SelectedReader::open(run)?;
+        Ok(Box::new(run.train.problems()?.flat_map(move |problem| match items(problem, &mut selected) {
             Ok(tasks) => tasks.into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error)],
         })))
@@ -58,38 +58,19 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     Ok(Done { records, summary: totals.summary() })
 }
 
-/// Reads the positives, problem by problem.
-struct Items {
-    n_samples: u32,
-    samples: ts_run::Records<SampleRecord>,
-    selections: ts_run::Records<SelectionRecord>,
-}
-
-impl Items {
-    fn open(run: &Run<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            n_samples: run.recipe.sample.n_samples,
-            samples: run.records(Stage::Sample)?,
-            selections: run.records(Stage::Select)?,
-        })
-    }
-
-    /// Those of the next problem, which must be this one.
-    fn of(&mut self, problem: ts_run::Result<ProblemRecord>) -> Result<Vec<Task<Item>>, Error> {
-        let problem = Arc::new(problem?);
-        let id = &problem.id;
-        let selection = self.selections.expect(&Key::Problem(id.clone()))?.record;
-        let mut samples = Vec::new();
-        for draw in 0..self.n_samples {
-            samples.push(self.samples.expect(&Key::Draw(id.clone(), draw))?.record);
-        }
-        let item = |positive: PositiveRecord| {
-            let sample = samples.get(positive.draw as usize).ok_or_else(|| no_draw(id, positive.draw))?;
-            let keys = vec![Key::Draw(id.clone(), positive.draw)];
-            Ok(Task { keys, input: Item { problem: Arc::clone(&problem), sample: sample.clone(), positive } })
-        };
-        selection.positives.into_iter().map(item).collect()
-    }
+/// The positives of the next problem, which must be this one.
+fn items(
+    problem: ts_run::Result<ProblemRecord>,
+    selected: &mut SelectedReader,
+) -> Result<Vec<Task<Item>>, Error> {
+    let problem = Arc::new(problem?);
+    let selected = selected.of(&problem)?;
+    let item = |positive: &PositiveRecord| {
+        let sample = selected.sample(positive.draw)?.clone();
+        let keys = vec![Key::Draw(problem.id.clone(), positive.draw)];
+        Ok(Task { keys, input: Item { problem: Arc::clone(&problem), sample, positive: positive.clone() } })
+    };
+    selected.selection.positives.iter().map(item).collect()
 }
 
 /// Refines one positive.
