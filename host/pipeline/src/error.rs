@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use ts_recipe::{OpenError, RecipeError, hint_of_call};
 
+use crate::responses::ungraded::Ungraded;
 use crate::stage::Stage;
-use crate::ungraded::Ungraded;
 
 /// Why a run stopped.
 #[derive(Debug, thiserror::Error)]

@@ -14,14 +14,9 @@
 //!
 //! The pipeline never prints. Progress goes to a [`progress::Progress`], everything else is returned.
 
-pub mod ablation;
-mod draws;
 mod error;
-mod grading;
-mod grouping;
 mod identity;
 pub mod merge;
-mod objective;
 mod past_run;
 pub mod pretrain;
 pub mod progress;
@@ -29,18 +24,15 @@ pub mod replay;
 pub mod report;
 mod responses;
 pub mod reuse;
-mod rewrite;
 pub mod setup;
 mod stage;
 mod stages;
-mod steps;
-pub mod summary;
-mod table;
-mod training_set;
-pub mod ungraded;
+mod training;
 
 pub use error::Error;
 pub use past_run::{PastRun, kept_recipe};
+pub use report::{ablation, summary};
+pub use responses::ungraded;
 pub use setup::Run;
 pub use stage::Stage;
 pub use stages::run_stage;

@@ -13,12 +13,12 @@ use ts_run::records::{GradeRecord, ProblemRecord, SampleRecord};
 use ts_run::{Artefact, Record};
 
 use crate::Error;
-use crate::grading::{grade, plugin_problem};
-use crate::grouping::Grouping;
 use crate::past_run::PastRun;
+use crate::responses::grading::{grade, plugin_problem};
+use crate::responses::grouping::Grouping;
+use crate::responses::steps::reasoning_of;
 use crate::setup::tokenizer_of;
 use crate::stage::Stage;
-use crate::steps::reasoning_of;
 use ts_recipe::{PluginSection, Recipe};
 use ts_recipe::{Settings, open_for, open_plugins, open_verifier};
 

@@ -29,8 +29,8 @@ use self::problems::{ProblemSource, Surveyed};
 use self::prompts::Prompts;
 use crate::past_run::PastRun;
 use crate::progress::Progress;
+use crate::responses::steps::Steps;
 use crate::stage::Stage;
-use crate::steps::Steps;
 use crate::{Error, identity};
 use ts_recipe::{Dtype, Plugins, Recipe, open_plugins, user_cache};
 

@@ -9,8 +9,8 @@ use ts_run::records::{EvalRecord, ProblemRecord};
 
 use super::Done;
 use super::work::{Made, Work};
-use crate::draws::{Draws, Response};
-use crate::grading::{Tally, grade};
+use crate::responses::draws::{Draws, Response};
+use crate::responses::grading::{Tally, grade};
 use crate::stage::Stage;
 use crate::{Error, Run};
 

@@ -9,7 +9,7 @@ use ts_run::records::{ProblemRecord, SampleRecord};
 
 use super::Done;
 use super::work::{Made, Task, Tasks, Work};
-use crate::grading::{Tally, grade};
+use crate::responses::grading::{Tally, grade};
 use crate::stage::Stage;
 use crate::{Error, Run};
 

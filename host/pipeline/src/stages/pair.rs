@@ -9,7 +9,7 @@ use ts_run::records::{ExampleKind, ExampleRecord, ProblemRecord};
 
 use super::Done;
 use super::work::{Made, Task, Tasks, Work};
-use crate::responses::{Response, ResponseReader, Responses, count_selected};
+use crate::responses::selected::{Response, ResponseReader, Responses, count_selected};
 use crate::stage::Stage;
 use crate::{Error, Run};
 

@@ -13,7 +13,7 @@ use ts_run::{Key, Records};
 
 use super::Done;
 use super::work::{Made, Task, Tasks, Work};
-use crate::responses::{ResponseReader, Responses};
+use crate::responses::selected::{ResponseReader, Responses};
 use crate::stage::Stage;
 use crate::{Error, Run};
 

@@ -9,15 +9,13 @@ use std::sync::Arc;
 use ts_core::seed::derive_seed;
 use ts_model::{LanguageModel, Prefix};
 use ts_run::Key;
-use ts_run::records::{
-    PositiveRecord, ProblemRecord, RefinedRecord, SampleRecord, StepRecord,
-};
+use ts_run::records::{PositiveRecord, ProblemRecord, RefinedRecord, SampleRecord, StepRecord};
 
 use super::Done;
 use super::work::{Made, Task, Tasks, Work};
-use crate::grading::grade;
-use crate::responses::{SelectedReader, count_selected};
-use crate::rewrite::Rewriter;
+use crate::responses::grading::grade;
+use crate::responses::rewrite::Rewriter;
+use crate::responses::selected::{SelectedReader, count_selected};
 use crate::stage::Stage;
 use crate::{Error, Run};
 use ts_recipe::RefineContext;

@@ -7,7 +7,7 @@ use ts_run::records::{ProblemRecord, SampleRecord};
 
 use super::Done;
 use super::work::{Made, Work};
-use crate::draws::{Draws, Response};
+use crate::responses::draws::{Draws, Response};
 use crate::stage::Stage;
 use crate::{Error, Run};
 

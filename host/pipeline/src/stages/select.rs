@@ -13,7 +13,7 @@ use ts_run::records::{
 
 use super::Done;
 use super::work::{Made, Task, Tasks, Work};
-use crate::grouping::Grouping;
+use crate::responses::grouping::Grouping;
 use crate::stage::Stage;
 use crate::{Error, Run};
 

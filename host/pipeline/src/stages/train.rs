@@ -18,9 +18,9 @@ use ts_run::records::TrainRecord;
 use ts_run::{Artefact, Journal, Key, atomic};
 
 use super::Done;
-use crate::objective::{Example, Sums, micro_batch_gradients, micro_batches};
 use crate::stage::Stage;
-use crate::training_set::{Plan, TrainingSet};
+use crate::training::objective::{Example, Sums, micro_batch_gradients, micro_batches};
+use crate::training::training_set::{Plan, TrainingSet};
 use crate::{Error, Run};
 use ts_recipe::Schedule;
 

@@ -6,8 +6,8 @@ use ts_plugin::{Candidate, Group, Outcome};
 use ts_run::records::{GradeRecord, ProblemRecord, SampleRecord};
 
 use crate::Error;
-use crate::grading::grade;
-use crate::steps::Steps;
+use crate::responses::grading::grade;
+use crate::responses::steps::Steps;
 use ts_recipe::Plugins;
 use ts_recipe::Recipe;
 

@@ -11,10 +11,10 @@ use ts_model::log_prob::Sequence;
 use ts_run::records::{ExampleKind, ExampleRecord, ReferenceRecord, RefinedRecord, SampleRecord};
 use ts_run::{Key, Lookup, ProblemLookup, ProblemPlace};
 
-use crate::objective::{Example, Rejected};
-use crate::responses::{Place, ResponseReader};
+use crate::responses::selected::{Place, ResponseReader};
 use crate::stage::Stage;
 use crate::stages::reference::examples_of;
+use crate::training::objective::{Example, Rejected};
 use crate::{Error, Run};
 use ts_recipe::{SftExamples, TrainSection};
 

@@ -5,6 +5,10 @@
 //! section 4.1.2's; the same code makes both columns. What a run's folder and its recipe say of themselves stands in the
 //! Markdown as text and nothing else. Judging the numbers is left out on purpose: the reader sees the interval of the difference.
 
+pub mod ablation;
+pub mod summary;
+mod table;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -16,8 +20,8 @@ use ts_run::records::EvalRecord;
 use ts_text::markdown;
 
 use crate::Error;
-use crate::table::Table;
-use crate::ungraded::Ungraded;
+use crate::report::table::Table;
+use crate::responses::ungraded::Ungraded;
 use ts_recipe::ReportSection;
 
 /// Points of the accuracy–budget curve, evenly spaced up to the budget.

@@ -19,7 +19,7 @@ use ts_model::{LanguageModel, Prefix, TextTokenizer};
 use ts_plugin::StepSplitter;
 
 use crate::Error;
-use crate::steps::tokens_to;
+use crate::responses::steps::tokens_to;
 use ts_recipe::RefineSection;
 
 /// What the steps of one response share.
@@ -229,7 +229,7 @@ mod tests {
     use ts_plugin::{HostOptions, PluginHost};
 
     use super::*;
-    use crate::steps::Steps;
+    use crate::responses::steps::Steps;
     use ts_recipe::load_plugin;
     use ts_recipe::{EMBEDDED, Loader};
 

@@ -8,7 +8,7 @@ use ts_plugin::{Problem, Verdict, Verifier};
 use ts_run::records::{GradeRecord, ProblemRecord};
 
 use crate::Error;
-use crate::ungraded::Ungraded;
+use crate::responses::ungraded::Ungraded;
 
 /// A grade, or why there is none.
 pub(crate) struct Graded {

@@ -15,12 +15,12 @@ use ts_text::markdown;
 use crate::Error;
 use crate::past_run::PastRun;
 use crate::progress::Progress;
+use crate::report::summary::{report, side};
+use crate::report::table::Table;
 use crate::report::{Report, differences, show, show_interval};
 use crate::setup::Run;
 use crate::stage::Stage;
 use crate::stages::run_stage;
-use crate::summary::{report, side};
-use crate::table::Table;
 use ts_recipe::Recipe;
 
 /// One row: a recipe over all seeds.

@@ -1,0 +1,9 @@
+//! Responses: drawing them, grading them, cutting them into steps, rewriting those, and reading back what a run has of them.
+
+pub(crate) mod draws;
+pub(crate) mod grading;
+pub(crate) mod grouping;
+pub(crate) mod rewrite;
+pub(crate) mod selected;
+pub(crate) mod steps;
+pub mod ungraded;

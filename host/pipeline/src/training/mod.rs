@@ -1,0 +1,4 @@
+//! What the optimiser sees, and what it minimises.
+
+pub(crate) mod objective;
+pub(crate) mod training_set;
