@@ -103,7 +103,9 @@ impl PluginHost {
     /// [`LoadError::Limit`] or [`LoadError::Engine`].
     pub fn new(options: HostOptions) -> Result<Self, LoadError> {
         let HostOptions { cache, limits, isolation, log, max_parallel } = options;
-        limits.check()?;
+        if let Some(limit) = limits.out_of_range().first() {
+            return Err(LoadError::Limit(*limit));
+        }
         let max_parallel = max_parallel.max(1);
         let engines = Arc::new(Engines::new(&limits, max_parallel, for_plugins)?);
         let workers = Workers::new(cache.as_ref().map(|cache| cache.place().clone()), &limits);

@@ -13,7 +13,6 @@
 use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
 
-use crate::load::load_error::LoadError;
 use crate::programs::program::FUEL_PER_MS;
 
 /// What one plugin may use. The names, units and ranges are those of a recipe's `[plugins.limits]`.
@@ -105,15 +104,6 @@ impl Limits {
         ];
         rows.retain(|row| !(row.least..=row.most).contains(&row.value));
         rows
-    }
-
-    /// Refuses values out of range.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError::Limit`] for the first of [`Self::out_of_range`].
-    pub fn check(&self) -> Result<(), LoadError> {
-        self.out_of_range().first().map_or(Ok(()), |limit| Err(LoadError::Limit(*limit)))
     }
 
     /// The fuel of [`Self::program_ms`].
@@ -244,13 +234,14 @@ mod tests {
 
     #[test]
     fn the_defaults_are_valid() {
-        assert!(Limits::default().check().is_ok());
+        assert_eq!(Limits::default().out_of_range(), []);
     }
 
     #[test]
     fn a_limit_out_of_range_is_named() {
-        let error = Limits { stack_kib: 2048, ..Limits::default() }.check().unwrap_err();
-        assert_eq!(error.to_string(), "limit `stack_kib` must be 16 to 1024, not 2048");
+        let limits = Limits { stack_kib: 2048, fuel: 0, ..Limits::default() };
+        let names: Vec<_> = limits.out_of_range().iter().map(|limit| limit.name).collect();
+        assert_eq!(names, ["fuel", "stack_kib"]);
     }
 
     #[test]

@@ -7,8 +7,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use ts_run::{Journal, Key, Lookup, Record, Records};
 
-use super::work::Keys;
 use crate::Error;
+
+/// The keys of a stage's records, in order.
+pub(super) type Keys<'a> = Box<dyn Iterator<Item = Result<Key, Error>> + 'a>;
 
 /// What a journal has.
 pub(super) struct Present<R> {

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use ts_model::shards::Workers;
 use ts_run::{Journal, Key, Record};
 
-use super::present::{Order, Present};
+use super::present::{Keys, Order, Present};
 use crate::stage::Stage;
 use crate::{Error, Run};
 
@@ -38,9 +38,6 @@ impl<R> From<R> for Made<R> {
 
 /// The list of a stage's tasks, in order; made anew whenever it is asked for.
 pub(crate) type Tasks<'a, I> = Box<dyn Iterator<Item = Result<Task<I>, Error>> + 'a>;
-
-/// The keys of a stage's records, in order.
-pub(super) type Keys<'a> = Box<dyn Iterator<Item = Result<Key, Error>> + 'a>;
 
 /// A stage at work.
 pub(crate) struct Work<'a> {

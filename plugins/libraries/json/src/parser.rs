@@ -7,9 +7,22 @@ use crate::value::Json;
 /// How deep lists and objects may nest.
 const MAX_DEPTH: usize = 400;
 
+impl Json {
+    /// Reads a text that is one value of RFC 8259, with white space around it or not. The error says what is wrong, and where.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Parser::new(text, Dialect::Rfc8259).whole()
+    }
+
+    /// Reads what Python's `json` writes and reads: `NaN`, `Infinity` and `-Infinity` are numbers too, a name may come twice, and
+    /// a surrogate that stands alone, which no text here can hold, becomes the replacement character.
+    pub fn parse_python(text: &str) -> Result<Self, String> {
+        Parser::new(text, Dialect::Python).whole()
+    }
+}
+
 /// What counts as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dialect {
+enum Dialect {
     /// What the standard says, and no name twice.
     Rfc8259,
     /// What Python's `json` takes.
@@ -17,19 +30,19 @@ pub(crate) enum Dialect {
 }
 
 /// A text and how far it is read.
-pub(crate) struct Parser<'a> {
+struct Parser<'a> {
     text: &'a str,
     at: usize,
     dialect: Dialect,
 }
 
 impl<'a> Parser<'a> {
-    pub(crate) fn new(text: &'a str, dialect: Dialect) -> Self {
+    fn new(text: &'a str, dialect: Dialect) -> Self {
         Self { text, at: 0, dialect }
     }
 
     /// The one value that the text is.
-    pub(crate) fn whole(mut self) -> Result<Json, String> {
+    fn whole(mut self) -> Result<Json, String> {
         let value = self.value(0)?;
         match self.peek() {
             None => Ok(value),

@@ -1,8 +1,6 @@
-//! A JSON value, and how it prints.
+//! A JSON value, and how it prints. How it is read is in `parser`.
 
 use std::fmt::{self, Display, Formatter, Write};
-
-use crate::parser::{Dialect, Parser};
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,17 +20,6 @@ pub enum Json {
 }
 
 impl Json {
-    /// Reads a text that is one value of RFC 8259, with white space around it or not. The error says what is wrong, and where.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        Parser::new(text, Dialect::Rfc8259).whole()
-    }
-
-    /// Reads what Python's `json` writes and reads: `NaN`, `Infinity` and `-Infinity` are numbers too, a name may come twice, and
-    /// a surrogate that stands alone, which no text here can hold, becomes the replacement character.
-    pub fn parse_python(text: &str) -> Result<Self, String> {
-        Parser::new(text, Dialect::Python).whole()
-    }
-
     /// A text.
     pub fn text(text: impl Into<String>) -> Self {
         Json::Text(text.into())

@@ -17,7 +17,7 @@ use super::super::names::Command;
 use super::super::node::{Node, Number, Relation, SetOperator};
 use super::super::token::{Placed, Token, tokens};
 use super::super::unit::Unit;
-use super::side::PARTS_OF_ONE;
+use super::worded::PARTS_OF_ONE;
 use super::{plain, readings_of, spelled, worded};
 
 /// No phrase has more tokens.

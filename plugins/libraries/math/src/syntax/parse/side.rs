@@ -6,6 +6,7 @@ use super::super::names::Command;
 use super::super::node::{Function, Half, Node, Number, Relation};
 use super::super::token::{Token, tokens};
 use super::super::unit::Unit;
+use super::worded::PARTS_OF_ONE;
 use super::{Parsed, Parser, describe, spelled, wrong};
 
 impl Parser {
@@ -411,20 +412,6 @@ fn with_unit(value: Node, words: &[String]) -> Node {
         Node::Quantity(Box::new(value), unit)
     })
 }
-
-/// Parts of one, by name: how many make one.
-pub(super) const PARTS_OF_ONE: [(&str, i64); 10] = [
-    ("half", 2),
-    ("third", 3),
-    ("quarter", 4),
-    ("fourth", 4),
-    ("fifth", 5),
-    ("sixth", 6),
-    ("seventh", 7),
-    ("eighth", 8),
-    ("ninth", 9),
-    ("tenth", 10),
-];
 
 /// `and a half`, `and three quarters` at the start of words: the part, and how many words say it.
 fn part_of_one(words: &[&str]) -> Option<(Node, usize)> {

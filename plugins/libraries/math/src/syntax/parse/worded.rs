@@ -6,8 +6,21 @@
 use super::super::names::Command;
 use super::super::node::{Node, Relation, SetOperator};
 use super::super::token::{Placed, Token, tokens};
-use super::side::PARTS_OF_ONE;
 use super::spelled;
+
+/// Parts of one, by name: how many make one.
+pub(super) const PARTS_OF_ONE: [(&str, i64); 10] = [
+    ("half", 2),
+    ("third", 3),
+    ("quarter", 4),
+    ("fourth", 4),
+    ("fifth", 5),
+    ("sixth", 6),
+    ("seventh", 7),
+    ("eighth", 8),
+    ("ninth", 9),
+    ("tenth", 10),
+];
 
 /// What tokens say, as words in lower case.
 pub(super) fn said(tokens: &[Placed]) -> String {
