@@ -7,12 +7,13 @@
 //! In: plugin names and a toolchain. Out: a component for each. Left out on purpose: other languages than Rust.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::cargo::{TARGET, remap, remap_dependencies};
 use crate::process;
-use crate::toolchain::{TARGET, Toolchain};
+use crate::toolchain::Toolchain;
 
 /// Builds the plugins and returns each one's component, by name.
 pub(crate) fn build<'a>(
@@ -41,30 +42,4 @@ pub(crate) fn build<'a>(
             Ok((name.clone(), bytes))
         })
         .collect()
-}
-
-/// The compiler flag that writes `name` where a path begins with `folder`.
-pub(crate) fn remap(folder: &Path, name: &str) -> String {
-    format!("--remap-path-prefix={}={name}", folder.display())
-}
-
-/// Flags that take the user's cargo folder, and the registry's name in it, out of the paths of dependencies: a panic
-/// names its source file, and a component must not depend on where that was fetched from.
-pub(crate) fn remap_dependencies() -> Result<Vec<String>> {
-    let home = cargo_home()?;
-    let mut flags = vec![remap(&home, "/cargo")];
-    let sources = home.join("registry/src");
-    // This program has dependencies of its own, so the folder is there unless they are vendored.
-    for registry in std::fs::read_dir(&sources).into_iter().flatten() {
-        flags.push(remap(&registry?.path(), "/registry")); // of several that fit, the last counts
-    }
-    Ok(flags)
-}
-
-/// Where cargo keeps the sources of dependencies.
-fn cargo_home() -> Result<PathBuf> {
-    match std::env::var_os("CARGO_HOME") {
-        Some(folder) if !folder.is_empty() => Ok(PathBuf::from(folder)),
-        _ => Ok(PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?).join(".cargo")),
-    }
 }

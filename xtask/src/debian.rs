@@ -12,9 +12,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::build::{remap, remap_dependencies};
+use crate::cargo::{TARGET, cargo, prepended, remap, remap_dependencies};
 use crate::process;
-use crate::toolchain::{TARGET, cargo, prepended};
 
 /// Libraries that the compiler needs beside LLVM. Those that the system has are harmless twice.
 const LIBRARIES: [&str; 6] = ["libz3-4", "libedit2", "libbsd0", "libmd0", "libxml2", "libicu72"];

@@ -12,6 +12,7 @@
 //! are plain `cargo` commands.
 
 mod build;
+mod cargo;
 mod debian;
 mod lock;
 mod plugins;

@@ -15,11 +15,9 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::cargo::{TARGET, cargo, prepended};
 use crate::debian;
 use crate::process;
-
-/// The target of every guest.
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// What decides the bytes that a build gives, apart from the sources. Two builds with the same identity must
 /// give the same bytes.
@@ -122,19 +120,6 @@ impl Toolchain {
     }
 }
 
-/// The `cargo` that started this program, or the one on the path.
-pub(crate) fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
-}
-
-/// The value of a list-of-folders variable with one more folder in front.
-pub(crate) fn prepended(variable: &str, folder: &Path) -> Result<OsString> {
-    let present = std::env::var_os(variable).unwrap_or_default();
-    let folders = std::iter::once(folder.to_path_buf())
-        .chain(std::env::split_paths(&present).filter(|path| !path.as_os_str().is_empty()));
-    std::env::join_paths(folders).with_context(|| format!("could not extend {variable}"))
-}
-
 fn sysroot(rustc: &mut Command) -> Result<PathBuf> {
     let path = process::output(rustc.args(["--print", "sysroot"]))?;
     Ok(PathBuf::from(path.trim()))
@@ -180,11 +165,5 @@ mod tests {
         let version = "rustc 1.95.0 (abc)\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\n";
         assert_eq!(field(version, "host: "), Some("x86_64-unknown-linux-gnu"));
         assert_eq!(field(version, "LLVM version: "), None);
-    }
-
-    #[test]
-    fn a_folder_is_put_in_front() {
-        let path = prepended("NO_SUCH_VARIABLE_OF_XTASK", Path::new("/a")).unwrap();
-        assert_eq!(path, OsString::from("/a"));
     }
 }

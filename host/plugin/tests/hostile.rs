@@ -115,8 +115,9 @@ fn programs_have_a_total() {
         let limits = Limits { program_ms: ms, ..small() };
         open_with_programs(&three, limits).grade(&problem("p1"), "2")
     };
-    assert_eq!(graded(3).unwrap().value.verdict, Verdict::Correct);
-    for ms in [0, 1, 2] {
+    // Three of a millisecond each, and a little for compiling them.
+    assert_eq!(graded(4).unwrap().value.verdict, Verdict::Correct);
+    for ms in [1, 2, 3] {
         assert_eq!(graded(ms).unwrap_err().kind, CallErrorKind::OutOfProgramTime, "{ms}");
     }
     let error = graded(2).unwrap_err();
@@ -127,7 +128,7 @@ fn programs_have_a_total() {
 /// The next call has the whole again.
 #[test]
 fn the_total_is_that_of_one_call() {
-    let limits = Limits { program_ms: 1, ..small() };
+    let limits = Limits { program_ms: 2, ..small() };
     let verifier = open_with_programs(&(run(1204, 1) + GOOD), limits);
     for _ in 0..3 {
         assert!(verifier.grade(&problem("p1"), "2").is_ok());
@@ -367,7 +368,7 @@ fn logs_reach_the_sink_and_are_capped() {
     assert_eq!(heard[..2], [first.clone(), first]);
     let (said, left_out): (Vec<_>, Vec<_>) = heard.iter().partition(|(.., left_out)| *left_out == 0);
     assert_eq!((said.len() as u64) + left_out.iter().map(|(.., count)| count).sum::<u64>(), 1000);
-    assert!(said.len() <= 3, "{} messages", said.len());
+    assert!(said.len() <= 1024 / 7, "{} messages", said.len());
 }
 
 #[test]
