@@ -107,6 +107,25 @@ fn every_way_to_fail_has_its_exit_code() {
     }
 }
 
+/// The service and the tools for plugin authors can be had without a model.
+#[test]
+fn without_training_no_tensor_is_linked() {
+    let tree = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--package", "ts-host", "--no-default-features"])
+        .args(["--edges", "normal", "--prefix", "none"])
+        .output()
+        .unwrap();
+    let crates = String::from_utf8(tree.stdout).unwrap();
+    assert!(
+        tree.status.success() && crates.contains("ts-serve"),
+        "{}",
+        String::from_utf8_lossy(&tree.stderr)
+    );
+    for name in ["candle", "tokenizers", "ts-model", "ts-pipeline", "safetensors"] {
+        assert!(!crates.contains(name), "{name} in\n{crates}");
+    }
+}
+
 #[test]
 fn golden_cases_show_differences_until_they_are_accepted() {
     let host = Host::new();

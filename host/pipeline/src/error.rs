@@ -186,8 +186,8 @@ impl Error {
             Self::Plugin(error) => error.hint(),
             Self::Call(error) => hint_of_call(&error.kind),
             Self::TooManyUngraded { .. } => Some(
-                "grades.jsonl has a note for each; with another grader or other plugins.limits start again with `--from` this \
-                 folder and another `--out`: the samples are kept"
+                "grades.jsonl has a note for each; `--set plugins.max_failed_share=` goes on with more of them; with another grader or \
+                 other plugins.limits start again with `--from` this folder and another `--out`: the samples are kept"
                     .into(),
             ),
             Self::Run(ts_run::Error::NotResumable { path, .. }) => Some(format!(

@@ -50,6 +50,40 @@ fn a_grader_that_fails_stops_the_run_and_the_samples_are_kept() {
 }
 
 #[test]
+fn a_run_that_stopped_for_its_grader_goes_on_where_more_failures_are_allowed() {
+    let host = Host::new();
+    host.run(&small(&["sample", "--out", "a", "--set", "plugins.limits.fuel=4000"]));
+    host.fail_with(14, &["grade", "--out", "a"]);
+    host.run(&["grade", "--out", "a", "--set", "plugins.max_failed_share=1"]);
+    let grades = String::from_utf8(read(host.path("a/grades.jsonl"))).unwrap();
+    assert!(grades.lines().all(|line| line.contains("grader_failed")), "{grades}");
+}
+
+#[test]
+fn what_only_the_report_needs_draws_nothing_again() {
+    let host = Host::new();
+    host.run(&small(&["run", "--out", "a"]));
+    let before: Vec<_> = ARTEFACTS.iter().map(|artefact| read(host.path("a").join(artefact))).collect();
+    let budget = |host: &Host| {
+        let report: serde_json::Value = serde_json::from_slice(&read(host.path("a/report.json"))).unwrap();
+        report["budget_tokens"].as_u64().unwrap()
+    };
+    let table = host.run(&["report", "a", "--set", "report.budget_tokens=40"]);
+    assert!(table.contains("budget 40 tokens") && budget(&host) == 40, "{table}");
+    // The run keeps its own values, until it is started with others.
+    assert!(host.run(&["report", "a"]).contains("budget 640 tokens"));
+    host.run(&["run", "--out", "a", "--set", "report.budget_tokens=80"]);
+    assert!(host.run(&["report", "a"]).contains("budget 80 tokens"));
+    for (artefact, before) in ARTEFACTS.iter().zip(before) {
+        assert!(read(host.path("a").join(artefact)) == before, "{artefact}");
+    }
+    let stderr = host.fail(&["report", "a", "--set", "eval.n_runs=2"]);
+    assert!(stderr.contains("only values of [report]"), "{stderr}");
+    let stderr = host.fail(&["report", "a", "--set", "eval.budget_tokens=2"]);
+    assert!(stderr.contains("eval.budget_tokens is now report.budget_tokens"), "{stderr}");
+}
+
+#[test]
 fn a_grader_that_does_not_decide_stops_the_run_and_calls_nothing_wrong() {
     let host = Host::new();
     // No answer is this number, and to say how far off one is, the grader would need arithmetic on 10,000 digits.

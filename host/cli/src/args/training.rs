@@ -59,7 +59,7 @@ pub(crate) struct RunArgs {
     /// be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) plugin: Vec<String>,
-    /// Recipe: the name of a shipped one or a TOML file [default: that of --from, or `default`]
+    /// Recipe: the name of a shipped one or a TOML file [default: that of the folder, of --from, or `default`]
     #[arg(long, value_name = "RECIPE")]
     pub(crate) recipe: Option<String>,
     /// The run's folder; a run that was interrupted goes on in it [default: runs/NAME-seedSEED]

@@ -108,16 +108,18 @@ fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// The recipe that the flags mean: the one that the folder keeps if only the folder is given.
+/// The recipe that the flags mean: over the one that is named, or that the folder keeps, or that of the other run.
 fn recipe(args: &RunArgs) -> Result<Recipe> {
-    if let Some(folder) = &args.out
-        && folder.join("recipe.toml").is_file()
-        && !has_recipe_flags(args)
-    {
-        return Ok(kept_recipe(folder)?);
+    let in_folder = |folder: &PathBuf| folder.join("recipe.toml");
+    let kept = args.out.as_ref().filter(|folder| in_folder(folder).is_file());
+    if let Some(folder) = kept {
+        let recipe = kept_recipe(folder)?;
+        if !has_recipe_flags(args) {
+            return Ok(recipe);
+        }
     }
-    let donors = args.from.as_ref().map(|folder| folder.join("recipe.toml").display().to_string());
-    let name = args.recipe.as_deref().or(donors.as_deref()).unwrap_or("default");
+    let base = kept.or(args.from.as_ref()).map(|folder| in_folder(folder).display().to_string());
+    let name = args.recipe.as_deref().or(base.as_deref()).unwrap_or("default");
     let mut overrides = Vec::new();
     let mut set = |path: &str, value: Option<toml::Value>| {
         overrides.extend(value.map(|value| Override::new(path, value)));
