@@ -40,6 +40,9 @@ pub enum Error {
     /// The model.
     #[error(transparent)]
     Model(#[from] ts_model::ModelError),
+    /// A line of a tool's input.
+    #[error(transparent)]
+    Input(#[from] crate::model::Fault),
     /// The metrics.
     #[error(transparent)]
     Metrics(#[from] ts_core::Error),
@@ -220,7 +223,7 @@ impl Error {
             Self::NoRun { .. } => Some("a run's folder is what --out named; by default runs/NAME-seedSEED".into()),
             Self::Shards { .. } => Some("run each share once and to its end, and name every folder that has one".into()),
             Self::NoShards { .. } => Some("`ts-host sample --out RUN --shard 1/3` makes one, in RUN/shards".into()),
-            Self::Worker { .. } | Self::File { .. } => None,
+            Self::Worker { .. } | Self::File { .. } | Self::Input(_) => None,
         }
     }
 }

@@ -9,6 +9,7 @@
 //! | take finished stages over from another run | [`reuse`] |
 //! | join what several machines did | [`merge`] |
 //! | grade again what a run saw | [`replay`] |
+//! | look at a checkpoint, ask it, score texts with it | [`model`] |
 //! | run many recipes on the same samples | [`ablation`] |
 //! | make the embedded checkpoint | [`pretrain`] |
 //!
@@ -17,6 +18,7 @@
 mod error;
 mod identity;
 pub mod merge;
+pub mod model;
 mod past_run;
 pub mod pretrain;
 pub mod progress;

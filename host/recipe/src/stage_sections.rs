@@ -11,7 +11,7 @@ use ts_core::refinement::KlReduction;
 pub struct SampleSection {
     /// Responses to each problem.
     pub n_samples: u32,
-    /// Above 0.
+    /// 0 is greedy.
     pub temperature: f64,
     /// Above 0, at most 1.
     pub top_p: f64,

@@ -43,7 +43,13 @@ impl Recipe {
         check((0.0..=1.0).contains(&share), "plugins.max_failed_share", "0 to 1", &share);
 
         let s = &self.sample;
-        check(positive(s.temperature), "sample.temperature", "above 0", &s.temperature);
+        let temperature = s.temperature;
+        check(
+            temperature >= 0.0 && temperature.is_finite(),
+            "sample.temperature",
+            "0 or above",
+            &temperature,
+        );
         check(is_top_p(s.top_p), "sample.top_p", "above 0 and at most 1", &s.top_p);
 
         let r = &self.refine;

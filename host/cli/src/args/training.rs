@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use ts_run::Shard;
 
+use super::model::ModelCommand;
 use super::numbers::threads;
 
 /// What to do with a model or a run.
@@ -43,12 +44,18 @@ pub(crate) enum TrainingCommand {
     Ablate(AblateArgs),
     /// Train the embedded model from scratch
     Pretrain(PretrainArgs),
+    /// Work on a checkpoint, without a run
+    Model {
+        /// What to do with it
+        #[command(subcommand)]
+        command: ModelCommand,
+    },
 }
 
 impl TrainingCommand {
     /// Whether it compiles plugins, or takes compiled ones.
     pub(super) fn compiles(&self) -> bool {
-        !matches!(self, Self::Merge { .. } | Self::Report(_) | Self::Pretrain(_))
+        !matches!(self, Self::Merge { .. } | Self::Report(_) | Self::Pretrain(_) | Self::Model { .. })
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod cache;
 mod import;
+#[cfg(feature = "training")]
+mod model;
 mod plugin;
 mod serve;
 #[cfg(feature = "training")]

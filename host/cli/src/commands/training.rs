@@ -39,6 +39,7 @@ pub(super) fn dispatch(command: TrainingCommand) -> Result<()> {
         Command::Check(args) => check_recipe(&args),
         Command::Ablate(args) => ablate(&args),
         Command::Pretrain(args) => pretrain(&args),
+        Command::Model { command } => super::model::dispatch(&command),
     }
 }
 

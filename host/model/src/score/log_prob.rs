@@ -133,6 +133,22 @@ pub fn score_sequences(model: &LanguageModel, sequences: &[Sequence], max_tokens
     Ok(scores)
 }
 
+/// Log-probability of each token of each response, in nats, in one forward pass.
+///
+/// # Errors
+/// [`ModelError::BadSequence`] for a sequence without a prompt or without a response.
+pub fn score_tokens(model: &LanguageModel, sequences: &[Sequence]) -> Result<Vec<Vec<f32>>> {
+    let packed = Packed::new(sequences)?;
+    let log_probs = token_log_probs(model.frozen(), &packed)?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+    let mut scores: Vec<Vec<f32>> = vec![Vec::new(); sequences.len()];
+    for ((owner, target), log_prob) in packed.owners.iter().zip(&*packed.targets).zip(log_probs) {
+        if target.is_some() {
+            scores[*owner as usize].push(log_prob);
+        }
+    }
+    Ok(scores)
+}
+
 /// Turns an index within a batch into one within all sequences.
 fn offset_index(error: ModelError, start: usize) -> ModelError {
     match error {
@@ -189,6 +205,7 @@ mod tests {
         let model = random_model(2);
         let together = sequence_log_probs(&model, &sequences()).unwrap().to_vec1::<f32>().unwrap();
         let scored = score_sequences(&model, &sequences(), 16).unwrap();
+        let by_token = score_tokens(&model, &sequences()).unwrap();
         for (index, sequence) in sequences().iter().enumerate() {
             let logits =
                 model.frozen().logits(&whole(&model, &sequence.tokens)).unwrap().to_vec2::<f32>().unwrap();
@@ -200,6 +217,8 @@ mod tests {
             }
             assert_close(f64::from(together[index]), expected, 1e-5);
             assert_close(scored[index], expected, 1e-5);
+            assert_eq!(by_token[index].len(), sequence.response_len());
+            assert_close(by_token[index].iter().map(|&x| f64::from(x)).sum(), expected, 1e-5);
         }
     }
 }

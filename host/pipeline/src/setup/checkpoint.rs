@@ -50,7 +50,7 @@ pub(super) fn open_checkpoint(source: &str, digests: Option<&DigestCache>) -> Re
 }
 
 /// The device of that name: `cpu` or `cuda:N`.
-pub(super) fn open_device(name: &str) -> Result<Device, Error> {
+pub(crate) fn open_device(name: &str) -> Result<Device, Error> {
     let Some(ordinal) = name.strip_prefix("cuda:") else { return Ok(Device::Cpu) };
     let error = |message: String| Error::Device { device: name.to_owned(), message };
     let ordinal = ordinal.parse().map_err(|e: std::num::ParseIntError| error(e.to_string()))?;

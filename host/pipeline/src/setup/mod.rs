@@ -24,7 +24,8 @@ use ts_run::records::ProblemRecord;
 use ts_run::seal::{seal_text, unseal_text};
 use ts_run::{Artefact, DigestCache, ProblemFile, Record, Records, RunFolder, Seal, Shard, atomic};
 
-use self::checkpoint::{Checkpoint, open_checkpoint, open_device};
+pub(crate) use self::checkpoint::open_device;
+use self::checkpoint::{Checkpoint, open_checkpoint};
 use self::problems::{ProblemSource, Surveyed};
 use self::prompts::Prompts;
 use crate::past_run::PastRun;
@@ -85,7 +86,7 @@ struct Opened {
 /// The first thing that would stop a run.
 pub fn check(recipe: &Recipe) -> Result<Vec<String>, Error> {
     let mut opened = open(recipe, None)?;
-    opened.weights.check_values(dtype_of(recipe))?;
+    opened.weights.check_values(dtype_of(recipe.model.dtype))?;
     let mut lines = vec![
         format!("recipe `{}`, seed {}", recipe.run.name, recipe.run.seed),
         format!(
@@ -225,7 +226,7 @@ impl<'a> Run<'a> {
     }
 
     fn load(&self, folder: &Path) -> Result<LanguageModel, Error> {
-        Ok(LanguageModel::load(folder, dtype_of(&self.recipe), &self.device)?)
+        Ok(LanguageModel::load(folder, dtype_of(self.recipe.model.dtype), &self.device)?)
     }
 
     /// The folder of the checkpoint that the run starts from.
@@ -342,9 +343,9 @@ fn digest_cache() -> Option<DigestCache> {
     Some(DigestCache::in_folder(user_cache()?.join("digests")))
 }
 
-/// The number format of a recipe's model.
-fn dtype_of(recipe: &Recipe) -> DType {
-    match recipe.model.dtype {
+/// A recipe's number format, as candle calls it.
+pub(crate) fn dtype_of(dtype: Dtype) -> DType {
+    match dtype {
         Dtype::F32 => DType::F32,
         Dtype::Bf16 => DType::BF16,
         Dtype::F16 => DType::F16,

@@ -16,6 +16,7 @@ mod render;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::read_object;
@@ -31,10 +32,11 @@ const MAX_TEMPLATE_BYTES: u64 = 256 << 10;
 pub const REASONING_START: &str = "<think>";
 
 /// One turn of a conversation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Message {
-    /// `system`, `user` or `assistant`.
-    pub role: &'static str,
+    /// `system`, `user` or `assistant`, or what else the template knows.
+    pub role: String,
     /// What is said.
     pub content: String,
 }
@@ -42,12 +44,12 @@ pub struct Message {
 impl Message {
     /// A turn of the person who asks.
     pub fn user(content: impl Into<String>) -> Self {
-        Self { role: "user", content: content.into() }
+        Self { role: "user".to_owned(), content: content.into() }
     }
 
     /// Instructions that precede the conversation.
     pub fn system(content: impl Into<String>) -> Self {
-        Self { role: "system", content: content.into() }
+        Self { role: "system".to_owned(), content: content.into() }
     }
 }
 
@@ -187,7 +189,7 @@ mod tests {
         let prompt = template.render(&messages, true).unwrap();
         assert_eq!(prompt, "<s>Be brief.<|User|>1 + 1?<|Assistant|><think>\n");
         assert!(opens_reasoning(&prompt));
-        messages.push(Message { role: "assistant", content: "<think>hm</think>2".into() });
+        messages.push(Message { role: "assistant".to_owned(), content: "<think>hm</think>2".into() });
         let text = template.render(&messages, false).unwrap();
         assert_eq!(text, "<s>Be brief.<|User|>1 + 1?<|Assistant|>2</s>");
         assert!(!opens_reasoning(&text));

@@ -57,7 +57,7 @@ pub fn support_processes() -> Option<std::io::Result<()>> {
 struct Request {
     source: String,
     /// Roles and contents.
-    messages: Vec<(String, String)>,
+    messages: Vec<Message>,
     add_generation_prompt: bool,
     bos_token: String,
     eos_token: String,
@@ -80,7 +80,7 @@ impl Process {
         let program = PROGRAM.get()?;
         let request = Request {
             source: source.to_owned(),
-            messages: values.messages.iter().map(|it| (it.role.to_owned(), it.content.clone())).collect(),
+            messages: values.messages.to_vec(),
             add_generation_prompt: values.add_generation_prompt,
             bos_token: values.bos_token.to_owned(),
             eos_token: values.eos_token.to_owned(),
@@ -143,9 +143,6 @@ fn serve() -> std::io::Result<()> {
     for line in std::io::stdin().lines() {
         let Request { source, messages, add_generation_prompt, bos_token, eos_token } =
             serde_json::from_str(&line?)?;
-        let role = |role: &str| ["system", "user", "assistant"].into_iter().find(|known| *known == role);
-        let message = |(r, content): (String, String)| Some(Message { role: role(&r)?, content });
-        let messages: Vec<Message> = messages.into_iter().filter_map(message).collect();
         let (bos_token, eos_token) = (&*bos_token, &*eos_token);
         limit_time()?;
         let answer = render_here(

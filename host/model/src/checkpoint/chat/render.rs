@@ -102,7 +102,8 @@ fn try_render(source: &str, values: &Values<'_>, fuel: u64) -> Result<String, Er
     environment.add_function("raise_exception", |message: &str| -> Result<String, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, shortened(message)))
     });
-    let turn = |message: &Message| context! { role => message.role, content => message.content.as_str() };
+    let turn =
+        |message: &Message| context! { role => message.role.as_str(), content => message.content.as_str() };
     let messages: Vec<minijinja::Value> = messages.iter().map(turn).collect();
     environment.template_from_str(source)?.render(context! {
         messages, add_generation_prompt, bos_token, eos_token

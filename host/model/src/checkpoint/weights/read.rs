@@ -7,8 +7,8 @@
 //!
 //! Left out on purpose: reading tensors on several threads; a disk is slower than one.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{Read, Seek, SeekFrom};
@@ -78,6 +78,17 @@ impl Weights {
             .iter()
             .map(|(name, _, shard)| self.shards[*shard].entry(name).map_or(0, |entry| entry.n_bytes))
             .sum()
+    }
+
+    /// In which formats the tensors are stored, and how many numbers in each.
+    pub fn stored_dtypes(&self) -> BTreeMap<&'static str, u64> {
+        let mut dtypes = BTreeMap::new();
+        for (name, shape, shard) in &self.tensors {
+            if let Some(dtype) = self.shards[*shard].entry(name).and_then(|entry| to_candle(entry.dtype)) {
+                *dtypes.entry(dtype.as_str()).or_default() += shape.iter().product::<usize>() as u64;
+            }
+        }
+        dtypes
     }
 
     /// How many numbers the tensors hold.

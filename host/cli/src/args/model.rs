@@ -1,0 +1,91 @@
+//! `ts-host model`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::numbers::{at_least_one, threads};
+
+/// What to do with a checkpoint.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ModelCommand {
+    /// Say what a checkpoint is: family, parameters, vocabulary, end of text, template, and what a run would trip over
+    Inspect {
+        /// A Hugging Face folder
+        folder: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Answer prompts: lines with `tokens`, `prompt` or `messages` in, a line a draw out
+    Generate(ModelGenerateArgs),
+    /// Score texts: lines with `tokens` in; the log-probability of each token after the first out, in nats
+    Score(ModelScoreArgs),
+}
+
+/// A checkpoint, and how to compute with it.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct OpenedArgs {
+    /// A Hugging Face folder
+    pub(crate) folder: PathBuf,
+    /// The input, JSON lines; `-` is standard input
+    #[arg(long, default_value = "-", value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// `cpu` or `cuda:N`
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+    /// Number format to compute in: f32, bf16 or f16
+    #[arg(long, default_value = "f32")]
+    pub(crate) dtype: String,
+    /// Threads; 0 is one a core. Changes no result
+    #[arg(long, default_value_t = 0, value_parser = threads)]
+    pub(crate) workers: usize,
+}
+
+/// Flags of `model generate`.
+#[derive(Args, Debug)]
+pub(crate) struct ModelGenerateArgs {
+    /// The checkpoint
+    #[command(flatten)]
+    pub(crate) opened: OpenedArgs,
+    /// 0 takes the likeliest token
+    #[arg(long, default_value_t = 0.0, value_parser = temperature)]
+    pub(crate) temperature: f64,
+    /// Only the likeliest tokens, as many as have this share of the probability together
+    #[arg(long, default_value_t = 1.0, value_parser = share)]
+    pub(crate) top_p: f64,
+    /// Responses to each prompt
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) draws: u32,
+    /// Most tokens of a response
+    #[arg(long, default_value_t = 256, value_parser = at_least_one)]
+    pub(crate) max_new_tokens: usize,
+    /// With a prompt's id and a draw's number it decides the draw
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Rows decoded together. Changes no result
+    #[arg(long, default_value_t = 64, value_parser = at_least_one)]
+    pub(crate) max_batch_rows: usize,
+}
+
+/// Flags of `model score`.
+#[derive(Args, Debug)]
+pub(crate) struct ModelScoreArgs {
+    /// The checkpoint
+    #[command(flatten)]
+    pub(crate) opened: OpenedArgs,
+}
+
+fn temperature(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if (0.0..=1000.0).contains(&number) => Ok(number),
+        _ => Err("must be a number from 0 to 1000".to_owned()),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if number > 0.0 && number <= 1.0 => Ok(number),
+        _ => Err("must be above 0 and at most 1".to_owned()),
+    }
+}

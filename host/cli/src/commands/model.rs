@@ -1,0 +1,86 @@
+//! The commands that look at a checkpoint, ask it, and score texts with it.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, stdin};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use ts_model::generate::Sampling;
+use ts_pipeline::model::{Generation, InputLines, Inspection, OpenModel, generate, inspect, score};
+use ts_recipe::{Dtype, n_threads};
+
+use crate::args::model::{ModelCommand, ModelGenerateArgs, ModelScoreArgs, OpenedArgs};
+use crate::terminal::{say, say_json};
+
+/// Does what was asked for.
+pub(super) fn dispatch(command: &ModelCommand) -> Result<()> {
+    match command {
+        ModelCommand::Inspect { folder, json } => show(&inspect(folder)?, *json),
+        ModelCommand::Generate(args) => answer(args),
+        ModelCommand::Score(args) => score_texts(args),
+    }
+}
+
+fn show(model: &Inspection, json: bool) -> Result<()> {
+    if json {
+        return say_json(&serde_json::to_string_pretty(model)?);
+    }
+    let [queries, keys, width] = model.heads;
+    let dtypes: Vec<String> = model.dtypes.iter().map(|(name, n)| format!("{n} in {name}")).collect();
+    say(format_args!("{}: {} parameters, {}", model.architecture, model.parameters, dtypes.join(", ")))?;
+    say(format_args!(
+        "{} layers of {} and {}, {queries} query heads and {keys} key heads of {width}, {} positions",
+        model.layers, model.hidden_size, model.intermediate_size, model.context
+    ))?;
+    let tied = if model.tied { "tied" } else { "a head of its own" };
+    say(format_args!(
+        "{} rows of vocabulary, {tied}; the tokenizer has {} ids",
+        model.vocab_size, model.tokenizer_ids
+    ))?;
+    for (id, text) in &model.end_of_text {
+        say(format_args!("end of text: {id} {text:?}"))?;
+    }
+    for (text, id) in &model.delimiters {
+        say(format_args!("delimiter: {id} {text:?}"))?;
+    }
+    say(format_args!("chat template: {}", if model.has_chat_template { "its own" } else { "none" }))?;
+    say(format_args!("{} bytes of keys and values a token in bf16", model.cache_bytes_per_token))?;
+    model.notes.iter().try_for_each(|note| say(format_args!("note: {note}")))
+}
+
+fn answer(args: &ModelGenerateArgs) -> Result<()> {
+    let open = open(&args.opened)?;
+    let sampling = Sampling {
+        temperature: args.temperature,
+        top_p: args.top_p,
+        max_new_tokens: args.max_new_tokens,
+        max_batch_rows: args.max_batch_rows,
+    };
+    let how = Generation { n_draws: args.draws, seed: args.seed, sampling };
+    generate(&open, input(&args.opened.input)?, &how, |line| say_json(&serde_json::to_string(&line)?))
+}
+
+fn score_texts(args: &ModelScoreArgs) -> Result<()> {
+    let open = open(&args.opened)?;
+    score(&open, input(&args.opened.input)?, |line| say_json(&serde_json::to_string(&line)?))
+}
+
+fn open(args: &OpenedArgs) -> Result<OpenModel> {
+    let dtype = match args.dtype.as_str() {
+        "f32" => Dtype::F32,
+        "bf16" => Dtype::Bf16,
+        "f16" => Dtype::F16,
+        other => bail!("--dtype {other}: must be f32, bf16 or f16"),
+    };
+    Ok(OpenModel::open(&args.folder, dtype, &args.device, n_threads(args.workers))?)
+}
+
+/// The lines of a file, or of standard input.
+fn input(path: &Path) -> Result<InputLines<Box<dyn BufRead>>> {
+    if path.as_os_str() == "-" {
+        return Ok(InputLines::new("standard input", Box::new(BufReader::new(stdin()))));
+    }
+    let name = path.display().to_string();
+    let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
+    Ok(InputLines::new(&name, Box::new(BufReader::new(file))))
+}
