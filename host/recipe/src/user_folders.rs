@@ -3,31 +3,36 @@
 //! As the XDG Base Directory Specification has them, on macOS too: a variable that is empty or not an absolute path counts as
 //! unset. On Windows they are the system's own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use etcetera::BaseStrategy;
 use ts_plugin::{CacheError, CachePlace, CodeCache};
+
+/// The variables that name them, on Unix.
+const CACHE: &str = "XDG_CACHE_HOME";
+const STATE: &str = "XDG_STATE_HOME";
 
 /// Their name among those of other programs.
 const NAME: &str = "ts-host";
 
 /// The user's folder for what can be made again, if the user has one.
 pub fn user_cache() -> Option<PathBuf> {
-    ours(folders()?.cache_dir())
+    ours(CACHE, |folders| folders.cache_dir())
 }
 
 /// The user's folder for what is not worth a backup but cannot be made again.
 fn user_state() -> Option<PathBuf> {
-    let folders = folders()?;
-    ours(folders.state_dir().unwrap_or_else(|| folders.data_dir()))
+    ours(STATE, |folders| folders.state_dir().unwrap_or_else(|| folders.data_dir()))
 }
 
-fn folders() -> Option<impl BaseStrategy> {
-    etcetera::choose_base_strategy().ok()
-}
-
-fn ours(folder: PathBuf) -> Option<PathBuf> {
+/// Our folder in one of the user's. Whoever has no home by its variable has one by that folder's own variable, or none.
+fn ours(variable: &str, folder: impl FnOnce(&dyn BaseStrategy) -> PathBuf) -> Option<PathBuf> {
+    let is_absolute = |name: &str| std::env::var_os(name).is_some_and(|path| Path::new(&path).is_absolute());
+    if cfg!(unix) && !is_absolute(variable) && !is_absolute("HOME") {
+        return None;
+    }
+    let folder = folder(&etcetera::choose_base_strategy().ok()?);
     folder.is_absolute().then(|| folder.join(NAME))
 }
 
@@ -46,7 +51,7 @@ fn cache_place() -> Result<CachePlace, CacheError> {
         })
     };
     Ok(CachePlace {
-        folder: place(user_cache(), "XDG_CACHE_HOME", ".cache")?.join("compiled"),
-        key: place(user_state(), "XDG_STATE_HOME", ".local/state")?.join("cache.key"),
+        folder: place(user_cache(), CACHE, ".cache")?.join("compiled"),
+        key: place(user_state(), STATE, ".local/state")?.join("cache.key"),
     })
 }

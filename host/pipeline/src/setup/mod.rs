@@ -360,6 +360,13 @@ pub(crate) fn tokenizer_of(recipe: &Recipe) -> Result<TextTokenizer, Error> {
 fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
     let device = open_device(&recipe.model.device)?;
     let plugins = open_plugins(recipe, log)?;
+    // Before a large checkpoint is read through.
+    let section = &recipe.problems;
+    let train = ProblemSource::new(&section.train, ts_embedded::train_problems, section.max_train);
+    let heldout = ProblemSource::new(&section.heldout, ts_embedded::heldout_problems, section.max_heldout);
+    let of_train = train.survey("train", |_| Ok(()))?;
+    let of_heldout = heldout.survey("heldout", |problem| of_train.forbid_leak(&train, problem))?;
+    let (train, heldout) = ((train, of_train), (heldout, of_heldout));
     let checkpoint = open_checkpoint(&recipe.model.source, digest_cache().as_ref())?;
     let config = ModelConfig::read(&checkpoint.path)?;
     let weights = Weights::open(&checkpoint.path, &config)?;
@@ -371,22 +378,14 @@ fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
     }
     let prompts = Prompts::read(&checkpoint.path, &recipe.prompt)?;
     let (mut shortest, mut longest) = (usize::MAX, 0);
-    let mut check_room = |problem: &ProblemRecord, max_new_tokens| {
-        let prompt_tokens = prompts.check_room(&tokenizer, problem, max_new_tokens, limit)?;
-        (shortest, longest) = (shortest.min(prompt_tokens), longest.max(prompt_tokens));
-        Ok(())
-    };
-    let section = &recipe.problems;
-    let train = ProblemSource::new(&section.train, ts_embedded::train_problems, section.max_train);
-    let heldout = ProblemSource::new(&section.heldout, ts_embedded::heldout_problems, section.max_heldout);
     let sampled = ("sample.max_new_tokens", recipe.sample.max_new_tokens);
     let measured = ("eval.max_new_tokens", recipe.eval.max_new_tokens);
-    let of_train = train.survey("train", |problem| check_room(problem, sampled))?;
-    let of_heldout = heldout.survey("heldout", |problem| {
-        of_train.forbid_leak(&train, problem)?;
-        check_room(problem, measured)
-    })?;
-    let (train, heldout) = ((train, of_train), (heldout, of_heldout));
+    for ((set, _), max_new_tokens) in [(&train, sampled), (&heldout, measured)] {
+        for problem in set.problems()? {
+            let prompt_tokens = prompts.check_room(&tokenizer, &problem?, max_new_tokens, limit)?;
+            (shortest, longest) = (shortest.min(prompt_tokens), longest.max(prompt_tokens));
+        }
+    }
     let prompt_tokens = (shortest, longest);
     Ok(Opened { plugins, train, heldout, tokenizer, checkpoint, weights, prompts, prompt_tokens, device })
 }
