@@ -1,0 +1,119 @@
+//! A checkpoint without a run: inspect, generate, score.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::{Host, repository};
+
+fn checkpoint() -> String {
+    repository("host/embedded/checkpoint").display().to_string()
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn write_lines(host: &Host, name: &str, lines: &[Value]) {
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    fs::write(host.path(name), text).unwrap();
+}
+
+fn questions() -> Vec<Value> {
+    let problems = ts_embedded::heldout_problems();
+    let problems: Vec<Value> =
+        problems.lines().take(5).map(|line| serde_json::from_str(line).unwrap()).collect();
+    problems
+        .iter()
+        .map(|problem| json!({"id": problem["id"], "messages": [{"role": "user", "content": problem["prompt"]}]}))
+        .collect()
+}
+
+#[test]
+fn inspect_says_what_a_checkpoint_is() {
+    let host = Host::new();
+    let text = host.run(&["model", "inspect", &checkpoint()]);
+    for thing in ["Qwen2ForCausalLM: ", " in f16", "end of text: ", "delimiter: ", "chat template: its own"] {
+        assert!(text.contains(thing), "{thing}: {text}");
+    }
+    let told: Value =
+        serde_json::from_str(&host.run(&["model", "inspect", &checkpoint(), "--json"])).unwrap();
+    assert!(told["parameters"].as_u64().unwrap() > 1_000_000);
+    assert_eq!(told["notes"], json!([]));
+    assert!(told["delimiters"]["</think>"].is_u64(), "{told}");
+}
+
+#[test]
+fn answers_depend_on_nothing_but_the_prompt_and_the_seed() {
+    let host = Host::new();
+    write_lines(&host, "five.jsonl", &questions());
+    let args = ["model", "generate", &checkpoint(), "--input", "five.jsonl", "--max-new-tokens", "60"];
+    let drawn = ["--temperature", "0.9", "--draws", "3", "--seed", "7"];
+    for settings in [&[][..], &drawn] {
+        let run = |more: &[&str]| host.run(&[&args[..], settings, more].concat());
+        let first = run(&[]);
+        assert_eq!(first, run(&["--max-batch-rows", "1", "--workers", "1"]));
+        let answers = lines(&first);
+        assert_eq!(answers.len(), if settings.is_empty() { 5 } else { 15 });
+        // Alone, and in another place.
+        write_lines(&host, "one.jsonl", &questions()[3..4]);
+        let alone = ["model", "generate", &checkpoint(), "--input", "one.jsonl", "--max-new-tokens", "60"];
+        let alone = lines(&host.run(&[&alone[..], settings].concat()));
+        let here: Vec<&Value> = answers.iter().filter(|line| line["id"] == alone[0]["id"]).collect();
+        assert_eq!(here, alone.iter().collect::<Vec<_>>());
+    }
+    let other = host.run(&[&args[..], &drawn[..5], &["8"]].concat());
+    assert_ne!(other, host.run(&[&args[..], &drawn].concat()));
+}
+
+#[test]
+fn what_is_drawn_greedily_is_likeliest_and_scores_alike_in_any_company() {
+    let host = Host::new();
+    write_lines(&host, "five.jsonl", &questions());
+    let args = ["model", "generate", &checkpoint(), "--input", "five.jsonl", "--max-new-tokens", "40"];
+    let answers = lines(&host.run(&args));
+    // The same tokens as a prompt go on in the same way.
+    let texts: Vec<Value> =
+        answers.iter().map(|answer| json!({"id": answer["id"], "tokens": answer["tokens"]})).collect();
+    write_lines(&host, "texts.jsonl", &texts);
+    let scored = host.run(&["model", "score", &checkpoint(), "--input", "texts.jsonl"]);
+    let scores = lines(&scored);
+    for (text, score) in texts.iter().zip(&scores) {
+        let (tokens, log_probs) =
+            (text["tokens"].as_array().unwrap(), score["log_probs"].as_array().unwrap());
+        assert_eq!((score["id"].clone(), log_probs.len()), (text["id"].clone(), tokens.len() - 1));
+        assert!(log_probs.iter().all(|log_prob| log_prob.as_f64().unwrap() <= 0.0), "{score}");
+    }
+    write_lines(&host, "texts.jsonl", &texts[2..3]);
+    let alone = lines(&host.run(&["model", "score", &checkpoint(), "--input", "texts.jsonl"]));
+    assert_eq!(alone, scores[2..3]);
+}
+
+#[test]
+fn a_line_that_cannot_be_used_is_named() {
+    let host = Host::new();
+    let good = json!({"tokens": [1, 2, 3]});
+    let fails = |command: &str, line: Value| {
+        write_lines(&host, "in.jsonl", &[good.clone(), line]);
+        host.fail(&["model", command, &checkpoint(), "--input", "in.jsonl", "--workers", "1"])
+    };
+    for (command, line, reason) in [
+        ("generate", json!({"id": 1}), "in.jsonl:2: one of `tokens`, `prompt` and `messages` must be given"),
+        ("generate", json!({"tokens": [1], "prompt": "x"}), "in.jsonl:2: one of"),
+        ("generate", json!({"tokens": [999_999]}), "in.jsonl:2: the model has no token 999999"),
+        ("generate", json!({"tokens": []}), "in.jsonl:2: a prompt of 0 tokens"),
+        ("generate", json!({"promt": "x"}), "in.jsonl:2: unknown field `promt`"),
+        (
+            "score",
+            json!({"tokens": [1]}),
+            "in.jsonl:2: 1 tokens: only what follows a token has a probability",
+        ),
+        ("score", json!({"tokens": vec![1; 100_000]}), "in.jsonl:2: 100000 tokens, and the model has"),
+        ("score", json!([1]), "in.jsonl:2: invalid"),
+    ] {
+        let stderr = fails(command, line);
+        assert!(stderr.contains(reason), "{reason}: {stderr}");
+    }
+    let stderr = host.fail(&["model", "inspect", "nowhere"]);
+    assert!(stderr.contains("nowhere"), "{stderr}");
+}
