@@ -21,7 +21,7 @@ from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
 
-from ts_host_ray import Failed, Settings, run
+from ts_host_ray import Failed, Settings, pieces, run
 
 TS_HOST = os.environ["TS_HOST"]
 # The smallest run in which every stage has something to do, and sampling lasts long enough to be met.
@@ -47,9 +47,10 @@ faulthandler.dump_traceback_later(600, exit=True)
 class Driver:
     """A `ts-host-ray run` in a process of its own, and what it says."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, path: str | None, *arguments: str) -> None:
         command = [sys.executable, "-m", "ts_host_ray.cli", "run", "--ts-host", TS_HOST, *arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        environment = os.environ | ({"PYTHONPATH": path} if path else {})
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         self.said: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -66,6 +67,15 @@ class Driver:
         code = self.process.wait(PATIENCE_S)
         self._reader.join(10)
         return code, output
+
+    def close(self) -> None:
+        """Ends it, however it stands."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            pipe.close()
 
     @property
     def text(self) -> str:
@@ -155,6 +165,10 @@ class TestCluster(unittest.TestCase):
         whole = cls.folder / "whole"
         subprocess.run([TS_HOST, "run", "--out", str(whole), "--workers", "1", *FLAGS], check=True, capture_output=True)
         cls.expected = digests(whole)
+        # The nodes have Ray and ts-host, and not this package.
+        path = os.environ.pop("PYTHONPATH", None)
+        cls.addClassCleanup(lambda: os.environ.update({"PYTHONPATH": path} if path else {}))
+        cls.path = path
         cls.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
         cls.addClassCleanup(cls.cluster.shutdown)
         for _ in range(2):
@@ -168,14 +182,14 @@ class TestCluster(unittest.TestCase):
             yield
 
     def start(self, out: str, *arguments: str) -> Driver:
-        driver = Driver("--out", str(self.folder / out), "--address", self.cluster.address, *arguments)
-        self.addCleanup(driver.process.kill)
+        driver = Driver(self.path, "--out", str(self.folder / out), "--address", self.cluster.address, *arguments)
+        self.addCleanup(driver.close)
         return driver
 
     def kill_node_of(self, process: int) -> None:
         """Kills the node on which a ts-host works, and adds another."""
         raylet = parent(parent(process))
-        nodes = {node.all_processes["raylet"][0].process.pid: node for node in self.cluster.list_all_nodes}
+        nodes = {node.all_processes["raylet"][0].process.pid: node for node in self.cluster.list_all_nodes()}
         self.assertIn(raylet, nodes)
         self.cluster.remove_node(nodes[raylet], allow_graceful=False)
         until("the node's ts-host is gone", lambda: not is_alive(process))
@@ -275,7 +289,10 @@ class TestCluster(unittest.TestCase):
             run(Settings(self.folder / "flags", 1, ["--bogus"], ts_host=TS_HOST, say=said.append))
         self.assertEqual(failed.exception.code, 2)
         self.assertTrue(any(line.startswith("shard 1/1 | error: ") and "--bogus" in line for line in said), said)
-        finished = run(Settings(self.folder / "python", 2, FLAGS, ts_host=TS_HOST, train_cpus=1, say=said.append))
+        # Files of many pieces: more than a job may be ahead of the driver.
+        pieces.PIECE_BYTES = 1 << 16
+        scratch = self.folder / "scratch-of-python"
+        finished = run(Settings(self.folder / "python", 2, FLAGS, scratch, TS_HOST, train_cpus=1, say=said.append))
         self.assertEqual(finished.folder, self.folder / "python")
         self.assertIn("| Acc, %", finished.report)
         self.assert_same("python")
