@@ -10,10 +10,14 @@ mod kills;
 mod main_job;
 mod outside;
 mod plugins;
+#[cfg(unix)]
+mod ray;
 mod readme;
 mod resume;
 mod reuse;
 mod runs;
+#[cfg(unix)]
+mod schedulers;
 mod serve;
 mod shards;
 mod strange_checkpoints;

@@ -82,7 +82,7 @@ class TestPieces(InAFolder):
         incoming = Incoming(self.folder / "staging", self.folder / "to")
         incoming.add(("a", 0, b"12"))
         for piece in [("a", 3, b"4"), ("b", 1, b""), ("a", 0, b"1"), ("../a", 0, b""), ("/a", 0, b""), ("", 0, b""), ("b/../../a", 0, b"")]:
-            with self.assertRaises(ValueError):
+            with self.assertRaises(Failed):
                 incoming.add(piece)
         Incoming(self.folder / "staging", self.folder / "to")
         self.assertEqual(list((self.folder / "staging").iterdir()), [])

@@ -109,9 +109,10 @@ class Crowd:
             attempt.lost = attempt.lost or str(error).splitlines()[0]
             self._again(attempt, attempt.lost)
             return
-        except exceptions.RayTaskError as error:
+        except exceptions.RayError as error:
             where = f" on {attempt.node}" if attempt.node else ""
-            raise Failed(f"{attempt.job.name}{where}: {shown(str(error.cause or error))}") from error
+            cause = getattr(error, "cause", None) or error
+            raise Failed(f"{attempt.job.name}{where}: {shown(str(cause))}") from error
         if self._hear(attempt, event):
             self._running.append(attempt)
 

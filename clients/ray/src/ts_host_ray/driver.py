@@ -108,7 +108,8 @@ def _cluster(address: str | None) -> Iterator[None]:
     # Nodes need Ray and ts-host alone: this package goes to them with the tasks.
     ray.cloudpickle.register_pickle_by_value(sys.modules[__package__])
     if ray.is_initialized():
-        yield
+        with _ray_errors():
+            yield
         return
     if (address or os.environ.get("RAY_ADDRESS", "")).startswith("ray://"):
         raise Failed("Ray Client streams no results: start this on the cluster, as with `ray job submit`", 2)
@@ -117,9 +118,19 @@ def _cluster(address: str | None) -> Iterator[None]:
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise Failed(f"no Ray cluster: {shown(str(error))}") from error
     try:
-        yield
+        with _ray_errors():
+            yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _ray_errors() -> Iterator[None]:
+    """Makes what Ray itself complains of an error of the run."""
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        raise Failed(f"Ray: {shown(str(error))}") from error
 
 
 class _Run:

@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+from .failure import Failed
+
 MANIFEST = "manifest.json"
 PIECE_BYTES = 8 << 20
 
@@ -54,9 +56,9 @@ class Incoming:
         name, offset, data = piece
         parts = PurePosixPath(name).parts
         if not parts or PurePosixPath(name).is_absolute() or ".." in parts:
-            raise ValueError(f"not the name of a file in a run's folder: {name!r}")
+            raise Failed(f"not the name of a file in a run's folder: {name!r}")
         if self._sizes.get(name, 0) != offset:
-            raise ValueError(f"a piece of {name} is missing")
+            raise Failed(f"a piece of {name} is missing")
         path = self.staging / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
