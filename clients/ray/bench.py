@@ -45,6 +45,7 @@ class Processor(threading.Thread):
         super().__init__(daemon=True)
         self._times: dict[tuple[int, int], tuple[bool, int]] = {}
         self._end = threading.Event()
+        self._own = 0.0
         self._look()
         self._before = dict(self._times)
         self.start()
@@ -52,6 +53,7 @@ class Processor(threading.Thread):
     def run(self) -> None:
         while not self._end.wait(0.1):
             self._look()
+        self._own = time.thread_time()
 
     def _look(self) -> None:
         rows = {}
@@ -75,7 +77,7 @@ class Processor(threading.Thread):
         seconds = [0.0, 0.0]
         for key, (is_ours, ticks) in self._times.items():
             seconds[0 if is_ours else 1] += (ticks - self._before.get(key, (False, 0))[1]) / TICKS_A_SECOND
-        return seconds[0], seconds[1]
+        return seconds[0], max(0.0, seconds[1] - self._own)
 
 
 @dataclass

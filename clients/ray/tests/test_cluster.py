@@ -223,8 +223,8 @@ class TestCluster(unittest.TestCase):
         self.assertRegex(driver.text, f"{name}: lost on .*; starts again \\(1 of 3\\)")
         self.assertGreaterEqual(samples(victim), before)
         # The driver is interrupted, and nothing of it goes on.
-        driver.process.send_signal(signal.SIGINT)
-        self.assertEqual(driver.end()[0], 130, driver.text)
+        driver.process.send_signal(signal.SIGTERM)
+        self.assertEqual(driver.end()[0], 143, driver.text)
         self.assertIn("interrupted; the same command goes on", driver.text)
         self.assertFalse(any(is_alive(process_of(shard)) for shard in shards))
         self.assertFalse((self.folder / "shared/manifest.json").exists())

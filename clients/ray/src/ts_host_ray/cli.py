@@ -1,4 +1,4 @@
-"""`ts-host-ray`: parse, run, exit code. The exit code of ts-host where ts-host failed, 130 where the driver was interrupted."""
+"""`ts-host-ray`: parse, run, exit code. The exit code of ts-host where ts-host failed, 130 or 143 where the driver was interrupted."""
 
 import argparse
 import os
@@ -15,16 +15,19 @@ RECIPE_FLAGS = ("recipe", "plugin", "seed", "model", "train-problems", "heldout-
 """Flags that go to ts-host as they are."""
 
 
-class _Ended(BaseException):
-    """Somebody asked the driver to end."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what was asked for; gives the exit code."""
     typed = _parser().parse_args(arguments)
     # Of Ray itself, unless the user wants it so: nothing is told to its makers.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    signal.signal(signal.SIGTERM, _end)
+    ended_by = [signal.SIGINT]
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        ended_by[0] = signal.Signals(number)
+        # Ray's calls end with this one alone.
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
     settings = Settings(
         out=typed.out,
         shards=typed.shards,
@@ -43,18 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Failed as error:
         to_stderr(f"error: {shown(str(error))}")
         return error.code
-    except (KeyboardInterrupt, _Ended) as error:
-        to_stderr(f"interrupted; the same command goes on with {settings.out}")
-        return 128 + (signal.SIGTERM if isinstance(error, _Ended) else signal.SIGINT)
+    except KeyboardInterrupt:
+        to_stderr(f"interrupted; the same command goes on with {shown(typed.out)}")
+        return 128 + ended_by[0]
     except OSError as error:
         to_stderr(f"error: {shown(str(error))}")
         return 1
     sys.stdout.write(finished.report)
     return 0
-
-
-def _end(_signal: int, _frame: FrameType | None) -> None:
-    raise _Ended
 
 
 def _name(flag: str) -> str:

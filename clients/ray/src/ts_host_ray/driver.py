@@ -6,8 +6,10 @@ where it was, so a driver that was interrupted is started again with the same se
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -113,8 +115,12 @@ def _cluster(address: str | None) -> Iterator[None]:
         return
     if (address or os.environ.get("RAY_ADDRESS", "")).startswith("ray://"):
         raise Failed("Ray Client streams no results: start this on the cluster, as with `ray job submit`", 2)
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False)
+        if threading.current_thread() is threading.main_thread():
+            # Ray takes it, and aborts.
+            signal.signal(signal.SIGTERM, on_sigterm)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise Failed(f"no Ray cluster: {shown(str(error))}") from error
     try:
@@ -146,12 +152,12 @@ class _Run:
 
     def run(self) -> Finished:
         if not done(self._folder).issuperset(STAGES_BEFORE):
-            self._map("run", self._place_of_missing(), brings=["*"])
+            self._map("run", self._without(*STAGES_BEFORE))
             self._here("merge", str(self._folder))
         if "train" not in done(self._folder):
             self._train()
         if "eval-result" not in done(self._folder):
-            self._map("eval", self._place_of_unmeasured(), brings=["manifest.json", "recipe.toml", "eval-result.jsonl"])
+            self._map("eval", self._without("eval-result"))
             self._here("merge", str(self._folder))
         report = self._here("report", str(self._folder))
         if self._settings.scratch:
@@ -163,15 +169,13 @@ class _Run:
     def _place_of(self, shard: str) -> str:
         return f"shards/{shard.replace('/', '-of-')}"
 
-    def _place_of_missing(self) -> list[str]:
-        """The shards to run. On a shared folder all of them: ts-host sees what is left of each."""
-        return [s for s in self._shards if not (self._settings.scratch and (self._folder / self._place_of(s)).exists())]
+    def _without(self, *stages: str) -> list[str]:
+        """The shards that have not done these stages. On a shared folder all of them: ts-host sees what is left of each."""
+        if not self._settings.scratch:
+            return self._shards
+        return [shard for shard in self._shards if not done(self._folder / self._place_of(shard)).issuperset(stages)]
 
-    def _place_of_unmeasured(self) -> list[str]:
-        here = [s for s in self._shards if "eval-result" in done(self._folder / self._place_of(s))]
-        return [s for s in self._shards if not (self._settings.scratch and s in here)]
-
-    def _map(self, command: str, shards: list[str], brings: list[str]) -> None:
+    def _map(self, command: str, shards: list[str]) -> None:
         """Does a command for shards, all at once."""
         measures = command == "eval"
         whole = self._parcel(self._folder, _among(NEEDED_TO_EVALUATE)) if measures and self._settings.scratch else []
@@ -181,7 +185,7 @@ class _Run:
             own = self._folder / place
             job = self._job(f"shard {shard}", [command, "--shard", shard], self._ask, place)
             if self._settings.scratch:
-                job.whole, job.brings = whole, brings
+                job.whole, job.brings = whole, ["*"]
                 job.own = self._parcel(own, _among(NEEDED_OF_A_SHARD)) if measures else []
             jobs.append((job, self._incoming(own)))
         self._crowd(self._ask, jobs)

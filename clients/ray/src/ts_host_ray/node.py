@@ -92,11 +92,11 @@ def run_job(job: Job) -> Iterator[Event]:
     if fault:
         yield "failed", fault
         return
-    if not job.token:
-        _unpack(job, folder)
     began = time.monotonic()
     while not is_free(place) and time.monotonic() - began < LOCK_PATIENCE_S:
         time.sleep(POLL_S)
+    if not job.token:
+        _unpack(job, folder)
     lines = Lines()
     with _started(job, folder) as process:
         try:
