@@ -101,7 +101,8 @@ class Crowd:
         # To the end of the list, so that all are heard.
         self._running.remove(attempt)
         try:
-            event = ray.get(next(attempt.stream))
+            reference: Any = next(attempt.stream)
+            event: Event = ray.get(reference)
         except StopIteration:
             self._again(attempt, attempt.lost or "it ended before its time")
             return
@@ -160,6 +161,7 @@ class Crowd:
                 self._drain(time.monotonic() + SECONDS_TO_END)
 
     def _drain(self, until: float) -> None:
+        ready: list[Any]
         while self._running and time.monotonic() < until:
             ready, _ = ray.wait([attempt.stream for attempt in self._running], num_returns=1, timeout=0.2)
             for stream in ready:

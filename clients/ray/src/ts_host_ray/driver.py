@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -251,7 +252,7 @@ class _Run:
 
     def _parcel(self, folder: Path, wanted: Callable[[str], bool]) -> Parcel:
         """Files as pieces in Ray's object store, for as long as the value lives."""
-        parcel: dict[str, list] = {}
+        parcel: dict[str, list[tuple[int, Any]]] = {}
         for name, offset, data in pieces_of(folder, files_of(folder, wanted)):
             parcel.setdefault(name, []).append((offset, ray.put(data)))
         return list(parcel.items())

@@ -193,7 +193,8 @@ def _receive(parcel: Parcel, staging: Path, target: Path) -> None:
     incoming = Incoming(staging, target)
     for name, pieces in parcel:
         for offset, reference in pieces:
-            incoming.add((name, offset, ray.get(reference)))
+            data: Any = ray.get(reference)
+            incoming.add((name, offset, data))
     incoming.place()
 
 
