@@ -93,7 +93,7 @@ class Way:
         """Seconds: to start the cluster, of the run, and of processors in ts-host and in everything else."""
         began = time.monotonic()
         if self.workers:
-            ray.init(num_cpus=self.workers, include_dashboard=False, log_to_driver=False)
+            ray.init("local", num_cpus=self.workers, include_dashboard=False, log_to_driver=False)
         started = time.monotonic()
         processor = Processor()
         if self.workers:
