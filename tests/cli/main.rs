@@ -2,8 +2,12 @@
 
 mod cache;
 mod plugins;
+#[cfg(unix)]
+mod ray;
 mod readme;
 mod runs;
+#[cfg(unix)]
+mod schedulers;
 mod serve;
 mod strangers;
 
