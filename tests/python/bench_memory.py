@@ -52,7 +52,7 @@ def problems(path, n, first):
 def recipe(folder, mib):
     n_train = max(1, round(mib * MIB / (N_SAMPLES * RESPONSE_BYTES)))
     problems(folder / "train.jsonl", n_train, 0)
-    problems(folder / "heldout.jsonl", max(2, n_train // 4), 10_000_000)
+    problems(folder / "heldout.jsonl", max(2, n_train), 10_000_000)
     path = folder / "recipe.toml"
     path.write_text(
         f"""extends = "default"
