@@ -88,12 +88,6 @@ pub fn incorrect_longer_than(candidates: &[Candidate], length: f64) -> Vec<usize
     indices_where(candidates, |c| c.outcome.is_wrong() && c.length > length)
 }
 
-/// The extra negatives of table 2: correct responses longer than `factor · length`, in the order drawn. The
-/// paper's factor is 1.5.
-pub fn correct_longer_than_factor(candidates: &[Candidate], length: f64, factor: f64) -> Vec<usize> {
-    indices_where(candidates, |c| c.outcome.is_correct() && c.length > factor * length)
-}
-
 fn indices_where(candidates: &[Candidate], keep: impl Fn(&Candidate) -> bool) -> Vec<usize> {
     (0..candidates.len()).filter(|&i| keep(&candidates[i])).collect()
 }
@@ -183,7 +177,6 @@ mod tests {
             candidate(Incorrect, 22),
         ];
         assert_eq!(incorrect_longer_than(&group, 20.0), [1, 5]);
-        assert_eq!(correct_longer_than_factor(&group, 20.0, 1.5), [4]);
     }
 
     proptest! {

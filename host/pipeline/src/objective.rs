@@ -185,7 +185,7 @@ pub(crate) fn micro_batch_gradients(
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
-    use ts_core::objective::{LengthMargin, composite, dpo_l};
+    use ts_core::objective::{self as law, LengthMargin, composite, dpo_l};
     use ts_model::ModelConfig;
 
     use super::*;
@@ -245,7 +245,7 @@ mod tests {
             dpo_l(0.1, chosen[0], rejected[0], -5.0, -9.0, 2f64.ln()),
             dpo_l(0.1, chosen[2], rejected[1], -7.0, -3.0, 0.0),
         ];
-        let sft_losses = [1.0, 0.5, 1.2];
+        let sft_losses = [law::sft(&[-1.0; 4]), law::sft(&[-0.5; 2]), law::sft(&[-1.2; 5])];
         let expected =
             composite(0.25, dpo_losses.iter().sum::<f64>() / 2.0, sft_losses.iter().sum::<f64>() / 3.0);
         let total = f64::from(total.to_scalar::<f32>().unwrap());
