@@ -6,6 +6,8 @@
 
 use std::process::{Command, Output};
 
+use ts_core::seed::SplitMix64;
+
 use crate::{Host, hostile, repository};
 
 /// A component of so many levels, each of which has ten of the level below: 797 bytes with eight levels.
@@ -108,26 +110,22 @@ fn what_a_plugin_says_of_itself_is_bounded() {
     assert!(told.contains("setting `` is not lower case"), "{told}");
 }
 
-/// The next pseudo-random number (SplitMix64).
-fn next(state: &mut u64) -> usize {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (z ^ (z >> 31)) as usize
+/// The next pseudo-random number.
+fn next(rng: &mut SplitMix64) -> usize {
+    rng.next_u64() as usize
 }
 
 /// A copy with one fault: a bit, a length, a part twice, a number that is larger than any.
-fn mutate(component: &[u8], state: &mut u64) -> Vec<u8> {
+fn mutate(component: &[u8], rng: &mut SplitMix64) -> Vec<u8> {
     let mut copy = component.to_vec();
-    let (at, to) = (8 + next(state) % (copy.len() - 8), 8 + next(state) % (copy.len() - 8));
+    let (at, to) = (8 + next(rng) % (copy.len() - 8), 8 + next(rng) % (copy.len() - 8));
     let (from, to) = (at.min(to), at.max(to));
-    match next(state) % 5 {
-        0 => copy[at] ^= 1 << (next(state) % 8),
+    match next(rng) % 5 {
+        0 => copy[at] ^= 1 << (next(rng) % 8),
         1 => copy.truncate(at),
         2 => drop(copy.splice(from..from, component[from..to].iter().copied())),
         3 => drop(copy.splice(at..=at, [0xff, 0xff, 0xff, 0xff, 0x0f])),
-        _ => copy[at] = next(state) as u8,
+        _ => copy[at] = next(rng) as u8,
     }
     copy
 }
@@ -142,12 +140,12 @@ fn copies_with_faults_are_answered_and_the_next_plugin_runs() {
         (has_settings(257), 80),
         (hostile("(i32.const 3072)"), 80),
     ];
-    let mut state = 13;
+    let mut rng = SplitMix64::new(13);
     for (at, (seed, copies)) in seeds.iter().enumerate() {
         let mut files = Vec::new();
         for copy in 0..*copies {
             let name = format!("{at}-{copy}.wasm");
-            std::fs::write(host.path(&name), mutate(seed, &mut state)).unwrap();
+            std::fs::write(host.path(&name), mutate(seed, &mut rng)).unwrap();
             files.push(name);
         }
         files.push(repository("plugins/exact_grader.wasm"));

@@ -58,8 +58,8 @@ impl Error {
     }
 
     /// What the reader can do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
             Self::Read { .. } => "cases are files of JSON, one case a line",
             Self::Malformed { .. } => {
                 "a case is {gold, pred, form}, {gold_parts, pred_parts}, {problem, response, expected} or \
@@ -67,6 +67,7 @@ impl Error {
             }
             Self::Plugin { .. } => "`ts-host plugin check` says more",
             Self::Write { .. } => "the folder must exist and be writable",
-        }
+        };
+        Some(hint.to_owned())
     }
 }

@@ -303,8 +303,8 @@ pub enum ModelError {
 
 impl ModelError {
     /// What the reader can do about it, where that is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        Some(match self {
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 "the disk is full: make room and run the same command again"
             }
@@ -371,7 +371,8 @@ impl ModelError {
             | Self::Tensor(_) => {
                 return None;
             }
-        })
+        };
+        Some(hint.to_owned())
     }
 
     /// For `map_err`: an input or output error on `path`.

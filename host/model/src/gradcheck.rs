@@ -6,15 +6,12 @@
 //! Left out on purpose: second derivatives.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
+use ts_core::seed::SplitMix64;
 
 /// `n` numbers between −1 and 1 that depend on the seed alone.
 pub(crate) fn values(n: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let draw = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1_u32 << 23) as f32 - 1.0
-    };
-    std::iter::repeat_with(draw).take(n).collect()
+    let mut rng = SplitMix64::new(seed);
+    std::iter::repeat_with(|| (2.0 * rng.next_f64() - 1.0) as f32).take(n).collect()
 }
 
 /// An f32 tensor of [`values`] on the CPU.

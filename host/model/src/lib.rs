@@ -24,7 +24,6 @@ pub mod decoder;
 pub mod error;
 pub mod files;
 pub mod generate;
-mod generation;
 #[cfg(test)]
 mod gradcheck;
 mod json;

@@ -214,7 +214,7 @@ impl Error {
                 "`cargo xtask runners` builds those that ship, beside the verifier; --plugin FILE names another".into(),
             ),
             Self::PluginHash { .. } => Some("use the pinned component, or change the pin if you trust this one".into()),
-            Self::Call(error) => error.kind.hint().map(str::to_owned),
+            Self::Call(error) => error.kind.hint(),
             Self::TooManyUngraded { .. } => Some(
                 "grades.jsonl has a note for each; with another grader or other plugins.limits start again with `--from` this \
                  folder and another `--out`: the samples are kept"
@@ -224,9 +224,9 @@ impl Error {
                 "choose another folder with `--out`; `--from {}` takes over what is the same work",
                 path.display()
             )),
-            Self::Run(error) => Some(error.hint().to_owned()),
-            Self::Model(error) => error.hint().map(str::to_owned),
-            Self::Metrics(error) => Some(error.hint()),
+            Self::Run(error) => error.hint(),
+            Self::Model(error) => error.hint(),
+            Self::Metrics(error) => error.hint(),
             Self::MissingStage { stage, .. } => Some(format!(
                 "run `ts-host {} --out FOLDER` first, or `ts-host run`",
                 stage.command()

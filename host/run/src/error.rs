@@ -248,8 +248,8 @@ impl Error {
     }
 
     /// What to do about it, as one sentence.
-    pub fn hint(&self) -> &'static str {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
             Self::Io { source, .. } | Self::Append { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::WriteZero => {
                     "free some space on that disk and start the same command again; it goes on from here"
@@ -284,7 +284,8 @@ impl Error {
             Self::Problem { .. } => {
                 "a problem is a JSON object with `id`, `prompt` and `reference` on one line"
             }
-        }
+        };
+        Some(hint.to_owned())
     }
 }
 

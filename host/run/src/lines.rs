@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use ts_text::hexadecimal;
 
-use crate::digest::hexadecimal;
 use crate::seal::Seal;
 use crate::{Error, Result};
 

@@ -10,8 +10,7 @@
 //! decides the artefact, so a line of another run, which was made from something else, is not taken for one of this run.
 
 use sha2::{Digest, Sha256};
-
-use crate::digest::hexadecimal;
+use ts_text::hexadecimal;
 
 /// Bytes of SHA-256 that are kept: two lines agree by chance once in 2^64.
 const CHECK_BYTES: usize = 8;

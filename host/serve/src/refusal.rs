@@ -137,6 +137,6 @@ impl Refusal {
                 "this is a fault in ts-host; tell its authors",
             ),
         };
-        Failure { kind, message, hint: Some(hint) }
+        Failure { kind, message, hint: Some(hint.to_owned()) }
     }
 }

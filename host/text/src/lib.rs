@@ -12,15 +12,18 @@
 //! | a JSON document | [`json`] | kept; the document means the same |
 //! | a TOML document | [`toml`] | escaped; the value is the same |
 //!
-//! Left out on purpose: what a text says, and look-alikes. A backslash stays one, so a text can spell out an escape; it
-//! cannot be one.
+//! Look-alikes are not shown as such. A backslash stays one, so a text can spell out an escape; it cannot be one.
+//!
+//! Beside them [`hexadecimal`], which writes digests.
 
 mod document;
+mod hexadecimal;
 mod invisible;
 mod line;
 mod markdown;
 
 pub use document::{json, toml};
+pub use hexadecimal::hexadecimal;
 pub use invisible::is_invisible;
 pub use line::{LONGEST_LINE, Line, Page, line, page};
 pub use markdown::{markdown, markdown_code};

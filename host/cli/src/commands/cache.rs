@@ -13,7 +13,9 @@ use crate::terminal::{note, say};
 pub(super) fn warn() {
     if let Err(error) = code_cache() {
         note(format_args!("warning: {error}"));
-        note(format_args!("hint: {}", error.hint()));
+        if let Some(hint) = error.hint() {
+            note(format_args!("hint: {hint}"));
+        }
     }
 }
 

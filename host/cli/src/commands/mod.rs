@@ -66,8 +66,8 @@ pub(crate) fn tell(error: &anyhow::Error) {
 fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         let pipeline = cause.downcast_ref::<Error>().and_then(Error::hint);
-        let harness = || cause.downcast_ref::<ts_harness::Error>().map(|error| error.hint().to_owned());
-        let cache = || cause.downcast_ref::<CacheError>().map(|error| error.hint().to_owned());
+        let harness = || cause.downcast_ref::<ts_harness::Error>().and_then(ts_harness::Error::hint);
+        let cache = || cause.downcast_ref::<CacheError>().and_then(CacheError::hint);
         pipeline.or_else(harness).or_else(cache)
     })
 }

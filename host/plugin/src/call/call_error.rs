@@ -82,28 +82,25 @@ impl CallErrorKind {
     }
 
     /// What the reader can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Refused(_) | Self::Cancelled => None,
-            Self::Trapped(_) | Self::BadOutput(_) => Some("this is a fault in the plugin; tell its author"),
-            Self::OutOfFuel => Some("it loops, or it needs more fuel: `plugins.limits.fuel` in a recipe"),
-            Self::OverTime => Some(
-                "it did little and took long, or `plugins.limits.processor_ms` in the recipe is short for that much `fuel`",
-            ),
-            Self::OutOfMemory => {
-                Some("it leaks, or it needs more memory: `plugins.limits.memory_mib` in a recipe")
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Refused(_) | Self::Cancelled => return None,
+            Self::Trapped(_) | Self::BadOutput(_) => "this is a fault in the plugin; tell its author",
+            Self::OutOfFuel => "it loops, or it needs more fuel: `plugins.limits.fuel` in a recipe",
+            Self::OverTime => {
+                "it did little and took long, or `plugins.limits.processor_ms` in the recipe is short for that much `fuel`"
             }
-            Self::OutputTooLarge => Some(
-                "a plugin returns indices and offsets, not text; `plugins.limits.output_kib` is the limit",
-            ),
-            Self::StackOverflow => {
-                Some("it recurses without end, or it needs more: `plugins.limits.stack_kib`")
+            Self::OutOfMemory => "it leaks, or it needs more memory: `plugins.limits.memory_mib` in a recipe",
+            Self::OutputTooLarge => {
+                "a plugin returns indices and offsets, not text; `plugins.limits.output_kib` is the limit"
             }
-            Self::Unavailable(_) => Some("fewer instances at once may help: lower `max_parallel`"),
-            Self::OutOfProgramTime => Some(
-                "fewer tests, a shorter limit for each, or more for all of a call: `plugins.limits.program_ms` in a recipe",
-            ),
-        }
+            Self::StackOverflow => "it recurses without end, or it needs more: `plugins.limits.stack_kib`",
+            Self::Unavailable(_) => "fewer instances at once may help: lower `max_parallel`",
+            Self::OutOfProgramTime => {
+                "fewer tests, a shorter limit for each, or more for all of a call: `plugins.limits.program_ms` in a recipe"
+            }
+        };
+        Some(hint.to_owned())
     }
 }
 

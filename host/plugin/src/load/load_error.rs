@@ -259,7 +259,7 @@ impl LoadError {
             Self::WrongVersion { .. } | Self::WrongType { .. } => "build it again against this host's `wit/`".into(),
             Self::UnknownSetting { known, .. } if known.is_empty() => "it takes no settings".into(),
             Self::UnknownSetting { known, .. } => format!("it takes {}", known.join(", ")),
-            Self::Start { source, .. } => return source.kind.hint().map(String::from),
+            Self::Start { source, .. } => return source.kind.hint(),
             _ => return None,
         };
         Some(hint)

@@ -13,6 +13,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use ts_core::seed::SplitMix64;
 use wasmtime::component::{HasData, Linker, Resource};
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
@@ -105,21 +106,14 @@ pub(crate) fn add_to_linker<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::
 
 /// Bytes that look random, the same every time.
 fn random(which: usize) -> Deterministic {
-    static BYTES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| [1, 2].map(split_mix));
-    Deterministic::new(BYTES[which].clone())
-}
-
-/// SplitMix64.
-fn split_mix(seed: u64) -> Vec<u8> {
-    let mut state = seed;
-    let words = std::iter::repeat_with(|| {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    static BYTES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
+        [1, 2].map(|seed| {
+            let mut words = SplitMix64::new(seed);
+            let words = std::iter::repeat_with(|| words.next_u64()).take(RANDOM_BYTES / 8);
+            words.flat_map(u64::to_le_bytes).collect()
+        })
     });
-    words.take(RANDOM_BYTES / 8).flat_map(u64::to_le_bytes).collect()
+    Deterministic::new(BYTES[which].clone())
 }
 
 /// The clock of one run, shared by what reads it.

@@ -30,7 +30,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
-use crate::load::hash::hex;
 use folder::{Folder, Found};
 use key::Key;
 
@@ -73,9 +72,10 @@ impl CacheError {
     }
 
     /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        "compiled code runs as it stands, so its folder must be yours, be reached through no symbolic link, and be written by nobody else; \
-         XDG_CACHE_HOME and XDG_STATE_HOME name others. Until then each start compiles anew"
+    pub fn hint(&self) -> Option<String> {
+        let hint = "compiled code runs as it stands, so its folder must be yours, be reached through no symbolic link, and be written by nobody else; \
+         XDG_CACHE_HOME and XDG_STATE_HOME name others. Until then each start compiles anew";
+        Some(hint.to_owned())
     }
 }
 
@@ -228,7 +228,7 @@ pub(crate) fn name_of(engine: &Engine, sha256: &str) -> String {
     }
     let mut hasher = Sha256Hasher(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    format!("{sha256}-{}{SUFFIX}", hex(&hasher.0.finalize()[..8]))
+    format!("{sha256}-{}{SUFFIX}", ts_text::hexadecimal(&hasher.0.finalize()[..8]))
 }
 
 impl Key {
