@@ -1,8 +1,9 @@
-//! Plugins of strangers, whose files attack whoever loads them, and copies of them with faults of every kind: each is answered within
-//! 1 GiB, by no signal and no panic, and the next plugin of the same command is served as ever.
+//! Plugins of strangers, whose files attack whoever loads them, and copies of them with faults of every kind:
+//! each is answered within 1 GiB, by no signal and no panic, and the next plugin of the same command is
+//! served as ever.
 //!
-//! In: components written here as text. Out: nothing. Left out on purpose: what runs once it is loaded; `hostile.rs` and `zoo.rs` of
-//! `ts-plugin` have that.
+//! In: components written here as text. Out: nothing. What runs once it is loaded is in `hostile.rs` and
+//! `zoo.rs` of `ts-plugin`.
 
 use std::process::{Command, Output};
 
@@ -21,7 +22,8 @@ fn explodes(levels: usize) -> Vec<u8> {
     wat::parse_str(format!("(component {text} (instance (instantiate $c{levels})))")).unwrap()
 }
 
-/// A function of so many blocks within each other, each of which is left in fifty places with a thousand values.
+/// A function of so many blocks within each other, each of which is left in fifty places with a thousand
+/// values.
 fn takes_memory(blocks: usize) -> Vec<u8> {
     let (types, values, drops) = ("i32 ".repeat(1000), "i32.const 0 ".repeat(1000), "drop ".repeat(1000));
     let begin = "block (type $t) ".repeat(blocks);

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ts_run::Shard;
 
-/// Makes a reasoning language model think shorter without thinking worse (TokenSqueeze), with graders that
-/// are sandboxed plugins.
+/// Trains a reasoning language model to give shorter answers at the same accuracy (TokenSqueeze), with graders
+/// that are sandboxed plugins.
 ///
 /// Without a command it does the main job: `run`.
 #[derive(Parser, Debug)]
@@ -65,11 +65,11 @@ pub(crate) enum Command {
     Ablate(AblateArgs),
     /// Train the embedded model from scratch
     Pretrain(PretrainArgs),
-    /// Make a problem set for `code_grader` of a public set's file
+    /// Convert a public set's file into a problem set for `code_grader`
     Import(ImportArgs),
     /// Grade for other trainers, over HTTP or as JSON lines
     Serve(ServeArgs),
-    /// Show what is kept of compiled plugins, and what of it is not trusted
+    /// Show the cache of compiled plugins, and which entries are not trusted
     Cache {
         /// Remove it
         #[arg(long)]
@@ -114,12 +114,12 @@ pub(crate) struct RunArgs {
     /// The run's folder; a run that was interrupted goes on in it [default: runs/NAME-seedSEED]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Another run's folder: its recipe is the one to start from, and its finished stages are taken over where the work
-    /// is the same
+    /// Another run's folder: its recipe is the one to start from, and its finished stages are taken over
+    /// where the work is the same
     #[arg(long, value_name = "FOLDER")]
     pub(crate) from: Option<PathBuf>,
-    /// One of several shares of the problems, such as 2/3: of the stages that map over problems, for as many machines; `merge`
-    /// joins them
+    /// One of several shares of the problems, such as 2/3: of the stages that map over problems, for as many
+    /// machines; `merge` joins them
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,
     /// Seed of the run
@@ -205,17 +205,18 @@ pub(crate) enum ImportFormat {
 /// Flags of `serve`.
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
-    /// The verifier: a .wasm file or the name of an embedded plugin; after it, runners for a verifier of programs [default:
-    /// those beside the verifier]
+    /// The verifier: a .wasm file or the name of an embedded plugin; after it, runners for a verifier of
+    /// programs [default: those beside the verifier]
     #[arg(long, required = true, value_name = "FILE")]
     pub(crate) plugin: Vec<String>,
     /// A setting of the verifier, KEY=VALUE; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) setting: Vec<String>,
-    /// A limit of the grader, such as plugins.limits.fuel=4000000000; any value of a recipe's `plugins.limits`
+    /// A limit of the grader, such as plugins.limits.fuel=4000000000; any value of a recipe's
+    /// `plugins.limits`
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Address to listen at; port 0 is any free one
+    /// Address to listen on; port 0 is any free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8377")]
     pub(crate) listen: SocketAddr,
     /// Read items from standard input and write answers to standard output, a line each, instead
@@ -233,14 +234,15 @@ pub(crate) struct ServeArgs {
     /// Seconds after which what is left of a request is answered with an error, and its work ends
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) deadline: u64,
-    /// Keys, one of which a request must have: lines NAME KEY in a file that only its owner may open; more of them in the environment
-    /// as TS_HOST_SERVE_KEYS
+    /// Keys, one of which a request must have: lines NAME KEY in a file that only its owner may open; more of
+    /// them in the environment as TS_HOST_SERVE_KEYS
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
-    /// Listen at an address that other machines reach without asking for a key
+    /// Listen on an address that other machines can reach, without asking for a key
     #[arg(long, conflicts_with = "key_file")]
     pub(crate) no_key: bool,
-    /// A name by which clients reach the service, beside the loopback ones and its address; may be given several times
+    /// A name by which clients reach the service, beside the loopback ones and its address; may be given
+    /// several times
     #[arg(long, value_name = "NAME")]
     pub(crate) allow_host: Vec<String>,
     /// An origin whose pages may ask from a browser, such as https://example.org; may be given several times
@@ -289,7 +291,7 @@ pub(crate) enum PluginCommand {
     },
     /// Make one call: a JSON object in, a JSON object out
     Run(PluginRunArgs),
-    /// Run cases and compare: verdicts that are known, or outputs of before
+    /// Run cases and compare them with known verdicts or with earlier outputs
     Test(PluginTestArgs),
     /// Measure calls: how many a second, percentiles, fuel, memory
     Bench(PluginBenchArgs),
@@ -302,16 +304,19 @@ pub(crate) enum PluginCommand {
 pub(crate) struct CalledArgs {
     /// A .wasm file or the name of an embedded plugin
     pub(crate) file: String,
-    /// The role to call, of a plugin that has several: verifier, step-splitter, selection-policy or length-function
+    /// The role to call, of a plugin that has several: verifier, step-splitter, selection-policy or
+    /// length-function
     #[arg(long)]
     pub(crate) role: Option<String>,
-    /// Runner for a verifier of programs, a .wasm file; may be given several times [default: those beside the verifier]
+    /// Runner for a verifier of programs, a .wasm file; may be given several times [default: those beside the
+    /// verifier]
     #[arg(long, value_name = "FILE")]
     pub(crate) plugin: Vec<String>,
     /// A setting of the plugin, KEY=VALUE; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) setting: Vec<String>,
-    /// A value of the recipe, such as plugins.limits.fuel=1000000 or plugins.isolation=reused; may be given several times
+    /// A value of the recipe, such as plugins.limits.fuel=1000000 or plugins.isolation=reused; may be given
+    /// several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
 }
@@ -339,7 +344,7 @@ pub(crate) struct PluginBenchArgs {
     /// Seconds for each row of the table
     #[arg(long, default_value_t = 2.0)]
     pub(crate) seconds: f64,
-    /// Most threads; 0 is one a core
+    /// Largest number of threads; 0 is one a core
     #[arg(long, default_value_t = 0, value_parser = threads)]
     pub(crate) workers: usize,
 }
@@ -372,13 +377,14 @@ pub(crate) struct PluginTestArgs {
     /// Files of cases, JSONL: labelled, or golden (`input` and `output`)
     #[arg(long, required = true, num_args = 1.., value_name = "CASES")]
     pub(crate) cases: Vec<PathBuf>,
-    /// Verdicts that may be other than their labels say, before the command fails
+    /// Verdicts that may differ from their labels before the command fails
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) allow: usize,
-    /// Accept the outputs of now: write them into the golden cases
+    /// Write the present outputs into the golden cases
     #[arg(long)]
     pub(crate) update: bool,
-    /// Write a line a case: id, verdict (true, false or null), ms, fuel; of programs, what came of the tests too
+    /// Write a line for each case: id, verdict (true, false or null), ms, fuel; of programs, what came of the tests
+    /// too
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// Threads; 0 is one a core
@@ -421,14 +427,14 @@ pub(crate) struct PluginComponentizeArgs {
     /// The module: what a compiler or linker for WebAssembly wrote
     #[arg(value_name = "MODULE")]
     pub(crate) module: PathBuf,
-    /// What the plugin is for: verifier, step-splitter, selection-policy, length-function or runner; may be given several
-    /// times
+    /// What the plugin is for: verifier, step-splitter, selection-policy, length-function or runner; may be
+    /// given several times
     #[arg(long, default_value = "verifier")]
     pub(crate) role: Vec<String>,
     /// The component to write [default: the module's name, ending in .component.wasm]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// How the module writes texts; of no account where it carries a contract itself
+    /// How the module writes texts; ignored where it carries a contract itself
     #[arg(long, default_value = "utf8")]
     pub(crate) encoding: TextEncoding,
     /// Put functions that trap in the place of WASI's: a call that comes to one fails

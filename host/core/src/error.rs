@@ -1,7 +1,7 @@
 //! Everything that can go wrong in `ts-core`: numbers of which no metric can be made.
 //!
-//! Left out on purpose: the laws of selection, refinement and training. They are total functions; each
-//! documents what it answers at the edge of its range.
+//! The laws of selection, refinement and training are total functions; each documents what it answers at the
+//! edge of its range.
 
 use crate::metrics::Metric;
 
@@ -45,7 +45,7 @@ pub enum Error {
         value: f64,
     },
 
-    /// A name that is no metric's.
+    /// A name that is not a metric's.
     #[error("unknown metric `{name}`")]
     UnknownMetric {
         /// The name as given.

@@ -11,8 +11,8 @@
 //! | [`metrics`], [`auc`] | accuracy, lengths, area under accuracy against budget | 4.1.2 |
 //! | [`bootstrap`] | intervals around the metrics | |
 //!
-//! In go numbers, out come numbers. Left out on purpose: files, tensors, WebAssembly and the clock. Nothing
-//! here draws randomness that its caller did not seed, so plugins may use this crate too.
+//! In go numbers, out come numbers. This crate does not know files, tensors, WebAssembly or the clock.
+//! Nothing here draws randomness that its caller did not seed, so plugins may use this crate too.
 
 pub mod auc;
 pub mod bootstrap;

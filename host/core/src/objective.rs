@@ -158,8 +158,8 @@ mod tests {
         fn compression_weakens_the_printed_gradient_and_strengthens_the_derived(
             ([beta, w, l, rw, rl], any_margin) in any_pair(), len_chosen in 1.0..1e3_f64, factor in 1.01..10.0_f64,
         ) {
-            // The derivative of DPO-L with respect to the rejected response's log-probability: β · σ(−z), where z is
-            // what stands in the sigmoid.
+            // The derivative of DPO-L with respect to the rejected response's log-probability: β · σ(−z),
+            // where z is what stands in the sigmoid.
             let push = |margin: f64| beta * log_sigmoid(-(reward_margin(beta, w, l, rw, rl) + margin)).exp();
             let (h, at) = (1e-5, |l: f64| dpo_l(beta, w, l, rw, rl, any_margin));
             let slope = (at(l + h) - at(l - h)) / (2.0 * h);

@@ -6,17 +6,17 @@
 //! pass rate p = c / N      quantile q = depth_alpha · (1 − p)      positives k = ⌈q · c⌉
 //! ```
 //!
-//! The harder the problem, the more of its longer correct responses are kept.
-//! Left out on purpose: the policies themselves. They are plugins; these are the parts that they share.
+//! The harder the problem, the more of its longer correct responses are kept. The policies themselves are
+//! plugins; these are the parts that they share.
 
 use crate::outcome::Outcome;
 
 /// How far, relative to itself, `quantile · n_correct` may miss a whole number and still be taken for it.
 ///
 /// With the paper's numbers, 40 correct of 64, the product 0.2 · (1 − 40/64) · 40 is 3 on paper and 3 + 2⁻⁵¹
-/// in binary, and a bare ceiling would keep 4. For up to ten thousand responses and a `depth_alpha` of at most
-/// 1 and three decimals, rounding errors stay below 2e-12, and a product that truly is no whole number misses
-/// it by at least 1 / (1000 N) in N / 4, or 4e-11.
+/// in binary, and a bare ceiling would keep 4. For up to ten thousand responses and a `depth_alpha` of at
+/// most 1 and three decimals, rounding errors stay below 2e-12, and a product that truly is not a whole
+/// number misses it by at least 1 / (1000 N) in N / 4, or 4e-11.
 const COUNT_FUZZ: f64 = 1e-11;
 
 /// One graded response to a problem.

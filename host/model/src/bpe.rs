@@ -1,9 +1,9 @@
 //! Trains a byte-level BPE tokenizer of the Qwen2 kind, for models that are pretrained from scratch.
 //!
-//! In: documents, the size of the vocabulary, and the added tokens. Out: the content of a `tokenizer.json`. Digits are
-//! single tokens, words take the space before them, and line breaks stay together with the punctuation before them,
-//! so that the end of a paragraph is the end of a token. Every byte is in the vocabulary: no text is unknown.
-//! Choosing documents is left out on purpose.
+//! In: documents, the size of the vocabulary, and the added tokens. Out: the content of a `tokenizer.json`.
+//! Digits are single tokens, words take the space before them, and line breaks stay together with the
+//! punctuation before them, so that the end of a paragraph is the end of a token. Every byte is in the
+//! vocabulary: no text is unknown.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ use crate::error::{ModelError, Result};
 /// Qwen2's cut before byte pairs are merged.
 const QWEN2_SPLIT: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-/// A token that is no piece of text.
+/// A token that is not a piece of text.
 #[derive(Clone, Copy, Debug)]
 pub struct Marker<'a> {
     /// Its text.

@@ -1,9 +1,8 @@
 //! Test support: finite differences, and the comparison of an operation with its twin.
 //!
-//! In: input tensors and a function of them. Out: a panic that says which entry of which input's gradient is wrong.
-//! A function with many outputs is tested through one number, the sum of its outputs with uneven weights.
-//!
-//! Left out on purpose: second derivatives.
+//! In: input tensors and a function of them. Out: a panic that says which entry of which input's gradient is
+//! wrong. A function with many outputs is tested through one number, the sum of its outputs with uneven
+//! weights.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use ts_core::seed::SplitMix64;
@@ -54,8 +53,8 @@ fn worst_error(a: &[f64], b: &[f64]) -> f64 {
     worst / scale
 }
 
-/// Compares the gradient of every entry of every input with central differences. Inputs in f64 are held to a tolerance of
-/// 1e-6, others to 2e-3, which is what differences in f32 can show.
+/// Compares the gradient of every entry of every input with central differences. Inputs in f64 are held to a
+/// tolerance of 1e-6, others to 2e-3, which is what differences in f32 can show.
 pub(crate) fn assert_gradients(inputs: &[Tensor], f: impl Fn(&[Tensor]) -> Result<Tensor>) {
     let (_, gradients) = evaluate(inputs, &f).unwrap();
     for (i, input) in inputs.iter().enumerate() {

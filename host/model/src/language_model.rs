@@ -3,8 +3,6 @@
 //! In: a checkpoint folder, a seed, or tensors. Out: two views of the same storage.
 //! [`LanguageModel::trainable`] leads back to the parameters, for losses; [`LanguageModel::frozen`] records
 //! no graph, for sampling and scoring.
-//!
-//! Left out on purpose: the optimiser's state, which has a life of its own, and the tokenizer.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 //! not being trained. Sequences are packed one after another, so no token is padding, and [`pack_by_tokens`]
 //! cuts many of them into batches of bounded size.
 //!
-//! Left out on purpose: division by length. Which length a response has is a plugin's business.
+//! Nothing is divided by length: which length a response has is a plugin's business.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -113,8 +113,8 @@ pub fn token_log_probs(decoder: &Decoder, packed: &Packed) -> Result<Tensor> {
     Ok(ops::target_log_probs(&hidden, decoder.lm_head(), packed.targets.clone())?)
 }
 
-/// `log π(response | prompt)` of each sequence, in nats, without gradients: summed in f64, in batches of at most
-/// `max_tokens` tokens.
+/// `log π(response | prompt)` of each sequence, in nats, without gradients: summed in f64, in batches of at
+/// most `max_tokens` tokens.
 pub fn score_sequences(model: &LanguageModel, sequences: &[Sequence], max_tokens: usize) -> Result<Vec<f64>> {
     let mut scores = vec![0.0; sequences.len()];
     for run in pack_by_tokens(sequences, max_tokens) {

@@ -1,7 +1,8 @@
 //! Drawing responses to problems, for sampling and for evaluation: the same code for both.
 //!
-//! In: problems, how often to draw for each, the sampling settings, and a model. Out: a record a response. A draw's seed
-//! derives from (run seed, stage, problem, draw), so neither batches nor workers nor an earlier interruption change a response.
+//! In: problems, how often to draw for each, the sampling settings, and a model. Out: a record a response. A
+//! draw's seed derives from (run seed, stage, problem, draw), so neither batches nor workers nor an earlier
+//! interruption change a response.
 
 use ts_core::seed::derive_seed;
 use ts_model::LanguageModel;
@@ -41,8 +42,8 @@ impl Draws<'_> {
         self.problems.len() as u64 * u64::from(self.per_problem)
     }
 
-    /// Problems to be drawn for together: two batches' worth, so that rows that finish early make room for others, and an
-    /// interruption loses little.
+    /// Problems to be drawn for together: two batches' worth, so that rows that finish early make room for
+    /// others, and an interruption loses little.
     pub(crate) fn tasks(&self) -> Tasks<'_, &[ProblemRecord]> {
         let at_once = (2 * self.sampling.max_batch_rows).div_ceil(self.per_problem as usize).max(1);
         Box::new(self.problems.chunks(at_once).map(|problems| {

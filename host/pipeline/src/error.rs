@@ -119,7 +119,7 @@ pub enum Error {
         folder: PathBuf,
     },
     /// Two runs that would share a folder.
-    #[error("{what} stands twice among the {among}")]
+    #[error("{what} is a duplicate among the {among}")]
     Twice {
         /// The row's name, or the seed.
         what: String,
@@ -181,7 +181,7 @@ pub enum Error {
         /// Why not.
         message: String,
     },
-    /// A folder that is no run's.
+    /// A folder that is not a run's.
     #[error("{} holds no run: there is no recipe.toml", folder.display())]
     NoRun {
         /// The folder.

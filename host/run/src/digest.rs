@@ -1,7 +1,7 @@
 //! SHA-256 of bytes, files and folders, as lower-case hexadecimal.
 //!
 //! In goes a path; out come 64 digits that change if any byte does. Digests identify what a run was made from
-//! and what its stages left. Left out on purpose: modification times and permissions, which copying changes.
+//! and what its stages left. Modification times and permissions, which copying changes, do not count.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -39,8 +39,8 @@ pub struct FolderDigest {
     pub files: BTreeMap<String, String>,
 }
 
-/// The digests of a folder's files. Symbolic links count as what they point to. A file that the cache knows to be as it was is
-/// not read.
+/// The digests of a folder's files. Symbolic links count as what they point to. A file that the cache knows
+/// to be as it was is not read.
 ///
 /// # Errors
 ///

@@ -53,7 +53,8 @@ impl SealedLines {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; [`Error::Broken`] for a line that is not whole, which the lines after it are not read past.
+    /// [`Error::Io`]; [`Error::Broken`] for a line that is not whole, which the lines after it are not read
+    /// past.
     pub(crate) fn next_line(&mut self) -> Result<Option<Line>> {
         self.line.clear();
         let n_bytes = (&mut self.reader)

@@ -1,4 +1,5 @@
-//! Joining the shards of an artefact: the records of each problem from the shard that has it, in the order of the problems.
+//! Joining the shards of an artefact: the records of each problem from the shard that has it, in the order of
+//! the problems.
 
 use std::path::Path;
 
@@ -6,12 +7,13 @@ use crate::journal::Record;
 use crate::read::Records;
 use crate::{Error, Result, atomic};
 
-/// Writes the artefact of a whole run from those of its shards, the first shard's first; gives the number of its records. The
-/// problem at place i belongs to shard i modulo their number.
+/// Writes the artefact of a whole run from those of its shards, the first shard's first; gives the number of
+/// its records. The problem at place i belongs to shard i modulo their number.
 ///
 /// # Errors
 ///
-/// Those of reading; [`Error::Unexpected`] for a record of another problem; [`Error::Io`]. Nothing is written then.
+/// Those of reading; [`Error::Unexpected`] for a record of another problem; [`Error::Io`]. Nothing is written
+/// then.
 pub fn merge<R: Record>(path: &Path, mut shards: Vec<Records<R>>, problems: &[String]) -> Result<u64> {
     let mut n_records = 0;
     atomic::write_with(path, |out| {

@@ -11,8 +11,8 @@
 //! | `difficulty` | `level` | whole number, or a text that ends in one (`Level 5`); may be missing |
 //!
 //! The first name that a line has counts; everything else on it is metadata for the verifier. Empty lines are
-//! passed over. A line of more than 32 MiB is an error, and is not read to its end. Left out on purpose: checking references,
-//! which only the verifier understands.
+//! passed over. A line of more than 32 MiB is an error, and is not read to its end. References are not
+//! checked: only the verifier understands them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -55,7 +55,7 @@ pub fn read_problems(path: &Path) -> Result<Vec<ProblemRecord>> {
 ///
 /// # Errors
 ///
-/// [`Error::Problem`] for the first line that is no problem, [`Error::NoProblems`] if there is no line.
+/// [`Error::Problem`] for the first line that is not a problem, [`Error::NoProblems`] if there is no line.
 pub fn parse_problems(source_name: &str, bytes: &[u8]) -> Result<Vec<ProblemRecord>> {
     let mut set = ProblemSet::new(source_name);
     bytes.split(|&byte| byte == b'\n').try_for_each(|line| set.add(line))?;

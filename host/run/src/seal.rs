@@ -6,8 +6,9 @@
 //! {"problem":"p1","draw":0,…,"check":"9f86d081884c7d65"}
 //! ```
 //!
-//! The checksum is the start of SHA-256 over a key that is no secret and the line before the field. The key is the digest of all that
-//! decides the artefact, so a line of another run, which was made from something else, is not taken for one of this run.
+//! The checksum is the start of SHA-256 over a key that is not a secret and the line before the field. The
+//! key is the digest of all that decides the artefact, so a line of another run, which was made from
+//! something else, is not taken for one of this run.
 
 use sha2::{Digest, Sha256};
 use ts_text::hexadecimal;

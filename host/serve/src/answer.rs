@@ -1,9 +1,10 @@
 //! What an item is answered with.
 //!
-//! In: what the grader gave. Out: JSON: `{"id", "verdict", "score", "answer", "note", "tests", "fuel", "ms"}`, or `{"id",
-//! "verdict": null, "error": {"kind", "message", "hint"}}`.
+//! In: what the grader gave. Out: JSON:
+//! `{"id", "verdict", "score", "answer", "note", "tests", "fuel", "ms"}`, or
+//! `{"id", "verdict": null, "error": {"kind", "message", "hint"}}`.
 //!
-//! Left out on purpose: a verdict for a grader that failed.
+//! A grader that failed gives no verdict.
 
 use serde::Serialize;
 use ts_plugin::{Call, CallError, Grade, TestOutcome};

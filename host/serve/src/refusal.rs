@@ -1,7 +1,8 @@
 //! Why a request as a whole got no answers.
 //!
-//! In: what was wrong. Out: a status, and a [`Failure`] as its body: `{"error": {"kind", "message", "hint"}}`. Left out on purpose:
-//! graders that fail; those are answers to single items.
+//! In: what was wrong. Out: a status, and a [`Failure`] as its body:
+//! `{"error": {"kind", "message", "hint"}}`. A grader that fails is not refused: that is the answer to a
+//! single item.
 
 use crate::answer::Failure;
 

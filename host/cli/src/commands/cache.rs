@@ -1,6 +1,4 @@
 //! The command `cache`: what is kept of compiled plugins.
-//!
-//! Left out on purpose: what makes an entry trusted, which is `ts_plugin`'s.
 
 use std::time::SystemTime;
 

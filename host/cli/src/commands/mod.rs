@@ -201,7 +201,8 @@ fn has_recipe_flags(args: &RunArgs) -> bool {
         || !set.is_empty()
 }
 
-/// Puts each plugin into the roles that it has. Settings of the recipe are kept if they are for a plugin of that name.
+/// Puts each plugin into the roles that it has. Settings of the recipe are kept if they are for a plugin of
+/// that name.
 fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
     let recipe = loader().load(recipe, vec![]).map_err(Error::from)?;
     let mut overrides = Vec::new();

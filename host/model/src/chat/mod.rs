@@ -5,7 +5,7 @@
 //!
 //! A template is a program that a stranger wrote; [`render`] and [`process`] run it within bounds.
 //!
-//! Left out on purpose: tools, documents and images, which such templates also take. They render as absent.
+//! Tools, documents and images, which such templates also take, render as absent.
 
 mod methods;
 mod process;
@@ -109,8 +109,8 @@ impl ChatTemplate {
     /// The text of `messages`; with `add_generation_prompt`, it ends where the assistant's answer begins.
     ///
     /// # Errors
-    /// [`ModelError::ChatTemplate`] for a template that is wrong or raises; [`ModelError::ChatTemplateBounds`] for one that
-    /// asks for too much.
+    /// [`ModelError::ChatTemplate`] for a template that is wrong or raises;
+    /// [`ModelError::ChatTemplateBounds`] for one that asks for too much.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         let Some(source) = &self.source else {
             return Ok(messages.iter().map(|message| format!("{}\n\n", message.content)).collect());

@@ -1,10 +1,10 @@
 //! Why one call gave no answer: one variant per cause.
 //!
-//! A plugin that says "I cannot" ([`CallErrorKind::Refused`]), one that traps, one that runs out of fuel, time or
-//! memory, and one whose answer the host does not believe are different things to whoever reads the report, so
-//! they are different variants here. [`CallErrorKind::hint`] says what to do about each.
+//! A plugin that says "I cannot" ([`CallErrorKind::Refused`]), one that traps, one that runs out of fuel,
+//! time or memory, and one whose answer the host does not believe are different things to whoever reads the
+//! report, so they are different variants here. [`CallErrorKind::hint`] says what to do about each.
 //!
-//! Left out on purpose: "incorrect". A call that fails is never a verdict.
+//! A call that fails is never a verdict, such as "incorrect".
 
 use serde::{Deserialize, Serialize};
 

@@ -1,12 +1,10 @@
 //! What a program sees of the world: WASI with nothing in it.
 //!
-//! In: the program's standard input, how much of its output is kept, and the program that it converses with, if there is
-//! one. Out: a WASI context without files, network,
-//! arguments and environment, whose random numbers are the same in every run and whose clock is the run's own: it
-//! begins at one date, moves on by a microsecond at each look and by as long as the program sleeps, and nobody waits. Standard
-//! input and output are also those of the contract's `stdio`.
-//!
-//! Left out on purpose: limits of fuel and memory, which are `limits.rs`.
+//! In: the program's standard input, how much of its output is kept, and the program that it converses with,
+//! if there is one. Out: a WASI context without files, network, arguments and environment, whose random
+//! numbers are the same in every run and whose clock is the run's own: it begins at one date, moves on by a
+//! microsecond at each look and by as long as the program sleeps, and nobody waits. Standard input and output
+//! are also those of the contract's `stdio`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -44,8 +42,8 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// A world with this input, in which `output_bytes` of output are kept and sleep of more than `time_ms` in all
-    /// does not end. With a conversation, the program reads on and is read there.
+    /// A world with this input, in which `output_bytes` of output are kept and sleep of more than `time_ms`
+    /// in all does not end. With a conversation, the program reads on and is read there.
     pub(crate) fn new(input: &str, output_bytes: usize, time_ms: u32, conversation: Option<End>) -> Self {
         let conversation = conversation.map(Arc::new);
         let stdio = Stdio {
@@ -129,7 +127,8 @@ impl Clock {
         self.now_ns.fetch_add(TICK_NS, Ordering::Relaxed)
     }
 
-    /// Moves the clock on. A program that sleeps for longer than it may take is out of time, as if it had worked.
+    /// Moves the clock on. A program that sleeps for longer than it may take is out of time, as if it had
+    /// worked.
     fn sleep(&self, ns: u64) -> wasmtime::Result<()> {
         let before = self.slept_ns.fetch_add(ns.min(u64::MAX / 4), Ordering::Relaxed);
         if before.saturating_add(ns) > self.slept_most {
@@ -301,8 +300,8 @@ impl Output {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what there is room for. Writing costs fuel in the guest alone, so that a program that writes without end is
-    /// stopped here: it is out of time.
+    /// Keeps what there is room for. Writing costs fuel in the guest alone, so that a program that writes
+    /// without end is stopped here: it is out of time.
     fn push(&self, bytes: &[u8]) -> wasmtime::Result<()> {
         let mut written = self.lock();
         written.in_all += bytes.len() as u64;
