@@ -1,8 +1,9 @@
 //! What long responses cost the graders that look for an answer: fuel, which is the same on every machine.
 //!
-//! A response of a quarter of a mebibyte, made of one character or one mark of the grammar over and over, alone, as a statement,
-//! behind one and before a box, costs at most [`FUEL`], and one made of what opens or is a tag at most [`TAG_FUEL`].
-//! Left out on purpose: time, and texts of several marks, of which `plugins/extract/tests/any_text.rs` makes many.
+//! A response of a quarter of a mebibyte, made of one character or one mark of the grammar over and over,
+//! alone, as a statement, behind one and before a box, costs at most [`FUEL`], and one made of what opens or
+//! is a tag at most [`TAG_FUEL`]. Time is not measured. `plugins/extract/tests/any_text.rs` makes texts of
+//! several marks.
 
 use serde_json::Map;
 use ts_plugin::Problem;

@@ -22,13 +22,15 @@ pub enum Json {
 }
 
 impl Json {
-    /// Reads a text that is one value of RFC 8259, with white space around it or not. The error says what is wrong, and where.
+    /// Reads a text that is one value of RFC 8259, with white space around it or not. The error says what is
+    /// wrong, and where.
     pub fn parse(text: &str) -> Result<Self, String> {
         Parser::new(text, Dialect::Rfc8259).whole()
     }
 
-    /// Reads what Python's `json` writes and reads: `NaN`, `Infinity` and `-Infinity` are numbers too, a name may come twice, and
-    /// a surrogate that stands alone, which no text here can hold, becomes the replacement character.
+    /// Reads what Python's `json` writes and reads: `NaN`, `Infinity` and `-Infinity` are numbers too, a name
+    /// may come twice, and a surrogate that stands alone, which no text here can hold, becomes the
+    /// replacement character.
     pub fn parse_python(text: &str) -> Result<Self, String> {
         Parser::new(text, Dialect::Python).whole()
     }

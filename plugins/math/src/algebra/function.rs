@@ -1,6 +1,7 @@
 //! Values of functions: exactly where they are known, as an atom where they are not.
 //!
-//! Whatever turns on an order (floors, maxima, absolute values) asks [`crate::decide`] for the sign of a difference.
+//! Whatever turns on an order (floors, maxima, absolute values) asks [`crate::decide`] for the sign of a
+//! difference.
 
 use std::cmp::Ordering;
 
