@@ -7,7 +7,6 @@ mod ray;
 mod readme;
 mod runs;
 #[cfg(unix)]
-mod schedulers;
 mod serve;
 mod strangers;
 

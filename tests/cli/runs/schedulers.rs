@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::integrity::TINY;
+use super::integrity::TINY;
 use crate::{ARTEFACTS, Host, read, repository};
 
 /// Runs the tasks of a job, the last first, if the job that it depends on was done without an error.
