@@ -6,7 +6,6 @@ mod plugins;
 mod ray;
 mod readme;
 mod runs;
-#[cfg(unix)]
 mod serve;
 mod strangers;
 

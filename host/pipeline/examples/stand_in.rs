@@ -14,8 +14,8 @@ use ts_core::Outcome;
 use ts_core::seed::{SplitMix64, derive_seed};
 use ts_model::TextTokenizer;
 use ts_pipeline::progress::Silent;
-use ts_pipeline::recipe::Loader;
 use ts_pipeline::{PastRun, Run, Stage};
+use ts_recipe::Loader;
 use ts_run::records::{
     EvalRecord, ExampleRecord, ProblemRecord, ReferenceRecord, RefinedRecord, SampleRecord, SelectionRecord,
     StepRecord,
@@ -84,7 +84,8 @@ impl<'a> Writer<'a> {
 
     fn samples(&self) -> Result<()> {
         let mut journal = self.journal(Stage::Sample)?;
-        for problem in &self.run.train {
+        for problem in self.run.train.problems()? {
+            let problem = &problem?;
             for draw in 0..self.run.recipe.sample.n_samples {
                 let (text, tokens) =
                     self.response(problem, u64::from(draw), "sample")?.whole(self.end_of_text);
@@ -99,7 +100,8 @@ impl<'a> Writer<'a> {
     fn refined(&self, past: &PastRun) -> Result<()> {
         let mut journal = self.journal(Stage::Refine)?;
         let mut selections = past.records::<SelectionRecord>(Stage::Select)?;
-        for problem in &self.run.train {
+        for problem in self.run.train.problems()? {
+            let problem = &problem?;
             let selection = selections.next().ok_or("selections are missing")??.record;
             for positive in selection.positives {
                 let mut response = self.response(problem, u64::from(positive.draw), "sample")?;
@@ -152,7 +154,8 @@ impl<'a> Writer<'a> {
     /// Responses to the held-out problems, without so many paragraphs in three.
     fn evaluation(&self, stage: Stage, fewer: usize) -> Result<()> {
         let mut journal = self.journal(stage)?;
-        for problem in &self.run.heldout {
+        for problem in self.run.heldout.problems()? {
+            let problem = &problem?;
             for run in 0..self.run.recipe.eval.n_runs {
                 let mut response = self.response(problem, u64::from(run), "eval")?;
                 let mut at = 0;

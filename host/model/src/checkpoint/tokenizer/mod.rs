@@ -83,6 +83,11 @@ impl TextTokenizer {
         self.bytes.len()
     }
 
+    /// The id of the token whose text is exactly `token`, such as `<think>`.
+    pub fn token_id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
     /// Whether a token is special, that is, never part of what a person wrote.
     pub fn is_special(&self, token: u32) -> bool {
         self.special.get(token as usize).copied().unwrap_or(false)
