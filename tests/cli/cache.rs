@@ -1,4 +1,5 @@
-//! The cache of compiled plugins from the command line: whose folder it is, what is shown, and that nothing fails without it.
+//! The cache of compiled plugins from the command line: whose folder it is, what is shown, and that nothing
+//! fails without it.
 
 use std::fs;
 use std::process::Output;
@@ -69,5 +70,5 @@ fn what_is_kept_is_shown_and_cleared() {
     fs::write(folder.join("mine.txt"), "").unwrap();
     let cleared = host.run(&["cache", "--clear"]);
     assert!(cleared.starts_with("removed 2 files, "), "{cleared}");
-    assert_eq!(entries(&host, "cache/ts-host/compiled"), 1, "what is no entry stays");
+    assert_eq!(entries(&host, "cache/ts-host/compiled"), 1, "what is not an entry stays");
 }

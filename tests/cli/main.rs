@@ -3,6 +3,8 @@
 mod cache;
 mod model;
 mod plugins;
+#[cfg(unix)]
+mod ray;
 mod readme;
 mod runs;
 mod serve;

@@ -1,5 +1,5 @@
-//! The README, the guide and the page on run folders: every command works, run here with small settings, and every link leads
-//! somewhere.
+//! The README, the guide and the page on run folders: every command works, run here with small settings, and
+//! every link leads somewhere.
 
 use std::path::PathBuf;
 

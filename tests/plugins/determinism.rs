@@ -1,5 +1,5 @@
-//! The same inputs give the same outputs, byte for byte: with one thread and with two, compiled just now or found in the
-//! cache, on fresh instances and on used ones; and on fresh instances with the same fuel.
+//! The same inputs give the same outputs, byte for byte: with one thread and with two, compiled just now or
+//! found in the cache, on fresh instances and on used ones; and on fresh instances with the same fuel.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,7 +1,7 @@
 //! The plugins that ship, as built, on the real host: one family of snapshots for each.
 //!
-//! In: `plugins/*.wasm`. Out: what each describes and answers, beside this file in `snapshots/`. Left out on
-//! purpose: how they compute it; their own crates test that without a host.
+//! In: `plugins/*.wasm`. Out: what each describes and answers, beside this file in `snapshots/`. How
+//! they compute it, their own crates test without a host.
 
 mod descriptions;
 mod determinism;

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use serde_json::{Value, json};
-use ts_plugin::{Candidate, Group, LoadError, Outcome};
+use ts_plugin::{Candidate, CandidateOutcome, Group, LoadError};
 
 use crate::{plugin, settings, snapshot};
 
@@ -21,14 +21,14 @@ fn group(line: &str) -> Group {
     let candidate = |word: &str| {
         let tokens: u32 = word[1..].parse().unwrap();
         let outcome = match &word[..1] {
-            "C" => Outcome::Correct,
-            "W" => Outcome::Incorrect,
-            "N" => Outcome::NoAnswer,
-            _ => Outcome::Ungraded,
+            "C" => CandidateOutcome::Correct,
+            "W" => CandidateOutcome::Incorrect,
+            "N" => CandidateOutcome::NoAnswer,
+            _ => CandidateOutcome::Ungraded,
         };
         Candidate {
             outcome,
-            score: f64::from(u8::from(outcome == Outcome::Correct)),
+            score: f64::from(u8::from(outcome == CandidateOutcome::Correct)),
             length: f64::from(tokens),
             tokens,
             finished: true,

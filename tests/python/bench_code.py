@@ -6,8 +6,8 @@
 
 Both sides run the same programs and tests on this machine, in turns, on one worker and on one a core. A sandboxed test of HumanEval is two
 instances (the judge and the candidate), so that the candidate never sees the asserts; a process is one, which does. Then tests by
-input and output, for which both sides start one. Prints a table. Left out on purpose: compiling the runner, which happens once; a
-warm-up run leaves it in the cache.
+input and output, for which both sides start one. Prints a table. Compiling the runner, which happens once, is not
+measured; a warm-up run leaves it in the cache.
 """
 
 import json

@@ -1,4 +1,5 @@
-//! JavaScript programs: how they read and write, asynchronous ones too, how they end, and what they cannot do.
+//! JavaScript programs: how they read and write, asynchronous ones too, how they end, and what they cannot
+//! do.
 
 use std::sync::OnceLock;
 

@@ -1,11 +1,12 @@
 //! Programs in sandboxes: the runners that `cargo xtask runners` builds, alone and behind `code_grader`.
 //!
-//! Every test here needs `plugins/*_runner.wasm`, which are too big to commit, and so is ignored unless asked for:
+//! Every test here needs `plugins/*_runner.wasm`, which are too big to commit, and so is ignored unless asked
+//! for:
 //!
 //!     cargo xtask runners
 //!     cargo test --release --workspace --test runners -- --ignored
 //!
-//! In: programs, kind and hostile. Out: nothing. Left out on purpose: time; limits are fuel.
+//! In: programs, kind and hostile. Out: nothing. Limits are fuel, not time.
 
 mod grader;
 mod javascript;

@@ -1,8 +1,10 @@
-//! The whole squeeze on programs: a stand-in for a model that writes code, `code_grader`, and the runner beside it.
+//! The whole squeeze on programs: a stand-in for a model that writes code, `code_grader`, and the runner
+//! beside it.
 //!
-//! No checkpoint that writes programs can be had here, so a small one is trained on the spot to answer two dozen problems:
-//! mostly with more words than it needs, sometimes briefly, sometimes wrongly. What is shown is that the path holds, from
-//! problems with tests to a checkpoint that was trained on what its programs did. That is no result about models.
+//! No checkpoint that writes programs can be had here, so a small one is trained on the spot to answer two
+//! dozen problems: mostly with more words than it needs, sometimes briefly, sometimes wrongly. What is shown
+//! is that the path holds, from problems with tests to a checkpoint that was trained on what its programs
+//! did. That is not a result about models.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,7 +1,7 @@
-//! What a plugin of a template answers, whatever it is written in: whole answers to the verifier, and the laws of splitting.
+//! What a plugin of a template answers, whatever it is written in: whole answers to the verifier, and the
+//! laws of splitting.
 //!
-//! In: cases in code, since some are long. Out: files of golden cases, and judgements. Left out on purpose: the templates' own
-//! cases, which a README's commands try.
+//! In: cases in code, since some are long. Out: files of golden cases, and judgements.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! The plugin without bindings that `docs/plugins.md` shows in a language without templates.
 //!
-//! In: the page, and ziglang, which the template for C takes too. Out: nothing, or a failure. Left out on purpose: other roles than
-//! the page's example has.
+//! In: the page, and ziglang, which the template for C takes too. Out: nothing, or a failure. The page's
+//! example has one role.
 
 use crate::{host, readme, told};
 

@@ -1,8 +1,8 @@
-//! `plugin new` and `plugin componentize` as their users meet them: what they write, what they refuse, and that what a README
-//! says works.
+//! `plugin new` and `plugin componentize` as their users meet them: what they write, what they refuse, and
+//! that what a README says works.
 //!
-//! In: the real binary; for the tests that are ignored unless asked for, the languages' tools, from their package registries.
-//! Out: nothing. Left out on purpose: whether the tools can be had.
+//! In: the real binary; for the tests that are ignored unless asked for, the languages' tools, from their
+//! package registries. Out: nothing.
 
 mod answers;
 mod fifth;
@@ -58,9 +58,9 @@ fn every_language_has_a_project_of_every_role() {
 fn a_bad_name_or_role_is_refused_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     for (name, role, why) in [
-        ("MyGrader", "verifier", "`MyGrader` is no name of a plugin"),
-        ("../up", "verifier", "`../up` is no name of a plugin"),
-        ("a__b", "length-function", "`a__b` is no name of a plugin"),
+        ("MyGrader", "verifier", "`MyGrader` is not a name of a plugin"),
+        ("../up", "verifier", "`../up` is not a name of a plugin"),
+        ("a__b", "length-function", "`a__b` is not a name of a plugin"),
         ("mine", "grader", "--role grader: must be verifier"),
         ("mine", "runner", "no project for a runner to start from"),
     ] {
@@ -89,7 +89,7 @@ fn what_cannot_become_a_component_is_refused_by_name_and_nothing_is_written() {
     std::fs::write(folder.path().join("text.wasm"), "(module)").unwrap();
     for (file, why) in [
         ("empty.wasm", "empty.wasm: it does not export `memory`, `cabi_realloc`, `ts-host:plugin/"),
-        ("text.wasm", "text.wasm: it is no WebAssembly module: it does not begin as one"),
+        ("text.wasm", "text.wasm: it is not a WebAssembly module: it does not begin as one"),
         ("none.wasm", "cannot read none.wasm"),
     ] {
         let output = host(folder.path(), &["plugin", "componentize", file, "--role", "length-function"]);

@@ -1,14 +1,15 @@
 //! Projects made and built as their README says, role by role.
 //!
-//! In: a language. Out: nothing, or a failure. Left out on purpose: installing a role's tools again; what the first project of a
-//! language installed, the next ones take over.
+//! In: a language. Out: nothing, or a failure. A role's tools are not installed again; what the first project
+//! of a language installed, the next ones take over.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::{ROLES, answers, host, new, told};
 
-/// Makes a project of every role and does what its README says: its cases must agree, and so must what every language answers alike.
+/// Makes a project of every role and does what its README says: its cases must agree, and so must what every
+/// language answers alike.
 pub(crate) fn builds_and_agrees(language: &str) {
     let folder = tempfile::tempdir().unwrap();
     let mut previous = None;
@@ -83,7 +84,8 @@ pub(crate) fn run(folder: &Path, project: &Path, language: &str, commands: &str)
         }
         _ => Command::new("sh"),
     };
-    // Named in the commands, and not for the shell: `cargo xtask` runs in its workspace and has a cache of its own.
+    // Named in the commands, and not for the shell: `cargo xtask` runs in its workspace and has a cache of
+    // its own.
     let (project, cache) = (project.display(), folder.join("cache"));
     let commands = format!("cd '{project}'\nexport XDG_CACHE_HOME='{}'\n{commands}", cache.display());
     let output = shell.args(["-e", "-c", &commands]).env("PATH", path).output().unwrap();

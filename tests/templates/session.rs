@@ -1,7 +1,7 @@
 //! The session of the guide: from no project to the main job with one's own grader.
 //!
-//! In: the guide's console block. Out: nothing, or a failure. The main job is made small here; the times in the guide are those of the
-//! whole.
+//! In: the guide's console block. Out: nothing, or a failure. The main job is made small here; the times in
+//! the guide are those of the whole.
 
 use crate::readme;
 

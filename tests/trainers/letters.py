@@ -1,6 +1,6 @@
 """A tokenizer that knows a few letters, made on the spot.
 
-In: nothing. Out: [`tokenizer`]. Left out on purpose: any hub.
+In: nothing. Out: [`tokenizer`].
 """
 
 from tokenizers import Tokenizer, models, pre_tokenizers

@@ -1,18 +1,20 @@
-//! The client of `ts-host serve` in the trainers that it is for: TRL's and verl's own code, from their packages, on the CPU.
+//! The client of `ts-host serve` in the trainers that it is for: TRL's and verl's own code, from their
+//! packages, on the CPU.
 //!
-//! In: the real binary, a grader that fails in every way, and the Python files beside this one. Out: their output where one fails.
-//! TRL and verl are installed under the target folder, once for each version of `requirements.txt`, which takes minutes and
-//! gigabytes. So the tests are ignored unless asked for:
+//! In: the real binary, a grader that fails in every way, and the Python files beside this one. Out: their
+//! output where one fails. TRL and verl are installed under the target folder, once for each version of
+//! `requirements.txt`, which takes minutes and gigabytes. So the tests are ignored unless asked for:
 //! `cargo test --release --workspace --test trainers -- --ignored`.
 //!
-//! Left out on purpose: GPUs, and weights that have learnt anything. What is tested is the way from a response to its reward.
+//! There are no GPUs, and no weights that have learnt anything. What is tested is the way from a response to
+//! its reward.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// The body of the grader: it goes by the first byte of the response. `l` loops for ever, `t` crashes, `r` has a bad reference,
-/// nothing is no answer, anything else scores its distance from `a` in eighths.
+/// The body of the grader: it goes by the first byte of the response. `l` loops for ever, `t` crashes, `r`
+/// has a bad reference, an empty text is no answer, anything else scores its distance from `a` in eighths.
 const BODY: &str = r#"
     (if (i32.eqz (local.get $length)) (then
       (i32.store8 (i32.const 3080) (i32.const 2))

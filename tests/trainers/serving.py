@@ -1,7 +1,7 @@
 """A `ts-host serve` that a test starts, kills and starts again.
 
 In: the binary (TS_HOST) and the grader (TS_GRADER), both from the environment. Out: [`Server`]. A test that takes ten minutes fails,
-and says where it stood. Left out on purpose: what the server answers; that is the client's.
+and says where it stood.
 """
 
 import faulthandler

@@ -1,7 +1,6 @@
 """The client for TRL and verl beside servers that mean harm. The standard library is all it needs.
 
-In: docs/clients/ts_serve.py, and a socket that each test answers in its own way. Out: failures of unittest. Left out on purpose: what
-the real server answers, which tests/cli/serve has.
+In: docs/clients/ts_serve.py, and a socket that each test answers in its own way. Out: failures of unittest.
 """
 
 import concurrent.futures

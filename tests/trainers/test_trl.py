@@ -4,7 +4,7 @@ In: TS_HOST and TS_GRADER, the grader of tests/trainers/main.rs, which judges th
 The model is a Qwen2 of two small layers with random weights, the tokenizer knows the grader's letters, so that rewards vary and every
 kind of failure comes up; what was rewarded is read from the tables of completions that TRL writes.
 
-Left out on purpose: learning. That the weights move is all that three steps can show.
+Learning is not tested: that the weights move is all that three steps can show.
 """
 
 import math

@@ -3,7 +3,7 @@
 In: TS_HOST and TS_GRADER, the grader of tests/trainers/main.rs: see test_trl.py. Out: failures of unittest. The configuration is verl's
 own, with the keys that docs/serve.md names; Ray's workers, the managers and the batch (`DataProto`) are verl's.
 
-Left out on purpose: the trainer around it, which needs GPUs: what it gets from the reward loop is looked at, as validation does.
+The trainer around it, which needs GPUs, is not run: what it gets from the reward loop is looked at, as validation does.
 """
 
 import os

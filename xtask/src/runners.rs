@@ -131,7 +131,7 @@ fn key(root: &Path, folder: &Path, packages: &[Package]) -> Result<String> {
         add(format!("{package} {version}").as_bytes());
     }
     add(format!("recipe {RECIPE} {SAME_RANDOM}").as_bytes());
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(ts_text::hexadecimal(&hash.finalize()))
 }
 
 fn install_python(tools: &Path, packages: &[Package]) -> Result<()> {

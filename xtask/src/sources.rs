@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
+use ts_text::hexadecimal;
 
 /// Where the crates of the plugins are, by role.
 const COMPONENTS: &str = "plugins/components";
@@ -120,11 +121,6 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         std::fs::read_dir(folder).with_context(|| format!("could not read {}", folder.display()))?;
     let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     Ok(paths.into_iter().filter(|path| path.is_file()).collect())
-}
-
-/// Digits of a hash, lower case.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The SHA-256 of some bytes, as 64 hexadecimal digits.

@@ -147,7 +147,7 @@ fn hash_files(folder: &Path) -> Result<String> {
         hash.update([0]);
         hash.update(std::fs::read(file).with_context(|| format!("could not read {}", file.display()))?);
     }
-    let mut digits = crate::sources::hexadecimal(&hash.finalize());
+    let mut digits = ts_text::hexadecimal(&hash.finalize());
     digits.truncate(16);
     Ok(digits)
 }

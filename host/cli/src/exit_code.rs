@@ -8,13 +8,14 @@
 //! | 3 | a run stopped because too many responses have no grade, for several reasons |
 //! | 11 to 21 | calls of a plugin failed, all in the same way: [`HOW`], in that order |
 //!
-//! In: an error. Out: its code. Left out on purpose: messages and hints.
+//! In: an error. Out: its code.
 
 use std::process::ExitCode;
 
 use ts_plugin::CallError;
 
-/// The ways in which a call fails. A place in this list is part of the command line's promise: new ones go to the end.
+/// The ways in which a call fails. A place in this list is part of the command line's promise: new ones go to
+/// the end.
 const HOW: [&str; 11] = [
     "refused",
     "trapped",

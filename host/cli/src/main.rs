@@ -1,6 +1,6 @@
 //! `ts-host`: parse, run, exit code.
 //!
-//! Left out on purpose: what the exit codes are; `exit_code.rs` has them.
+//! The exit codes are in `exit_code.rs`.
 
 mod args;
 mod commands;

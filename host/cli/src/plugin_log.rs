@@ -1,8 +1,9 @@
-//! What plugins log during a run, as lines that cannot be taken for ours, and no more of them than somebody reads.
+//! What plugins log during a run, as lines that cannot be taken for ours, and no more of them than somebody
+//! reads.
 //!
-//! In: messages. Out: the warnings and errors among them, `[plugin NAME] warn: …`, on one line each; of each plugin the first
-//! [`LINES`], and at the end how many were left out. Messages for a plugin's author (`debug`, `info`) are left out on
-//! purpose, and not counted.
+//! In: messages. Out: the warnings and errors among them, `[plugin NAME] warn: …`, on one line each; of each
+//! plugin the first [`LINES`], and at the end how many were left out. Messages for a plugin's author
+//! (`debug`, `info`) are neither shown nor counted.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

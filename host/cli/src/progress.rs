@@ -1,5 +1,5 @@
-//! Progress on standard error: on a terminal a bar with throughput and time left; elsewhere, as in a log file, the
-//! same as a line every half minute. A line a stage says what came of it.
+//! Progress on standard error: on a terminal a bar with throughput and time left; elsewhere, as in a log
+//! file, the same as a line every half minute. A line a stage says what came of it.
 
 use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard, PoisonError};

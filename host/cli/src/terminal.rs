@@ -1,11 +1,14 @@
-//! The two streams, and the one way to them. Results go to standard output, everything about the way there to standard error.
+//! The two streams, and the one way to them. Results go to standard output, everything about the way there to
+//! standard error.
 //!
-//! In: a line, a page of lines that we made, or JSON. Out: the same without a raw character that a terminal obeys or a reader cannot
-//! see (`ts_text`), so that nothing from outside can do more here than be read: a line is one line, whatever is in it.
+//! In: a line, a page of lines that we made, or JSON. Out: the same without a raw character that a terminal
+//! obeys or a reader cannot see (`ts_text`), so that nothing from outside can do more here than be read: a
+//! line is one line, whatever is in it.
 //!
-//! The standard library's macros panic when a reader such as `head` has gone; here that is an error for standard output,
-//! which `main` takes as a wish to stop, and nothing at all for standard error. Left out on purpose: progress bars, which
-//! are `progress`'s and show nothing from outside, and the answers of `serve`, which programs read.
+//! The standard library's macros panic when a reader such as `head` has gone; here that is an error for
+//! standard output, which `main` takes as a wish to stop, and nothing at all for standard error. Progress
+//! bars, which show nothing from outside, are in `progress`; the answers of `serve`, which programs read, do
+//! not come here.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -20,7 +23,8 @@ pub(crate) fn say(line: impl Display) -> Result<()> {
     write_out(ts_text::line(line))
 }
 
-/// Writes lines that we made to standard output. What they hold from outside must have passed through `ts_text`.
+/// Writes lines that we made to standard output. What they hold from outside must have passed through
+/// `ts_text`.
 ///
 /// # Errors
 /// As [`say`].

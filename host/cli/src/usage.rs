@@ -1,7 +1,7 @@
-//! The command line, parsed; what is wrong with it is shown as any other error: what was typed, a file's name perhaps, stays
-//! on its line.
+//! The command line, parsed; what is wrong with it is shown as any other error: what was typed, a file's name
+//! perhaps, stays on its line.
 //!
-//! Left out on purpose: help and version, which hold nothing from outside and are clap's to print, with its colours.
+//! Help and version hold nothing from outside; clap prints them, with its colours.
 
 use std::process::exit;
 

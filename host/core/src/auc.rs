@@ -10,11 +10,10 @@
 //! ```
 //!
 //! The last step holds where no correct response is longer than B; it reproduces 19 of the 24 published areas
-//! of the paper's main table.
-//! Left out on purpose: sampling again at each budget. A response cut off at b would at best be what it is
-//! here.
+//! of the paper's main table. Nothing is sampled again at each budget: a response that was cut off at b would
+//! at best be what it is here. [`summarise`](crate::metrics::summarise) has the area among the other metrics.
 
-use crate::metrics::{Scored, summarise};
+use crate::metrics::Scored;
 use crate::{Error, Result};
 
 /// The accuracy at each of these budgets, in tokens: the share of responses that are correct and no longer.
@@ -35,26 +34,20 @@ pub fn accuracy_curve(responses: &[Scored], budgets_tokens: &[u32]) -> Result<Ve
     Ok(budgets_tokens.iter().map(accuracy).collect())
 }
 
-/// The area under the curve up to `budget_tokens`, divided by it; in [0, 1]. Exact, not sampled.
-///
-/// # Errors
-///
-/// [`Error::NoResponses`], [`Error::ZeroBudget`].
-pub fn auc(responses: &[Scored], budget_tokens: u32) -> Result<f64> {
-    Ok(summarise(responses, budget_tokens)?.auc)
-}
-
-/// Acc · (1 − Len-T/B): the area from published means, where the responses are not to be had. Accuracy may be
-/// a share or per cent; the result is the same. No response correct (`len_correct` none) gives 0.
-pub fn auc_from_means(accuracy: f64, len_correct: Option<f64>, budget_tokens: u32) -> f64 {
-    len_correct.map_or(0.0, |tokens| accuracy * (1.0 - tokens / f64::from(budget_tokens)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::scored;
+    use crate::metrics::{scored, summarise};
     use proptest::prelude::*;
+
+    fn auc(responses: &[Scored], budget_tokens: u32) -> Result<f64> {
+        Ok(summarise(responses, budget_tokens)?.auc)
+    }
+
+    /// Acc · (1 − Len-T/B), accuracy as a share or in per cent; 0 where no response is correct.
+    fn auc_from_means(accuracy: f64, len_correct: Option<f64>, budget_tokens: u32) -> f64 {
+        len_correct.map_or(0.0, |tokens| accuracy * (1.0 - tokens / f64::from(budget_tokens)))
+    }
 
     #[test]
     fn hand_worked_curve() {

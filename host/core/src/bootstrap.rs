@@ -3,9 +3,8 @@
 //! In go the scored responses of one model, or of two on the same problems; out come the estimate and the 95
 //! % interval of every metric, or of its difference. Problems are resampled, each with all of its runs,
 //! because the question is how the model would do on other problems of the kind (Efron and Tibshirani, 1993,
-//! chapters 13, 16).
-//! Left out on purpose: variation between trainings. One trained model cannot show it; [`mean_interval`] over
-//! the results of several seeds does.
+//! chapters 13, 16). Variation between trainings is not in these intervals: one trained model cannot show it;
+//! [`mean_interval`] over the results of several seeds does.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Everything that can go wrong in `ts-core`: numbers of which no metric can be made.
 //!
-//! Left out on purpose: the laws of selection, refinement and training. They are total functions; each
-//! documents what it answers at the edge of its range.
+//! The laws of selection, refinement and training are total functions; each documents what it answers at the
+//! edge of its range.
 
 use crate::metrics::Metric;
 
@@ -45,7 +45,7 @@ pub enum Error {
         value: f64,
     },
 
-    /// A name that is no metric's.
+    /// A name that is not a metric's.
     #[error("unknown metric `{name}`")]
     UnknownMetric {
         /// The name as given.
@@ -55,16 +55,15 @@ pub enum Error {
 
 impl Error {
     /// What to do about it, as one sentence.
-    pub fn hint(&self) -> String {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
             Self::NoResponses => {
                 "look at the grades: a grader that fails on every response leaves none to count".to_owned()
             }
             Self::ZeroBudget => "set the budget to the evaluation's token limit".to_owned(),
             Self::NoResamples => "use 1000 resamples or more".to_owned(),
             Self::Unpaired { .. } => {
-                "evaluate both models on the same problems, or drop the ones that only one \
-                                      of them has grades for"
+                "evaluate both models on the same problems, or drop the ones that only one of them has grades for"
                     .to_owned()
             }
             Self::TooFewValues { .. } => "run at least two seeds".to_owned(),
@@ -73,6 +72,7 @@ impl Error {
                 let names: Vec<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
                 format!("the metrics are {}", names.join(", "))
             }
-        }
+        };
+        Some(hint)
     }
 }

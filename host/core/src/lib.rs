@@ -5,14 +5,14 @@
 //! | [`outcome`] | what became of a response when it was graded | 3.1 |
 //! | [`seed`] | seeds derived from what is drawn, and a small generator | A.1 |
 //! | [`selection`] | pass rate, depth quantile, number of positives | 3.1 |
-//! | [`pairing`] | positives times negatives, and the cap on pairs | 3.1 |
+//! | [`pairing`] | preference pairs, and the cap on them | 3.1 |
 //! | [`refinement`] | the choice among the rewrites of one step | 3.2 |
-//! | [`objective`] | DPO-L, SFT and their sum, with derivatives | 3.3 |
+//! | [`objective`] | DPO-L, SFT and their sum | 3.3 |
 //! | [`metrics`], [`auc`] | accuracy, lengths, area under accuracy against budget | 4.1.2 |
 //! | [`bootstrap`] | intervals around the metrics | |
 //!
-//! In go numbers, out come numbers. Left out on purpose: files, tensors, WebAssembly and the clock. Nothing
-//! here draws randomness that its caller did not seed, so plugins may use this crate too.
+//! In go numbers, out come numbers. This crate does not know files, tensors, WebAssembly or the clock.
+//! Nothing here draws randomness that its caller did not seed, so plugins may use this crate too.
 
 pub mod auc;
 pub mod bootstrap;

@@ -1,9 +1,8 @@
 //! What an evaluation reports: accuracy, lengths, area under accuracy against budget, steps. Section 4.1.2.
 //!
 //! In go scored responses, any number of runs over the same problems; out comes a [`Summary`], of all of them
-//! or of each difficulty or run.
-//! Left out on purpose: responses whose grader failed. The caller keeps them out and reports their number;
-//! counting them as wrong would blame the model for the grader.
+//! or of each difficulty. Responses whose grader failed are not among them: the caller reports their number,
+//! because counting them as wrong would blame the model for the grader.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -134,26 +133,9 @@ pub fn summarise_by_difficulty(
     responses: &[Scored],
     budget_tokens: u32,
 ) -> Result<Vec<(Option<u32>, Summary)>> {
-    summarise_by(responses, budget_tokens, |response| response.difficulty)
-}
-
-/// The metrics of each run, in order.
-///
-/// # Errors
-///
-/// Those of [`summarise`], except that no responses give no summaries.
-pub fn summarise_by_run(responses: &[Scored], budget_tokens: u32) -> Result<Vec<(u32, Summary)>> {
-    summarise_by(responses, budget_tokens, |response| response.run)
-}
-
-fn summarise_by<K: Ord>(
-    responses: &[Scored],
-    budget_tokens: u32,
-    key: impl Fn(&Scored) -> K,
-) -> Result<Vec<(K, Summary)>> {
-    let mut groups: BTreeMap<K, Vec<Scored>> = BTreeMap::new();
+    let mut groups: BTreeMap<Option<u32>, Vec<Scored>> = BTreeMap::new();
     for response in responses {
-        groups.entry(key(response)).or_default().push(*response);
+        groups.entry(response.difficulty).or_default().push(*response);
     }
     let summaries = groups.into_iter().map(|(key, group)| Ok((key, summarise(&group, budget_tokens)?)));
     summaries.collect()
@@ -286,9 +268,6 @@ mod tests {
         let keys = by_difficulty
             .map(|groups| groups.iter().map(|(key, s)| (*key, s.n_problems)).collect::<Vec<_>>());
         assert_eq!(keys, Ok(vec![(Some(0), 3), (Some(1), 3)]));
-        let by_run = summarise_by_run(&responses, 100);
-        let keys = by_run.map(|groups| groups.iter().map(|(key, s)| (*key, s.accuracy)).collect::<Vec<_>>());
-        assert_eq!(keys, Ok(vec![(0, 1.0 / 3.0), (1, 0.0)]));
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! What became of one response when it was graded. Section 3.1.
 //!
-//! A verifier tells five outcomes apart; the host adds the sixth, for a verifier that failed. The paper knows
-//! only correct and incorrect, and so has no name for "nobody can say".
-//! Left out on purpose: the score and the note, which explain an outcome but never change it.
+//! A verifier distinguishes five outcomes; the host adds the sixth, for a verifier that failed. The paper
+//! knows only correct and incorrect, and so has no name for "nobody can say".
 
 use serde::{Deserialize, Serialize};
 

@@ -1,14 +1,10 @@
-//! Preference pairs of one problem: each positive with its negatives, up to a cap. Section 3.1, appendix A.1.
+//! Preference pairs of one problem, and the cap on them. Section 3.1, appendix A.1.
 //!
-//! In go the graded responses and the positives; out come pairs of indices, the best first.
-//! Left out on purpose: which responses are positives, and texts. A pair names two responses and nothing
-//! more.
+//! In go the pairs that a policy chose, the best first; out come as many as the cap lets through.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-
-use crate::selection::{Candidate, incorrect_longer_than};
 
 /// A preference between two responses to one problem.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,23 +30,6 @@ pub enum PairScope {
     Positive,
 }
 
-/// Every positive with every wrong response longer than it, each pair of weight 1.
-///
-/// The order is that of `positives`, and for each of them that in which the negatives were drawn. The paper
-/// does not say which pairs survive the cap; in this order they are those of the first positives, and among
-/// these a random sample, since draws are independent. An index out of range is passed over.
-pub fn pair_with_longer_incorrect(candidates: &[Candidate], positives: &[usize]) -> Vec<Pair> {
-    let mut pairs = Vec::new();
-    for &chosen in positives {
-        let Some(positive) = candidates.get(chosen) else {
-            continue;
-        };
-        let negatives = incorrect_longer_than(candidates, positive.length);
-        pairs.extend(negatives.into_iter().map(|rejected| Pair { chosen, rejected, weight: 1.0 }));
-    }
-    pairs
-}
-
 /// The first pairs, in their order, as many as the cap lets through; all of them if there are fewer.
 pub fn cap_pairs(pairs: &[Pair], scope: PairScope, max_pairs: usize) -> Vec<Pair> {
     let mut kept_of_positive = HashMap::new();
@@ -71,25 +50,10 @@ pub fn cap_pairs(pairs: &[Pair], scope: PairScope, max_pairs: usize) -> Vec<Pair
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Outcome::{Correct, Incorrect, NoAnswer};
-    use crate::selection::candidate;
     use proptest::prelude::*;
 
     fn pair(chosen: usize, rejected: usize) -> Pair {
         Pair { chosen, rejected, weight: 1.0 }
-    }
-
-    #[test]
-    fn positives_meet_longer_wrong_responses() {
-        let group = [
-            candidate(Correct, 10),
-            candidate(Incorrect, 15),
-            candidate(Correct, 20),
-            candidate(NoAnswer, 25),
-            candidate(Incorrect, 5),
-        ];
-        let pairs = pair_with_longer_incorrect(&group, &[0, 2, 99]);
-        assert_eq!(pairs, [pair(0, 1), pair(0, 3), pair(2, 3)]);
     }
 
     #[test]

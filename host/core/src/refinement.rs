@@ -8,7 +8,6 @@
 //! A divergence costs a pass of the model, so it is measured on demand: [`choose_early`] goes from the
 //! shortest rewrite up and stops at the first that passes. [`choose_scoring_all`] states the rule; both
 //! choose the same.
-//! Left out on purpose: sampling the rewrites, and the logits from which a divergence is made.
 
 use serde::{Deserialize, Serialize};
 

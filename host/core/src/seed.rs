@@ -2,8 +2,8 @@
 //! samples 64 responses to a problem; this is what makes each of them reproducible alone.
 //!
 //! In go the run's seed, the stage, the problem and the number of the draw; out comes a 64-bit seed, and from
-//! it a stream of numbers. Order, batching, sharding and resuming therefore change nothing.
-//! Left out on purpose: cryptographic strength. Whoever knows the run's seed can know every draw.
+//! it a stream of numbers. Order, batching, sharding and resuming therefore change nothing. Seeds are not
+//! cryptographic: whoever knows the run's seed can know every draw.
 
 /// The increment of SplitMix64: 2^64 divided by the golden ratio, made odd.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

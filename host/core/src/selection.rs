@@ -6,17 +6,17 @@
 //! pass rate p = c / N      quantile q = depth_alpha · (1 − p)      positives k = ⌈q · c⌉
 //! ```
 //!
-//! The harder the problem, the more of its longer correct responses are kept.
-//! Left out on purpose: the policies themselves. They are plugins; these are the parts that they share.
+//! The harder the problem, the more of its longer correct responses are kept. The policies themselves are
+//! plugins; these are the parts that they share.
 
 use crate::outcome::Outcome;
 
 /// How far, relative to itself, `quantile · n_correct` may miss a whole number and still be taken for it.
 ///
 /// With the paper's numbers, 40 correct of 64, the product 0.2 · (1 − 40/64) · 40 is 3 on paper and 3 + 2⁻⁵¹
-/// in binary, and a bare ceiling would keep 4. For up to ten thousand responses and a `depth_alpha` of at most
-/// 1 and three decimals, rounding errors stay below 2e-12, and a product that truly is no whole number misses
-/// it by at least 1 / (1000 N) in N / 4, or 4e-11.
+/// in binary, and a bare ceiling would keep 4. For up to ten thousand responses and a `depth_alpha` of at
+/// most 1 and three decimals, rounding errors stay below 2e-12, and a product that truly is not a whole
+/// number misses it by at least 1 / (1000 N) in N / 4, or 4e-11.
 const COUNT_FUZZ: f64 = 1e-11;
 
 /// One graded response to a problem.
@@ -86,12 +86,6 @@ pub fn correct_by_length(candidates: &[Candidate]) -> Vec<usize> {
 /// drawn.
 pub fn incorrect_longer_than(candidates: &[Candidate], length: f64) -> Vec<usize> {
     indices_where(candidates, |c| c.outcome.is_wrong() && c.length > length)
-}
-
-/// The extra negatives of table 2: correct responses longer than `factor · length`, in the order drawn. The
-/// paper's factor is 1.5.
-pub fn correct_longer_than_factor(candidates: &[Candidate], length: f64, factor: f64) -> Vec<usize> {
-    indices_where(candidates, |c| c.outcome.is_correct() && c.length > factor * length)
 }
 
 fn indices_where(candidates: &[Candidate], keep: impl Fn(&Candidate) -> bool) -> Vec<usize> {
@@ -183,7 +177,6 @@ mod tests {
             candidate(Incorrect, 22),
         ];
         assert_eq!(incorrect_longer_than(&group, 20.0), [1, 5]);
-        assert_eq!(correct_longer_than_factor(&group, 20.0, 1.5), [4]);
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! The embedded default: what `ts-host` brings along so that it runs from any folder, with nothing given.
 //!
 //! A problem set that is generated ([`problem`], [`solution`]), the checkpoint that was pretrained on it, the
-//! plugins built from `plugins/`, and the recipes. Only bytes and text: reading them is left out on purpose.
+//! plugins built from `plugins/`, and the recipes. All of it is bytes and text; others read them.
 
 pub mod columns;
 pub mod problem;
@@ -74,8 +74,8 @@ pub fn heldout_problems() -> String {
     lines("heldout", &problem_set(SET_SEEDS[1], Split::HeldOut, HELDOUT_PER_LEVEL))
 }
 
-/// Problems as JSON lines, one of each level after the other, so that the first few are a fair sample of all. A
-/// problem's text needs no escape in JSON: it is letters, digits and `. , ?`.
+/// Problems as JSON lines, one of each level after the other, so that the first few are a fair sample of all.
+/// A problem's text needs no escape in JSON: it is letters, digits and `. , ?`.
 fn lines(split: &str, problems: &[Problem]) -> String {
     let per_level = problems.len() / LEVELS.len();
     let interleaved = (0..per_level).flat_map(|i| (0..LEVELS.len()).map(move |level| level * per_level + i));

@@ -8,8 +8,6 @@
 //! The chains are divided once and for all into two splits by a hash of what is computed, not of how it is
 //! worded ([`Split::of`]): the checkpoint was pretrained on `Training` chains only, so that a `HeldOut`
 //! chain is new to it, exactly.
-//!
-//! Left out on purpose: how a chain is solved (`solution`), and the chat template around its text.
 
 use std::collections::HashSet;
 
@@ -73,7 +71,7 @@ pub struct Level {
 }
 
 /// The levels 1 to 7, easiest first. A multiplier of two digits makes a column hard without making it
-/// longer: "8 times 17 plus the carried 13" is no fact that a small model has by heart.
+/// longer: "8 times 17 plus the carried 13" is not a fact that a small model has by heart.
 pub const LEVELS: [Level; 7] = [
     Level { operations: 1, digits: 2, multiplier: None },
     Level { operations: 1, digits: 3, multiplier: None },

@@ -1,9 +1,10 @@
-//! The random stream that draws problems and solutions: what the generator needs over [`ts_core::seed::SplitMix64`].
+//! The random stream that draws problems and solutions: what the generator needs over
+//! [`ts_core::seed::SplitMix64`].
 //!
-//! In: a seed, or the parts of one ([`Stream::from_parts`]: run, stage, problem, draw). Out: the draws that the generator
-//! needs. The same seed gives the same text on every machine. Streams are derived, never shared: a problem's text does
-//! not depend on what was drawn before it. Left out on purpose: unbiased bounds; the problem sets that ship were drawn
-//! by the plain product, and must not change.
+//! In: a seed, or the parts of one ([`Stream::from_parts`]: run, stage, problem, draw). Out: the draws that
+//! the generator needs. The same seed gives the same text on every machine. Streams are derived, never
+//! shared: a problem's text does not depend on what was drawn before it. Bounds are slightly biased: the
+//! problem sets that ship were drawn by the plain product, and must not change.
 
 use ts_core::seed::SplitMix64;
 

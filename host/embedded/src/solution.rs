@@ -7,9 +7,9 @@
 //! | words within a step | the wordy and medium styles of [`wording`](crate::wording) | 2: refinement |
 //!
 //! What a solution cannot do without is in neither: a heading, one step per column and the total, for every
-//! operation. The exception is an operation done **in the head**, in one step without working: pretraining shows it
-//! mostly for easy operations, and the model seldom gets it right. It is the shortest way to an answer, and
-//! so the trap for a method that looks at length alone.
+//! operation. The exception is an operation done **in the head**, in one step without working: pretraining
+//! shows it mostly for easy operations, and the model seldom gets it right. It is the shortest way to an
+//! answer, and so the trap for a method that looks at length alone.
 //!
 //! Every response has a [`Temper`] (how many words, how many needless steps), and every step still draws
 //! for itself, so that each style of each step has probability enough to turn up among 64 rewrites.

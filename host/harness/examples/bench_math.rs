@@ -1,5 +1,5 @@
-//! What `math_grader` costs: natively and as a component, and where the time goes. Microseconds a response, each way
-//! in turns in one process over the same cases, on one thread.
+//! What `math_grader` costs: natively and as a component, and where the time goes. Microseconds a response,
+//! each way in turns in one process over the same cases, on one thread.
 //!
 //!     cargo build --release --workspace --examples
 //!     target/release/examples/bench_math [FILES OF CASES]

@@ -1,11 +1,11 @@
-//! What it costs to keep speculation within bounds: `math_grader` compiled with the guards and without them, in turns in one process
-//! over the same cases, in processor time of the one thread.
+//! What it costs to keep speculation within bounds: `math_grader` compiled with the guards and without them,
+//! in turns in one process over the same cases, in processor time of the one thread.
 //!
 //!     cargo build --release --workspace --examples
 //!     target/release/examples/bench_speculation [FILES OF CASES]
 //!
-//! Each round's two turns stand side by side, and the ratio is that of a round; the median of the rounds counts, and the quartiles say
-//! how far to believe it.
+//! Each round's two turns stand side by side, and the ratio is that of a round; the median of the rounds
+//! counts, and the quartiles say how far to believe it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What calls cost: how many a second, how long each takes, fuel and memory.
 //!
-//! In: an opened plugin and inputs. Out: [`Cost`]. Left out on purpose: comparison with anything; two plugins are compared by measuring
-//! both on one quiet machine.
+//! In: an opened plugin and inputs. Out: [`Cost`]. Two plugins are compared by measuring both on one quiet
+//! machine.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -17,8 +17,8 @@ pub struct Cost {
     pub failed: usize,
     /// Calls a second, of all threads together.
     pub calls_per_second: f64,
-    /// How long a call took, starting its instance and turning its output into JSON included: the 50th, 90th and 99th
-    /// percentile, and the longest.
+    /// How long a call took, starting its instance and turning its output into JSON included: the 50th, 90th
+    /// and 99th percentile, and the longest.
     pub percentiles: [Duration; 4],
     /// Mean and most fuel of a call, units.
     pub fuel: (f64, u64),

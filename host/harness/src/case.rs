@@ -14,7 +14,7 @@
 //! `answer_within_ms` and `no_trap`. A bare answer (`form` `answer`) is put into `\boxed{…}` unless it holds
 //! a box already: a verifier grades responses, and a box is how one states an answer.
 //!
-//! In: files. Out: cases in their order. Left out on purpose: every other field of a line.
+//! In: files. Out: cases in their order. Other fields of a line are ignored.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -107,7 +107,7 @@ impl Expected {
                 "memory_limit" => Ok(Self::Fails(TestOutcome::MemoryLimit)),
                 "no_program" => Ok(Self::Fails(TestOutcome::NoProgram)),
                 other => Err(format!(
-                    "`{other}` is no verdict: `expected` is correct, incorrect, no_answer, bad_reference, undecided, true, \
+                    "`{other}` is not a verdict: `expected` is correct, incorrect, no_answer, bad_reference, undecided, true, \
                      false or null; of programs also pass, must_not_pass, wrong_answer, runtime_error, compile_error, \
                      time_limit, memory_limit or no_program"
                 )),
@@ -117,7 +117,8 @@ impl Expected {
     }
 }
 
-/// What came of a program: how the first test that did not pass failed, or that all passed; none without tests.
+/// What came of a program: how the first test that did not pass failed, or that all passed; none without
+/// tests.
 pub fn outcome_of(tests: &[TestOutcome]) -> Option<TestOutcome> {
     let failed = tests.iter().find(|outcome| **outcome != TestOutcome::Passed);
     failed.or(tests.first()).copied()
@@ -212,7 +213,7 @@ fn case(id: String, fields: &Map<String, Value>) -> std::result::Result<Case, St
 
 fn text(fields: &Map<String, Value>, name: &str) -> std::result::Result<String, String> {
     let value = fields.get(name).ok_or_else(|| format!("field `{name}` is missing"))?;
-    value.as_str().map(str::to_owned).ok_or_else(|| format!("field `{name}` is no text"))
+    value.as_str().map(str::to_owned).ok_or_else(|| format!("field `{name}` is not text"))
 }
 
 /// A list of (piece, number of times), as one text.
@@ -220,7 +221,7 @@ fn unfolded(fields: &Map<String, Value>, name: &str) -> std::result::Result<Stri
     let parts: Vec<(String, usize)> = fields
         .get(name)
         .and_then(|parts| serde_json::from_value(parts.clone()).ok())
-        .ok_or_else(|| format!("field `{name}` is no list of [piece, number of times]"))?;
+        .ok_or_else(|| format!("field `{name}` is not a list of [piece, number of times]"))?;
     let bytes = parts
         .iter()
         .try_fold(0_usize, |sum, (piece, times)| sum.checked_add(piece.len().checked_mul(*times)?));
@@ -273,7 +274,8 @@ fn bare_problem(id: &str, reference: String) -> Problem {
 }
 
 fn whole_problem(id: &str, fields: &Map<String, Value>) -> std::result::Result<Problem, String> {
-    let problem = fields.get("problem").and_then(Value::as_object).ok_or("field `problem` is no object")?;
+    let problem =
+        fields.get("problem").and_then(Value::as_object).ok_or("field `problem` is not an object")?;
     text(problem, "reference")?;
     let mut read = problem_of(problem)?;
     if !problem.contains_key("id") {

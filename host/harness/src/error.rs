@@ -1,6 +1,6 @@
-//! What can go wrong around the grading: files, and lines that are no cases.
+//! What can go wrong around the grading: files, and lines that are not cases.
 //!
-//! Left out on purpose: a verifier that fails. That is a result of a case, not an error of the harness.
+//! A verifier that fails is a result of a case, not an error of the harness.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// A line is no case.
+    /// A line is not a case.
     #[error("{}:{line}: {reason}", path.display())]
     Malformed {
         /// The file.
@@ -58,8 +58,8 @@ impl Error {
     }
 
     /// What the reader can do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
             Self::Read { .. } => "cases are files of JSON, one case a line",
             Self::Malformed { .. } => {
                 "a case is {gold, pred, form}, {gold_parts, pred_parts}, {problem, response, expected} or \
@@ -67,6 +67,7 @@ impl Error {
             }
             Self::Plugin { .. } => "`ts-host plugin check` says more",
             Self::Write { .. } => "the folder must exist and be writable",
-        }
+        };
+        Some(hint.to_owned())
     }
 }

@@ -1,10 +1,10 @@
 //! Golden cases: inputs of any role with the outputs that a plugin gave before.
 //!
-//! A line is `{"id"?, "input": {…}, "output": {…}}`; inputs and outputs are those of `handle.rs`. A line without `output` is
-//! one that is not known yet.
+//! A line is `{"id"?, "input": {…}, "output": {…}}`; inputs and outputs are those of `handle.rs`. A line
+//! without `output` is one that is not known yet.
 //!
-//! In: a file of cases and a [`Handle`]. Out: where outputs differ, and the file with those of now. Left out on purpose: labels; a
-//! golden case says what a plugin did, a labelled one what it should do.
+//! In: a file of cases and a [`Handle`]. Out: where outputs differ, and the file with those of now. A golden
+//! case says what a plugin did, a labelled one what it should do.
 
 use std::path::{Path, PathBuf};
 
@@ -82,7 +82,8 @@ impl GoldenFile {
         self.lines.iter().enumerate().filter_map(|(at, case)| Some((at + 1, case.as_ref()?)))
     }
 
-    /// Calls the plugin on each case, puts what it gives in the place of the output, and says where that differs.
+    /// Calls the plugin on each case, puts what it gives in the place of the output, and says where that
+    /// differs.
     ///
     /// # Errors
     ///

@@ -7,16 +7,17 @@
 //! | selection policy | `{"problem_id", "responses": […], "token_limit", "seed"}` | `{"positives": […], "pairs": […]}` |
 //! | length function | `{"text", "tokens"}` | `{"length"}` |
 //!
-//! Places are bytes. A call that fails has the output `{"error": {"kind", "message"}}`: it is a result, as a grade is.
+//! Places are bytes. A call that fails has the output `{"error": {"kind", "message"}}`: it is a result, as a
+//! grade is.
 //!
-//! In: an opened plugin, a role, settings, an input. Out: the output, and what it cost. Left out on purpose: runners, whose
-//! programs are run by verifiers.
+//! In: an opened plugin, a role, settings, an input. Out: the output, and what it cost. Runners are not among
+//! the roles: their programs are run by verifiers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use ts_plugin::{
-    Call, CallError, Candidate, Grade, Group, LengthFunction, LoadError, Outcome, Plugin, Problem, Role,
-    SelectionPolicy, StepSplitter, Verifier,
+    Call, CallError, Candidate, CandidateOutcome, Grade, Group, LengthFunction, LoadError, Plugin, Problem,
+    Role, SelectionPolicy, StepSplitter, Verifier,
 };
 
 /// A plugin that is ready to be called in one of its roles.
@@ -94,7 +95,7 @@ impl Input {
         const REASONING: &str = "1 and 1 is 2.\n\nLet me check: 2 - 1 is 1.";
         let candidate = |outcome, tokens: u32| Candidate {
             outcome,
-            score: f64::from(u8::from(outcome == Outcome::Correct)),
+            score: f64::from(u8::from(outcome == CandidateOutcome::Correct)),
             length: f64::from(tokens),
             tokens,
             finished: true,
@@ -115,9 +116,9 @@ impl Input {
             Role::SelectionPolicy => Self::Select(Group {
                 problem_id: "example".into(),
                 responses: vec![
-                    candidate(Outcome::Correct, 20),
-                    candidate(Outcome::Correct, 30),
-                    candidate(Outcome::Incorrect, 40),
+                    candidate(CandidateOutcome::Correct, 20),
+                    candidate(CandidateOutcome::Correct, 30),
+                    candidate(CandidateOutcome::Incorrect, 40),
                 ],
                 token_limit: 100,
                 seed: 1,
@@ -222,7 +223,7 @@ pub(crate) fn problem_of(fields: &Map<String, Value>) -> Result<Problem, String>
         match name.as_str() {
             "id" => problem.id = text,
             "prompt" => problem.prompt = text,
-            "reference" => problem.reference = value.as_str().ok_or("`reference` is no text")?.to_owned(),
+            "reference" => problem.reference = value.as_str().ok_or("`reference` is not text")?.to_owned(),
             _ => problem.metadata.push((name.clone(), text)),
         }
     }

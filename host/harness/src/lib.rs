@@ -10,8 +10,8 @@
 //! | [`mod@snapshot`] | outputs as text for snapshot tests |
 //! | [`mod@bench`] | what calls cost |
 //!
-//! In: a loaded plugin and files of cases. Out: one line of JSON for each case, and a [`Report`]; or where outputs differ.
-//! Left out on purpose: loading the plugin and printing; those are the command line's.
+//! In: a loaded plugin and files of cases. Out: one line of JSON for each case, and a [`Report`]; or where
+//! outputs differ.
 
 pub mod bench;
 pub mod case;

@@ -1,10 +1,11 @@
 //! Where a verifier agrees with the labels, and how fast it is.
 //!
-//! Agreement counts the fair cases that expect something. A case agrees if its verdict is the expected one and
-//! came within the time that the case sets. A response without an answer counts as not correct; a bad reference,
-//! an undecided case and a failed call count as no verdict, and so never agree with a label of true or false.
+//! Agreement counts the fair cases that expect something. A case agrees if its verdict is the expected one
+//! and came within the time that the case sets. A response without an answer counts as not correct; a bad
+//! reference, an undecided case and a failed call count as no verdict, and so never agree with a label of
+//! true or false.
 //!
-//! In: cases and a run. Out: numbers and identifiers. Left out on purpose: text for a terminal.
+//! In: cases and a run. Out: numbers and identifiers.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,8 @@ pub struct Report {
     pub false_negatives: Vec<String>,
     /// Counted cases that should not be correct and were graded correct, by identifier.
     pub false_positives: Vec<String>,
-    /// Counted cases with another verdict than the one named, by identifier: incorrect where there should be no answer, say.
+    /// Counted cases with another verdict than the one named, by identifier: incorrect where there should be
+    /// no answer, say.
     pub otherwise_wrong: Vec<String>,
     /// Of all cases, those without a verdict: how many for each reason (`bad_reference`, `undecided`, or how
     /// the call failed).

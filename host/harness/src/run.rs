@@ -1,7 +1,7 @@
 //! All cases through one verifier, on all cores.
 //!
 //! In: a verifier and cases. Out: a result for each, in the order of the cases whatever the order of the
-//! work, and the time it took. Left out on purpose: retries; a failure is a result.
+//! work, and the time it took. A failure is a result, and is not tried again.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -79,8 +79,9 @@ pub fn run(verifier: &Verifier, cases: &[Case], threads: usize) -> Run {
     run_with(cases, threads, |problem, response| verifier.grade(problem, response))
 }
 
-/// Writes one line a case: `{"id", "verdict": true|false|null, "ms", "fuel"}`, of programs `"kind"` too. `verdict` is null if the
-/// reference is bad, the verifier did not decide, or it failed; `fuel` is null if it is not known.
+/// Writes one line a case: `{"id", "verdict": true|false|null, "ms", "fuel"}`, of programs `"kind"` too.
+/// `verdict` is null if the reference is bad, the verifier did not decide, or it failed; `fuel` is null if it
+/// is not known.
 ///
 /// # Errors
 ///

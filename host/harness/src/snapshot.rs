@@ -1,7 +1,8 @@
-//! What a plugin answers, as text for a snapshot test: `insta::assert_snapshot!(snapshot(plugin, cases, &settings)?)`.
+//! What a plugin answers, as text for a snapshot test:
+//! `insta::assert_snapshot!(snapshot(plugin, cases, &settings)?)`.
 //!
-//! In: a component's file and a file of cases with `input`s. Out: for each case its name, and its output as indented JSON. Left out on
-//! purpose: fuel and time, which are no part of an answer.
+//! In: a component's file and a file of cases with `input`s. Out: for each case its name, and its output as
+//! indented JSON. Fuel and time are not part of an answer.
 
 use std::fmt::Write;
 use std::path::Path;

@@ -6,8 +6,8 @@
 //! | MBPP ([`mbpp`]) | a check for each assert |
 //! | LiveCodeBench ([`livecodebench`]) | inputs and outputs, or calls and values; public and private ones |
 //!
-//! In: a file, JSON lines or one list. Out: problem lines, with the fields of `docs/code-grader.md`. A line, or a list, of more
-//! than 128 MiB is an error, and is not read to its end. Left out on purpose: fetching a set, and choosing from it.
+//! In: a file, JSON lines or one list. Out: problem lines, with the fields of `docs/code-grader.md`. A line,
+//! or a list, of more than 128 MiB is an error, and is not read to its end.
 
 mod humaneval;
 mod livecodebench;
@@ -36,7 +36,7 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A line (or, of a list, an item) is no problem of the set.
+    /// A line (or, of a list, an item) is not a problem of the set.
     #[error("{}:{number}: {reason}", path.display())]
     Malformed {
         /// The file.

@@ -1,6 +1,7 @@
 //! LiveCodeBench: problems of contests, with inputs and outputs, or with a method to call.
 //!
-//! Public tests are JSON in a text. Private ones are too, or else that text, pickled, compressed and in base64.
+//! Public tests are JSON in a text. Private ones are too, or else that text, pickled, compressed and in
+//! base64.
 
 use std::io::Read;
 
@@ -104,7 +105,7 @@ fn written(test: &Test, has_function: bool) -> Result<Value, String> {
         "functional" if has_function => {
             let value = |text: &str| {
                 serde_json::from_str::<Value>(text)
-                    .map_err(|_| format!("{text:?} in a functional test is no JSON"))
+                    .map_err(|_| format!("{text:?} in a functional test is not JSON"))
             };
             let args = test.input.lines().filter(|line| !line.trim().is_empty()).map(value);
             let args = args.collect::<Result<Vec<_>, _>>()?;

@@ -1,7 +1,7 @@
 //! One text out of a pickle: all that LiveCodeBench's private tests need.
 //!
-//! In: a pickle of protocol 2 to 5. Out: its text. Left out on purpose: every other thing that a pickle can hold or do; a pickle
-//! is a program, and this reads it without running it.
+//! In: a pickle of protocol 2 to 5. Out: its text. A pickle is a program; this reads a text out of it without
+//! running it.
 
 /// The text that a pickle holds.
 ///
@@ -22,7 +22,7 @@ pub(crate) fn text(pickle: &[u8]) -> Result<&str, String> {
                 let length = rest.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
                 (length.and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX), 9)
             }
-            _ => return Err("it is no pickled text".to_owned()),
+            _ => return Err("it is not a pickled text".to_owned()),
         };
         let is_text = matches!(pickle[at], 0x8c | b'X' | 0x8d);
         at += head;
@@ -31,7 +31,7 @@ pub(crate) fn text(pickle: &[u8]) -> Result<&str, String> {
                 .checked_add(length)
                 .and_then(|end| pickle.get(at..end))
                 .ok_or("the pickle is cut short")?;
-            return std::str::from_utf8(bytes).map_err(|_| "its text is no UTF-8".to_owned());
+            return std::str::from_utf8(bytes).map_err(|_| "its text is not UTF-8".to_owned());
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Lines of a file that came from outside, none of which takes more memory than a bound.
 //!
-//! In: a reader, and the most bytes that a line may have. Out: one line after the other with its number, from 1, or why there is
-//! none; what comes after a fault is not read. A byte order mark at the beginning and the line's end (`\n` or `\r\n`) belong to
-//! no line. Left out on purpose: what a line says, and files in other encodings than UTF-8.
+//! In: a reader, and the most bytes that a line may have. Out: one line after the other with its number, from
+//! 1, or why there is none; what comes after a fault is not read. A byte order mark at the beginning and the
+//! line's end (`\n` or `\r\n`) belong to no line.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -32,7 +32,7 @@ pub enum Fault {
         /// How many bytes it may have.
         most: usize,
     },
-    /// A line is no text.
+    /// A line is not text.
     #[error("the line is not UTF-8 at byte {byte}")]
     NotUtf8 {
         /// The line, from 1.

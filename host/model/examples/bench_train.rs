@@ -1,14 +1,15 @@
 //! Training speed of the fused operations beside their portable twins, in one process on the CPU.
 //!
-//! Run with `cargo run --release -p ts-model --example bench_train -- [steps] [workers]` (6 steps and 2 workers if not
-//! given). Out: for each size of model the best step's tokens a second, and the ratio. A step is forward, backward
-//! and AdamW on 16 sequences of 128 random tokens.
+//! Run with `cargo run --release -p ts-model --example bench_train -- [steps] [workers]` (6 steps and 2
+//! workers if not given). Out: for each size of model the best step's tokens a second, and the ratio. A step
+//! is forward, backward and AdamW on 16 sequences of 128 random tokens.
 //!
-//! The fused operations run as in training, one shard a worker; the portable ones on the whole batch, with candle's matrix
-//! products on all threads and the rest on one, which suits them better than a shared pool on a busy machine. `tests/python/bench_torch.py` measures the same models with PyTorch.
+//! The fused operations run as in training, one shard a worker; the portable ones on the whole batch, with
+//! candle's matrix products on all threads and the rest on one, which suits them better than a shared pool on
+//! a busy machine. `tests/python/bench_torch.py` measures the same models with PyTorch.
 //!
-//! Left out on purpose: the crate's decoder, which chooses operations by itself; the model here is the same one, written
-//! over either kind.
+//! The crate's decoder chooses operations by itself; the model here is the same one, written over either
+//! kind.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -216,7 +217,8 @@ fn tokens_per_second(size: &Size, kind: Kind, n_steps: usize, workers: &Workers)
 }
 
 fn main() -> std::result::Result<(), Box<dyn Error>> {
-    // SAFETY: this is the first statement of the program, so no other thread exists that could read the environment.
+    // SAFETY: this is the first statement of the program, so no other thread exists that could read the
+    // environment.
     unsafe { std::env::set_var(CANDLE_THREADS_VARIABLE, "1") };
     let mut args = std::env::args().skip(1);
     let mut number = |default: usize| args.next().map_or(Ok(default), |arg| arg.parse());

@@ -3,7 +3,7 @@
 //! Messages are lower case, without a full stop, and name the file, tensor, field or index at fault. Causes
 //! are matched by variant; nobody needs to search a message's text.
 //!
-//! Left out on purpose: context such as "while sampling problem 12". The caller knows it and adds it.
+//! Context such as "while sampling problem 12" is added by the caller, who knows it.
 
 use std::path::PathBuf;
 
@@ -240,7 +240,7 @@ pub enum ModelError {
         prompt_len: usize,
     },
     /// Logits that hold no number, so that nothing can be drawn from them.
-    #[error("the model's logits are no numbers to draw from: {value} at token {token}")]
+    #[error("the model's logits are not numbers to draw from: {value} at token {token}")]
     NotANumber {
         /// The value.
         value: f32,
@@ -303,8 +303,8 @@ pub enum ModelError {
 
 impl ModelError {
     /// What the reader can do about it, where that is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        Some(match self {
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 "the disk is full: make room and run the same command again"
             }
@@ -318,7 +318,7 @@ impl ModelError {
             Self::Outside { .. } | Self::NotAFile { .. } => {
                 "a checkpoint is a folder of regular files: copy what a link leads to into it, and remove the rest"
             }
-            Self::TooMuch { .. } => "this is no checkpoint of a known kind",
+            Self::TooMuch { .. } => "this is not a checkpoint of a known kind",
             Self::NoMemory { .. } => {
                 "use a smaller model, model.dtype = \"bf16\", or a machine with more memory"
             }
@@ -371,7 +371,8 @@ impl ModelError {
             | Self::Tensor(_) => {
                 return None;
             }
-        })
+        };
+        Some(hint.to_owned())
     }
 
     /// For `map_err`: an input or output error on `path`.

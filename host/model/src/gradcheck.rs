@@ -1,20 +1,16 @@
 //! Test support: finite differences, and the comparison of an operation with its twin.
 //!
-//! In: input tensors and a function of them. Out: a panic that says which entry of which input's gradient is wrong.
-//! A function with many outputs is tested through one number, the sum of its outputs with uneven weights.
-//!
-//! Left out on purpose: second derivatives.
+//! In: input tensors and a function of them. Out: a panic that says which entry of which input's gradient is
+//! wrong. A function with many outputs is tested through one number, the sum of its outputs with uneven
+//! weights.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
+use ts_core::seed::SplitMix64;
 
 /// `n` numbers between −1 and 1 that depend on the seed alone.
 pub(crate) fn values(n: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let draw = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1_u32 << 23) as f32 - 1.0
-    };
-    std::iter::repeat_with(draw).take(n).collect()
+    let mut rng = SplitMix64::new(seed);
+    std::iter::repeat_with(|| (2.0 * rng.next_f64() - 1.0) as f32).take(n).collect()
 }
 
 /// An f32 tensor of [`values`] on the CPU.
@@ -57,8 +53,8 @@ fn worst_error(a: &[f64], b: &[f64]) -> f64 {
     worst / scale
 }
 
-/// Compares the gradient of every entry of every input with central differences. Inputs in f64 are held to a tolerance of
-/// 1e-6, others to 2e-3, which is what differences in f32 can show.
+/// Compares the gradient of every entry of every input with central differences. Inputs in f64 are held to a
+/// tolerance of 1e-6, others to 2e-3, which is what differences in f32 can show.
 pub(crate) fn assert_gradients(inputs: &[Tensor], f: impl Fn(&[Tensor]) -> Result<Tensor>) {
     let (_, gradients) = evaluate(inputs, &f).unwrap();
     for (i, input) in inputs.iter().enumerate() {

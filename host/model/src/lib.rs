@@ -12,8 +12,7 @@
 //!
 //! Below them: [`ops`] holds the kernels, `cache` keys and values, [`rng`] the derived random numbers.
 //!
-//! Left out on purpose: problems, graders, stages and the run folder. This crate knows tokens, not tasks, and
-//! does not print.
+//! This crate knows tokens, not tasks, and does not print.
 
 mod checkpoint;
 mod draw;

@@ -1,8 +1,7 @@
 //! Random numbers for tokens and for initial weights, from the streams of [`ts_core::seed`].
 //!
-//! The t-th number of a seed is a pure function of (seed, t), so that a draw's tokens do not depend on what else is in the
-//! batch, on its order, or on how often the run was resumed. Left out on purpose: how seeds are made from (run, stage,
-//! problem, draw); the caller decides that.
+//! The t-th number of a seed is a pure function of (seed, t), so that a draw's tokens do not depend on what
+//! else is in the batch, on its order, or on how often the run was resumed.
 
 use ts_core::seed::SplitMix64;
 

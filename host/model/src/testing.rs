@@ -1,7 +1,6 @@
 //! Test support: small random models, tokens, and comparisons.
 //!
 //! In: seeds. Out: models whose every parameter matters, and panics that say by how much two numbers differ.
-//! Left out on purpose: anything that a test of another crate could use.
 
 use candle_core::{DType, Device, Tensor};
 use ts_core::seed::SplitMix64;

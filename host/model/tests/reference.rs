@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 use ts_model::generate::{Prompt, Request, Sampling, Unwatched, generate};
-use ts_model::log_prob::{Sequence, score_sequences, sequence_log_probs};
+use ts_model::log_prob::{Packed, Sequence, score_sequences, token_log_probs};
 use ts_model::ops::Segments;
 use ts_model::{LanguageModel, ModelConfig};
 
@@ -60,7 +60,9 @@ fn response_log_probabilities_agree() {
     let cases = cases();
     let sequence = |case: &Case| Sequence { tokens: case.tokens.clone(), prompt_len: case.prompt_len };
     let sequences: Vec<Sequence> = cases.iter().map(sequence).collect();
-    let trained = sequence_log_probs(&model, &sequences).unwrap().to_vec1::<f32>().unwrap();
+    let packed = Packed::new(&sequences).unwrap();
+    let trained = packed.sum_by_sequence(&token_log_probs(model.trainable(), &packed).unwrap()).unwrap();
+    let trained = trained.to_vec1::<f32>().unwrap();
     let scored = score_sequences(&model, &sequences, 64).unwrap();
     for ((case, trained), scored) in cases.iter().zip(trained).zip(scored) {
         let tolerance = 1e-5 * case.response_log_prob.abs();

@@ -1,11 +1,12 @@
 //! What stopping early saves in stage 2 (section 3.2), both ways in one process on the embedded model.
 //!
-//! Run with `cargo run --release -p ts-pipeline --example bench_refine -- [problems]` (all 196 if not given). Both ways refine
-//! the same positives of the default recipe, from the same samples. Scoring all rewrites is the rule as the paper has it;
-//! stopping early scores them from the shortest up while they grow and ends at the first that passes.
+//! Run with `cargo run --release -p ts-pipeline --example bench_refine -- [problems]` (all 196 if not given).
+//! Both ways refine the same positives of the default recipe, from the same samples. Scoring all rewrites is
+//! the rule as the paper has it; stopping early scores them from the shortest up while they grow and ends at
+//! the first that passes.
 //!
-//! Out: the divergences computed, the tokens sampled and the seconds of each, and the ratios. Fails if a single token of
-//! the refined responses differs.
+//! Out: the divergences computed, the tokens sampled and the seconds of each, and the ratios. Fails if a
+//! single token of the refined responses differs.
 
 use std::error::Error;
 use std::path::Path;

@@ -97,7 +97,7 @@ pub enum Error {
         folder: PathBuf,
     },
     /// Two runs that would share a folder.
-    #[error("{what} stands twice among the {among}")]
+    #[error("{what} is a duplicate among the {among}")]
     Twice {
         /// The row's name, or the seed.
         what: String,
@@ -159,7 +159,7 @@ pub enum Error {
         /// Why not.
         message: String,
     },
-    /// A folder that is no run's.
+    /// A folder that is not a run's.
     #[error("{} holds no run: there is no recipe.toml", folder.display())]
     NoRun {
         /// The folder.
@@ -197,9 +197,9 @@ impl Error {
                 "choose another folder with `--out`; `--from {}` takes over what is the same work",
                 path.display()
             )),
-            Self::Run(error) => Some(error.hint().to_owned()),
-            Self::Model(error) => error.hint().map(str::to_owned),
-            Self::Metrics(error) => Some(error.hint()),
+            Self::Run(error) => error.hint(),
+            Self::Model(error) => error.hint(),
+            Self::Metrics(error) => error.hint(),
             Self::MissingStage { stage, .. } => Some(format!(
                 "run `ts-host {} --out FOLDER` first, or `ts-host run`",
                 stage.command()

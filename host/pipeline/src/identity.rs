@@ -1,7 +1,8 @@
 //! What makes two stages the same work: everything that decides their artefact.
 //!
-//! In: a stage, a recipe and a manifest. Out: a value that is equal for equal work. It decides which stages a run can take over
-//! from another, and it seals the records, so that a record of other work is not taken for one of this.
+//! In: a stage, a recipe and a manifest. Out: a value that is equal for equal work. It decides which stages a
+//! run can take over from another, and it seals the records, so that a record of other work is not taken for
+//! one of this.
 
 use serde_json::{Value, json};
 use ts_run::manifest::Manifest;

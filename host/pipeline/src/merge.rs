@@ -1,8 +1,9 @@
-//! Joining what several machines did: the shards' artefacts become those of the whole run, with the bytes that one machine
-//! would have written.
+//! Joining what several machines did: the shards' artefacts become those of the whole run, with the bytes
+//! that one machine would have written.
 //!
-//! In: a run's folder, and folders in which its shards are, the run's own `shards/` among them. Out: the stages that were
-//! joined. A shard that is missing, duplicate, not done or of another run is named, and nothing is written then.
+//! In: a run's folder, and folders in which its shards are, the run's own `shards/` among them. Out: the
+//! stages that were joined. A shard that is missing, duplicate, not done or of another run is named, and
+//! nothing is written then.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,11 +20,13 @@ use crate::past_run::PastRun;
 use crate::setup::{keep_problems, keep_recipe};
 use crate::stage::Stage;
 
-/// Joins every stage that the shards have and the run has not; gives those joined, each with its number of shards.
+/// Joins every stage that the shards have and the run has not; gives those joined, each with its number of
+/// shards.
 ///
 /// # Errors
 /// [`Error::NoShards`]; [`Error::Shards`] with the one that is missing, duplicate or not done;
-/// [`ts_run::Error::NotResumable`] with the folder of one that belongs to another run; artefacts that were changed.
+/// [`ts_run::Error::NotResumable`] with the folder of one that belongs to another run; artefacts that were
+/// changed.
 pub fn merge(run: &Path, others: &[PathBuf]) -> Result<Vec<(Stage, u32)>, Error> {
     let mut folders = vec![run.to_owned()];
     folders.extend(others.iter().cloned());
@@ -111,7 +114,7 @@ fn complete(stage: Stage, having: Vec<&(Shard, PastRun)>) -> Result<Vec<&PastRun
         let ((shard, one), (next, other)) = (pair[0], pair[1]);
         if shard == next {
             let (one, other) = (one.folder.display(), other.folder.display());
-            return fault(format!("shard {shard} is there twice, in {one} and in {other}"));
+            return fault(format!("shard {shard} is a duplicate: it is in {one} and in {other}"));
         }
     }
     if let Some((shard, run)) = having.iter().find(|(shard, _)| shard.of() != of) {

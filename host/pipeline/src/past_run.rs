@@ -1,4 +1,5 @@
-//! A run's folder as others read it: what it was made from, and the records of its stages, without taking its lock.
+//! A run's folder as others read it: what it was made from, and the records of its stages, without taking its
+//! lock.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,10 @@
 //! Trains the embedded model from scratch: tokenizer, weights, and the files of a Hugging Face folder.
 //!
-//! In: the generator of `ts_embedded` and a seed. Out: a checkpoint folder. The data are endless: every micro-batch draws its
-//! own problems, all of the training split, so no held-out problem is ever seen. A curriculum shows brief solutions
-//! first: arithmetic is learned from few tokens, and the wordy manner that the model ships with is learned after it.
-//! Batches derive from (seed, step, micro-batch) and are cut by a setting, so the number of workers changes nothing.
-//! Resuming is left out on purpose: it takes a quarter of an hour.
+//! In: the generator of `ts_embedded` and a seed. Out: a checkpoint folder. The data are endless: every
+//! micro-batch draws its own problems, all of the training split, so no held-out problem is ever seen. A
+//! curriculum shows brief solutions first: arithmetic is learned from few tokens, and the wordy manner that
+//! the model ships with is learned after it. Batches derive from (seed, step, micro-batch) and are cut by a
+//! setting, so the number of workers changes nothing. It cannot be resumed; it takes a quarter of an hour.
 
 use std::path::Path;
 
@@ -210,8 +210,8 @@ fn train(
     Ok(())
 }
 
-/// Problems and solutions up to [`MICRO_BATCH_TOKENS`], packed, and the number of tokens to predict. `done` is the share
-/// of the training that is behind.
+/// Problems and solutions up to [`MICRO_BATCH_TOKENS`], packed, and the number of tokens to predict. `done`
+/// is the share of the training that is behind.
 fn micro_batch(tokenizer: &TextTokenizer, done: f64, rng: &mut Stream) -> Result<(Packed, usize), Error> {
     let brief_share = BRIEF_SHARE * ((BRIEF_GONE - done) / (BRIEF_GONE - BRIEF_UNTIL)).clamp(0.0, 1.0);
     let mut sequences = Vec::new();

@@ -1,4 +1,4 @@
-//! What a stage tells of its progress. The pipeline never prints: the command line draws bars from this,
+//! What a stage reports of its progress. The pipeline never prints: the command line draws bars from this,
 //! tests listen to it.
 
 /// Listens to the progress of a run. A stage's [`Progress::advance`] may come from several threads at once, all between its

@@ -1,7 +1,7 @@
 //! What a run asked its plugins about one problem, to be asked again.
 //!
-//! In: a run's folder, and a problem. Out: the problem's responses with their grades, what each role saw of them, the run's
-//! plugins, and grades of now. The run stays as it is.
+//! In: a run's folder, and a problem. Out: the problem's responses with their grades, what each role saw of
+//! them, the run's plugins, and grades of now. The run stays as it is.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -52,7 +52,7 @@ impl Replay {
     /// Reads what a run has of a problem.
     ///
     /// # Errors
-    /// The folder is no run's or has no responses yet; it has no such problem.
+    /// The folder is not a run's or has no responses yet; it has no such problem.
     pub fn open(folder: &Path, problem: &str) -> Result<Self, Error> {
         let run = PastRun::open(folder)?;
         let problems = run.problems(Artefact::ProblemsTrain)?;

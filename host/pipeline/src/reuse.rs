@@ -1,8 +1,9 @@
 //! Taking finished stages over from another run, where the work is the same.
 //!
-//! In: a run, and another one, the donor. Out: the stages that were copied. A stage is the same work if all that decides its
-//! artefact is ([`identity`]). So another grader or a corrected reference keeps the samples, and another learning rate
-//! everything up to training. A stage that the donor has not finished goes on in its own folder.
+//! In: a run, and another one, the donor. Out: the stages that were copied. A stage is the same work if all
+//! that decides its artefact is ([`identity`]). So another grader or a corrected reference keeps the samples,
+//! and another learning rate everything up to training. A stage that the donor has not finished goes on in
+//! its own folder.
 
 use ts_run::folder::verify_folder;
 use ts_run::manifest::Manifest;
@@ -15,7 +16,8 @@ use crate::{Error, Run};
 use ts_recipe::Recipe;
 
 impl Run<'_> {
-    /// Copies every stage that the donor has finished, that this run has not, and that is the same work; gives them in order.
+    /// Copies every stage that the donor has finished, that this run has not, and that is the same work;
+    /// gives them in order.
     ///
     /// # Errors
     /// A file cannot be copied, or is not what the donor's stage left.

@@ -1,6 +1,6 @@
-//! What a call costs: microseconds per call under each isolation, measured in turns in one process, so that the
-//! ratios hold on a busy machine too; and what a start costs, with compiled code at hand and without. Only the two
-//! lines about two threads at once, on one host or on a host each, need two idle cores.
+//! What a call costs: microseconds per call under each isolation, measured in turns in one process, so that
+//! the ratios hold on a busy machine too; and what a start costs, with compiled code at hand and without.
+//! Only the two lines about two threads at once, on one host or on a host each, need two idle cores.
 //!
 //!     cargo build --release --workspace --examples
 //!     target/release/examples/bench_call [FOLDER OF PLUGINS]

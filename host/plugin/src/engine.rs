@@ -1,13 +1,12 @@
 //! The WebAssembly engine: how guests are compiled, and the one thread that counts their epochs.
 //!
-//! In: [`Limits`] and the number of calls at once. Out: a `wasmtime::Engine` whose guests consume fuel, can be
-//! interrupted, start from copy-on-write images in a pool of ready memories, and compute the same on every
+//! In: [`Limits`] and the number of calls at once. Out: a `wasmtime::Engine` whose guests consume fuel, can
+//! be interrupted, start from copy-on-write images in a pool of ready memories, and compute the same on every
 //! machine (no threads, no garbage collector, fixed NaN bits).
 //!
-//! Runners have an engine of their own: an interpreter is large and works for long, where a grader is small and works for
-//! microseconds, so memory is guarded by protected pages instead of instructions, and the stack is deep.
-//!
-//! Left out on purpose: what a guest may see, which is nothing, but for a runner's sandbox.
+//! Runners have an engine of their own: an interpreter is large and works for long, where a grader is small
+//! and works for microseconds, so memory is guarded by protected pages instead of instructions, and the stack
+//! is deep.
 
 use std::time::Duration;
 
@@ -53,8 +52,8 @@ pub(crate) fn start_for_runners(limits: &Limits, max_parallel: usize) -> Result<
     ticking(engine.map_err(|error| engine_error(&error))?)
 }
 
-/// An engine that compiles for the others, and runs nothing: without a pool and without a clock, which compiled code does
-/// not depend on.
+/// An engine that compiles for the others, and runs nothing: without a pool and without a clock, which
+/// compiled code does not depend on.
 pub(crate) fn to_compile(limits: &Limits, is_runner: bool) -> wasmtime::Result<Engine> {
     Engine::new(&if is_runner { config_for_runners(&runner_limits(limits)) } else { config(limits) })
 }
@@ -95,8 +94,8 @@ fn engine_error(error: &wasmtime::Error) -> LoadError {
     LoadError::Engine { reason: format!("{error:#}") }
 }
 
-/// What instructions cost: one unit, and one for each byte where one moves many, as the engine has it; but those that call the host cost
-/// as much as it is worth.
+/// What instructions cost: one unit, and one for each byte where one moves many, as the engine has it; but
+/// those that call the host cost as much as it is worth.
 fn cost() -> OperatorCost {
     OperatorCost { MemoryGrow: u8::MAX, TableGrow: u8::MAX, ..OperatorCost::new() }
 }
@@ -119,11 +118,12 @@ fn common(limits: &Limits) -> Config {
 
 fn config(limits: &Limits) -> Config {
     let mut config = common(limits);
-    // A fresh instance for each call must cost no change of the address space: threads wait for each other there, and two of
-    // them graded more slowly than one. So bounds are checked by instructions and not by protected pages, and a memory's
-    // pages stay as they are for the next instance. The guards of speculation need protected pages, and such changes with them: they are
-    // there for who has strangers' plugins and texts in one process, and pays for it. A guest has no clock and answers with indices
-    // and verdicts; but who sends it texts over HTTP has a clock.
+    // A fresh instance for each call must cost no change of the address space: threads wait for each other
+    // there, and two of them graded more slowly than one. So bounds are checked by instructions and not by
+    // protected pages, and a memory's pages stay as they are for the next instance. The guards of speculation
+    // need protected pages, and such changes with them: they are there for who has strangers' plugins and
+    // texts in one process, and pays for it. A guest has no clock and answers with indices and verdicts; but
+    // who sends it texts over HTTP has a clock.
     config
         .signals_based_traps(limits.guard_speculation)
         .memory_reservation(limits.memory_bytes() as u64)
@@ -139,8 +139,9 @@ fn config(limits: &Limits) -> Config {
 /// Slots for every instance that can be alive: those in a call, and those that handles keep for the next one.
 fn pool(limits: &Limits, max_parallel: usize) -> InstanceAllocationStrategy {
     let live = u32::try_from(max_parallel.saturating_mul(16)).unwrap_or(u32::MAX).clamp(64, 1024);
-    // Bytes that are cleared by writing when an instance goes, the rest by giving pages back to the system. Where the system
-    // tells which pages were written (Linux 6.7), only those are cleared; elsewhere all up to here, so few is better.
+    // Bytes that are cleared by writing when an instance goes, the rest by giving pages back to the system.
+    // Where the system reports which pages were written (Linux 6.7), only those are cleared; elsewhere all up
+    // to here, so few is better.
     let keep_resident = if PoolingAllocationConfig::is_pagemap_scan_available() { 4 << 20 } else { 64 << 10 };
     InstanceAllocationStrategy::Pooling(pool_of(limits, live, 4 << 20, keep_resident))
 }

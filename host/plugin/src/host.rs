@@ -1,10 +1,9 @@
 //! The plugin host: one engine, and the way from bytes to a [`Plugin`].
 //!
-//! In: [`HostOptions`], then a [`PluginSource`]. Out: a plugin that was counted, compiled (or found compiled), recognised,
-//! checked for its imports, versions, roles and types, started once and asked to describe itself. Each step
-//! fails with a variant of its own, and nothing of the plugin runs before the step before last.
-//!
-//! Left out on purpose: a registry. Which plugin does what is the recipe's to say.
+//! In: [`HostOptions`], then a [`PluginSource`]. Out: a plugin that was counted, compiled (or found
+//! compiled), recognised, checked for its imports, versions, roles and types, started once and asked to
+//! describe itself. Each step fails with a variant of its own, and nothing of the plugin runs before the step
+//! before last.
 
 use std::sync::mpsc::channel;
 use std::sync::{Arc, OnceLock};
@@ -173,8 +172,8 @@ impl PluginHost {
         }))
     }
 
-    /// Lets the plugins of this host have programs run in a runner's language. It takes the place of an earlier runner of
-    /// the same language.
+    /// Lets the plugins of this host have programs run in a runner's language. It takes the place of an
+    /// earlier runner of the same language.
     pub fn add_runner(&self, runner: Runner) {
         self.inner.runners.add(runner);
     }
@@ -205,9 +204,10 @@ impl HostInner {
         };
         let name = cache::name_of(engine, sha256);
         if let Some(code) = self.cache.as_ref().and_then(|cache| cache.get(&name)) {
-            // SAFETY: `deserialize` runs what it is given as machine code, so it must come from this engine's own compiler.
-            // Only `CodeCache::put` below makes entries that `get` believes, under a key of this user's; the name ties
-            // this one to this engine and this content, and wasmtime checks the engine again.
+            // SAFETY: `deserialize` runs what it is given as machine code, so it must come from this engine's
+            // own compiler. Only `CodeCache::put` below makes entries that `get` believes, under a key of
+            // this user's; the name ties this one to this engine and this content, and wasmtime checks the
+            // engine again.
             if let Ok(component) = unsafe { Component::deserialize(engine, code) } {
                 return Ok(component);
             }
@@ -215,8 +215,8 @@ impl HostInner {
         let (component, code) = match this_program::file() {
             Some(program) => {
                 let code = compiler::compile(program, bytes, shape, &self.limits, origin)?;
-                // SAFETY: as above; this is what the same program's compiler just wrote into a pipe of ours, for an engine of
-                // the same settings.
+                // SAFETY: as above; this is what the same program's compiler just wrote into a pipe of ours,
+                // for an engine of the same settings.
                 let component = unsafe { Component::deserialize(engine, &code) }.map_err(invalid)?;
                 (component, Some(code))
             }
@@ -275,8 +275,8 @@ impl HostInner {
     }
 }
 
-/// Compiles in this process, on a thread that is left behind if it takes more than ten times `limit_ms` on the clock: the
-/// compiler cannot be interrupted.
+/// Compiles in this process, on a thread that is left behind if it takes more than ten times `limit_ms` on
+/// the clock: the compiler cannot be interrupted.
 fn compile_here(
     engine: &Engine,
     bytes: &Arc<[u8]>,

@@ -1,11 +1,11 @@
 //! Loads WebAssembly plugins and calls their roles under limits.
 //!
-//! TokenSqueeze leaves four choices to whoever applies it: what counts as correct (a verifier), where a reasoning
-//! step ends (a step splitter), which responses to imitate and which to prefer (a selection policy), and how
-//! long a response is (a length function). Each is a role of a WebAssembly component that implements
-//! `wit/`. A component gets no files, clock, randomness or network, only a log; every call has its fuel, its
-//! time and its memory; every answer is checked before anyone sees it. A fifth role, the runner, runs programs for
-//! verifiers that grade them.
+//! TokenSqueeze leaves four choices to whoever applies it: what counts as correct (a verifier), where a
+//! reasoning step ends (a step splitter), which responses to imitate and which to prefer (a selection
+//! policy), and how long a response is (a length function). Each is a role of a WebAssembly component that
+//! implements `wit/`. A component gets no files, clock, randomness or network, only a log; every call has its
+//! fuel, its time and its memory; every answer is checked before anyone sees it. A fifth role, the runner,
+//! runs programs for verifiers that grade them.
 //!
 //! ```no_run
 //! use serde_json::Map;
@@ -22,9 +22,10 @@
 //! # }
 //! ```
 //!
-//! Reading order: `host` (from bytes to a plugin; `load/` has what is on the way), `plugin`, `roles/` (a file each), then `call/` (when and
-//! in which instance a call is made, and how it is bounded) with `limits` and `engine`; `contract/` (what of `wit/` the host knows), `imports/`
-//! (what guests may call); for programs `programs/`; `processes/` (what is done in processes of its own).
+//! Reading order: `host` (from bytes to a plugin; `load/` has what is on the way), `plugin`, `roles/` (a file
+//! each), then `call/` (when and in which instance a call is made, and how it is bounded) with `limits` and
+//! `engine`; `contract/` (what of `wit/` the host knows), `imports/` (what guests may call); for programs
+//! `programs/`; `processes/` (what is done in processes of its own).
 //!
 //! It knows nothing of tensors, of the run's folder, and of which plugin a recipe names.
 
@@ -62,6 +63,8 @@ pub use processes::support::support_processes;
 pub use programs::program::{Ending, FUEL_PER_MS, MAX_PROGRAM_MIB, Program, Ran, RunLimits};
 pub use programs::runner::{Runner, converse};
 pub use roles::length_function::LengthFunction;
-pub use roles::selection_policy::{Candidate, Group, Outcome, Pair, Positive, Selection, SelectionPolicy};
+pub use roles::selection_policy::{
+    Candidate, CandidateOutcome, Group, Pair, Positive, Selection, SelectionPolicy,
+};
 pub use roles::step_splitter::StepSplitter;
 pub use roles::verifier::{Grade, Problem, TestOutcome, Verdict, Verifier};

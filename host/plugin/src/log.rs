@@ -4,7 +4,7 @@
 //! `log_kib` is handed to the caller's [`LogSink`], cleaned of what nobody sees; and how many
 //! had no room.
 //!
-//! Left out on purpose: printing. This crate never does.
+//! This crate never prints.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

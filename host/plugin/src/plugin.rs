@@ -1,8 +1,9 @@
 //! A loaded plugin: who it is, and which roles it has.
 //!
-//! In: a component that passed every check in `contract/interfaces.rs`. Out: its [`Identity`] and [`Description`]; the handles that call one
-//! role with one set of settings are made in `roles/` and `programs/runner.rs`. A plugin is an `Arc`: cloning it is cheap, and a handle
-//! keeps it alive. It goes when its last handle does.
+//! In: a component that passed every check in `contract/interfaces.rs`. Out: its [`Identity`] and
+//! [`Description`]; the handles that call one role with one set of settings are made in `roles/` and
+//! `programs/runner.rs`. A plugin is an `Arc`: cloning it is cheap, and a handle keeps it alive. It goes when
+//! its last handle does.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,9 @@
 //! Text that comes from a plugin, made fit to be shown to people.
 //!
 //! In: anything a guest says (a note, a refusal, a log message). Out: about so many bytes of it, cut on a
-//! character boundary, with what nobody sees written out (`\u{1b}`) except tab and line feed, which a note for a program may
-//! hold; a terminal shows those too. So a plugin can neither flood a report nor send escape sequences to a terminal.
-//!
-//! Left out on purpose: judging what it says.
+//! character boundary, with what nobody sees written out (`\u{1b}`) except tab and line feed, which a note
+//! for a program may hold; a terminal shows those too. So a plugin can neither flood a report nor send escape
+//! sequences to a terminal.
 
 /// Longest note, refusal or reason that is kept, bytes.
 pub(crate) const SENTENCE_BYTES: usize = 2000;

@@ -49,8 +49,8 @@ fn an_endless_loop_with_endless_fuel_runs_out_of_time() {
     assert_eq!(fails("(loop (br 0)) (unreachable)", limits).kind, CallErrorKind::OverTime);
 }
 
-/// What the host does for a guest, or the processor in one instruction, is paid for by what it is: a loop of nothing else
-/// ends by its fuel.
+/// What the host does for a guest, or the processor in one instruction, is paid for by what it is: a loop of
+/// nothing else ends by its fuel.
 #[test]
 fn endless_work_by_others_runs_out_of_fuel() {
     let limits = || Limits { processor_ms: 1 << 40, ..small() };
@@ -107,7 +107,8 @@ fn the_guards_of_speculation_change_no_outcome() {
     }
 }
 
-/// What one call's programs may use together, whatever the guest makes of what came of them: here, a correct answer.
+/// What one call's programs may use together, whatever the guest makes of what came of them: here, a correct
+/// answer.
 #[test]
 fn programs_have_a_total() {
     let three = run(1204, 1).repeat(3) + GOOD;

@@ -1,4 +1,5 @@
-//! Files that are not what they should be: each is refused before it runs, with an error that names the fault.
+//! Files that are not what they should be: each is refused before it runs, with an error that names the
+//! fault.
 
 mod guests;
 
@@ -37,7 +38,7 @@ fn a_plugin_is_loaded_with_its_identity() {
 fn a_wrong_role_says_which_roles_there_are() {
     let plugin = load(&host(Limits::default(), Isolation::PerCall), component(&text(GOOD))).unwrap();
     let error = plugin.step_splitter(&Map::new()).unwrap_err();
-    assert_eq!(error.to_string(), "plugin `hostile` is no step-splitter; it is a verifier");
+    assert_eq!(error.to_string(), "plugin `hostile` is not a step-splitter; it is a verifier");
 }
 
 #[test]

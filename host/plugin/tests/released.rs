@@ -1,14 +1,16 @@
-//! Every released version of the contract goes on working: components that were built against it are loaded and called.
+//! Every released version of the contract goes on working: components that were built against it are loaded
+//! and called.
 //!
-//! In: `wit/released`, and in `tests/released` a component for each role, built when its version was the newest and never
-//! since. Out: nothing. Left out on purpose: runners, which are too big to keep; no released version's runners are adapted yet.
+//! In: `wit/released`, and in `tests/released` a component for each role, built when its version was the
+//! newest and never since. Out: nothing. Runners are not kept, because they are too big; no released
+//! version's runners are adapted yet.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, json};
 use ts_plugin::{
-    Candidate, Group, HostOptions, LoadError, Outcome, Plugin, PluginHost, PluginSource, Problem, Role,
-    Verdict, Version,
+    Candidate, CandidateOutcome, Group, HostOptions, LoadError, Plugin, PluginHost, PluginSource, Problem,
+    Role, Verdict, Version,
 };
 
 fn wit() -> PathBuf {
@@ -36,7 +38,7 @@ fn package(folder: &Path) -> Vec<(String, Vec<String>)> {
     files.into_iter().map(read).collect()
 }
 
-fn candidate(outcome: Outcome, length: f64) -> Candidate {
+fn candidate(outcome: CandidateOutcome, length: f64) -> Candidate {
     let step_tokens = vec![length as u32];
     let tokens = length as u32;
     Candidate { outcome, score: 0.5, length, tokens, finished: true, step_tokens, first_correct_steps: None }
@@ -100,8 +102,13 @@ fn selection_policies_select() {
         let plugin = released(version, "q_dyn").unwrap();
         assert_eq!((plugin.contract(), plugin.roles()), (version, &[Role::SelectionPolicy][..]));
         let policy = plugin.selection_policy(&Map::new()).unwrap();
-        let outcomes =
-            [Outcome::Ungraded, Outcome::Correct, Outcome::Incorrect, Outcome::NoAnswer, Outcome::Correct];
+        let outcomes = [
+            CandidateOutcome::Ungraded,
+            CandidateOutcome::Correct,
+            CandidateOutcome::Incorrect,
+            CandidateOutcome::NoAnswer,
+            CandidateOutcome::Correct,
+        ];
         let responses = outcomes.into_iter().zip([50.0, 300.0, 200.0, 400.0, 100.0]);
         let group = Group {
             problem_id: "p".into(),

@@ -1,13 +1,11 @@
 //! The plugins that ship, as the host sees them: each loads, and each role answers within the contract.
-//!
-//! Left out on purpose: what is a good answer. Each plugin's own tests say that.
 
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use ts_plugin::{
-    Candidate, Group, HostOptions, Isolation, Outcome, Plugin, PluginHost, PluginSource, Problem, Role,
-    Verdict,
+    Candidate, CandidateOutcome, Group, HostOptions, Isolation, Plugin, PluginHost, PluginSource, Problem,
+    Role, Verdict,
 };
 
 fn host(isolation: Isolation) -> PluginHost {
@@ -106,11 +104,11 @@ fn the_policies_select_within_the_rules() {
     let host = host(Isolation::PerCall);
     // Correct at 10, 20, 30, 40 tokens; wrong at 15, 25, 35, 45; one not graded.
     let responses: Vec<Candidate> = (2..=9)
-        .map(|i| (5 * i, if i % 2 == 0 { Outcome::Correct } else { Outcome::Incorrect }))
-        .chain([(50, Outcome::Ungraded)])
+        .map(|i| (5 * i, if i % 2 == 0 { CandidateOutcome::Correct } else { CandidateOutcome::Incorrect }))
+        .chain([(50, CandidateOutcome::Ungraded)])
         .map(|(tokens, outcome)| Candidate {
             outcome,
-            score: f64::from(u8::from(outcome == Outcome::Correct)),
+            score: f64::from(u8::from(outcome == CandidateOutcome::Correct)),
             length: f64::from(tokens),
             tokens,
             finished: true,

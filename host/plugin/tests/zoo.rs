@@ -1,7 +1,7 @@
-//! Components that attack the host while they are loaded, and bad ones beside good ones: each is contained, in time and
-//! in memory, and what stands beside it goes on.
+//! Components that attack the host while they are loaded, and bad ones beside good ones: each is contained,
+//! in time and in memory, and what stands beside it goes on.
 //!
-//! In: files and texts of components. Out: nothing. Left out on purpose: misbehaviour within one call, which is `hostile.rs`.
+//! In: files and texts of components. Out: nothing. Misbehaviour within one call is in `hostile.rs`.
 
 mod guests;
 

@@ -54,7 +54,7 @@ impl OpenError {
 
 /// What to do about a call that failed, where there is something to say.
 pub fn hint_of_call(kind: &CallErrorKind) -> Option<String> {
-    with_key(kind.hint().map(str::to_owned), kind.limit())
+    with_key(kind.hint(), kind.limit())
 }
 
 /// A hint of the plugin's host, and the recipe's key of the limit that it is about.

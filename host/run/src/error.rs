@@ -1,7 +1,7 @@
 //! Everything that can go wrong in a run folder, one variant per cause.
 //!
-//! The message says what and where; [`Error::hint`] says what to do. Left out on purpose: recovery. The one
-//! repair that is safe, cutting off a torn last line, is no error.
+//! The message says what and where; [`Error::hint`] says what to do. The one repair that is safe, cutting off
+//! a torn last line, is not an error.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ pub enum Error {
         source: serde_json::Error,
     },
 
-    /// A line that is no record of the expected kind.
+    /// A line that is not a record of the expected kind.
     #[error("{}:{line}: not a record of this kind", path.display())]
     Malformed {
         /// The file.
@@ -123,7 +123,7 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// An entry of a run folder that leads to a file elsewhere, or is no file at all.
+    /// An entry of a run folder that leads to a file elsewhere, or is not a file at all.
     #[error("{} is a link to another file, or no file", path.display())]
     Link {
         /// The entry.
@@ -184,7 +184,7 @@ pub enum Error {
         source_name: String,
     },
 
-    /// A line of a problem set that is no problem.
+    /// A line of a problem set that is not a problem.
     #[error("{source_name}:{line}: {fault}")]
     Problem {
         /// The problem set.
@@ -205,13 +205,13 @@ pub enum ProblemFault {
         /// How many bytes are read at most.
         most: usize,
     },
-    /// Bytes that are no text.
+    /// Bytes that are not text.
     #[error("not UTF-8 at byte {byte} of the line")]
     NotUtf8 {
         /// The first byte at fault, from 0.
         byte: usize,
     },
-    /// Text that is no JSON object.
+    /// Text that is not a JSON object.
     #[error("not a JSON object: {0}")]
     NotJson(serde_json::Error),
     /// A field that every problem has.
@@ -248,8 +248,8 @@ impl Error {
     }
 
     /// What to do about it, as one sentence.
-    pub fn hint(&self) -> &'static str {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
             Self::Io { source, .. } | Self::Append { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::WriteZero => {
                     "free some space on that disk and start the same command again; it goes on from here"
@@ -284,7 +284,8 @@ impl Error {
             Self::Problem { .. } => {
                 "a problem is a JSON object with `id`, `prompt` and `reference` on one line"
             }
-        }
+        };
+        Some(hint.to_owned())
     }
 }
 

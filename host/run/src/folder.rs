@@ -45,8 +45,8 @@ impl RunFolder {
     /// # Errors
     ///
     /// [`Error::Locked`] if another process has the folder; [`Error::NotResumable`] if the run there was made
-    /// from something else; [`Error::NotARunFolder`] for a folder of other things; [`Error::Link`] for an entry that
-    /// is a link; [`Error::Format`], [`Error::Malformed`] for its manifest; [`Error::Io`].
+    /// from something else; [`Error::NotARunFolder`] for a folder of other things; [`Error::Link`] for an
+    /// entry that is a link; [`Error::Format`], [`Error::Malformed`] for its manifest; [`Error::Io`].
     pub fn create_or_resume(path: &Path, manifest: &Manifest) -> Result<Self> {
         require_free(path)?;
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
@@ -113,8 +113,8 @@ impl RunFolder {
         self.manifest.stages.get(stage).is_some_and(|state| state.done)
     }
 
-    /// Notes that a stage is done: computes the digests of its artefact and of the folder that it left beside it, adds the
-    /// seconds spent in it, and writes the manifest.
+    /// Notes that a stage is done: computes the digests of its artefact and of the folder that it left beside
+    /// it, adds the seconds spent in it, and writes the manifest.
     ///
     /// # Errors
     ///
@@ -257,13 +257,13 @@ pub fn read_finished<R: Record>(
     }
 }
 
-/// Checks that a finished stage's artefact, and the folder beside it, are still what the stage left. A stage that is not
-/// done passes.
+/// Checks that a finished stage's artefact, and the folder beside it, are still what the stage left. A stage
+/// that is not done passes.
 ///
 /// # Errors
 ///
-/// [`Error::Broken`] with the line that was changed, [`Error::ArtefactChanged`] where lines were removed, added or moved,
-/// [`Error::FileChanged`]; [`Error::Io`], also if the artefact is gone.
+/// [`Error::Broken`] with the line that was changed, [`Error::ArtefactChanged`] where lines were removed,
+/// added or moved, [`Error::FileChanged`]; [`Error::Io`], also if the artefact is gone.
 pub fn verify_stage(
     run_folder: &Path,
     manifest: &Manifest,

@@ -4,8 +4,7 @@
 //! the lock and gives it up when the process ends, however it ends; a lock file that is merely there locks
 //! nothing.
 //! The lock file is the folder's own: a link to another file is refused, so that no other file is written to.
-//! Left out on purpose: readers. Whoever only reads a run needs no lock, since files appear whole and
-//! journals grow.
+//! Readers need no lock, since files appear whole and journals grow.
 
 use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -48,7 +47,10 @@ fn open(path: &Path) -> Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        rustix::fs::OFlags::NOFOLLOW.bits().cast_signed(),
+    );
     let file = options.open(path).map_err(Error::io("open", path))?;
     let metadata = file.metadata().map_err(Error::io("open", path))?;
     match is_own_file(&metadata) {

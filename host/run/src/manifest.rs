@@ -2,8 +2,8 @@
 //!
 //! In go two manifests, the one in the folder and the one of the command at hand; out comes every difference,
 //! and whether a run may go on over it. Content decides, by its digest; where it came from does not.
-//! The recipe itself lies beside the manifest as `recipe.toml`. The manifest ends with a checksum of itself, so that nothing is
-//! believed that was changed in it.
+//! The recipe itself lies beside the manifest as `recipe.toml`. The manifest ends with a checksum of itself,
+//! so that nothing is believed that was changed in it.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -173,8 +173,8 @@ pub fn stopping(old: &Manifest, new: &Manifest) -> Vec<Difference> {
 ///
 /// # Errors
 ///
-/// [`Error::Io`]; [`Error::Malformed`]; [`Error::Format`] for one of another format; [`Error::Altered`] for one that was
-/// changed.
+/// [`Error::Io`]; [`Error::Malformed`]; [`Error::Format`] for one of another format; [`Error::Altered`] for
+/// one that was changed.
 pub fn read_manifest(path: &Path) -> Result<Manifest> {
     let bytes = fs::read(path).map_err(Error::io("read", path))?;
     let malformed = |source: serde_json::Error| {

@@ -1,4 +1,5 @@
-//! Joining the shards of an artefact: the records of each problem from the shard that has it, in the order of the problems.
+//! Joining the shards of an artefact: the records of each problem from the shard that has it, in the order of
+//! the problems.
 
 use std::path::Path;
 
@@ -7,8 +8,8 @@ use crate::records::ProblemRecord;
 use crate::sealed::record::Record;
 use crate::{Error, Result, atomic};
 
-/// Writes the artefact of a whole run from those of its shards, the first shard's first; gives the number of its records. The
-/// problem at place i belongs to shard i modulo their number.
+/// Writes the artefact of a whole run from those of its shards, the first shard's first; gives the number of
+/// its records. The problem at place i belongs to shard i modulo their number.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 //! A share of the problems, for one of several machines.
 //!
-//! Shard i of n has the problems i, i + n, i + 2n, … of a set, so that hard problems that stand together are spread. Every
-//! record of a stage that maps over problems belongs to one problem, so the shards' artefacts joined in the problems' order
-//! are the whole's.
+//! Shard i of n has the problems i, i + n, i + 2n, … of a set, so that hard problems that stand together are
+//! spread. Every record of a stage that maps over problems belongs to one problem, so the shards' artefacts
+//! joined in the problems' order are the whole's.
 
 use std::fmt;
 use std::str::FromStr;

@@ -34,7 +34,8 @@ fn under_the_limit() {
     let error = (0..100).find_map(|_| journal.append(&long).err()).expect("a limit on the size of files");
     let n_records = journal.n_records();
     assert!(matches!(error, Error::Append { n_records: n, .. } if n == n_records), "{error}");
-    assert!(error.hint().contains("start the same command again"), "{}", error.hint());
+    let hint = error.hint().unwrap();
+    assert!(hint.contains("start the same command again"), "{hint}");
     assert_eq!(std::fs::metadata(&path).unwrap().len(), journal.end());
 
     // What still fits can still be appended.

@@ -1,9 +1,10 @@
 //! What an item is answered with.
 //!
-//! In: what the grader gave. Out: JSON: `{"id", "verdict", "score", "answer", "note", "tests", "fuel", "ms"}`, or `{"id",
-//! "verdict": null, "error": {"kind", "message", "hint"}}`.
+//! In: what the grader gave. Out: JSON:
+//! `{"id", "verdict", "score", "answer", "note", "tests", "fuel", "ms"}`, or
+//! `{"id", "verdict": null, "error": {"kind", "message", "hint"}}`.
 //!
-//! Left out on purpose: a verdict for a grader that failed.
+//! A grader that failed gives no verdict.
 
 use serde::Serialize;
 use ts_plugin::{Call, CallError, Grade, TestOutcome};
@@ -46,7 +47,7 @@ pub struct Failure {
     /// One sentence.
     pub message: String,
     /// What to do about it.
-    pub hint: Option<&'static str>,
+    pub hint: Option<String>,
 }
 
 impl Answer {
@@ -84,14 +85,14 @@ impl Answer {
     /// The request's time was up.
     pub(crate) fn deadline() -> Self {
         let message = "the request's time was up before this item had its grade".to_owned();
-        let hint = Some("send fewer items at once, or give --workers or --deadline more");
+        let hint = Some("send fewer items at once, or give --workers or --deadline more".to_owned());
         Self::failed(Failure { kind: "deadline", message, hint })
     }
 
     /// The grading broke off, which is a fault of the host's.
     pub(crate) fn lost() -> Self {
         let message = "the host failed at this item".to_owned();
-        let hint = Some("this is a fault in ts-host; tell its authors");
+        let hint = Some("this is a fault in ts-host; tell its authors".to_owned());
         Self::failed(Failure { kind: "internal", message, hint })
     }
 

@@ -1,11 +1,13 @@
 //! How many bytes of requests are held at once, and that no client holds all of them.
 //!
-//! In: what is about to be held, and for whom. Out: a [`Held`], which gives it back when it is dropped; or nothing, if that would be too
-//! much. A client may hold a quarter of what all leave free (the dynamic threshold of Choudhury and Hahne 1998): alone a fifth of
-//! everything, and the more is held the less any one can add. So clients with large requests leave room for those with small ones.
+//! In: what is about to be held, and for whom. Out: a [`Held`], which gives it back when it is dropped; or
+//! nothing, if that would be too much. A client may hold a quarter of what all leave free (the dynamic
+//! threshold of Choudhury and Hahne 1998): alone a fifth of everything, and the more is held the less any one
+//! can add. So clients with large requests leave room for those with small ones.
 //!
-//! What is counted is the bodies, [`PER_ITEM`] bytes for each item, and the answers. Left out on purpose: what a body becomes while
-//! it is read, which is at most three times as much again: decoded texts, and a buffer that grows.
+//! What is counted is the bodies, [`PER_ITEM`] bytes for each item, and the answers. What a body becomes
+//! while it is read is not counted. It is at most three times as much again: decoded texts, and a buffer that
+//! grows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

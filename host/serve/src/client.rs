@@ -7,7 +7,7 @@
 //! | none, and the peer is this machine | a connection: all of this machine have one address |
 //! | two streams instead of HTTP | the one that writes the lines |
 //!
-//! Left out on purpose: a name that clients give themselves. Whoever wants more than a share would give several.
+//! Clients do not name themselves: whoever wants more than a share would give several names.
 
 use std::net::{IpAddr, Ipv6Addr};
 

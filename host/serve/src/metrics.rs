@@ -1,7 +1,7 @@
 //! What the service counts, in the text format of Prometheus.
 //!
-//! In: requests and items as they are done. Out: the text. Left out on purpose: rates and percentiles; whoever reads
-//! the counters has them.
+//! In: requests and items as they are done. Out: the text. Rates and percentiles can be computed from the
+//! counters.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,7 +1,8 @@
 //! Why a request as a whole got no answers.
 //!
-//! In: what was wrong. Out: a status, and a [`Failure`] as its body: `{"error": {"kind", "message", "hint"}}`. Left out on purpose:
-//! graders that fail; those are answers to single items.
+//! In: what was wrong. Out: a status, and a [`Failure`] as its body:
+//! `{"error": {"kind", "message", "hint"}}`. A grader that fails is not refused: that is the answer to a
+//! single item.
 
 use crate::answer::Failure;
 
@@ -137,6 +138,6 @@ impl Refusal {
                 "this is a fault in ts-host; tell its authors",
             ),
         };
-        Failure { kind, message, hint: Some(hint) }
+        Failure { kind, message, hint: Some(hint.to_owned()) }
     }
 }

@@ -1,9 +1,7 @@
 //! A verifier and the threads that grade with it.
 //!
-//! In: requests, through the queue. Out: an answer for each item, to whoever waits for it. A panic while grading is an answer of
-//! kind `internal`, and the worker goes on.
-//!
-//! Left out on purpose: whose turn it is, which is `queue/turns.rs`, and how long a call may take, which is the plugin host's.
+//! In: requests, through the queue. Out: an answer for each item, to whoever waits for it. A panic while
+//! grading is an answer of kind `internal`, and the worker goes on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -174,8 +172,8 @@ pub(crate) mod tests {
     use crate::client::Client;
     use crate::items::Place;
 
-    /// A service that does what the reference says: `correct`, `incorrect`, `fail`, `panic`, `nap` for a tenth of a second, or
-    /// `loop` until it is cancelled. The note is the response.
+    /// A service that does what the reference says: `correct`, `incorrect`, `fail`, `panic`, `nap` for a
+    /// tenth of a second, or `loop` until it is cancelled. The note is the response.
     pub(crate) fn obedient(options: Options) -> Service {
         let about = About {
             name: "obedient".into(),

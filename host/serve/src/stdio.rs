@@ -1,12 +1,13 @@
 //! The service over two streams: an item a line in, an answer a line out, in the order of the items.
 //!
-//! In: lines of JSON, each an item as in `item.rs`; blank lines are passed over. Out: as many lines. A line that is no item
-//! is answered with an error that says which line and why, and the next one is read. The end of the input is the end.
+//! In: lines of JSON, each an item as in `item.rs`; blank lines are passed over. Out: as many lines. A line
+//! that is not an item is answered with an error that says which line and why, and the next one is read. The
+//! end of the input is the end.
 //!
-//! As many lines as the queue holds are read ahead, within the bytes that may be held. A line has the deadline's time from when its
-//! work begins: nobody waits for one line alone, and the queue may be long.
+//! As many lines as the queue holds are read ahead, within the bytes that may be held. A line has the
+//! deadline's time from when its work begins: nobody waits for one line alone, and the queue may be long.
 //!
-//! Left out on purpose: turns. The lines are one client's.
+//! There are no turns: the lines are one client's.
 
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;

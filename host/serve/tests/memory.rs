@@ -1,8 +1,9 @@
 //! The memory of requests: at most four times the bodies that are in flight, whatever they say.
 //!
-//! Every allocation of this process is counted: the service runs in it, and clients send bodies that were made before, over loopback
-//! connections, all at once. What counts is the most that was allocated at a time, so no verdict depends on how fast the machine is. A
-//! grader's own memory is no part of it; the plugin host bounds that.
+//! Every allocation of this process is counted: the service runs in it, and clients send bodies that were
+//! made before, over loopback connections, all at once. What counts is the most that was allocated at a time,
+//! so no verdict depends on how fast the machine is. A grader's own memory is not part of it; the plugin host
+//! bounds that.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Read, Write};

@@ -1,7 +1,7 @@
 /* Length function `NAME`: the number of Unicode characters, plus one.
  *
- * In: a text and its number of tokens. Out: a length. Left out on purpose: what a reader sees as one character; a letter and its
- * combining accent count as two. The one is for the end of the text: a length must be above 0.
+ * In: a text and its number of tokens. Out: a length. A letter and its combining accent count as two characters. The
+ * one is for the end of the text: a length must be above 0.
  * What the host hands over is the callee's to free, and what is handed back is freed by the bindings: hence the copies.
  */
 

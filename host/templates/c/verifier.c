@@ -1,6 +1,7 @@
 /* Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters and a `\boxed{}` around it.
  *
- * In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: any meaning; `0.5` is not `1/2`.
+ * In: a problem and a response. Out: a grade with the place of the answer. Only the text is compared: `0.5` is not
+ * `1/2`.
  * What the host hands over is the callee's to free, and what is handed back is freed by the bindings: hence the copies.
  */
 

@@ -1,6 +1,6 @@
 // Step splitter `NAME`: a step ends with a blank line, which belongs to the step that it ends.
 //
-// In: a text. Out: places that tile it. Left out on purpose: headings, lists and other structure. Where a step starts depends on
+// In: a text. Out: places that tile it. Headings, lists and other structure are ignored. Where a step starts depends on
 // the text up to its first character alone, so a text that grows keeps its steps.
 // This file is run once, when the component is built; what it leaves in memory is the component.
 

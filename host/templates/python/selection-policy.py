@@ -1,7 +1,7 @@
 """Selection policy `NAME`: imitate the shortest correct response, and prefer it to each wrong one.
 
-In: a graded group. Out: indices. Left out on purpose: how hard the problem is. Of equally short responses the first drawn is taken;
-a response without an answer is a wrong one, and one that was not graded is neither.
+In: a graded group. Out: indices. How hard the problem is does not count. Of equally short responses the first drawn is
+taken; a response without an answer is a wrong one, and one that was not graded is neither.
 This file is run once, when the component is built; what it leaves in memory is the component.
 """
 

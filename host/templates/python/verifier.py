@@ -1,6 +1,6 @@
 """Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters and a `\\boxed{}` around it.
 
-In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: any meaning; `0.5` is not `1/2`.
+In: a problem and a response. Out: a grade with the place of the answer. Only the text is compared: `0.5` is not `1/2`.
 This file is run once, when the component is built; what it leaves in memory is the component.
 """
 

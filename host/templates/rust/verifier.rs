@@ -1,7 +1,8 @@
-//! Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters and a `\boxed{}` around it.
+//! Verifier `NAME`: the last line of the response is the reference, but for the case of ASCII's letters and a
+//! `\boxed{}` around it.
 //!
-//! In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: any meaning; `0.5` is not
-//! `1/2`.
+//! In: a problem and a response. Out: a grade with the place of the answer. Only the text is compared: `0.5`
+//! is not `1/2`.
 
 wit_bindgen::generate!({ path: "wit", world: "ROLE-plugin" });
 

@@ -1,9 +1,9 @@
-//! The contract in C: a header, its code, and an object that tells whoever reads the module which contract it has.
+//! The contract in C: a header, its code, and an object that says which contract the module has.
 //!
-//! They are made when a project is, so that they are never older than the contract. Names are without version and package:
-//! `exports_verifier_grade`, `types_span_t`.
+//! They are made when a project is, so that they are never older than the contract. Names are without version
+//! and package: `exports_verifier_grade`, `types_span_t`.
 //!
-//! In: a role. Out: files for the folder `bindings`. Left out on purpose: C++, which takes the same ones.
+//! In: a role. Out: files for the folder `bindings`. C++ takes the same ones.
 
 use ts_plugin::Role;
 use wit_bindgen_c::Opts;
@@ -26,7 +26,8 @@ pub(crate) fn c(role: Role) -> Result<Vec<(String, Vec<u8>)>, Error> {
     Ok(files.iter().map(|(name, bytes)| (format!("bindings/{name}"), bytes.to_vec())).collect())
 }
 
-/// An interface's whole name, `ts-host:plugin/step-splitter@…`, and the one that C has for it, `step_splitter`.
+/// An interface's whole name, `ts-host:plugin/step-splitter@…`, and the one that C has for it,
+/// `step_splitter`.
 fn short(whole: String) -> (String, String) {
     let name = whole.rsplit('/').next().and_then(|name| name.split('@').next()).unwrap_or(&whole);
     let name = name.replace('-', "_");

@@ -1,11 +1,11 @@
 //! A component of a core module: what a compiler of any language makes, with this host's contract around it.
 //!
-//! A module that carries a contract (bindings made by wit-bindgen put it there) keeps that one; another is given this
-//! host's. Either way the module must export the functions of its roles under the names of the canonical ABI, and
-//! may import only what a plugin of these roles is granted.
+//! A module that carries a contract (bindings made by wit-bindgen put it there) keeps that one; another is
+//! given this host's. Either way the module must export the functions of its roles under the names of the
+//! canonical ABI, and may import only what a plugin of these roles is granted.
 //!
-//! In: a module, roles, what the module is like. Out: a component, or what is wrong with the module. Left out on purpose: WASI; a plugin is
-//! granted none, and may have stubs in its place.
+//! In: a module, roles, what the module is like. Out: a component, or what is wrong with the module. A plugin
+//! is granted no WASI, and may have stubs in its place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,8 +45,8 @@ const MANGLINGS: [ManglingAndAbi; 2] =
 ///
 /// # Errors
 ///
-/// [`Error::NoModule`], [`Error::Component`], [`Error::OtherVersion`], [`Error::NoExport`], [`Error::NotGranted`]; [`Error::Encode`]
-/// where a function has other parameters than its name promises.
+/// [`Error::NoModule`], [`Error::Component`], [`Error::OtherVersion`], [`Error::NoExport`],
+/// [`Error::NotGranted`]; [`Error::Encode`] where a function has other parameters than its name promises.
 pub fn componentize(module: &[u8], roles: &[Role], options: Options) -> Result<Vec<u8>, Error> {
     let mut found = read(module)?;
     let (resolve, world) = contract::world_of_all(roles)?;
@@ -74,7 +74,7 @@ pub fn componentize(module: &[u8], roles: &[Role], options: Options) -> Result<V
 struct Found {
     exports: BTreeSet<String>,
     imports: Vec<Import>,
-    /// Types by index; none for one that is no function's.
+    /// Types by index; none for one that is not a function's.
     types: Vec<Option<FuncType>>,
     has_contract: bool,
 }
@@ -130,7 +130,7 @@ fn read(bytes: &[u8]) -> Result<Found, Error> {
     Ok(found)
 }
 
-/// Stubs for the modules of WASI that are imported, by name. What they provide is no import any more.
+/// Stubs for the modules of WASI that are imported, by name. What they provide is not an import any more.
 fn take_wasi(found: &mut Found) -> BTreeMap<String, Vec<u8>> {
     let mut functions: BTreeMap<String, Vec<(&str, &FuncType)>> = BTreeMap::new();
     for import in found.imports.iter().filter(|import| stubs::is_wasi(&import.module)) {

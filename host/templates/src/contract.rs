@@ -1,6 +1,6 @@
 //! The contract of `wit/`, as text and parsed.
 //!
-//! In: roles. Out: the files, and worlds in them. Left out on purpose: a version; it stands in `wit/types.wit` alone.
+//! In: roles. Out: the files, and worlds in them. The version stands in `wit/types.wit` alone.
 
 use ts_plugin::Role;
 use wit_bindgen_core::wit_parser::{Resolve, SourceMap, WorldId};
@@ -76,7 +76,7 @@ mod tests {
                 .iter()
                 .find(|(_, ty)| ty.name.as_deref() == Some(name))
                 .expect("a type of the contract");
-            let TypeDefKind::Record(record) = &ty.kind else { panic!("`{name}` is no record") };
+            let TypeDefKind::Record(record) = &ty.kind else { panic!("`{name}` is not a record") };
             let offsets = sizes.field_offsets(record.fields.iter().map(|field| &field.ty));
             let names = record.fields.iter().map(|field| field.name.clone());
             let fields: Vec<_> = names.zip(offsets).map(|(name, (at, _))| (name, at.size_wasm32())).collect();

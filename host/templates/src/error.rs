@@ -1,6 +1,6 @@
 //! Why no project was written, or no component made.
 //!
-//! In: nothing. Out: sentences that say what was wrong, where, and what to do. Left out on purpose: a type for each caller.
+//! In: nothing. Out: sentences that say what was wrong, where, and what to do.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ pub(crate) const MAX_NAMED: usize = 12;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The name is none.
-    #[error("`{name}` is no name of a plugin: {why}; write it as `my_grader` or `my-grader`")]
+    #[error("`{name}` is not a name of a plugin: {why}; write it as `my_grader` or `my-grader`")]
     Name {
         /// What was given.
         name: String,
@@ -52,8 +52,8 @@ pub enum Error {
         /// What is wrong with it.
         source: Source,
     },
-    /// The file is no WebAssembly, or is damaged.
-    #[error("it is no WebAssembly module: {why}; give what a compiler or linker for WebAssembly wrote")]
+    /// The file is not WebAssembly, or is damaged.
+    #[error("it is not a WebAssembly module: {why}; give what a compiler or linker for WebAssembly wrote")]
     NoModule {
         /// What is wrong with it.
         why: String,

@@ -1,10 +1,10 @@
 //! Which files a template is made of.
 //!
-//! What a language needs is there once, for every role; a role has a source in each language and one file of cases. In all of them
-//! NAME stands for the plugin's name, ROLE for its role's interface, NOUN for the role in words, SUMMARY for what the plugin does,
-//! and CASES for what its cases are.
+//! What a language needs is there once, for every role; a role has a source in each language and one file of
+//! cases. In all of them NAME stands for the plugin's name, ROLE for its role's interface, NOUN for the role
+//! in words, SUMMARY for what the plugin does, and CASES for what its cases are.
 //!
-//! In: a role and a language. Out: paths within the project, and contents. Left out on purpose: runners.
+//! In: a role and a language. Out: paths within the project, and contents.
 
 use ts_plugin::Role;
 

@@ -1,8 +1,8 @@
-//! What authors of plugins start from: projects, files under `host/templates` with the contract of `wit/`, and the way
-//! from a module that any compiler made to a component.
+//! What authors of plugins start from: projects, files under `host/templates` with the contract of `wit/`,
+//! and the way from a module that any compiler made to a component.
 //!
-//! In: a name, a role and a language; or a module. Out: a folder of files; or a component; or an error that says what to do. Left
-//! out on purpose: building the project, which its README says how to do; and the terminal.
+//! In: a name, a role and a language; or a module. Out: a folder of files; or a component; or an error that
+//! says what to do.
 
 mod bindings;
 mod componentize;

@@ -1,6 +1,6 @@
 //! Names of plugins, as the contract wants them: lower case, words joined by `_`.
 //!
-//! In: a name as typed, its words joined by `_` or by `-`. Out: the name with `_`. Left out on purpose: mending any other name.
+//! In: a name as typed, its words joined by `_` or by `-`. Out: the name with `_`. No other name is mended.
 
 use crate::Error;
 

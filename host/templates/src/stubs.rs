@@ -1,7 +1,7 @@
 //! What stands in for WASI in a component: functions of the types that the module wants, each of which traps.
 //!
-//! In: the functions that a module imports. Out: a module that exports them. Left out on purpose: answers; a plugin that asks the time or
-//! reads a file gets no wrong one, its call fails.
+//! In: the functions that a module imports. Out: a module that exports them. The functions give no answers: a
+//! plugin that asks the time or reads a file gets no wrong one, its call fails.
 
 use wasm_encoder::{
     CodeSection, ExportKind, ExportSection, Function, FunctionSection, Module, TypeSection, ValType,
@@ -13,7 +13,7 @@ pub(crate) fn is_wasi(module: &str) -> bool {
     matches!(module, "wasi_snapshot_preview1" | "wasi_unstable")
 }
 
-/// The module, or none where a function takes or gives something that is no number.
+/// The module, or none where a function takes or gives something that is not a number.
 pub(crate) fn module(functions: &[(&str, &FuncType)]) -> Option<Vec<u8>> {
     let (mut types, mut declared) = (TypeSection::new(), FunctionSection::new());
     let (mut exports, mut code) = (ExportSection::new(), CodeSection::new());

@@ -1,5 +1,5 @@
-//! Texts in documents that a program reads back: what is invisible is written as the format's own escapes, so that the document
-//! means the same and can be looked at.
+//! Texts in documents that a program reads back: what is invisible is written as the format's own escapes, so
+//! that the document means the same and can be looked at.
 
 use std::borrow::Cow;
 use std::fmt::Write;

@@ -1,10 +1,11 @@
 //! Which characters a reader cannot see.
 //!
-//! They are the control characters (general category Cc: C0, DEL, C1), the separators of lines and paragraphs (Zl, Zp), the
-//! characters that Unicode 17 lets a display ignore (Default_Ignorable_Code_Point: marks of direction, joiners,
-//! variation selectors, tags, fillers), and the formats among the rest (Cf) that draw nothing.
+//! They are the control characters (general category Cc: C0, DEL, C1), the separators of lines and paragraphs
+//! (Zl, Zp), the characters that Unicode 17 lets a display ignore (Default_Ignorable_Code_Point: marks of
+//! direction, joiners, variation selectors, tags, fillers), and the formats among the rest (Cf) that draw
+//! nothing.
 //!
-//! Left out on purpose: spaces other than ours, which are seen as spaces, and combining marks, which whole
+//! Not among them are spaces other than ours, which are seen as spaces, and combining marks, which whole
 //! languages are written with.
 
 /// First and last character of each range, in order.

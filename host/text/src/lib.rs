@@ -1,7 +1,8 @@
 //! Text that came from outside, made fit for people to read: on a terminal, in a log, in a report.
 //!
-//! A name, a note or a message may hold characters that a terminal obeys, that turn the direction of what follows, or that nobody sees.
-//! Here each is shown as what it is, `\u{1b}`, and every other character stays. One function for each place that a text goes to:
+//! A name, a note or a message may hold characters that a terminal obeys, that turn the direction of what
+//! follows, or that nobody sees. Here each is shown as what it is, `\u{1b}`, and every other character stays.
+//! One function for each place that a text goes to:
 //!
 //! | to | function | line feeds |
 //! |---|---|---|
@@ -12,15 +13,19 @@
 //! | a JSON document | [`json`] | kept; the document means the same |
 //! | a TOML document | [`toml`] | escaped; the value is the same |
 //!
-//! Left out on purpose: what a text says, and look-alikes. A backslash stays one, so a text can spell out an escape; it
-//! cannot be one.
+//! Look-alikes are not shown as such. A backslash stays one, so a text can spell out an escape; it cannot be
+//! one.
+//!
+//! Beside them [`hexadecimal`], which writes digests.
 
 mod document;
+mod hexadecimal;
 mod invisible;
 mod line;
 mod markdown;
 
 pub use document::{json, toml};
+pub use hexadecimal::hexadecimal;
 pub use invisible::is_invisible;
 pub use line::{LONGEST_LINE, Line, Page, line, page};
 pub use markdown::{markdown, markdown_code};

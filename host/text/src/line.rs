@@ -1,7 +1,8 @@
 //! A text as one line, or as a page of lines that are ours.
 //!
-//! In: anything that can be displayed. Out: the same with what is invisible shown, and each line cut after so many characters,
-//! with a word on how many are missing. Nothing is collected on the way, so a text of any length costs no memory.
+//! In: anything that can be displayed. Out: the same with what is invisible shown, and each line cut after so
+//! many characters, with a word on how many are missing. Nothing is collected on the way, so a text of any
+//! length costs no memory.
 
 use std::fmt::{self, Display, Write};
 
@@ -19,8 +20,8 @@ pub fn line<T: Display>(text: T) -> Line<T> {
     Line { text, at_most: LONGEST_LINE }
 }
 
-/// Lines that we made, in which a line feed ends a line; what they were made of should have passed through [`line`] or
-/// [`markdown`](crate::markdown()).
+/// Lines that we made, in which a line feed ends a line; what they were made of should have passed through
+/// [`line`] or [`markdown`](crate::markdown()).
 pub fn page<T: Display>(text: T) -> Page<T> {
     Page { text }
 }

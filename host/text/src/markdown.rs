@@ -1,6 +1,5 @@
-//! A text in a sentence or a cell of Markdown (CommonMark with GitHub's tables, links and formulas), as nothing but itself.
-//!
-//! Left out on purpose: paragraphs. What comes from outside is a name, a sentence or a value here.
+//! A text in a sentence or a cell of Markdown (CommonMark with GitHub's tables, links and formulas), as
+//! nothing but itself.
 
 use crate::line;
 
@@ -46,7 +45,7 @@ pub fn markdown_code(text: &str) -> String {
     let text = line(text).to_string().replace('|', "\\|");
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
-    // One space at each end is no part of the code; a fence must not touch another backtick.
+    // One space at each end is not part of the code; a fence must not touch another backtick.
     let needs_space = text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
     let space = if needs_space { " " } else { "" };
     format!("{fence}{space}{text}{space}{fence}")

@@ -1,7 +1,8 @@
 //! Faults at one system call of a process: it is killed before the call takes place, or the call is refused.
 //!
-//! The process is traced (ptrace), with its threads and children. Counted are the calls that change something below one folder:
-//! files and folders made, written, renamed, removed, and brought to the disk. Call 1 is the first of them.
+//! The process is traced (ptrace), with its threads and children. Counted are the calls that change something
+//! below one folder: files and folders made, written, renamed, removed, and brought to the disk. Call 1 is
+//! the first of them.
 //!
 //! A process is traced by the thread that started it, so several threads can each trace one.
 
@@ -124,7 +125,8 @@ impl Tracer<'_> {
             | libc::PTRACE_O_EXITKILL;
         let first = self.known.insert(thread);
         match libc::WSTOPSIG(stop) {
-            // The first stop of all comes of the program's start, that of a new thread or child of its being traced.
+            // The first stop of all comes of the program's start, that of a new thread or child of its being
+            // traced.
             _ if first => {
                 if thread == self.main {
                     request(libc::PTRACE_SETOPTIONS, thread, 0, OPTIONS as usize)?;
@@ -191,7 +193,8 @@ enum Place {
     FlagsAt(usize),
 }
 
-/// The calls that change something; a call that changes two places stands here twice. Only x86 has those without `at`.
+/// The calls that change something; a call that changes two places stands here twice. Only x86 has those
+/// without `at`.
 const CALLS: &[(libc::c_long, &str, Place)] = &[
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_open, "open", Place::Flags(0)),
@@ -270,7 +273,8 @@ impl Place {
     }
 }
 
-/// A path of the process, absolute and without links in its folders; its last part may be a link, or not exist.
+/// A path of the process, absolute and without links in its folders; its last part may be a link, or not
+/// exist.
 fn resolved(base: PathBuf, path: &Path) -> PathBuf {
     let path = base.join(path);
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return path };
@@ -355,8 +359,8 @@ fn next_stop() -> Result<(libc::pid_t, libc::c_int)> {
 
 /// `ptrace`, with its error as a result.
 fn request(request: libc::c_uint, thread: libc::pid_t, address: usize, data: usize) -> Result<libc::c_long> {
-    // SAFETY: of the requests made here, only those of `Info` take an address of this process, and it is that of a live structure
-    // of the size that they give.
+    // SAFETY: of the requests made here, only those of `Info` take an address of this process, and it is that
+    // of a live structure of the size that they give.
     match unsafe { libc::ptrace(request, thread, address, data) } {
         -1 => Err(Error::last_os_error()),
         value => Ok(value),

@@ -1,4 +1,5 @@
-//! Nothing passes unseen: whatever changes in a run's folder is found before it is used, or computed again to the same bytes.
+//! Nothing passes unseen: whatever changes in a run's folder is found before it is used, or computed again to
+//! the same bytes.
 
 use std::collections::BTreeSet;
 use std::fs;

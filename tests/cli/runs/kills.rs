@@ -1,5 +1,5 @@
-//! Every stage of a tiny run, with a fault at each of its calls that change the run's folder: the same command, started again,
-//! ends with the bytes of a run without faults.
+//! Every stage of a tiny run, with a fault at each of its calls that change the run's folder: the same
+//! command, started again, ends with the bytes of a run without faults.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -72,8 +72,8 @@ fn refused_any_call_and_started_again_a_stage_ends_with_the_same_bytes() {
     examine(Fault::Refuse, |calls, _| (1..=calls.len()).collect());
 }
 
-/// The calls before which the folder is not as it was before another: not after a call that failed or only waited for the disk, and
-/// of several writes to one file only the first two.
+/// The calls before which the folder is not as it was before another: not after a call that failed or only
+/// waited for the disk, and of several writes to one file only the first two.
 fn turns(calls: &[Call]) -> Vec<usize> {
     let changes = |call: &Call| !call.failed && !matches!(call.name, "fsync" | "fdatasync");
     let mut turns: Vec<usize> = Vec::new();
@@ -151,8 +151,8 @@ impl Stage {
         stage
     }
 
-    /// Runs the stage in a copy with a fault at call `n`, and then without one. Returns whether there was such a call, or what went
-    /// wrong.
+    /// Runs the stage in a copy with a fault at call `n`, and then without one. Returns whether there was
+    /// such a call, or what went wrong.
     fn survives(&self, host: &Host, n: usize, fault: Fault) -> Result<bool, String> {
         let folder = host.path(&format!("{}-{n}", self.args[0]));
         copy(&self.before, &folder);

@@ -2,8 +2,8 @@
 
 use crate::{Host, read, repository};
 
-/// Bounds are wide, because another processor rounds otherwise and then draws other responses; README and docs/ablations.md
-/// have what was measured.
+/// Bounds are wide, because another processor rounds otherwise and then draws other responses; README and
+/// docs/ablations.md have what was measured.
 #[test]
 #[ignore = "takes minutes; the gate runs it"]
 fn it_cuts_a_third_of_the_tokens_at_least_and_keeps_the_accuracy() {

@@ -8,6 +8,8 @@ mod kills;
 mod main_job;
 mod resume;
 mod reuse;
+#[cfg(unix)]
+mod schedulers;
 mod shards;
 
 use crate::{ARTEFACTS, Host, read, repository, small};
@@ -44,8 +46,8 @@ fn the_trained_model_is_a_model_for_the_next_round() {
     let host = Host::new();
     host.run(&small(&["run", "--out", "first"]));
     host.run(&small(&["run", "--out", "second", "--model", "first/model"]));
-    // The second round's baseline is the first round's result: the same seeds on the same problems. Their checksums differ,
-    // which say what the records were made from.
+    // The second round's baseline is the first round's result: the same seeds on the same problems. Their
+    // checksums differ, which say what the records were made from.
     let records = |file: &str| -> Vec<serde_json::Value> {
         let text = String::from_utf8(read(host.path(file))).unwrap();
         let mut records: Vec<serde_json::Value> =

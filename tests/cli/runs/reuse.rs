@@ -86,7 +86,8 @@ fn what_only_the_report_needs_draws_nothing_again() {
 #[test]
 fn a_grader_that_does_not_decide_stops_the_run_and_calls_nothing_wrong() {
     let host = Host::new();
-    // No answer is this number, and to say how far off one is, the grader would need arithmetic on 10,000 digits.
+    // No answer is this number, and to say how far off one is, the grader would need arithmetic on 10,000
+    // digits.
     let embedded = ts_embedded::train_problems();
     let problems = embedded.lines().map(|line| {
         let mut problem: serde_json::Value = serde_json::from_str(line).unwrap();

@@ -1,4 +1,5 @@
-//! A run on several machines: the shards, joined, have the bytes of one machine's run, and what does not fit is named.
+//! A run on several machines: the shards, joined, have the bytes of one machine's run, and what does not fit
+//! is named.
 
 use std::fs;
 
@@ -68,7 +69,7 @@ fn what_does_not_fit_is_named_and_nothing_is_written() {
     assert!(host.fail(&["merge", "run"]).contains("stage `sample`: shard 2/3 is missing"));
     sample("other", "1/3", &[]);
     let error = host.fail(&["merge", "run", "other"]);
-    assert!(error.contains("shard 1/3 is there twice") && error.contains("other"), "{error}");
+    assert!(error.contains("shard 1/3 is a duplicate") && error.contains("other"), "{error}");
     sample("foreign", "2/3", &["--set", "sample.temperature=0.5"]);
     let error = host.fail(&["merge", "run", "foreign"]);
     assert!(error.contains("foreign") && error.contains("recipe_sha256"), "{error}");

@@ -1,11 +1,13 @@
-//! Good clients with and without two hostile ones beside them: what each waits, what is lost, what memory is taken.
+//! Good clients with and without two hostile ones beside them: what each waits, what is lost, what memory is
+//! taken.
 //!
-//! Four good clients ask over a connection each, one request after the other, in rounds with and without the hostile ones in turn, on
-//! one server of two workers. The short form runs with the tests and looks that every answer is there and right; the long one prints
-//! the table of `docs/serve.md` (`cargo xtask runners` first, for the programs):
+//! Four good clients ask over a connection each, one request after the other, in rounds with and without the
+//! hostile ones in turn, on one server of two workers. The short form runs with the tests and looks that
+//! every answer is there and right; the long one prints the table of `docs/serve.md` (`cargo xtask runners`
+//! first, for the programs):
 //! `cargo test --release --workspace --test cli -- --ignored --nocapture serve::fair`.
 //!
-//! Left out on purpose: a verdict on the times. They are the machine's.
+//! Times are the machine's, and are not judged.
 
 use std::io::{BufReader, Read, Write};
 use std::net::Shutdown;

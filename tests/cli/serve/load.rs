@@ -1,7 +1,7 @@
 //! The service under load, with clients among the others that mean harm.
 //!
-//! Every request that is sent whole has its answer, whatever the others do, and the memory does not grow. The short form runs
-//! with the tests; the long one prints the latencies:
+//! Every request that is sent whole has its answer, whatever the others do, and the memory does not grow. The
+//! short form runs with the tests; the long one prints the latencies:
 //! `cargo test --release --workspace --test cli -- --ignored --nocapture serve::load`.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -172,7 +172,8 @@ fn resident_mib(server: &Server) -> u64 {
 /// Processor time of the server's process, milliseconds; nothing where the system does not say.
 fn processor_ms(server: &Server) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).unwrap_or_default();
-    // After the name, which may hold anything: user and system time are the 12th and 13th, in hundredths of a second.
+    // After the name, which may hold anything: user and system time are the 12th and 13th, in hundredths of a
+    // second.
     let fields = stat.rsplit(") ").next().unwrap_or_default().split_whitespace();
     fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10
 }

@@ -1,4 +1,5 @@
-//! `docs/serve.md`: every example is answered as it says, and the client in Python works against the real server.
+//! `docs/serve.md`: every example is answered as it says, and the client in Python works against the real
+//! server.
 
 use std::process::Command;
 

@@ -1,7 +1,6 @@
 //! A server that a test starts and speaks to, over plain connections.
 //!
-//! In: a plugin and flags. Out: a [`Server`] and what it answers. Left out on purpose: a client library. The tests send what none
-//! would.
+//! In: a plugin and flags. Out: a [`Server`] and what it answers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,6 +1,7 @@
 //! Clients beside clients that take all they can get.
 //!
-//! No time decides: the looping graders here have fuel for hours, so what is answered was answered beside them.
+//! No time decides: the looping graders here have fuel for hours, so what is answered was answered beside
+//! them.
 
 use std::io::Write;
 use std::net::TcpStream;

@@ -43,7 +43,7 @@ fn plugins() {
     let tokens = repository("plugins/tokens.wasm");
     let pinned = with_runner(format!("{{ source = '{tokens}', sha256 = '00' }}"));
     says(&pinned, &["tokens.wasm has sha256", "plugins.runners allows only 00", "hint: "]);
-    says(&with_runner(format!("'{tokens}'")), &["tokens", "is no runner"]);
+    says(&with_runner(format!("'{tokens}'")), &["tokens", "is not a runner"]);
     says(&with_runner("3".into()), &["a runner is a file, or a table with `source` and `sha256`"]);
     says(&check("plugins.selection_policy.settings.depth=1"), &["depth", "depth_alpha"]);
     says(&check("plugins.selection_policy.settings.depth_alpha=\"deep\""), &["depth_alpha"]);
@@ -171,8 +171,8 @@ fn numbers_and_rows_that_make_no_sense() {
         let setting = format!("run.workers={workers}");
         says(&host.fail(&["check", "--set", &setting]), &["run.workers", "0 to 1024", workers, "hint: "]);
     }
-    says(&host.fail(&["ablate", "--seeds", "1,1"]), &["1 stands twice among the seeds", "hint: "]);
-    says(&host.fail(&["ablate", "--rows", "default,default"]), &["default stands twice among the rows"]);
+    says(&host.fail(&["ablate", "--seeds", "1,1"]), &["1 is a duplicate among the seeds", "hint: "]);
+    says(&host.fail(&["ablate", "--rows", "default,default"]), &["default is a duplicate among the rows"]);
     std::fs::create_dir(host.path("full")).unwrap();
     std::fs::write(host.path("full/thesis.tex"), "").unwrap();
     let pretrain = |tokens: &str| host.fail(&["pretrain", "--out", "full", "--million-tokens", tokens]);

@@ -1,7 +1,8 @@
-//! Checkpoints that a stranger wrote: each is answered with what is wrong, within bounds, and without a signal.
+//! Checkpoints that a stranger wrote: each is answered with what is wrong, within bounds, and without a
+//! signal.
 //!
-//! Each case changes one thing of the embedded checkpoint. Whether the answer comes is not timed: what has no bound has no end,
-//! and the test would not end either.
+//! Each case changes one thing of the embedded checkpoint. Whether the answer comes is not timed: what has no
+//! bound has no end, and the test would not end either.
 
 #![cfg(unix)]
 

@@ -1,5 +1,5 @@
-//! What came from outside reaches the terminal, logs and reports as text: no door lets a control character, a mark of direction or a line
-//! of its own through.
+//! What came from outside reaches the terminal, logs and reports as text: no door lets a control character, a
+//! mark of direction or a line of its own through.
 
 use std::process::Output;
 
@@ -8,7 +8,8 @@ use ts_run::manifest::{read_manifest, write_manifest};
 
 use crate::{Host, read, repository, small};
 
-/// A name as an attacker would choose it: it would clear a screen, write a line of its own, and turn its end round.
+/// A name as an attacker would choose it: it would clear a screen, write a line of its own, and turn its end
+/// round.
 const HOSTILE: &str = "x\u{1b}[2J\u{9b}2J\r\n\tFORGED 6272 graded, 100 % correct\u{202e}\u{200b}\u{7f}";
 
 /// How the middle of it is shown.
@@ -115,7 +116,8 @@ fn cases_of_plugin_test() {
     fails_with_it_shown(&host, &["plugin", "test", "tokens", "--cases", "golden.jsonl"]);
 }
 
-/// A verifier that describes a setting whose default, and whose meaning, are hostile, and logs hostile lines in every call.
+/// A verifier that describes a setting whose default, and whose meaning, are hostile, and logs hostile lines
+/// in every call.
 fn plugin() -> Vec<u8> {
     let bytes = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\{byte:02x}")).collect::<String>();
     let number = |n: usize| bytes(&(n as u32).to_le_bytes());

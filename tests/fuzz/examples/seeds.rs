@@ -1,6 +1,7 @@
 //! Makes the seed corpora out of `tests/data`: `cargo run --example seeds -- CORPUS`.
 //!
-//! Written are `CORPUS/extract` (responses), `CORPUS/parse` (answers) and `CORPUS/grade` (pairs of neighbouring answers).
+//! Written are `CORPUS/extract` (responses), `CORPUS/parse` (answers) and `CORPUS/grade` (pairs of
+//! neighbouring answers).
 
 use std::path::Path;
 

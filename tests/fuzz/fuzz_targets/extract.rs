@@ -1,5 +1,5 @@
-//! Extraction: whatever the text, places lie inside it, on character boundaries, in order; and a text in a box is
-//! found whole.
+//! Extraction: whatever the text, places lie inside it, on character boundaries, in order; and a text in a
+//! box is found whole.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Grading: a reference and a response, apart by a line of `~`. No pair panics, comparison is symmetric, and a
-//! reference that can be read is its own answer.
+//! Grading: a reference and a response, apart by a line of `~`. No pair panics, comparison is symmetric, and
+//! a reference that can be read is its own answer.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Parsing: no text panics, nor does the normal form of what it says, and what is printed of a tree can be read.
+//! Parsing: no text panics, nor does the normal form of what it says, and what is printed of a tree can be
+//! read.
 
 #![no_main]
 

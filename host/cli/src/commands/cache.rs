@@ -1,6 +1,4 @@
 //! The command `cache`: what is kept of compiled plugins.
-//!
-//! Left out on purpose: what makes an entry trusted, which is `ts_plugin`'s.
 
 use std::time::SystemTime;
 
@@ -13,7 +11,9 @@ use crate::terminal::{note, say};
 pub(super) fn warn() {
     if let Err(error) = code_cache() {
         note(format_args!("warning: {error}"));
-        note(format_args!("hint: {}", error.hint()));
+        if let Some(hint) = error.hint() {
+            note(format_args!("hint: {hint}"));
+        }
     }
 }
 

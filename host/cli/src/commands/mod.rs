@@ -56,8 +56,8 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         }
         let recipe = cause.downcast_ref::<RecipeError>().map(|error| error.hint().to_owned());
         let plugin = || cause.downcast_ref::<OpenError>().and_then(OpenError::hint);
-        let harness = || cause.downcast_ref::<ts_harness::Error>().map(|error| error.hint().to_owned());
-        let cache = || cause.downcast_ref::<CacheError>().map(|error| error.hint().to_owned());
+        let harness = || cause.downcast_ref::<ts_harness::Error>().and_then(ts_harness::Error::hint);
+        let cache = || cause.downcast_ref::<CacheError>().and_then(CacheError::hint);
         recipe.or_else(plugin).or_else(harness).or_else(cache)
     })
 }

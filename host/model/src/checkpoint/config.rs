@@ -1,15 +1,15 @@
 //! The configuration of a checkpoint: Hugging Face's `config.json` and `generation_config.json` of the Qwen2
 //! family.
 //!
-//! In: a checkpoint folder. Out: a [`ModelConfig`] whose every number was checked, and is no larger than that of any model, so
-//! that none of their products overflows and names and shapes of all tensors fit into memory. Both spellings are read:
-//! transformers 4 writes `rope_theta` and `torch_dtype`, transformers 5 writes `rope_parameters` and `dtype`;
-//! `sliding_window` may be null. DeepSeek-R1-Distill-Qwen checkpoints are Qwen2 and need nothing of their
-//! own. [`ModelConfig::to_json`] gives back all fields that were read, also those which this crate does not
-//! use.
+//! In: a checkpoint folder. Out: a [`ModelConfig`] whose every number was checked, and is no larger than that
+//! of any model, so that none of their products overflows and names and shapes of all tensors fit into
+//! memory. Both spellings are read: transformers 4 writes `rope_theta` and `torch_dtype`, transformers 5
+//! writes `rope_parameters` and `dtype`; `sliding_window` may be null. DeepSeek-R1-Distill-Qwen checkpoints
+//! are Qwen2 and need nothing of their own. [`ModelConfig::to_json`] gives back all fields that were read,
+//! also those which this crate does not use.
 //!
-//! Left out on purpose: sliding windows and scaled rotary embeddings (YaRN). A checkpoint that turns them on
-//! is refused, because it would load and then be quietly wrong.
+//! A checkpoint that turns on sliding windows or scaled rotary embeddings (YaRN) is refused, because it would
+//! load and then be quietly wrong.
 
 use std::path::Path;
 
@@ -22,7 +22,8 @@ use crate::files;
 /// The architectures that [`crate::decoder`] implements, by their names in `config.json`.
 pub const KNOWN_ARCHITECTURES: &[&str] = &["Qwen2ForCausalLM"];
 
-/// Most layers, and the largest widths and counts that are read: each several times those of the largest models.
+/// Most layers, and the largest widths and counts that are read: each several times those of the largest
+/// models.
 const MAX_LAYERS: u64 = 1 << 10;
 const MAX_WIDTH: u64 = 1 << 20;
 const MAX_HEADS: u64 = 1 << 12;
@@ -156,7 +157,8 @@ impl ModelConfig {
         if self.head_dim * self.num_attention_heads != self.hidden_size {
             set("head_dim", json!(self.head_dim));
         }
-        // One spelling of the rotary base: the one that was read, or transformers 4's, which 5 understands too.
+        // One spelling of the rotary base: the one that was read, or transformers 4's, which 5 understands
+        // too.
         if !self.source.contains_key("rope_parameters") {
             set("rope_theta", json!(self.rope_theta));
         }

@@ -1,14 +1,15 @@
 //! The files of a checkpoint folder, which a stranger wrote.
 //!
-//! In: a folder and a name in it. Out: a regular file of that folder, open for reading, or its content up to a bound. A path
-//! that leads out of the folder, a pipe, a device or a folder is refused before anything is read of it: a pipe would keep its
-//! reader waiting for good.
+//! In: a folder and a name in it. Out: a regular file of that folder, open for reading, or its content up to
+//! a bound. A path that leads out of the folder, a pipe, a device or a folder is refused before anything is
+//! read of it: a pipe would keep its reader waiting for good.
 //!
-//! A symbolic link may lead to a file of the same folder. Hugging Face's cache keeps files as `blobs/DIGEST` and links to them
-//! from `snapshots/REVISION/NAME`, so links from such a folder may lead into the `blobs` of the same repository. Any other link
-//! is refused: the content of a file elsewhere would pass for the checkpoint's, and be copied with it.
+//! A symbolic link may lead to a file of the same folder. Hugging Face's cache keeps files as `blobs/DIGEST`
+//! and links to them from `snapshots/REVISION/NAME`, so links from such a folder may lead into the `blobs` of
+//! the same repository. Any other link is refused: the content of a file elsewhere would pass for the
+//! checkpoint's, and be copied with it.
 //!
-//! Left out on purpose: hard links, which cannot be told from files.
+//! Hard links are taken, since they cannot be told from files.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
@@ -22,11 +23,12 @@ const MAX_DEPTH: usize = 16;
 /// Most files of a checkpoint's folder.
 const MAX_FILES: usize = 100_000;
 
-/// Checks that a folder holds nothing but regular files and folders, so that whoever reads all of it gets to an end.
+/// Checks that a folder holds nothing but regular files and folders, so that whoever reads all of it gets to
+/// an end.
 ///
 /// # Errors
-/// [`ModelError::NotAFile`], [`ModelError::Outside`] or [`ModelError::Io`] with the path; [`ModelError::TooMuch`] for more
-/// files than any checkpoint has.
+/// [`ModelError::NotAFile`], [`ModelError::Outside`] or [`ModelError::Io`] with the path;
+/// [`ModelError::TooMuch`] for more files than any checkpoint has.
 pub fn check_folder(folder: &Path) -> Result<()> {
     let mut n_files = 0;
     check_entries(folder, &Roots::of(folder)?, 0, &mut n_files)

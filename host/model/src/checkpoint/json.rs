@@ -1,8 +1,8 @@
 //! JSON that a stranger wrote, read into memory that is bounded by a count of its values.
 //!
-//! In: a JSON text. Out: a [`Value`] of at most so many values. A text that holds many small values takes fifty times its own
-//! size in memory, so a bound on its bytes is not enough. `serde_json` bounds how deep it goes.
-//! Left out on purpose: keeping both of two entries of one name; the last one counts, as everywhere.
+//! In: a JSON text. Out: a [`Value`] of at most so many values. A text that holds many small values takes
+//! fifty times its own size in memory, so a bound on its bytes is not enough. `serde_json` bounds how deep it
+//! goes. Of two entries of one name the last one counts, as everywhere.
 
 use std::cell::Cell;
 use std::fmt;

@@ -1,5 +1,6 @@
 //! Drawing responses: many at a time, one token from each row of logits.
 
 pub mod generate;
-pub(crate) mod generation;
+mod request;
+mod rounds;
 pub mod sampler;

@@ -4,8 +4,6 @@
 //! same uniform gives the same token. Temperature 0 takes the likeliest token, the smaller id on a tie. Top-p
 //! keeps the smallest set of likeliest tokens whose probability reaches `top_p` (Holtzman et al., "The
 //! curious case of neural text degeneration", ICLR 2020).
-//!
-//! Left out on purpose: top-k and repetition penalties, which the paper does not use.
 
 use crate::error::{ModelError, Result};
 use crate::ops::kernels;
@@ -89,8 +87,8 @@ fn argmax(row: &[f32]) -> Option<usize> {
 
 /// The smallest set of likeliest tokens that holds `top_p` of `total`, likeliest first.
 fn nucleus(weights: &[f32], total: f64, top_p: f64) -> Vec<(usize, f32)> {
-    // All tokens below this together weigh less than (1 - top_p) · total, so none of them is needed. This spares the
-    // sorting of most of a large vocabulary.
+    // All tokens below this together weigh less than (1 - top_p) · total, so none of them is needed. This
+    // spares the sorting of most of a large vocabulary.
     let threshold = (1.0 - top_p) * total / weights.len() as f64;
     let mut candidates: Vec<(usize, f32)> =
         weights.iter().copied().enumerate().filter(|&(_, weight)| f64::from(weight) >= threshold).collect();

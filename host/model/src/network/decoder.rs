@@ -12,9 +12,9 @@
 //! [`DecoderLayer`] is split at its attention, so that [`crate::prefix`] can put a key-value cache there and
 //! share all the rest.
 //!
-//! Left out on purpose: dropout, which fine-tuning at these lengths does without, and the logits of a whole
-//! batch: at a vocabulary of 152k nobody can afford them. [`crate::ops::target_log_probs`] gives what a loss
-//! needs.
+//! There is no dropout, which fine-tuning at these lengths does without. The logits of a whole batch are
+//! never computed: at a vocabulary of 152k they would not fit into memory. [`crate::ops::target_log_probs`]
+//! gives what a loss needs.
 
 use std::sync::Arc;
 

@@ -5,8 +5,7 @@
 //! original and every rewrite are read after it), so both take a [`Prefix`]. [`Prefix::extend`] moves on to
 //! the next step without reading anything twice; a clone shares what was read so far.
 //!
-//! A prefix belongs to the model with the weights that it was made with. Left out on purpose: any check of
-//! that.
+//! A prefix belongs to the model with the weights that it was made with. Nothing checks that.
 
 use candle_core::Tensor;
 

@@ -1,10 +1,9 @@
 //! Token embedding: row i of the result is the row of the weight that token i names.
 //!
-//! In: the embedding (V, D) and N token ids. Out: (N, D). The gradient of the weight is, for each token of the vocabulary,
-//! the sum of the gradients of its rows.
+//! In: the embedding (V, D) and N token ids. Out: (N, D). The gradient of the weight is, for each token of
+//! the vocabulary, the sum of the gradients of its rows.
 //!
-//! Left out on purpose: sparse gradients. The vocabulary's gradient is dense anyway, because the head that shares the
-//! weight makes it so.
+//! The vocabulary's gradient is dense, because the head that shares the weight makes it so.
 
 use std::sync::Arc;
 

@@ -1,21 +1,22 @@
 //! Arithmetic on single rows: the innermost loops of the fused operations and of the decoding step.
 //!
-//! In and out: slices of f32. Sums run over sixteen lanes, so that the compiler can vectorise them, and their order
-//! depends on the length alone. A NaN that goes in comes out.
+//! In and out: slices of f32. Sums run over sixteen lanes, so that the compiler can vectorise them, and their
+//! order depends on the length alone. A NaN that goes in comes out.
 //!
-//! Left out on purpose: intrinsics and `target-cpu` flags. Plain loops that vectorise are enough here, because almost all
-//! the work is in [`matmul`](super::matmul), which picks its instruction set at run time.
+//! There are no intrinsics and no `target-cpu` flags. Plain loops that vectorise are enough here, because
+//! almost all the work is in [`matmul`](super::matmul), which picks its instruction set at run time.
 
 /// Accumulators that a sum is spread over.
 const LANES: usize = 16;
 
 /// e^`x`, within 2e-7 of it relatively for -87 ≤ `x` ≤ 88; beyond, the value at the bound. NaN gives NaN.
 ///
-/// The method is Cephes' `expf`: with t the integer nearest to x / ln 2, e^x = 2^t · e^r, where r = x - t·ln 2 is small
-/// enough for a polynomial of degree seven. Unlike the standard library's, this one vectorises.
+/// The method is Cephes' `expf`: with t the integer nearest to x / ln 2, e^x = 2^t · e^r, where r = x - t·ln
+/// 2 is small enough for a polynomial of degree seven. Unlike the standard library's, this one vectorises.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
-    /// 1.5 · 2^23. Adding it leaves no room for a fraction, so the sum rounds, and its low bits are the integer.
+    /// 1.5 · 2^23. Adding it leaves no room for a fraction, so the sum rounds, and its low bits are the
+    /// integer.
     const ROUNDER: f32 = 12_582_912.0;
     // ln 2 in two parts; the first has so few bits that its product with t is exact.
     const LN_2_HIGH: f32 = 0.693_359_4;

@@ -1,12 +1,10 @@
 //! The affine map of a row: y = x·Wᵀ + b, with the weight stored as checkpoints store it, (outputs, inputs).
 //!
-//! In: x (N, I), the weight (O, I) and perhaps a bias (O). Out: (N, O). With g the gradient of y, the gradients are
-//! dx = g·W, dW = gᵀ·x and db = Σ over rows of g.
+//! In: x (N, I), the weight (O, I) and perhaps a bias (O). Out: (N, O). With g the gradient of y, the
+//! gradients are dx = g·W, dW = gᵀ·x and db = Σ over rows of g.
 //!
-//! On the CPU a row's result has the same bits in every batch, so that a sequence scored alone, scored beside others or
-//! decoded token by token meets the same matrix products.
-//!
-//! Left out on purpose: quantised weights and low-rank adapters. The method trains every parameter.
+//! On the CPU a row's result has the same bits in every batch, so that a sequence scored alone, scored beside
+//! others or decoded token by token meets the same matrix products.
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 

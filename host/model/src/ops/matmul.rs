@@ -1,18 +1,21 @@
-//! Matrix products over slices: the one place that calls `gemm`, and the only `unsafe` code among the operations.
+//! Matrix products over slices: the one place that calls `gemm`, and the only `unsafe` code among the
+//! operations.
 //!
-//! In: two [`Matrix`] views, left (m, k) and right (k, n), and a [`MatrixMut`] for the result (m, n). Out: the result,
-//! `scale`·left·right, written over the view or added to it.
+//! In: two [`Matrix`] views, left (m, k) and right (k, n), and a [`MatrixMut`] for the result (m, n). Out:
+//! the result, `scale`·left·right, written over the view or added to it.
 //!
-//! **Batch invariance.** A row of the result has the same bits whatever the number m of rows around it. `gemm` sums over k
-//! in order with one accumulator an entry, whatever the tile that the entry falls in, but three of its choices look at m:
+//! **Batch invariance.** A row of the result has the same bits whatever the number m of rows around it.
+//! `gemm` sums over k in order with one accumulator an entry, whatever the tile that the entry falls in, but
+//! three of its choices look at m:
 //!
-//! - a single row is a matrix-vector product, which sums in another order: here it is computed as the first of two;
-//! - up to 256 results whose operands are both contiguous along k are sums of sixteen lanes: here the left operand is
-//!   then copied into another layout;
-//! - long sums are cut at places that depend on the shape: here they are cut every [`DEPTH_BLOCK`] terms, which is
-//!   never more than `gemm` takes in one piece.
+//! - a single row is a matrix-vector product, which sums in another order: here it is computed as the first
+//!   of two;
+//! - up to 256 results whose operands are both contiguous along k are sums of sixteen lanes: here the left
+//!   operand is then copied into another layout;
+//! - long sums are cut at places that depend on the shape: here they are cut every [`DEPTH_BLOCK`] terms,
+//!   which is never more than `gemm` takes in one piece.
 //!
-//! Left out on purpose: invariance for results of one column (n = 1), which no decoder has.
+//! Results of one column (n = 1), which no decoder has, are not invariant.
 
 use gemm::Parallelism;
 
@@ -92,7 +95,8 @@ pub(crate) enum Update {
     Add,
 }
 
-/// As many threads as the current rayon pool has. In a worker's one-thread pool everything stays on that thread.
+/// As many threads as the current rayon pool has. In a worker's one-thread pool everything stays on that
+/// thread.
 pub(crate) fn pool_parallelism() -> Parallelism {
     match rayon::current_num_threads() {
         1 => Parallelism::None,
@@ -131,8 +135,8 @@ pub(crate) fn multiply(
     }
 }
 
-/// The product for shapes that `gemm` would treat in a way of their own: the left operand is copied column by column, and
-/// a second row of zeros stands below a single one.
+/// The product for shapes that `gemm` would treat in a way of their own: the left operand is copied column by
+/// column, and a second row of zeros stands below a single one.
 fn multiply_few_rows(
     out: MatrixMut<'_>,
     update: Update,
@@ -176,9 +180,9 @@ fn multiply_rows(
         let left_block = &left.data[first * left.col_stride..];
         let right_block = &right.data[first * right.row_stride..];
         // SAFETY: `check_extent` ran on all three views, and `multiply` compared their shapes, so every entry
-        // (i, j) with i < rows and j < cols of each view, cut to this block of the sum, lies in its slice. `out` is
-        // borrowed mutably, so it aliases neither operand, and its entries are distinct because its rows do not overlap.
-        // f32 is one of the types that `gemm` takes.
+        // (i, j) with i < rows and j < cols of each view, cut to this block of the sum, lies in its slice.
+        // `out` is borrowed mutably, so it aliases neither operand, and its entries are distinct because its
+        // rows do not overlap. f32 is one of the types that `gemm` takes.
         unsafe {
             gemm::gemm(
                 out.rows,

@@ -1,17 +1,20 @@
 //! The differentiable operations that the decoder is made of.
 //!
-//! Each operation lives in a file of its own and exists twice: *fused*, for f32 on the CPU, with a backward pass written
-//! by hand; and *portable*, for every other device and dtype, made of candle operations that have a gradient. The two are
-//! each other's test. A public function looks at its inputs and picks one; its caller never has to.
+//! Each operation lives in a file of its own and exists twice: *fused*, for f32 on the CPU, with a backward
+//! pass written by hand; and *portable*, for every other device and dtype, made of candle operations that
+//! have a gradient. The two are each other's test. A public function looks at its inputs and picks one; its
+//! caller never has to.
 //!
-//! In: tensors whose rows are the tokens of several sequences, one after another and without padding ([`Segments`] says
-//! which rows belong together). Out: tensors of the same kind, on candle's graph if an input is.
+//! In: tensors whose rows are the tokens of several sequences, one after another and without padding
+//! ([`Segments`] says which rows belong together). Out: tensors of the same kind, on candle's graph if an
+//! input is.
 //!
-//! Two promises hold on the CPU. The bits of a row do not depend on the other rows of its batch ([`matmul`] says how). No
-//! sum depends on the number of threads: partial sums have fixed bounds and are added in a fixed order.
+//! Two promises hold on the CPU. The bits of a row do not depend on the other rows of its batch ([`matmul`]
+//! says how). No sum depends on the number of threads: partial sums have fixed bounds and are added in a
+//! fixed order.
 //!
-//! Left out on purpose: candle's own `softmax_last_dim`, `rms_norm` and `rope`. They have no backward pass and say
-//! nothing of it, so that gradients stop there silently.
+//! candle's own `softmax_last_dim`, `rms_norm` and `rope` are not used: they have no backward pass and give
+//! no error, so that gradients would stop there silently.
 
 mod attention;
 mod embed;

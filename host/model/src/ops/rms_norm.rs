@@ -1,10 +1,11 @@
 //! Root-mean-square normalisation: y = x / sqrt(mean(x²) + eps) · weight, row by row.
 //!
-//! In: x (N, D) and the weight (D). Out: (N, D). With r = 1 / sqrt(mean(x²) + eps), g the gradient of y and s the sum of
-//! gᵢ·wᵢ·xᵢ over a row, the gradients are dxᵢ = r·gᵢ·wᵢ − r³·s·xᵢ / D and dwᵢ = Σ over rows of gᵢ·r·xᵢ.
+//! In: x (N, D) and the weight (D). Out: (N, D). With r = 1 / sqrt(mean(x²) + eps), g the gradient of y and s
+//! the sum of gᵢ·wᵢ·xᵢ over a row, the gradients are dxᵢ = r·gᵢ·wᵢ − r³·s·xᵢ / D and dwᵢ = Σ over rows of
+//! gᵢ·r·xᵢ.
 //!
-//! Reference: Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.
-//! Left out on purpose: keeping r for the backward pass. Computing it again is cheaper than storing it.
+//! Reference: Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019. The backward pass computes r
+//! again, which is cheaper than storing it.
 
 use candle_core::{CpuStorage, CustomOp2, D, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;

@@ -1,12 +1,11 @@
-//! Rotary position embedding: at position p, entries j and j + head_dim/2 of a head are a point in the plane that is
-//! turned by the angle p·theta^(−2j/head_dim).
+//! Rotary position embedding: at position p, entries j and j + head_dim/2 of a head are a point in the plane
+//! that is turned by the angle p·theta^(−2j/head_dim).
 //!
-//! In: the head's size, theta, and how many positions are needed. Out: the table of cosines and sines, which grows when a
-//! longer sequence comes; a position's entries never change. The angle is rounded to f32 as in the models' reference
-//! implementation, whatever the dtype of the weights; cosine and sine are taken in f64.
+//! In: the head's size, theta, and how many positions are needed. Out: the table of cosines and sines, which
+//! grows when a longer sequence comes; a position's entries never change. The angle is rounded to f32 as in
+//! the models' reference implementation, whatever the dtype of the weights; cosine and sine are taken in f64.
 //!
 //! Reference: Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021.
-//! Left out on purpose: the variant that pairs neighbouring entries, and scaling for longer contexts.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -65,7 +64,8 @@ impl RotaryTable {
 
     /// A table of at least `n_positions` positions.
     pub(crate) fn angles(&self, n_positions: usize) -> Arc<Angles> {
-        // A thread that panicked while it held the lock left a whole table behind, the old one or the new one.
+        // A thread that panicked while it held the lock left a whole table behind, the old one or the new
+        // one.
         let current = Arc::clone(&self.angles.read().unwrap_or_else(PoisonError::into_inner));
         if current.n_positions() >= n_positions {
             return current;

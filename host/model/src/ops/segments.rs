@@ -1,10 +1,10 @@
 //! Which rows of a packed batch belong to one sequence.
 //!
-//! A batch of sequences is one matrix whose rows are all their tokens, one sequence after another. In: the sequences'
-//! lengths. Out: their row ranges, which tile the rows in order. Attention stays inside a segment, and positions begin at
-//! 0 in each.
+//! A batch of sequences is one matrix whose rows are all their tokens, one sequence after another. In: the
+//! sequences' lengths. Out: their row ranges, which tile the rows in order. Attention stays inside a segment,
+//! and positions begin at 0 in each.
 //!
-//! Left out on purpose: padding. No row stands for nothing.
+//! There is no padding.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -4,7 +4,6 @@
 //! dup = g · gate·s and dgate = g · up · s·(1 + gate·(1 − s)).
 //!
 //! Reference: Shazeer, "GLU Variants Improve Transformer", 2020.
-//! Left out on purpose: the projections around it, which are [`linear`](super::linear()).
 
 use candle_core::{CpuStorage, CustomOp2, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;

@@ -5,7 +5,7 @@
 //! not being trained. Sequences are packed one after another, so no token is padding, and [`pack_by_tokens`]
 //! cuts many of them into batches of bounded size.
 //!
-//! Left out on purpose: division by length. Which length a response has is a plugin's business.
+//! Nothing is divided by length: which length a response has is a plugin's business.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -113,14 +113,8 @@ pub fn token_log_probs(decoder: &Decoder, packed: &Packed) -> Result<Tensor> {
     Ok(ops::target_log_probs(&hidden, decoder.lm_head(), packed.targets.clone())?)
 }
 
-/// `log π(response | prompt)` of each sequence, (n_sequences,), in nats, with gradients to the model's
-/// parameters.
-pub fn sequence_log_probs(model: &LanguageModel, sequences: &[Sequence]) -> Result<Tensor> {
-    let packed = Packed::new(sequences)?;
-    packed.sum_by_sequence(&token_log_probs(model.trainable(), &packed)?)
-}
-
-/// The same without gradients, summed in f64, in batches of at most `max_tokens` tokens.
+/// `log π(response | prompt)` of each sequence, in nats, without gradients: summed in f64, in batches of at
+/// most `max_tokens` tokens.
 pub fn score_sequences(model: &LanguageModel, sequences: &[Sequence], max_tokens: usize) -> Result<Vec<f64>> {
     let mut scores = vec![0.0; sequences.len()];
     for run in pack_by_tokens(sequences, max_tokens) {
@@ -203,7 +197,9 @@ mod tests {
     #[test]
     fn agrees_with_the_logits_and_with_itself_in_any_batch() {
         let model = random_model(2);
-        let together = sequence_log_probs(&model, &sequences()).unwrap().to_vec1::<f32>().unwrap();
+        let packed = Packed::new(&sequences()).unwrap();
+        let together = packed.sum_by_sequence(&token_log_probs(model.trainable(), &packed).unwrap()).unwrap();
+        let together = together.to_vec1::<f32>().unwrap();
         let scored = score_sequences(&model, &sequences(), 16).unwrap();
         let by_token = score_tokens(&model, &sequences()).unwrap();
         for (index, sequence) in sequences().iter().enumerate() {

@@ -8,8 +8,7 @@
 //! The original is read once. Logits are made for a few positions at a time: at a vocabulary of 152k, 512
 //! positions would take 311 MB for each candidate.
 //!
-//! Left out on purpose: the reduction to one number, mean or sum, and its threshold; they are settings of
-//! stage 2.
+//! The reduction to one number, mean or sum, and its threshold are settings of stage 2.
 
 use candle_core::{D, DType, Tensor};
 use candle_nn::ops::log_softmax;

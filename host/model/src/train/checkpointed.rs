@@ -6,8 +6,8 @@
 //! time; the gradients are the same bits, except where a parameter is used twice (the tied embedding), whose
 //! two parts are added in the other order.
 //!
-//! Source: Chen et al., "Training deep nets with sublinear memory cost", 2016. Left out on purpose: keeping
-//! every k-th layer only. One layer's input is already small beside its activations.
+//! Source: Chen et al., "Training deep nets with sublinear memory cost", 2016. Every layer's input is kept,
+//! not only every k-th: one is already small beside a layer's activations.
 
 use std::collections::HashMap;
 

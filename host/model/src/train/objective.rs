@@ -1,8 +1,8 @@
 //! The training objective as tensors. TokenSqueeze, section 3.3.
 //!
 //! Pure functions from log-probabilities to losses, one value an example; they are differentiable in
-//! `chosen_logp` and `rejected_logp`. How examples are weighted, summed and averaged is left out on purpose:
-//! that is the training stage's. The scalar laws that these repeat are in `ts_core::objective`.
+//! `chosen_logp` and `rejected_logp`. The training stage decides how examples are
+//! weighted, summed and averaged. The scalar laws that these repeat are in `ts_core::objective`.
 
 use candle_core::{Result, Tensor};
 

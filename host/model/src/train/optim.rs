@@ -1,10 +1,10 @@
 //! Training steps: gradients in the parameters' order, AdamW, and the learning rate's schedule.
 //!
-//! In: the parameters as a list of (name, variable), and a loss's gradients. Out: updated variables, and a state that can
-//! be saved and loaded so that a resumed run takes the same steps, bit for bit. The order of the parameters is the list's
-//! throughout; nothing here iterates a hash map.
+//! In: the parameters as a list of (name, variable), and a loss's gradients. Out: updated variables, and a
+//! state that can be saved and loaded so that a resumed run takes the same steps, bit for bit. The order of
+//! the parameters is the list's throughout; nothing here iterates a hash map.
 //!
-//! Left out on purpose: parameter groups. The method trains everything at one learning rate.
+//! There are no parameter groups: the method trains everything at one learning rate.
 
 mod adamw;
 mod gradients;

@@ -1,18 +1,19 @@
 //! Work on several shards of a batch at once, with results that do not depend on how many workers there are.
 //!
-//! In: items, and a function from an item to a result. Out: the results in the items' order. A worker is a rayon pool of one
-//! thread, so that every operation inside it stays on that thread: on models of this size, splitting a batch beats
-//! splitting each small operation, and does not collapse on a busy machine.
+//! In: items, and a function from an item to a result. Out: the results in the items' order. A worker is a
+//! rayon pool of one thread, so that every operation inside it stays on that thread: on models of this size,
+//! splitting a batch beats splitting each small operation, and does not collapse on a busy machine.
 //!
-//! Gradients are then summed in the items' order ([`sum_gradients`]). Bytes are the same for one worker and for many as
-//! long as the items are the same: cut a batch by a setting, never by the number of workers.
+//! Gradients are then summed in the items' order ([`sum_gradients`]). Bytes are the same for one worker and
+//! for many as long as the items are the same: cut a batch by a setting, never by the number of workers.
 //!
-//! candle itself adds and multiplies larger tensors on a pool of its own, which all threads of a process share, wait for in
-//! turn, and wait for by spinning. Workers then hold each other up, on a busy machine by a factor of three. The variable
-//! [`CANDLE_THREADS_VARIABLE`], set to 1 before the first tensor is made, keeps each of those operations on its caller's
-//! thread. Only a program's `main` can set it safely, while there is one thread.
+//! candle itself adds and multiplies larger tensors on a pool of its own, which all threads of a process
+//! share, wait for in turn, and wait for by spinning. Workers then hold each other up, on a busy machine by a
+//! factor of three. The variable [`CANDLE_THREADS_VARIABLE`], set to 1 before the first tensor is made, keeps
+//! each of those operations on its caller's thread. Only a program's `main` can set it safely, while there is
+//! one thread.
 //!
-//! Left out on purpose: a queue that lives longer than one call. Each call hands out its items and waits for them.
+//! Each call hands out its items and waits for them.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -27,8 +28,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{ModelError, Result};
 
-/// The environment variable from which candle takes the size of its own pool, once, at its first use. A program that uses
-/// [`Workers`] sets it to 1 as the first thing in `main`.
+/// The environment variable from which candle takes the size of its own pool, once, at its first use. A
+/// program that uses [`Workers`] sets it to 1 as the first thing in `main`.
 pub const CANDLE_THREADS_VARIABLE: &str = "CANDLE_NUM_THREADS";
 
 /// A fixed number of one-thread pools.
@@ -78,13 +79,14 @@ impl Workers {
         Ok(outputs)
     }
 
-    /// `f` of every item on the workers, and `sink` of every result on the calling thread, in the items' order and as soon as
-    /// the order allows. Items are taken from their source when there is room for them, so that neither they nor the results
-    /// need all be held at once. After an error no further item is begun.
+    /// `f` of every item on the workers, and `sink` of every result on the calling thread, in the items'
+    /// order and as soon as the order allows. Items are taken from their source when there is room for them,
+    /// so that neither they nor the results need all be held at once. After an error no further item is
+    /// begun.
     ///
     /// # Errors
-    /// The error of the first item, in order, that failed, of its source or of `sink`; [`ModelError::WorkerPanicked`] for a
-    /// panic.
+    /// The error of the first item, in order, that failed, of its source or of `sink`;
+    /// [`ModelError::WorkerPanicked`] for a panic.
     pub fn for_each_ordered<I, O, E>(
         &self,
         items: impl IntoIterator<Item = Result<I, E>>,
@@ -184,8 +186,8 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 /// The sum of several shards' gradients, parameter by parameter, added from the first shard to the last.
 ///
 /// # Errors
-/// [`ModelError::GradientCount`] if the shards do not have the same number of gradients; [`ModelError::Empty`] without a
-/// shard.
+/// [`ModelError::GradientCount`] if the shards do not have the same number of gradients;
+/// [`ModelError::Empty`] without a shard.
 pub fn sum_gradients(shards: impl IntoIterator<Item = Vec<Tensor>>) -> Result<Vec<Tensor>> {
     let mut sum = GradientSum::default();
     shards.into_iter().try_for_each(|shard| sum.add(shard))?;

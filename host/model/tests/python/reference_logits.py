@@ -5,7 +5,7 @@ Run from this crate's folder, with torch and transformers 5 installed:
     python tests/python/reference_logits.py
 
 The checkpoint is untied, its biases and norms are random, and its rotary base is not the default, so that an error in any of
-them changes the logits. `tests/reference.rs` compares. Left out on purpose: bf16, whose rounding differs between libraries.
+them changes the logits. `tests/reference.rs` compares. bf16 is not compared: its rounding differs between libraries.
 """
 
 import json

@@ -1,8 +1,8 @@
 //! Several recipes on the same samples, several seeds each: the ablation tables of section 4.3.
 //!
-//! In: the recipes and the seeds. Out: a run's folder for each (recipe, seed), and [`Ablation`]. The recipes of one seed share
-//! what they have in common ([`crate::reuse`]) and train for as many steps as the first of them, so that rows differ by
-//! what they vary and nothing else. Judging the table is left out on purpose.
+//! In: the recipes and the seeds. Out: a run's folder for each (recipe, seed), and [`Ablation`]. The recipes
+//! of one seed share what they have in common ([`crate::reuse`]) and train for as many steps as the first of
+//! them, so that rows differ by what they vary and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -30,7 +30,8 @@ pub struct Row {
     pub name: String,
     /// One report a seed.
     pub reports: Vec<Report>,
-    /// After training − the model before, on the same problems, all seeds together: 95 %, bootstrap over problems.
+    /// After training − the model before, on the same problems, all seeds together: 95 %, bootstrap over
+    /// problems.
     pub over_baseline: BTreeMap<Metric, Interval>,
     /// After training − the first row after training, likewise.
     pub over_first: BTreeMap<Metric, Interval>,
@@ -43,10 +44,12 @@ pub struct Ablation {
     pub rows: Vec<Row>,
 }
 
-/// Runs every recipe with every seed, in folders `NAME-seedSEED` of `folder`; runs that are done are only read.
+/// Runs every recipe with every seed, in folders `NAME-seedSEED` of `folder`; runs that are done are only
+/// read.
 ///
 /// # Errors
-/// [`Error::Twice`] for a row or a seed that stands twice; the first run that fails, and what is done until then stays.
+/// [`Error::Twice`] for a row or a seed that is a duplicate; the first run that fails, and what is done until
+/// then stays.
 pub fn ablate(
     recipes: &[Recipe],
     seeds: &[u64],
@@ -115,7 +118,8 @@ fn forbid_repetition(names: impl Iterator<Item = String>, among: &'static str) -
 }
 
 impl Row {
-    /// Mean ± half-width of the interval over seeds; the value alone with one seed, and `none` where it is not defined.
+    /// Mean ± half-width of the interval over seeds; the value alone with one seed, and `none` where it is
+    /// not defined.
     fn over_seeds(&self, metric: Metric, side: impl Fn(&Report) -> &Summary) -> String {
         let values: Option<Vec<f64>> = self.reports.iter().map(|report| metric.of(side(report))).collect();
         let show = |x: f64| show(metric, x, false);
@@ -151,8 +155,8 @@ const COLUMNS: [(Metric, &str); 6] = [
 ];
 
 impl Ablation {
-    /// Two tables as Markdown: the metrics, means over seeds ± the half-width of the 95 % t interval; and the differences in
-    /// accuracy and area that are paired by problem.
+    /// Two tables as Markdown: the metrics, means over seeds ± the half-width of the 95 % t interval; and the
+    /// differences in accuracy and area that are paired by problem.
     pub fn to_markdown(&self) -> String {
         let header =
             std::iter::once("").chain(COLUMNS.iter().map(|(_, label)| *label)).chain(["positives, tokens"]);

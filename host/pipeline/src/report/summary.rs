@@ -1,5 +1,5 @@
-//! From a run's folder to its [`Report`]: reads the artefacts, whoever made them, without taking the folder's lock. Every record
-//! is checked before it counts.
+//! From a run's folder to its [`Report`]: reads the artefacts, whoever made them, without taking the folder's
+//! lock. Every record is checked before it counts.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Tables in Markdown that can be read as they stand.
 //!
-//! In: cells, row by row, the header first. Out: text with columns of even width, names to the left and numbers to the right.
-//! Left out on purpose: escaping; a cell from outside comes as `ts_text::markdown`.
+//! In: cells, row by row, the header first. Out: text with columns of even width, names to the left and
+//! numbers to the right. Nothing is escaped: a cell from outside comes as `ts_text::markdown`.
 
 /// A Markdown table with columns wide enough to read as it stands.
 pub(crate) struct Table {

@@ -1,7 +1,8 @@
 //! Drawing responses to problems, for sampling and for evaluation: the same code for both.
 //!
-//! In: problems, how often to draw for each, the sampling settings, and a model. Out: a record a response. A draw's seed
-//! derives from (run seed, stage, problem, draw), so neither batches nor workers nor an earlier interruption change a response.
+//! In: problems, how often to draw for each, the sampling settings, and a model. Out: a record a response. A
+//! draw's seed derives from (run seed, stage, problem, draw), so neither batches nor workers nor an earlier
+//! interruption change a response.
 
 use ts_core::seed::derive_seed;
 use ts_model::LanguageModel;

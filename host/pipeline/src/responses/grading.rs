@@ -1,7 +1,8 @@
 //! Grading one response with the verifier plugin, and what it means for a run. TokenSqueeze, section 3.1.
 //!
-//! In: a problem and a response. Out: a [`Graded`]. A call that fails becomes the outcome "the grader failed" with a note; like a
-//! bad reference or an undecided case it is never "incorrect", and too many of these stop a run ([`Tally`]).
+//! In: a problem and a response. Out: a [`Graded`]. A call that fails becomes the outcome "the grader failed"
+//! with a note; like a bad reference or an undecided case it is never "incorrect", and too many of these stop
+//! a run ([`Tally`]).
 
 use ts_core::Outcome;
 use ts_plugin::{Problem, Verdict, Verifier};
@@ -80,7 +81,8 @@ pub(crate) struct Tally {
     first_ungraded: String,
 }
 
-/// The share is judged only once so many responses are graded: the first one without a grade is not 100 % of a run.
+/// The share is judged only once so many responses are graded: the first one without a grade is not 100 % of
+/// a run.
 const JUDGE_FROM: usize = 200;
 
 impl Tally {

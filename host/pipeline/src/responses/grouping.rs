@@ -2,7 +2,7 @@
 
 use ts_core::seed::derive_seed;
 use ts_model::TextTokenizer;
-use ts_plugin::{Candidate, Group, Outcome};
+use ts_plugin::{Candidate, CandidateOutcome, Group};
 use ts_run::records::{GradeRecord, ProblemRecord, SampleRecord};
 
 use crate::Error;
@@ -52,12 +52,12 @@ impl Grouping<'_> {
         )?;
         Ok(Candidate {
             outcome: match grade.outcome {
-                ts_core::Outcome::Correct => Outcome::Correct,
-                ts_core::Outcome::Incorrect => Outcome::Incorrect,
-                ts_core::Outcome::NoAnswer => Outcome::NoAnswer,
+                ts_core::Outcome::Correct => CandidateOutcome::Correct,
+                ts_core::Outcome::Incorrect => CandidateOutcome::Incorrect,
+                ts_core::Outcome::NoAnswer => CandidateOutcome::NoAnswer,
                 ts_core::Outcome::BadReference
                 | ts_core::Outcome::Undecided
-                | ts_core::Outcome::GraderFailed => Outcome::Ungraded,
+                | ts_core::Outcome::GraderFailed => CandidateOutcome::Ungraded,
             },
             score: grade.score,
             length: self.plugins.length_function.measure(&problem.id, &sample.text, tokens)?.value,

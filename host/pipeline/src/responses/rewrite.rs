@@ -1,13 +1,15 @@
-//! Stage 2 for one step: sample rewrites, keep the shortest that leaves what follows as it was. TokenSqueeze, section 3.2.
+//! Stage 2 for one step: sample rewrites, keep the shortest that leaves what follows as it was. TokenSqueeze,
+//! section 3.2.
 //!
-//! In: the context, the step as sampled, and the original's text after it. Out: the rewrite that takes its place, if any.
-//! The choice is `ts_core::refinement`'s: the shortest rewrite below the threshold, the one drawn first among equals.
+//! In: the context, the step as sampled, and the original's text after it. Out: the rewrite that takes its
+//! place, if any. The choice is `ts_core::refinement`'s: the shortest rewrite below the threshold, the one
+//! drawn first among equals.
 //!
-//! All rewrites grow in lockstep, one token a round. By the step splitter's law a rewrite that is complete after round
-//! t has t - 1 or t tokens, so after round t every rewrite of up to t - 1 tokens is known. They are scored at once, and
-//! the first that passes ends everything: no later one can be shorter. So neither the longer rewrites' divergences nor
-//! their remaining tokens are ever computed, and the choice is what sampling and scoring all of them would give.
-//! Going from step to step is left out on purpose: `stages::refine` does.
+//! All rewrites grow in lockstep, one token a round. By the step splitter's law a rewrite that is complete
+//! after round t has t - 1 or t tokens, so after round t every rewrite of up to t - 1 tokens is known. They
+//! are scored at once, and the first that passes ends everything: no later one can be shorter. So neither the
+//! longer rewrites' divergences nor their remaining tokens are ever computed, and the choice is what sampling
+//! and scoring all of them would give. `stages::refine` goes from step to step.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -47,8 +49,8 @@ pub(crate) struct Rewritten {
 }
 
 impl Rewriter<'_> {
-    /// Rewrites one step, drawing from each seed once. `window` is the original's text after the step; `is_last` says that
-    /// the end of the reasoning follows it.
+    /// Rewrites one step, drawing from each seed once. `window` is the original's text after the step;
+    /// `is_last` says that the end of the reasoning follows it.
     pub(crate) fn rewrite(
         &self,
         prefix: &Prefix,
@@ -68,7 +70,8 @@ impl Rewriter<'_> {
         let sampling = Sampling {
             temperature: self.refine.temperature,
             top_p: 1.0,
-            // The token after a step shows that it is complete; a rewrite as long as the original cannot be chosen.
+            // The token after a step shows that it is complete; a rewrite as long as the original cannot be
+            // chosen.
             max_new_tokens: original.len(),
             max_batch_rows: seeds.len(),
         };
@@ -267,7 +270,8 @@ mod tests {
             (prompt, draws.remove(0).remove(0).tokens)
         }
 
-        /// Rewrites every step of one response, early or scoring all; in the original's context, so that both see the same.
+        /// Rewrites every step of one response, early or scoring all; in the original's context, so that both
+        /// see the same.
         fn rewrite_all(&self, prompt: &[u32], response: &[u32], early_stop: bool) -> Vec<Rewritten> {
             let refine = RefineSection { early_stop, n_rewrites: 24, ..self.refine.clone() };
             let rewriter = Rewriter {

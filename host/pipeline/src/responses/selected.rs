@@ -1,6 +1,8 @@
-//! What a run has of each problem after stage 2, problem by problem: the responses, the selection, the refined positives.
+//! What a run has of each problem after stage 2, problem by problem: the responses, the selection, the
+//! refined positives.
 //!
-//! The artefacts are in the order of the problems, so they are read side by side, and only one problem's part of each is held.
+//! The artefacts are in the order of the problems, so they are read side by side, and only one problem's part
+//! of each is held.
 
 use std::collections::BTreeMap;
 

@@ -2,8 +2,8 @@
 //!
 //! A response is reasoning, then the text that ends it (`</think>`) and everything after: the tail. The step
 //! splitter sees the reasoning's text and answers in bytes; the model works in tokens. A token that crosses a
-//! step's end belongs to the side that has more of its bytes, so that a space at a word's front goes with its word. A response without the ending text is all reasoning.
-//! Splitting by meaning is left out on purpose: that is the plugin's.
+//! step's end belongs to the side that has more of its bytes, so that a space at a word's front goes with its
+//! word. A response without the ending text is all reasoning.
 
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! Responses without a grade: how many, and why. They are neither right nor wrong, and count in no metric.
 //!
-//! In: outcomes. Out: [`Ungraded`], which reports keep, stages show, and the limit on a run is judged by. Left
-//! out on purpose: what each grader said; that is the note in `grades.jsonl`.
+//! In: outcomes. Out: [`Ungraded`], which reports keep, stages show, and the limit on a run is judged by.
+//! What each grader said is the note in `grades.jsonl`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,7 +24,7 @@ pub struct Ungraded {
 }
 
 impl Ungraded {
-    /// Counts the outcomes that are no grade, each with the way in which the grader failed if it did.
+    /// Counts the outcomes that are not grades, each with the way in which the grader failed if it did.
     pub fn among<'a>(outcomes: impl IntoIterator<Item = (Outcome, Option<&'a str>)>) -> Self {
         let mut counted = Self::default();
         outcomes.into_iter().for_each(|(outcome, failure)| counted.count(outcome, failure));
@@ -57,8 +57,8 @@ impl Ungraded {
     }
 }
 
-/// `the grader failed on 2 (out_of_fuel 1, trapped 1), had a bad reference for 32, did not decide 5`: the first always, the
-/// others where there are any.
+/// `the grader failed on 2 (out_of_fuel 1, trapped 1), had a bad reference for 32, did not decide 5`: the
+/// first always, the others where there are any.
 impl fmt::Display for Ungraded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the grader failed on {}", self.n_grader_failed)?;

@@ -300,7 +300,7 @@ impl<'a> Run<'a> {
     }
 
     /// What a stage's records are sealed with.
-    pub(crate) fn seal(&self, stage: Stage) -> Seal {
+    pub fn seal(&self, stage: Stage) -> Seal {
         identity::seal(stage, &self.recipe, self.folder.manifest())
     }
 

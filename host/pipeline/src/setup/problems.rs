@@ -8,11 +8,11 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use ts_recipe::EMBEDDED;
-use ts_run::digest::hexadecimal;
 use ts_run::manifest::ProblemSetOrigin;
 use ts_run::problem_file::line_of;
 use ts_run::problems::ProblemReader;
 use ts_run::records::ProblemRecord;
+use ts_text::hexadecimal;
 
 use crate::Error;
 

@@ -1,7 +1,8 @@
-//! Evaluation: independent runs over the held-out problems, before and after training. TokenSqueeze, section 4.1.2 and A.3.
+//! Evaluation: independent runs over the held-out problems, before and after training. TokenSqueeze, section
+//! 4.1.2 and A.3.
 //!
-//! In: the held-out problems and a model. Out: `eval-baseline.jsonl` or `eval-result.jsonl`, `n_runs` lines a problem. Both
-//! use the same code and the same seeds.
+//! In: the held-out problems and a model. Out: `eval-baseline.jsonl` or `eval-result.jsonl`, `n_runs` lines a
+//! problem. Both use the same code and the same seeds.
 
 use ts_model::LanguageModel;
 use ts_model::generate::Sampling;

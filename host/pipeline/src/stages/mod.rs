@@ -1,5 +1,6 @@
-//! The stages, each in its file and all of the same shape: a list of tasks, a function from a task to its records, and one
-//! line on what came of it. [`work`] is what they share; training, whose steps follow one another, stands apart.
+//! The stages, each in its file and all of the same shape: a list of tasks, a function from a task to its
+//! records, and one line on what came of it. [`work`] is what they share; training, whose steps follow one
+//! another, stands apart.
 //!
 //! [`run_stage`] is the only way in: it skips what is done, checks what is needed, and keeps the manifest.
 

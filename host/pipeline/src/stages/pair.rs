@@ -1,8 +1,9 @@
 //! Stage 3, first part: from selections to training examples. TokenSqueeze, section 3.3.
 //!
-//! In: `samples.jsonl`, `selection.jsonl` and `refined.jsonl`. Out: `examples.jsonl`: a line a preference pair, and a line a
-//! positive to imitate. An example names its draws. A positive stands refined in every example; one that the verifier no
-//! longer accepts is in none. Whether a pair's chosen response is imitated as well, `train` decides by the recipe.
+//! In: `samples.jsonl`, `selection.jsonl` and `refined.jsonl`. Out: `examples.jsonl`: a line a preference
+//! pair, and a line a positive to imitate. An example names its draws. A positive stands refined in every
+//! example; one that the verifier no longer accepts is in none. Whether a pair's chosen response is imitated
+//! as well, `train` decides by the recipe.
 
 use ts_run::Key;
 use ts_run::records::{ExampleKind, ExampleRecord, ProblemRecord};

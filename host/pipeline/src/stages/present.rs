@@ -1,7 +1,8 @@
 //! The records that a stage's journal has already, held against the list of those that it should have.
 //!
-//! As long as they stand in the order of the list, which they do unless somebody removed a line, nothing of them is kept in
-//! memory. From the first that is out of order on, their keys are, and all of them are checked before any work is done.
+//! As long as they stand in the order of the list, which they do unless somebody removed a line, nothing of
+//! them is kept in memory. From the first that is out of order on, their keys are, and all of them are
+//! checked before any work is done.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -48,7 +49,8 @@ impl<R: Record> Present<R> {
         })
     }
 
-    /// The record with this key, and where it begins; none if it is to be made. Asked for in the order of the list.
+    /// The record with this key, and where it begins; none if it is to be made. Asked for in the order of the
+    /// list.
     pub(super) fn take<'k>(
         &mut self,
         key: &Key,
@@ -95,7 +97,8 @@ impl<R: Record> Present<R> {
         }
     }
 
-    /// Takes the rest by their keys, and checks that each stands in the list once and is not among those taken before.
+    /// Takes the rest by their keys, and checks that each stands in the list once and is not among those
+    /// taken before.
     fn scatter(&mut self, begin: u64, list: Keys<'_>) -> Result<(), Error> {
         let path = self.journal.clone();
         let duplicate = |key: &Key, line, first_line| {
@@ -144,7 +147,8 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// The next records of the list: where each stands, or none if it is being made. Those before `begin` are in order.
+    /// The next records of the list: where each stands, or none if it is being made. Those before `begin` are
+    /// in order.
     pub(super) fn expect(&mut self, begin: u64, places: Vec<Option<u64>>) {
         self.waiting.extend(places.into_iter().filter(|place| place.is_none_or(|offset| offset >= begin)));
         self.settle();

@@ -1,8 +1,8 @@
 //! Stage 3, second part: what the model thought of every response before training. TokenSqueeze, section 3.3.
 //!
-//! In: `examples.jsonl`, the responses that it names, and the checkpoint that the run starts from. Out: `reference.jsonl`, log
-//! pi_ref of each example's responses in nats, so that training needs no second model in memory. A response stands in many
-//! examples and is scored once for each problem.
+//! In: `examples.jsonl`, the responses that it names, and the checkpoint that the run starts from. Out:
+//! `reference.jsonl`, log pi_ref of each example's responses in nats, so that training needs no second model
+//! in memory. A response stands in many examples and is scored once for each problem.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! Stage 2: rewrite the positives' reasoning step by step. TokenSqueeze, section 3.2 and appendix B.
 //!
-//! In: `samples.jsonl` and `selection.jsonl`. Out: `refined.jsonl`, a line a positive. Only what was selected is refined
-//! (section 3 selects first). A refined response is graded again; one that the verifier no longer accepts is not
-//! kept. How one step is rewritten is in `rewrite`.
+//! In: `samples.jsonl` and `selection.jsonl`. Out: `refined.jsonl`, a line a positive. Only what was selected
+//! is refined (section 3 selects first). A refined response is graded again; one that the verifier no longer
+//! accepts is not kept. How one step is rewritten is in `rewrite`.
 
 use std::sync::Arc;
 

@@ -1,11 +1,12 @@
-//! Stage 1, third part: choose positives and pairs with the policy plugin. TokenSqueeze, section 3.1 and table 2.
+//! Stage 1, third part: choose positives and pairs with the policy plugin. TokenSqueeze, section 3.1 and
+//! table 2.
 //!
-//! In: `samples.jsonl` and `grades.jsonl`. Out: `selection.jsonl`, a line a problem. The host measures lengths and
-//! steps, hands the policy the whole group, and keeps the first `max_pairs` of its pairs.
+//! In: `samples.jsonl` and `grades.jsonl`. Out: `selection.jsonl`, a line a problem. The host measures
+//! lengths and steps, hands the policy the whole group, and keeps the first `max_pairs` of its pairs.
 
 use ts_core::pairing::{Pair, cap_pairs};
 use ts_core::selection::pass_rate;
-use ts_plugin::Outcome;
+use ts_plugin::CandidateOutcome;
 use ts_run::Key;
 use ts_run::records::{
     GradeRecord, PairRecord, PositiveRecord, ProblemRecord, SampleRecord, SelectionRecord,
@@ -63,9 +64,9 @@ fn select_one(
 ) -> Result<SelectionRecord, Error> {
     let grouping = Grouping { recipe: &run.recipe, plugins: &run.plugins, tokenizer: &run.tokenizer };
     let group = grouping.group(problem, samples, grades)?;
-    let graded = group.responses.iter().filter(|c| c.outcome != Outcome::Ungraded);
+    let graded = group.responses.iter().filter(|c| c.outcome != CandidateOutcome::Ungraded);
     let n_responses = graded.clone().count();
-    let n_correct = graded.filter(|c| c.outcome == Outcome::Correct).count();
+    let n_correct = graded.filter(|c| c.outcome == CandidateOutcome::Correct).count();
     let selection = run.plugins.selection_policy.select(&group)?.value;
 
     let pairs: Vec<Pair> = selection

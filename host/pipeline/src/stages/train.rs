@@ -1,9 +1,10 @@
 //! Stage 3, third part: train with DPO-L + SFT. TokenSqueeze, section 3.3 and A.2.
 //!
-//! In: `examples.jsonl`, the responses that they name, `reference.jsonl` and the checkpoint that the run starts from. Out:
-//! `train.jsonl`, a line a step, and `model/`, a Hugging Face folder. Checkpoints hold the weights and the optimiser's moments
-//! in full, the manifest names the one to go on from, and batches derive from the seed, so a run that resumes goes through the
-//! same steps to the same bits on the CPU. The loss is in `objective`.
+//! In: `examples.jsonl`, the responses that they name, `reference.jsonl` and the checkpoint that the run
+//! starts from. Out: `train.jsonl`, a line a step, and `model/`, a Hugging Face folder. Checkpoints hold the
+//! weights and the optimiser's moments in full, the manifest names the one to go on from, and batches derive
+//! from the seed, so a run that resumes goes through the same steps to the same bits on the CPU. The loss is
+//! in `objective`.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -63,7 +64,8 @@ struct Trainer {
 }
 
 impl Trainer {
-    /// Goes on from the checkpoint that the manifest names, or begins with the model that the run starts from.
+    /// Goes on from the checkpoint that the manifest names, or begins with the model that the run starts
+    /// from.
     fn resume(run: &Run<'_>, plan: Plan) -> Result<Self, Error> {
         let train = &run.recipe.train;
         let config = AdamWConfig {
@@ -184,7 +186,8 @@ impl Trainer {
 
 const OPTIMISER_FILE: &str = "optimiser.safetensors";
 
-/// Writes the trained model as a Hugging Face folder: its weights, and what else the checkpoint that it started from has.
+/// Writes the trained model as a Hugging Face folder: its weights, and what else the checkpoint that it
+/// started from has.
 fn save_model(run: &Run<'_>, model: &LanguageModel, folder: &Path) -> Result<(), Error> {
     atomic::write_folder(folder, |partial| -> Result<(), Error> {
         model.save(partial, &SaveOptions::default())?;

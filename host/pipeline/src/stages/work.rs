@@ -1,9 +1,10 @@
 //! How every stage that maps over problems works through its items.
 //!
-//! A stage is a list of [`Task`]s, each with the keys of the records that come of it, and a function from a task to those
-//! records. [`Work::run`] holds what the journal has against the list: a record that is there is not made again, one that is
-//! missing is made wherever it stands, and one that does not belong or stands there twice is an error before anything is
-//! computed. Tasks are taken when there is room for them, and their records appended in the order of the list.
+//! A stage is a list of [`Task`]s, each with the keys of the records that come of it, and a function from a
+//! task to those records. [`Work::run`] holds what the journal has against the list: a record that is there
+//! is not made again, one that is missing is made wherever it stands, and one that does not belong or is a
+//! duplicate is an error before anything is computed. Tasks are taken when there is room for them, and their
+//! records appended in the order of the list.
 
 use std::cell::RefCell;
 
@@ -51,9 +52,9 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Makes every record that is not there yet; gives the number of all. `prepare` makes what the tasks share, such as the
-    /// model, if there is anything to do. `make` gives the records of a task's missing keys, by their places in the task.
-    /// `each` hears of every record, of those that were there too.
+    /// Makes every record that is not there yet; gives the number of all. `prepare` makes what the tasks
+    /// share, such as the model, if there is anything to do. `make` gives the records of a task's missing
+    /// keys, by their places in the task. `each` hears of every record, of those that were there too.
     ///
     /// # Errors
     /// A record of the journal that does not belong; those of the three functions.

@@ -1,9 +1,9 @@
 //! The loss of one batch of examples and its gradient. TokenSqueeze, section 3.3.
 //!
-//! `L = eta * DPO-L + (1 - eta) * SFT`. DPO-L is the weighted mean over the batch's pairs; SFT is the weighted mean, over
-//! its responses to imitate, of the negative log-likelihood a token. A batch is worked through in
-//! micro-batches whose gradients add up to that of the batch, because each term is divided by the whole
-//! batch's weight. The optimiser and the order of batches are left out on purpose: `stages::train` has them.
+//! `L = eta * DPO-L + (1 - eta) * SFT`. DPO-L is the weighted mean over the batch's pairs; SFT is the
+//! weighted mean, over its responses to imitate, of the negative log-likelihood a token. A batch is worked
+//! through in micro-batches whose gradients add up to that of the batch, because each term is divided by the
+//! whole batch's weight. The optimiser and the order of batches are in `stages::train`.
 
 use candle_core::{DType, Tensor};
 use ts_core::objective::length_margin;
@@ -96,8 +96,8 @@ pub(crate) fn micro_batches<'a>(batch: &[&'a Example], max_tokens: usize) -> Vec
     micro_batches
 }
 
-/// The part of the batch's loss that comes from `examples`, given the log-probability of each chosen response and
-/// then of each rejected one, shape `(chosen + rejected,)`. `batch` has the whole batch's weights.
+/// The part of the batch's loss that comes from `examples`, given the log-probability of each chosen response
+/// and then of each rejected one, shape `(chosen + rejected,)`. `batch` has the whole batch's weights.
 ///
 /// Gives the scalar loss, on candle's graph, and the sums to log.
 pub(crate) fn loss(
@@ -185,7 +185,7 @@ pub(crate) fn micro_batch_gradients(
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
-    use ts_core::objective::{LengthMargin, composite, dpo_l};
+    use ts_core::objective::{self as law, LengthMargin, composite, dpo_l};
     use ts_model::ModelConfig;
 
     use super::*;
@@ -231,7 +231,8 @@ mod tests {
         }
     }
 
-    /// Two pairs and one response to imitate, against the scalar laws: the mean over two of DPO-L, over three of SFT.
+    /// Two pairs and one response to imitate, against the scalar laws: the mean over two of DPO-L, over three
+    /// of SFT.
     #[test]
     fn a_batch_by_the_scalar_laws() {
         let examples = [pair([4.0, 8.0], [-5.0, -9.0], 4), imitated(2), pair([5.0, 5.0], [-7.0, -3.0], 5)];
@@ -245,7 +246,7 @@ mod tests {
             dpo_l(0.1, chosen[0], rejected[0], -5.0, -9.0, 2f64.ln()),
             dpo_l(0.1, chosen[2], rejected[1], -7.0, -3.0, 0.0),
         ];
-        let sft_losses = [1.0, 0.5, 1.2];
+        let sft_losses = [law::sft(&[-1.0; 4]), law::sft(&[-0.5; 2]), law::sft(&[-1.2; 5])];
         let expected =
             composite(0.25, dpo_losses.iter().sum::<f64>() / 2.0, sft_losses.iter().sum::<f64>() / 3.0);
         let total = f64::from(total.to_scalar::<f32>().unwrap());
@@ -276,8 +277,8 @@ mod tests {
         assert!((parts - whole).abs() < 1e-6, "{parts} {whole}");
     }
 
-    /// The gradient of the whole: decoder, log-probabilities, DPO-L with both signs, SFT and their sum, with and without
-    /// activation checkpointing, against finite differences in every tensor.
+    /// The gradient of the whole: decoder, log-probabilities, DPO-L with both signs, SFT and their sum, with
+    /// and without activation checkpointing, against finite differences in every tensor.
     #[test]
     fn gradients_are_finite_differences_through_the_decoder_and_both_losses() {
         let config = ModelConfig { tie_word_embeddings: false, ..ModelConfig::tiny(40, 16, 24, 2, (4, 2)) };

@@ -1,8 +1,9 @@
 //! What the optimiser sees, and in which order. TokenSqueeze, section 3.3 and A.2.
 //!
-//! In: `examples.jsonl`, the responses that they name, `reference.jsonl` and the recipe. Out: [`TrainingSet`], which examples
-//! train anything and where their responses stand, and [`Plan`], the batch of each step. Tokens are read batch by batch.
-//! Batches derive from the seed, so a run that resumes sees the same ones.
+//! In: `examples.jsonl`, the responses that they name, `reference.jsonl` and the recipe. Out:
+//! [`TrainingSet`], which examples train anything and where their responses stand, and [`Plan`], the batch of
+//! each step. Tokens are read batch by batch. Batches derive from the seed, so a run that resumes sees the
+//! same ones.
 
 use std::collections::BTreeSet;
 
@@ -139,8 +140,8 @@ impl TrainingSet {
     }
 }
 
-/// The weights of one problem's examples, whose chosen responses are given. A response that a pair imitates is not imitated
-/// again for itself.
+/// The weights of one problem's examples, whose chosen responses are given. A response that a pair imitates
+/// is not imitated again for itself.
 fn weights(records: &[ExampleRecord], chosen: &[&[u32]], train: &TrainSection) -> Vec<Weights> {
     let is_pair = |record: &ExampleRecord| record.kind == ExampleKind::Pair;
     let in_pairs: BTreeSet<&[u32]> =
@@ -167,7 +168,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Plans `steps` full batches of `n_examples` examples, or `epochs` passes over them; at least one example is seen.
+    /// Plans `steps` full batches of `n_examples` examples, or `epochs` passes over them; at least one
+    /// example is seen.
     pub(crate) fn new(n_examples: usize, train: &TrainSection, run_seed: u64) -> Self {
         let n_seen = match train.steps {
             0 => ((n_examples as f64 * train.epochs).ceil() as usize).max(1),

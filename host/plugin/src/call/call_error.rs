@@ -1,10 +1,10 @@
 //! Why one call gave no answer: one variant per cause.
 //!
-//! A plugin that says "I cannot" ([`CallErrorKind::Refused`]), one that traps, one that runs out of fuel, time or
-//! memory, and one whose answer the host does not believe are different things to whoever reads the report, so
-//! they are different variants here. [`CallErrorKind::hint`] says what to do about each.
+//! A plugin that says "I cannot" ([`CallErrorKind::Refused`]), one that traps, one that runs out of fuel,
+//! time or memory, and one whose answer the host does not believe are different things to whoever reads the
+//! report, so they are different variants here. [`CallErrorKind::hint`] says what to do about each.
 //!
-//! Left out on purpose: "incorrect". A call that fails is never a verdict.
+//! A call that fails is never a verdict, such as "incorrect".
 
 use serde::{Deserialize, Serialize};
 
@@ -99,24 +99,25 @@ impl CallErrorKind {
     }
 
     /// What the reader can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Refused(_) | Self::Cancelled => None,
-            Self::Trapped(_) | Self::BadOutput(_) => Some("this is a fault in the plugin; tell its author"),
-            Self::OutOfFuel => Some("it loops, or it needs more: the limit `fuel`"),
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Refused(_) | Self::Cancelled => return None,
+            Self::Trapped(_) | Self::BadOutput(_) => "this is a fault in the plugin; tell its author",
+            Self::OutOfFuel => "it loops, or it needs more: the limit `fuel`",
             Self::OverTime => {
-                Some("it did little and took long, or the limit `processor_ms` is short for that much `fuel`")
+                "it did little and took long, or the limit `processor_ms` is short for that much `fuel`"
             }
-            Self::OutOfMemory => Some("it leaks, or it needs more: the limit `memory_mib`"),
+            Self::OutOfMemory => "it leaks, or it needs more: the limit `memory_mib`",
             Self::OutputTooLarge => {
-                Some("a plugin returns indices and offsets, not text; the limit is `output_kib`")
+                "a plugin returns indices and offsets, not text; the limit is `output_kib`"
             }
-            Self::StackOverflow => Some("it recurses without end, or it needs more: the limit `stack_kib`"),
-            Self::Unavailable(_) => Some("fewer instances at once may help: lower `max_parallel`"),
-            Self::OutOfProgramTime => Some(
-                "fewer tests, a shorter time for each, or more for all of a call: the limit `program_ms`",
-            ),
-        }
+            Self::StackOverflow => "it recurses without end, or it needs more: the limit `stack_kib`",
+            Self::Unavailable(_) => "fewer instances at once may help: lower `max_parallel`",
+            Self::OutOfProgramTime => {
+                "fewer tests, a shorter time for each, or more for all of a call: the limit `program_ms`"
+            }
+        };
+        Some(hint.to_owned())
     }
 }
 

@@ -1,13 +1,15 @@
 //! Calling off a call.
 //!
-//! In: [`Cancel::cancel`], from any thread, as often as one likes. Out: the calls that were given this token, or a clone of it, end
-//! with [`crate::CallErrorKind::Cancelled`]: one that waits for its turn leaves the line, a guest that computes is stopped at the
-//! host's next look at it (every ten milliseconds), and so is a program that it has run, or the process with the program
-//! in it is killed and replaced.
+//! In: [`Cancel::cancel`], from any thread, as often as one likes. Out: the calls that were given this token,
+//! or a clone of it, end with [`crate::CallErrorKind::Cancelled`]: one that waits for its turn leaves the
+//! line, a guest that computes is stopped at the host's next look at it (every ten milliseconds), and so is a
+//! program that it has run, or the process with the program in it is killed and replaced.
 //!
-//! Whoever waits leaves an action here that wakes it ([`Cancel::watch`]); whoever computes is looked at (`instance.rs`).
+//! Whoever waits leaves an action here that wakes it ([`Cancel::watch`]); whoever computes is looked at
+//! (`instance.rs`).
 //!
-//! Left out on purpose: taking it back. A token is for one thing that somebody wants, and is thrown away with it.
+//! A cancellation cannot be taken back. A token is for one thing that somebody wants, and is thrown away with
+//! it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,7 +34,8 @@ struct Actions {
     by_key: BTreeMap<u64, Box<dyn FnOnce() + Send>>,
 }
 
-/// An action that is done when the token fires. Dropping this takes it back, and waits for it if it is being done.
+/// An action that is done when the token fires. Dropping this takes it back, and waits for it if it is being
+/// done.
 pub(crate) struct Watch {
     cancel: Cancel,
     key: Option<u64>,
@@ -53,8 +56,8 @@ impl Cancel {
         self.inner.is_cancelled.load(Ordering::SeqCst)
     }
 
-    /// Has something done when this token fires: at once, if it has. The action must be quick, and must not touch a
-    /// token itself.
+    /// Has something done when this token fires: at once, if it has. The action must be quick, and must not
+    /// touch a token itself.
     pub(crate) fn watch(&self, action: impl FnOnce() + Send + 'static) -> Watch {
         let mut actions = self.actions();
         let key = if self.is_cancelled() {

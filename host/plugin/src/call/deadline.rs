@@ -1,15 +1,16 @@
 //! How long a call may take: the backstop behind its fuel.
 //!
-//! In: a limit in milliseconds of processor time, and a look at it now and then from the thread of the call. Out: whether the call
-//! has had its time. Processor time is what the thread itself was given, so that a call has as much of it on a machine with
-//! a hundred other things to do as on an idle one, and its waiting for others costs it nothing.
+//! In: a limit in milliseconds of processor time, and a look at it now and then from the thread of the call.
+//! Out: whether the call has had its time. Processor time is what the thread itself was given, so that a call
+//! has as much of it on a machine with a hundred other things to do as on an idle one, and its waiting for
+//! others costs it nothing.
 //!
-//! Time on the wall bounds a machine that stands still, and nothing else: [`STANDSTILL`] times the limit, and ten minutes at
-//! least. Where the system does not tell the processor time of a thread (it does on Linux, macOS and the BSDs), that bound
-//! is the only one.
+//! Time on the wall bounds a machine that stands still, and nothing else: [`STANDSTILL`] times the limit, and
+//! ten minutes at least. Where the system does not tell the processor time of a thread (it does on Linux,
+//! macOS and the BSDs), that bound is the only one.
 //!
-//! Left out on purpose: the time before the first look, an epoch at most. To read the clock as a call begins would cost a short call
-//! more than its work.
+//! The time before the first look, an epoch at most, is not counted. To read the clock as a call begins would
+//! cost a short call more than its work.
 
 use std::time::{Duration, Instant};
 
@@ -51,7 +52,7 @@ impl Deadline {
     }
 }
 
-/// What the system has given to this thread, if it tells.
+/// What the system has given to this thread, if it reports that.
 #[cfg(unix)]
 fn processor_time() -> Option<Duration> {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);

@@ -1,10 +1,10 @@
 //! How many calls run at once, over all plugins of one host.
 //!
 //! In: threads that want to call. Out: at most `max_parallel` of them get a [`Permit`] at a time, the others
-//! wait; so instances never outgrow the pool of memories that they start in. No two permits have the same lane at once, and a
-//! lone caller always has the first. Who is cancelled leaves the line.
+//! wait; so instances never outgrow the pool of memories that they start in. No two permits have the same
+//! lane at once, and a lone caller always has the first. Who is cancelled leaves the line.
 //!
-//! Left out on purpose: fairness. Calls are short, and no result depends on their order.
+//! The gate is not fair: calls are short, and no result depends on their order.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -1,11 +1,11 @@
 //! One running instance, and one call into it under limits.
 //!
 //! In: a component that is ready to start, and a closure that calls one of its functions. Out: the closure's
-//! result or the [`CallErrorKind`], and the fuel used. Fuel and the deadline are set anew for every call; starting an
-//! instance counts as one. Once an epoch the host looks at a guest that computes: whether its call was cancelled, or has had
-//! its time.
+//! result or the [`CallErrorKind`], and the fuel used. Fuel and the deadline are set anew for every call;
+//! starting an instance counts as one. Once an epoch the host looks at a guest that computes: whether its
+//! call was cancelled, or has had its time.
 //!
-//! Left out on purpose: deciding how long an instance lives, and the time that a call takes. `pool.rs` does both.
+//! `pool.rs` decides how long an instance lives and how long a call may take.
 
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ impl Ready {
         store.set_hostcall_fuel(limits.output_bytes());
         store.epoch_deadline_callback(look);
         let started = metered(&mut store, limits, |store| {
-            // An error that is no trap is the host's here: no slot, no memory from the system.
+            // An error that is not a trap is the host's here: no slot, no memory from the system.
             let instance = lane.pre.instantiate(&mut *store).map_err(|e| explain(&e, store, unavailable))?;
             let plugin = PluginExports::load(&lane.plugin, store, &instance)
                 .map_err(|e| explain(&e, store, unavailable))?;

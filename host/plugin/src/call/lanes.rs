@@ -1,13 +1,16 @@
-//! An engine for each call that can be in progress, so that threads which grade at once do not wait for one another.
+//! An engine for each call that can be in progress, so that threads which grade at once do not wait for one
+//! another.
 //!
-//! The pool of memories, the counters and the clock of a wasmtime engine are shared by all who use it. A grader that answers
-//! in microseconds needs them all for every call: two threads on one engine took 1.3 times as long for a call as one, and take 1.1
-//! times with an engine each (`bench_call`). So a call has a lane, its permit's, and each lane has an engine and each plugin's component in it.
+//! The pool of memories, the counters and the clock of a wasmtime engine are shared by all who use it. A
+//! grader that answers in microseconds needs them all for every call: two threads on one engine took 1.3
+//! times as long for a call as one, and take 1.1 times with an engine each (`bench_call`). So a call has a
+//! lane, its permit's, and each lane has an engine and each plugin's component in it.
 //!
-//! In: a component that was checked, in the first engine. Out: the same one in the engine of any lane, made when it is first asked for.
-//! Where that cannot be had, or is not worth its memory, a lane is the first one: lanes change speed, and no answer.
+//! In: a component that was checked, in the first engine. Out: the same one in the engine of any lane, made
+//! when it is first asked for. Where that cannot be had, or is not worth its memory, a lane is the first one:
+//! lanes change speed, and no answer.
 //!
-//! Left out on purpose: runners, whose calls take milliseconds; they have one engine, and one lane.
+//! Runners, whose calls take milliseconds, have one engine, and one lane.
 
 use std::sync::{Arc, OnceLock};
 
@@ -135,8 +138,8 @@ impl Lanes {
     fn copy(&self, at: usize) -> Option<Lane> {
         let Linked { engine, linker } = self.engines.as_ref()?.other(at)?;
         let code = self.first.pre.component().serialize().ok()?;
-        // SAFETY: `deserialize` runs what it is given as machine code. This is what an engine of the same settings compiled, as
-        // it was a moment ago in this process.
+        // SAFETY: `deserialize` runs what it is given as machine code. This is what an engine of the same
+        // settings compiled, as it was a moment ago in this process.
         let component = unsafe { Component::deserialize(engine, code) }.ok()?;
         Lane::new(at + 1, linker, &component, self.version, "").ok()
     }

@@ -1,11 +1,11 @@
 //! How long an instance lives: the calls of one role of one configured plugin, from any number of threads.
 //!
-//! In: a plugin, settings, and the [`Isolation`] of its host. Out: answers. An instance serves one call at a time; one that failed
-//! is dropped. A call that fails on a used instance is made again on a fresh one, and that result counts: so
-//! whether a call fails depends on the call, never on the calls before it. (Over-time is the exception, since
-//! no second try would be more certain, and what was cancelled.)
+//! In: a plugin, settings, and the [`Isolation`] of its host. Out: answers. An instance serves one call at a
+//! time; one that failed is dropped. A call that fails on a used instance is made again on a fresh one, and
+//! that result counts: so whether a call fails depends on the call, never on the calls before it. (Over-time
+//! is the exception, since no second try would be more certain, and what was cancelled.)
 //!
-//! Left out on purpose: what the functions mean. Callers hand in the call and the check of its answer.
+//! Callers hand in the call and the check of its answer.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -97,8 +97,8 @@ impl<G: RoleExports> Pool<G> {
         &self.settings
     }
 
-    /// Calls `function` about `problem`: `run` calls the guest, `check` makes its answer ours or says what is wrong
-    /// with it. `cancel` calls it off.
+    /// Calls `function` about `problem`: `run` calls the guest, `check` makes its answer ours or says what is
+    /// wrong with it. `cancel` calls it off.
     pub(crate) fn call<R, T>(
         &self,
         function: &'static str,
@@ -137,8 +137,8 @@ impl<G: RoleExports> Pool<G> {
         }
     }
 
-    /// One call, and how long it took. The clock is read here alone: starting and configuring an instance are metered
-    /// too, and nobody asks for their time.
+    /// One call, and how long it took. The clock is read here alone: starting and configuring an instance are
+    /// metered too, and nobody asks for their time.
     fn attempt<R, T>(
         &self,
         instance: &mut Configured<G>,
@@ -187,7 +187,8 @@ impl<G: RoleExports> Pool<G> {
             };
             G::load(indices, store, &instance).map_err(|error| call_failed(&error, store))
         });
-        // What it says of its settings is heard once, not for every instance; what it says of a failure, always.
+        // What it says of its settings is heard once, not for every instance; what it says of a failure,
+        // always.
         if problem.is_none() || configured.result.is_err() {
             store.data_mut().log.deliver(&self.plugin.identity().name, self.plugin.log_sink());
         }

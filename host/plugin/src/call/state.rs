@@ -1,7 +1,7 @@
 //! What the host keeps for one instance while it lives.
 //!
-//! In: what the instance is given as it starts, then the calls that it makes of the host. Out: the [`State`] in its store, which the host's
-//! functions find there.
+//! In: what the instance is given as it starts, then the calls that it makes of the host. Out: the [`State`]
+//! in its store, which the host's functions find there.
 
 use wasmtime_wasi::{WasiCtxView, WasiView};
 

@@ -4,8 +4,8 @@
 //! (`GuestIndices`, `Guest`), never as a whole world, so a component exports only the roles that it has.
 //! Parameters borrow, results own.
 //!
-//! Left out on purpose: nothing here leaves the crate. Each role's own file has the types that callers see,
-//! and the checks that stand between these and those.
+//! Nothing here leaves the crate. Each role's own file has the types that callers see, and the checks that
+//! stand between these and those.
 
 // Generated code answers to the generator's style, not to ours.
 #![allow(missing_docs, unreachable_pub, clippy::all)]

@@ -1,9 +1,10 @@
-//! The contract as a component shows it before anything runs: its version, what it imports and which roles it exports.
+//! The contract as a component shows it before anything runs: its version, what it imports and which roles it
+//! exports.
 //!
-//! In: a compiled component. Out: what it was recognised as, or an error that names the import, interface or version at
-//! fault. The package is `ts-host:plugin` in `wit/`; its versions are those of [`Version`].
+//! In: a compiled component. Out: what it was recognised as, or an error that names the import, interface or
+//! version at fault. The package is `ts-host:plugin` in `wit/`; its versions are those of [`Version`].
 //!
-//! Left out on purpose: the types of the functions. They are compared when an instance is first made.
+//! The types of the functions are compared when an instance is first made.
 
 use wasmparser::ComponentExportSectionReader;
 use wasmtime::Engine;
@@ -52,8 +53,8 @@ pub(crate) fn exports_a_runner(exports: ComponentExportSectionReader<'_>) -> boo
     names.filter_map(ours).any(|(name, _)| name == Role::Runner.interface())
 }
 
-/// Fails on the first import that a plugin with these roles is not given: a set of types is none, everyone is given the
-/// log, a verifier `runners`, and a runner `stdio` and WASI.
+/// Fails on the first import that a plugin with these roles is not given: a set of types is none, everyone is
+/// given the log, a verifier `runners`, and a runner `stdio` and WASI.
 pub(crate) fn check_imports(
     engine: &Engine,
     component: &Component,
@@ -98,7 +99,7 @@ pub(crate) fn imports_runners(engine: &Engine, component: &Component) -> bool {
     ty.imports(engine).any(|(name, _)| ours(name).is_some_and(|(name, _)| name == "runners"))
 }
 
-/// What a component exports; fails where that is no plugin, or one of another version.
+/// What a component exports; fails where that is not a plugin, or one of another version.
 pub(crate) fn recognise(
     engine: &Engine,
     component: &Component,

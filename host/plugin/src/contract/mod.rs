@@ -1,4 +1,5 @@
-//! The contract in `wit/`, as this host sees it: generated code, versions, roles, and the names of interfaces.
+//! The contract in `wit/`, as this host sees it: generated code, versions, roles, and the names of
+//! interfaces.
 
 pub(crate) mod bindings;
 pub(crate) mod interfaces;

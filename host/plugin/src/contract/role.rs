@@ -1,4 +1,5 @@
-//! The roles that a plugin can have. What each one does is in a file of its own, under `roles/` and in `programs/runner.rs`.
+//! The roles that a plugin can have. What each one does is in a file of its own, under `roles/` and in
+//! `programs/runner.rs`.
 
 use std::fmt;
 

@@ -1,6 +1,7 @@
 //! How the functions of each role are found in a component.
 //!
-//! In: a component that exports an interface such as `ts-host:plugin/verifier@0.2.0`. Out: through [`RoleExports`], its typed functions.
+//! In: a component that exports an interface such as `ts-host:plugin/verifier@0.2.0`. Out: through
+//! [`RoleExports`], its typed functions.
 
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
@@ -24,7 +25,8 @@ macro_rules! functions_of {
         })+
 
         impl Role {
-            /// Fails where the component's exports for this role are not of the types of the version that it names.
+            /// Fails where the component's exports for this role are not of the types of the version that it
+            /// names.
             pub(crate) fn check(
                 self,
                 pre: &InstancePre<State>,

@@ -1,7 +1,7 @@
 //! The versions of the contract that this host speaks.
 //!
-//! In: the version that an interface's name ends with. Out: the [`Version`] that it fits, if there is one. What differs between
-//! versions is in `versions/`.
+//! In: the version that an interface's name ends with. Out: the [`Version`] that it fits, if there is one.
+//! What differs between versions is in `versions/`.
 
 use std::fmt;
 

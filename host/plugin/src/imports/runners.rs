@@ -1,9 +1,10 @@
 //! The `runners` import: a verifier's way to have programs run.
 //!
-//! In: calls of a guest that grades programs. Out: each program, or two that converse, run by the runner of its language, in an instance of
-//! its own; or an error in words where nothing can be said of the program. The guest pays for asking ([`charge`]); what the
-//! programs of one call use is counted apart, and when all that they may use together is used up, the call ends, whatever the guest
-//! would make of it. What a run is stands in `programs/runner.rs`.
+//! In: calls of a guest that grades programs. Out: each program, or two that converse, run by the runner of
+//! its language, in an instance of its own; or an error in words where nothing can be said of the program.
+//! The guest pays for asking ([`charge`]); what the programs of one call use is counted apart, and when all
+//! that they may use together is used up, the call ends, whatever the guest would make of it. What a run is
+//! stands in `programs/runner.rs`.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
@@ -81,7 +82,8 @@ fn size(program: &wit::Program) -> usize {
     program.source.len().saturating_add(program.input.len())
 }
 
-/// Has runners run what a call asks for, out of what its programs may still use. An error of the outer kind ends the call.
+/// Has runners run what a call asks for, out of what its programs may still use. An error of the outer kind
+/// ends the call.
 fn settle<T>(
     store: &mut StoreContextMut<'_, State>,
     run: impl FnOnce(&Programs, &Share) -> Result<T, NotRun>,

@@ -1,16 +1,17 @@
 //! Compiling a stranger's component, which may take any memory and any time, in a process that may fail.
 //!
-//! The process is this program itself, started with [`ARGUMENT`]. In: its engine's settings and a component, on its standard input. Out:
-//! the compiled code on its standard output, or why there is none. It lays limits of memory and processor time on itself before it
-//! reads the component, so what is too much ends it and nothing else; the host reports how it ended. The code is trusted
-//! because it comes from the same program over a pipe that nobody else holds.
+//! The process is this program itself, started with [`ARGUMENT`]. In: its engine's settings and a component,
+//! on its standard input. Out: the compiled code on its standard output, or why there is none. It lays limits
+//! of memory and processor time on itself before it reads the component, so what is too much ends it and
+//! nothing else; the host reports how it ended. The code is trusted because it comes from the same program
+//! over a pipe that nobody else holds.
 //!
-//! What a component may take grows with its code, so that a small one is refused soon, up to what the limits say. Memory is
-//! shared by the threads that compile functions: a component that takes too much on several is tried once more on one, and
-//! that decides, so the outcome does not depend on how many there are.
+//! What a component may take grows with its code, so that a small one is refused soon, up to what the limits
+//! say. Memory is shared by the threads that compile functions: a component that takes too much on several is
+//! tried once more on one, and that decides, so the outcome does not depend on how many there are.
 //!
-//! Left out on purpose: programs that never call [`crate::support_processes`]. There is nothing to start, and
-//! `host` compiles in the process itself.
+//! In a program that never calls [`crate::support_processes`] there is nothing to start, and `host` compiles
+//! in the process itself.
 
 use std::io::{Read, Write, stdin, stdout};
 use std::path::Path;
@@ -206,8 +207,8 @@ fn ended(mut answer: Vec<u8>, status: ExitStatus, said: &str) -> Ended {
             _ => {}
         }
     }
-    // The standard library says so before it ends a program that finds no memory; the test of `compile_process` fails if the
-    // text changes.
+    // The standard library says so before it ends a program that finds no memory; the test of
+    // `compile_process` fails if the text changes.
     if said.contains("memory allocation of") {
         return Ended::TooMuchMemory;
     }
@@ -228,8 +229,8 @@ fn out_of_time(_: ExitStatus) -> bool {
     false
 }
 
-/// The other side: compiles what standard input brings. An error is a broken pipe or a message of another program: whoever started this
-/// is gone.
+/// The other side: compiles what standard input brings. An error is a broken pipe or a message of another
+/// program: whoever started this is gone.
 pub(crate) fn serve() -> std::io::Result<()> {
     let (first, rest) = answer(&mut stdin())?;
     let mut to = stdout();

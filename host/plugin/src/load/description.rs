@@ -1,10 +1,10 @@
 //! What a plugin says of itself, checked.
 //!
-//! In: the answer of `describe`. Out: a [`Description`] whose names are well formed and unique, whose version has
-//! three numbers, which has no more settings and no longer texts than people read, and whose defaults are of the kinds that they stand for. Everything later (settings,
-//! reports, error messages) relies on that.
+//! In: the answer of `describe`. Out: a [`Description`] whose names are well formed and unique, whose version
+//! has three numbers, which has no more settings and no longer texts than people read, and whose defaults are
+//! of the kinds that they stand for. Everything later (settings, reports, error messages) relies on that.
 //!
-//! Left out on purpose: trust. The name is the plugin's claim; its hash is its identity.
+//! The name is the plugin's claim; its hash is its identity.
 
 use std::collections::HashSet;
 

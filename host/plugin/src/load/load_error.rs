@@ -2,7 +2,7 @@
 //!
 //! A message says what and where; [`LoadError::hint`] says what to do about it.
 //!
-//! Left out on purpose: errors of calls during a run, which are outcomes to be recorded. See `call_error.rs`.
+//! Errors of calls during a run are outcomes to be recorded. See `call_error.rs`.
 
 use std::path::{Path, PathBuf};
 
@@ -147,7 +147,7 @@ pub enum LoadError {
         reason: String,
     },
     /// The plugin does not have the role that it is wanted for.
-    #[error("plugin `{plugin}` is no {wanted}; it is a {}", list(roles))]
+    #[error("plugin `{plugin}` is not a {wanted}; it is a {}", list(roles))]
     WrongRole {
         /// The plugin's name.
         plugin: String,
@@ -266,7 +266,7 @@ impl LoadError {
             Self::WrongVersion { .. } | Self::WrongType { .. } => "build it again against this host's `wit/`".into(),
             Self::UnknownSetting { known, .. } if known.is_empty() => "it takes no settings".into(),
             Self::UnknownSetting { known, .. } => format!("it takes {}", known.join(", ")),
-            Self::Start { source, .. } => return source.kind.hint().map(String::from),
+            Self::Start { source, .. } => return source.kind.hint(),
             _ => return None,
         };
         Some(hint)
@@ -300,7 +300,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "plugin `q_dyn` is no verifier; it is a selection-policy and a length-function"
+            "plugin `q_dyn` is not a verifier; it is a selection-policy and a length-function"
         );
     }
 }

@@ -4,7 +4,7 @@
 //! lists, in its order, with the recipe's value or the default. A whole number stands for a number where a
 //! number is taken; nothing else is converted.
 //!
-//! Left out on purpose: ranges. They are the plugin's to judge, in `configure`.
+//! Ranges are the plugin's to judge, in `configure`.
 
 use serde_json::{Map, Value};
 
@@ -19,8 +19,8 @@ pub type Settings = Vec<(String, SettingValue)>;
 ///
 /// # Errors
 ///
-/// [`LoadError::UnknownSetting`] for a key that the plugin does not list, [`LoadError::WrongSetting`] for a value of
-/// another kind.
+/// [`LoadError::UnknownSetting`] for a key that the plugin does not list, [`LoadError::WrongSetting`] for a
+/// value of another kind.
 pub fn resolve(description: &Description, given: &Map<String, Value>) -> Result<Settings, LoadError> {
     let plugin = &description.name;
     if let Some(setting) = given.keys().find(|key| description.settings.iter().all(|spec| spec.name != **key))

@@ -1,9 +1,9 @@
 //! Where a component's bytes come from, and whether they are a component at all.
 //!
-//! In: a [`PluginSource`]. Out: its bytes, checked for size and for the first eight bytes of a component, before
-//! anything is compiled.
+//! In: a [`PluginSource`]. Out: its bytes, checked for size and for the first eight bytes of a component,
+//! before anything is compiled.
 //!
-//! Left out on purpose: the network. A plugin is a file, or bytes inside this program.
+//! A plugin is a file, or bytes inside this program; nothing is fetched from a network.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -53,7 +53,8 @@ impl PluginSource {
     }
 }
 
-/// A file's size and its bytes. One over the limit is not read, or (a device, which has no size) read no further.
+/// A file's size and its bytes. One over the limit is not read, or (a device, which has no size) read no
+/// further.
 fn read_file(path: &Path, limit: u64) -> std::io::Result<(u64, Vec<u8>)> {
     let file = std::fs::File::open(path)?;
     let size = file.metadata()?.len();

@@ -1,4 +1,5 @@
-//! Work in processes of its own, which are this program, started again. What they compile is `load/compiler.rs`.
+//! Work in processes of its own, which are this program, started again. What they compile is
+//! `load/compiler.rs`.
 
 pub(crate) mod messages;
 pub(crate) mod serve;

@@ -1,7 +1,8 @@
 //! The other side: a process that runs programs until its input ends.
 //!
-//! In: messages on standard input, see `wire.rs`. Out: answers on standard output. When its input ends, so does its work, also in
-//! the middle of a program: whoever started it is gone, however that came, or does not want the answer. It runs programs itself.
+//! In: messages on standard input, see `wire.rs`. Out: answers on standard output. When its input ends, so
+//! does its work, also in the middle of a program: whoever started it is gone, however that came, or does not
+//! want the answer. It runs programs itself.
 
 use std::collections::HashMap;
 use std::io::{BufWriter, Error, Result, stdin, stdout};
@@ -20,7 +21,8 @@ use crate::processes::wire::{Answer, Asked, Failed, Job, Request, Setup};
 use crate::programs::program::Share;
 use crate::programs::runner::{Runner, converse_here};
 
-/// Serves until the input ends. An error is a broken pipe or a message of another program: whoever started this is gone.
+/// Serves until the input ends. An error is a broken pipe or a message of another program: whoever started
+/// this is gone.
 pub(crate) fn serve() -> Result<()> {
     let mut from = stdin();
     let Some(setup) = read(&mut from)? else { return Ok(()) };

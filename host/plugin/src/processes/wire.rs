@@ -1,7 +1,7 @@
 //! What a host and the processes that run programs for it say to each other.
 //!
-//! In: a [`Setup`], then [`Request`]s. Out: an [`Answer`] to each. There are no versions of it: both sides are the
-//! same program.
+//! In: a [`Setup`], then [`Request`]s. Out: an [`Answer`] to each. There are no versions of it: both sides
+//! are the same program.
 
 use std::borrow::Cow;
 use std::path::Path;

@@ -1,15 +1,16 @@
 //! Programs in processes of their own.
 //!
-//! Fresh instances change the address space all the time, and every thread of a process waits for such changes: two threads
-//! that run programs are slower than one. Processes do not wait for each other. So a host that runs programs on several
-//! threads keeps a process for each, which is this program itself, started with [`ARGUMENT`]; and a fault of the engine would end one
-//! of them instead of a training run.
+//! Fresh instances change the address space all the time, and every thread of a process waits for such
+//! changes: two threads that run programs are slower than one. Processes do not wait for each other. So a
+//! host that runs programs on several threads keeps a process for each, which is this program itself, started
+//! with [`ARGUMENT`]; and a fault of the engine would end one of them instead of a training run.
 //!
-//! In: programs. Out: what came of them, the same as without processes. A process that ends in the middle of a program is
-//! taken to be the machine's fault: another one tries again, once. When a call is called off, the process that works for it is killed,
-//! which works for no other, and the next program has a new one. Processes end with their host, however that ends.
+//! In: programs. Out: what came of them, the same as without processes. A process that ends in the middle of
+//! a program is taken to be the machine's fault: another one tries again, once. When a call is called off,
+//! the process that works for it is killed, which works for no other, and the next program has a new one.
+//! Processes end with their host, however that ends.
 //!
-//! Left out on purpose: limits. Each process keeps them as one process would.
+//! Each process keeps its limits as one process would.
 
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
@@ -46,8 +47,8 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// None yet; the first ones start with the first programs. Without a folder for compiled code each would compile the runners for
-    /// itself, which takes longer than it saves.
+    /// None yet; the first ones start with the first programs. Without a folder for compiled code each would
+    /// compile the runners for itself, which takes longer than it saves.
     pub(crate) fn new(cache: Option<CachePlace>, limits: &Limits) -> Option<Self> {
         let setup = Setup { cache: cache?, limits: limits.clone() };
         Some(Self { program: this_program::file()?.into(), setup, idle: Mutex::default() })
@@ -76,7 +77,8 @@ impl Workers {
         Some(ran(first.0, heard).map(|[first, second]| (first, second)))
     }
 
-    /// Asks an idle process, or a new one. `None` where none can be started; what the second one said, where one ended.
+    /// Asks an idle process, or a new one. `None` where none can be started; what the second one said, where
+    /// one ended.
     fn ask(&self, request: Request<'_>, share: &Share) -> Option<Heard> {
         let asked = Asked { request, fuel: share.fuel };
         let mut heard = Heard::Cancelled;
@@ -192,7 +194,8 @@ impl Worker {
         }
     }
 
-    /// Does not wait for its end: the system takes its time to take back the memory of a process that was killed.
+    /// Does not wait for its end: the system takes its time to take back the memory of a process that was
+    /// killed.
     fn abandon(mut self) {
         self.listens = None;
     }

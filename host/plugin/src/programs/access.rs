@@ -1,6 +1,8 @@
-//! An instance's way to have programs run, as far as the instance knows: that somebody runs them, and how much they may still use.
+//! An instance's way to have programs run, as far as the instance knows: that somebody runs them, and how
+//! much they may still use.
 //!
-//! Who that is stands behind [`RunPrograms`]: a runner is a plugin with instances of its own, and an instance does not know plugins.
+//! Who that is stands behind [`RunPrograms`]: a runner is a plugin with instances of its own, and an instance
+//! does not know plugins.
 
 use std::sync::Arc;
 

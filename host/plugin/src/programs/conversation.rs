@@ -1,10 +1,10 @@
 //! Two programs that read what the other one writes.
 //!
-//! In: what each side writes, and its end. Out: what each side reads, a line at a time: a reader waits until a whole line is
-//! there, so that what it reads does not depend on who is faster. Two that wait for each other would wait for ever; they
-//! find the end of their inputs instead.
+//! In: what each side writes, and its end. Out: what each side reads, a line at a time: a reader waits until
+//! a whole line is there, so that what it reads does not depend on who is faster. Two that wait for each
+//! other would wait for ever; they find the end of their inputs instead.
 //!
-//! Left out on purpose: how much may be written. `sandbox.rs` says how much of an output is kept, and no more comes here.
+//! `sandbox.rs` says how much of an output is kept, and no more comes here.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -1,9 +1,9 @@
 //! Threads whose stack is as deep as a program's engine lets a guest go.
 //!
-//! In: work that calls into a runner. Out: its result. Threads are kept for the next program, since making one and giving
-//! its stack back makes the other threads of the process wait.
+//! In: work that calls into a runner. Out: its result. Threads are kept for the next program, since making
+//! one and giving its stack back makes the other threads of the process wait.
 //!
-//! Left out on purpose: a limit on their number; there are as many as programs that run at once.
+//! There are as many as programs that run at once.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,8 @@ use std::thread;
 
 use crate::call::call_error::CallErrorKind;
 
-/// Stack of a program, bytes, of address space: an interpreter frees a chain of a million objects by recursion.
+/// Stack of a program, bytes, of address space: an interpreter frees a chain of a million objects by
+/// recursion.
 pub(crate) const PROGRAM_STACK: usize = 512 << 20;
 /// What a thread's stack has beyond that.
 pub(crate) const HOST_STACK: usize = 2 << 20;

@@ -1,4 +1,5 @@
-//! A program and what comes of it, as everyone here knows them: whoever asks for a run, and whoever runs it, in this process or another.
+//! A program and what comes of it, as everyone here knows them: whoever asks for a run, and whoever runs it,
+//! in this process or another.
 //!
 //! Fuel stands for time, so that a program is stopped at the same instruction on every machine.
 

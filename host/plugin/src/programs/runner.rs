@@ -1,16 +1,16 @@
 //! The runner role: runs one program in an instance of its own, or two that converse.
 //!
-//! In: a [`Program`]: its text, its standard input and [`RunLimits`]. Out: what it wrote and how it ended ([`Ran`]); or a
-//! [`CallError`] where that says nothing of the program: the runner is broken, or the machine too slow.
+//! In: a [`Program`]: its text, its standard input and [`RunLimits`]. Out: what it wrote and how it ended
+//! ([`Ran`]); or a [`CallError`] where that says nothing of the program: the runner is broken, or the machine
+//! too slow.
 //!
-//! A text is compiled in an instance that then goes, under limits of its own, and what that gives is kept: it depends on
-//! nothing but the text.
+//! A text is compiled in an instance that then goes, under limits of its own, and what that gives is kept: it
+//! depends on nothing but the text.
 //!
-//! Fuel decides "out of time", so that a program is stopped at the same instruction on every machine. The limit of processor
-//! time behind it is so generous that only work which fuel does not count meets it. A run that is part of a call has its share
-//! of what all the runs of the call may use ([`Share`]); a run that this cuts short is nobody's answer.
-//!
-//! Left out on purpose: tests, and what a right output is.
+//! Fuel decides "out of time", so that a program is stopped at the same instruction on every machine. The
+//! limit of processor time behind it is so generous that only work which fuel does not count meets it. A run
+//! that is part of a call has its share of what all the runs of the call may use ([`Share`]); a run that this
+//! cuts short is nobody's answer.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,11 +33,12 @@ use crate::programs::program::{Ending, MAX_PROGRAM_MIB, Program, Ran, RunLimits,
 use crate::programs::sandbox::Sandbox;
 use crate::text;
 
-/// The limit of processor time, in multiples of the time limit, and milliseconds on top. Interpreters take two to four times the time
-/// limit for the fuel that it stands for, and ten times that where memory is slow.
+/// The limit of processor time, in multiples of the time limit, and milliseconds on top. Interpreters take
+/// two to four times the time limit for the fuel that it stands for, and ten times that where memory is slow.
 const BACKSTOP: (u64, u64) = (100, 60_000);
 
-/// What the compilation of a text may use. The same for every text and every run, so that what comes of it can be kept.
+/// What the compilation of a text may use. The same for every text and every run, so that what comes of it
+/// can be kept.
 const COMPILATION: RunLimits = RunLimits { time_ms: 10_000, memory_mib: 1024, output_bytes: 0 };
 
 /// A runner, usable from many threads. Cheap to clone.
@@ -207,7 +208,8 @@ impl Runner {
     }
 }
 
-/// Runs two programs at once: what one writes, the other reads after its own input. `wit/runner.wit` has the rules.
+/// Runs two programs at once: what one writes, the other reads after its own input. `wit/runner.wit` has the
+/// rules.
 ///
 /// # Errors
 ///
@@ -219,7 +221,8 @@ pub fn converse(
     converse_in(first, second, &Share::WHOLE)
 }
 
-/// The same as part of a call, of whose share each may use all. [`CallErrorKind::OutOfProgramTime`] where that cut one short.
+/// The same as part of a call, of whose share each may use all. [`CallErrorKind::OutOfProgramTime`] where
+/// that cut one short.
 pub(crate) fn converse_in(
     first: (&Runner, &Program<'_>),
     second: (&Runner, &Program<'_>),

@@ -1,18 +1,17 @@
 //! What a program sees of the world: WASI with nothing in it.
 //!
-//! In: the program's standard input, how much of its output is kept, and the program that it converses with, if there is
-//! one. Out: a WASI context without files, network,
-//! arguments and environment, whose random numbers are the same in every run and whose clock is the run's own: it
-//! begins at one date, moves on by a microsecond at each look and by as long as the program sleeps, and nobody waits. Standard
-//! input and output are also those of the contract's `stdio`.
-//!
-//! Left out on purpose: limits of fuel and memory, which are `limits.rs`.
+//! In: the program's standard input, how much of its output is kept, and the program that it converses with,
+//! if there is one. Out: a WASI context without files, network, arguments and environment, whose random
+//! numbers are the same in every run and whose clock is the run's own: it begins at one date, moves on by a
+//! microsecond at each look and by as long as the program sleeps, and nobody waits. Standard input and output
+//! are also those of the contract's `stdio`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use ts_core::seed::SplitMix64;
 use wasmtime::component::{HasData, Linker, Resource};
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
@@ -43,8 +42,8 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// A world with this input, in which `output_bytes` of output are kept and sleep of more than `time_ms` in all
-    /// does not end. With a conversation, the program reads on and is read there.
+    /// A world with this input, in which `output_bytes` of output are kept and sleep of more than `time_ms`
+    /// in all does not end. With a conversation, the program reads on and is read there.
     pub(crate) fn new(input: &str, output_bytes: usize, time_ms: u32, conversation: Option<End>) -> Self {
         let conversation = conversation.map(Arc::new);
         let stdio = Stdio {
@@ -105,21 +104,14 @@ pub(crate) fn add_to_linker<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::
 
 /// Bytes that look random, the same every time.
 fn random(which: usize) -> Deterministic {
-    static BYTES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| [1, 2].map(split_mix));
-    Deterministic::new(BYTES[which].clone())
-}
-
-/// SplitMix64.
-fn split_mix(seed: u64) -> Vec<u8> {
-    let mut state = seed;
-    let words = std::iter::repeat_with(|| {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    static BYTES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
+        [1, 2].map(|seed| {
+            let mut words = SplitMix64::new(seed);
+            let words = std::iter::repeat_with(|| words.next_u64()).take(RANDOM_BYTES / 8);
+            words.flat_map(u64::to_le_bytes).collect()
+        })
     });
-    words.take(RANDOM_BYTES / 8).flat_map(u64::to_le_bytes).collect()
+    Deterministic::new(BYTES[which].clone())
 }
 
 /// The clock of one run, shared by what reads it.
@@ -135,7 +127,8 @@ impl Clock {
         self.now_ns.fetch_add(TICK_NS, Ordering::Relaxed)
     }
 
-    /// Moves the clock on. A program that sleeps for longer than it may take is out of time, as if it had worked.
+    /// Moves the clock on. A program that sleeps for longer than it may take is out of time, as if it had
+    /// worked.
     fn sleep(&self, ns: u64) -> wasmtime::Result<()> {
         let before = self.slept_ns.fetch_add(ns.min(u64::MAX / 4), Ordering::Relaxed);
         if before.saturating_add(ns) > self.slept_most {
@@ -307,8 +300,8 @@ impl Output {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what there is room for. Writing costs fuel in the guest alone, so that a program that writes without end is
-    /// stopped here: it is out of time.
+    /// Keeps what there is room for. Writing costs fuel in the guest alone, so that a program that writes
+    /// without end is stopped here: it is out of time.
     fn push(&self, bytes: &[u8]) -> wasmtime::Result<()> {
         let mut written = self.lock();
         written.in_all += bytes.len() as u64;

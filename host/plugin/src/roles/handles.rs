@@ -11,8 +11,8 @@ use crate::roles::step_splitter::StepSplitter;
 use crate::roles::verifier::Verifier;
 
 impl Plugin {
-    /// A handle on its verifier, configured with `settings` and the defaults of those not named, under the host's
-    /// isolation.
+    /// A handle on its verifier, configured with `settings` and the defaults of those not named, under the
+    /// host's isolation.
     ///
     /// # Errors
     ///

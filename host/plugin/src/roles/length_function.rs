@@ -1,10 +1,10 @@
 //! The length-function role: ℓ, by which selection sorts and which stands in the margin of DPO-L.
 //! TokenSqueeze, section 3.3: λ·log(ℓ(rejected)/ℓ(chosen)).
 //!
-//! In: a response's text and its number of tokens. Out: its length, finite and above 0, so that the logarithm of a
-//! ratio of two always exists.
+//! In: a response's text and its number of tokens. Out: its length, finite and above 0, so that the logarithm
+//! of a ratio of two always exists.
 //!
-//! Left out on purpose: a unit. Tokens, characters, steps: the plugin's documentation says.
+//! The unit (tokens, characters, steps) is in the plugin's documentation.
 
 use crate::call::call_error::CallError;
 use crate::call::pool::{Call, Pool};
@@ -33,8 +33,8 @@ impl LengthFunction {
         self.pool.settings()
     }
 
-    /// The length of one response of `tokens` tokens, its end-of-text token included. The problem's identifier is
-    /// for errors and isolation; the plugin does not see it.
+    /// The length of one response of `tokens` tokens, its end-of-text token included. The problem's
+    /// identifier is for errors and isolation; the plugin does not see it.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! What plugins do for the method, a file each: its types, its call, and the checks of what a guest answers. The fifth role, which runs
-//! programs, is `programs/runner.rs`.
+//! What plugins do for the method, a file each: its types, its call, and the checks of what a guest answers.
+//! The fifth role, which runs programs, is `programs/runner.rs`.
 
 mod handles;
 pub(crate) mod length_function;

@@ -1,11 +1,12 @@
-//! The selection-policy role: what to imitate, and what to prefer to what. TokenSqueeze, section 3.1 and table 2.
+//! The selection-policy role: what to imitate, and what to prefer to what. TokenSqueeze, section 3.1 and
+//! table 2.
 //!
-//! In: a [`Group`], all graded responses to one problem. Out: a [`Selection`] of indices and weights. Every index
-//! exists, no response that was not graded is used, no positive and no pair is named twice, no response is
-//! preferred to itself, weights are finite and not negative, and no positive keeps more steps than it has.
+//! In: a [`Group`], all graded responses to one problem. Out: a [`Selection`] of indices and weights. Every
+//! index exists, no response that was not graded is used, no positive and no pair is named twice, no response
+//! is preferred to itself, weights are finite and not negative, and no positive keeps more steps than it has.
 //!
-//! Left out on purpose: that positives be correct. A policy that imitates anything else is odd, not broken; what it
-//! chose is in the run's records.
+//! Positives need not be correct. A policy that imitates anything else is odd, not broken; what it chose is
+//! in the run's records.
 
 use std::collections::HashSet;
 
@@ -21,7 +22,7 @@ use crate::plugin::Plugin;
 /// What the grader made of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum CandidateOutcome {
     /// Graded correct.
     Correct,
     /// Graded incorrect.
@@ -37,7 +38,7 @@ pub enum Outcome {
 #[serde(deny_unknown_fields)]
 pub struct Candidate {
     /// What the grader made of it.
-    pub outcome: Outcome,
+    pub outcome: CandidateOutcome,
     /// The grader's score, between 0 and 1.
     pub score: f64,
     /// Its length as the length function measures it; finite and above 0.
@@ -48,7 +49,8 @@ pub struct Candidate {
     pub finished: bool,
     /// The length in tokens of each of its reasoning steps, first to last.
     pub step_tokens: Vec<u32>,
-    /// The smallest k such that its first k steps, alone, are graded correct; `None` if none, or not asked for.
+    /// The smallest k such that its first k steps, alone, are graded correct; `None` if none, or not asked
+    /// for.
     pub first_correct_steps: Option<u32>,
 }
 
@@ -122,8 +124,8 @@ impl SelectionPolicy {
     ///
     /// # Errors
     ///
-    /// A [`CallError`]; one of kind [`crate::CallErrorKind::BadOutput`] if the selection breaks a rule at the head
-    /// of this file.
+    /// A [`CallError`]; one of kind [`crate::CallErrorKind::BadOutput`] if the selection breaks a rule at the
+    /// head of this file.
     pub fn select(&self, group: &Group) -> Result<Call<Selection>, CallError> {
         let responses: Vec<_> = group.responses.iter().map(lower).collect();
         let lowered = || guest::Group {
@@ -146,10 +148,10 @@ impl SelectionPolicy {
 fn lower(candidate: &Candidate) -> guest::Candidate<'_> {
     guest::Candidate {
         outcome: match candidate.outcome {
-            Outcome::Correct => guest::Outcome::Correct,
-            Outcome::Incorrect => guest::Outcome::Incorrect,
-            Outcome::NoAnswer => guest::Outcome::NoAnswer,
-            Outcome::Ungraded => guest::Outcome::Ungraded,
+            CandidateOutcome::Correct => guest::Outcome::Correct,
+            CandidateOutcome::Incorrect => guest::Outcome::Incorrect,
+            CandidateOutcome::NoAnswer => guest::Outcome::NoAnswer,
+            CandidateOutcome::Ungraded => guest::Outcome::Ungraded,
         },
         score: candidate.score,
         length: candidate.length,
@@ -200,7 +202,7 @@ fn graded(index: u32, responses: &[Candidate]) -> Result<usize, String> {
     let index = index as usize;
     match responses.get(index).map(|response| response.outcome) {
         None => Err(format!("there is no response {index}, there are {}", responses.len())),
-        Some(Outcome::Ungraded) => Err(format!("response {index} was not graded")),
+        Some(CandidateOutcome::Ungraded) => Err(format!("response {index} was not graded")),
         Some(_) => Ok(index),
     }
 }
@@ -219,7 +221,7 @@ mod tests {
 
     /// Responses 0 correct with 2 steps, 1 incorrect, 2 ungraded.
     fn responses() -> Vec<Candidate> {
-        [Outcome::Correct, Outcome::Incorrect, Outcome::Ungraded]
+        [CandidateOutcome::Correct, CandidateOutcome::Incorrect, CandidateOutcome::Ungraded]
             .map(|outcome| Candidate {
                 outcome,
                 score: 0.0,

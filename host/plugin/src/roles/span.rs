@@ -2,7 +2,7 @@
 //!
 //! In: spans from a guest, and the text. Out: ranges that can be used to slice it without a panic.
 //!
-//! Left out on purpose: mending. A span that is off by one is refused, not moved.
+//! Nothing is mended: a span that is off by one is refused, not moved.
 
 use std::ops::Range;
 

@@ -1,9 +1,9 @@
-//! The step-splitter role: cuts reasoning into the steps that are rewritten one by one. TokenSqueeze, section 3.2:
-//! a response is a prompt and steps s_1 … s_n that tile it.
+//! The step-splitter role: cuts reasoning into the steps that are rewritten one by one. TokenSqueeze, section
+//! 3.2: a response is a prompt and steps s_1 … s_n that tile it.
 //!
 //! In: a text. Out: byte ranges that tile it, none empty, on character boundaries; none for the empty text.
 //!
-//! Left out on purpose: the prefix law (`split(t)` and `split(t + u)` agree on all but the last step). Checking it
+//! The prefix law (`split(t)` and `split(t + u)` agree on all but the last step) is not checked. Checking it
 //! takes two calls; it is for a plugin's own tests.
 
 use std::ops::Range;
@@ -36,8 +36,8 @@ impl StepSplitter {
         self.pool.settings()
     }
 
-    /// Splits a text into steps that tile it. The problem's identifier is for errors only; the plugin does not
-    /// see it.
+    /// Splits a text into steps that tile it. The problem's identifier is for errors only; the plugin does
+    /// not see it.
     ///
     /// # Errors
     ///

@@ -1,10 +1,10 @@
-//! The verifier role: grades one response. TokenSqueeze, section 3.1: only responses graded correct can become
-//! positives, so everything downstream rests on this answer.
+//! The verifier role: grades one response. TokenSqueeze, section 3.1: only responses graded correct can
+//! become positives, so everything downstream rests on this answer.
 //!
-//! In: a [`Problem`] and a response. Out: a [`Grade`] whose score is between 0 and 1 and whose answer span lies in
-//! the response on character boundaries; or a [`CallError`], which is never a verdict.
+//! In: a [`Problem`] and a response. Out: a [`Grade`] whose score is between 0 and 1 and whose answer span
+//! lies in the response on character boundaries; or a [`CallError`], which is never a verdict.
 //!
-//! Left out on purpose: agreement of score and verdict. A verifier may give partial credit to an incorrect answer.
+//! Score and verdict need not agree. A verifier may give partial credit to an incorrect answer.
 
 use std::ops::Range;
 
@@ -87,7 +87,7 @@ pub enum TestOutcome {
     WrongAnswer,
     /// It ended with an error, or without the value that was asked for.
     RuntimeError,
-    /// It is no program of its language.
+    /// It is not a program of its language.
     DoesNotCompile,
     /// It was out of time.
     TimeLimit,
@@ -142,8 +142,9 @@ impl Verifier {
         self.graded(problem, response, None)
     }
 
-    /// Grades one response as [`Self::grade`] does, unless `cancel` fires before it is done: then the call ends, wherever it is, within a
-    /// tenth of a second on a machine that is not busy, and this thread is free.
+    /// Grades one response as [`Self::grade`] does, unless `cancel` fires before it is done: then the call
+    /// ends, wherever it is, within a tenth of a second on a machine that is not busy, and this thread is
+    /// free.
     ///
     /// # Errors
     ///

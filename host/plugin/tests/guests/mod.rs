@@ -1,11 +1,11 @@
-//! Guests for tests, written as component text (`hostile.wat`), so that they can loop, hoard, recurse, and hand
-//! over nonsense.
+//! Guests for tests, written as component text (`hostile.wat`), so that they can loop, hoard, recurse, and
+//! hand over nonsense.
 //!
 //! In: the body of `grade`. Out: the bytes of a component that describes itself as `hostile` 0.1.0 and has
-//! the verifier role. The product accepts no text; only these tests can read it. `runner.wat` is a runner of its own, for a guest
-//! that has programs run.
+//! the verifier role. The product accepts no text; only these tests can read it. `runner.wat` is a runner of
+//! its own, for a guest that has programs run.
 //!
-//! Left out on purpose: other roles. All four share every line of the host that these guests attack.
+//! All other roles share every line of the host that these guests attack.
 
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]
 
@@ -22,9 +22,10 @@ pub(crate) fn text(grade: &str) -> String {
     include_str!("hostile.wat").replace("{grade}", grade)
 }
 
-/// The text of a component whose `grade` has this body, in which `(call $run)` takes the eight numbers of a program of the
-/// language `test` and where to put what came of it: the places and lengths of its language, text and input, its milliseconds and MiB.
-/// `(call $converse)` takes two such programs. At 1200 stands `test`, at 1204 `l`, at 1205 `w`, at 1206 `x`.
+/// The text of a component whose `grade` has this body, in which `(call $run)` takes the eight numbers of a
+/// program of the language `test` and where to put what came of it: the places and lengths of its language,
+/// text and input, its milliseconds and MiB. `(call $converse)` takes two such programs. At 1200 stands
+/// `test`, at 1204 `l`, at 1205 `w`, at 1206 `x`.
 pub(crate) fn text_with_programs(grade: &str) -> String {
     let runners = r#"
   (import "ts-host:plugin/runners@0.2.0" (instance $runners

@@ -1,7 +1,7 @@
 //! The artefacts of a run: what each file in a run folder is called, and what it holds.
 //!
 //! In goes an [`Artefact`]; out comes its name, or its path in a run folder. Names are fixed, so that scripts
-//! and people find the same things in every run. Left out on purpose: opening them. Writers go through
+//! and people find the same things in every run. Writers open artefacts through
 //! [`RunFolder`](crate::RunFolder); readers may take the path.
 
 use std::path::{Path, PathBuf};

@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use ts_text::hexadecimal;
 
-use crate::digest::hexadecimal;
 use crate::records::ProblemRecord;
 use crate::{Error, Result, atomic};
 

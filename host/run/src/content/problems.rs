@@ -11,8 +11,8 @@
 //! | `difficulty` | `level` | whole number, or a text that ends in one (`Level 5`); may be missing |
 //!
 //! The first name that a line has counts; everything else on it is metadata for the verifier. Empty lines are
-//! passed over. A line of more than 32 MiB is an error, and is not read to its end. Left out on purpose: checking references,
-//! which only the verifier understands.
+//! passed over. A line of more than 32 MiB is an error, and is not read to its end. References are not
+//! checked: only the verifier understands them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;

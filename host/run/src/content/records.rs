@@ -161,7 +161,8 @@ pub enum ExampleKind {
     Sft,
 }
 
-/// A training example: `examples.jsonl`. It names draws; their tokens are in `refined.jsonl` and `samples.jsonl`.
+/// A training example: `examples.jsonl`. It names draws; their tokens are in `refined.jsonl` and
+/// `samples.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExampleRecord {
     /// Identifier, unique in the run.

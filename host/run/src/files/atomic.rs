@@ -1,9 +1,9 @@
 //! Files and folders that are there whole or not at all.
 //!
 //! In go a path and what to put there. It is written beside its place as `NAME.partial`, forced to disk, and
-//! renamed: whoever finds `NAME` finds all of it, also after a crash. A leftover `NAME.partial` is replaced next
-//! time, and so is a link of that name, which is never written through.
-//! Left out on purpose: many writers of one path. The run folder's lock rules them out.
+//! renamed: whoever finds `NAME` finds all of it, also after a crash. A leftover `NAME.partial` is replaced
+//! next time, and so is a link of that name, which is never written through. A path has one writer at a time:
+//! the run folder's lock sees to that.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -115,8 +115,8 @@ fn copy_entries(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Byte by byte and not with `fs::copy`, whose errors do not say which of the two files is at fault, and which copies
-/// permissions too.
+/// Byte by byte and not with `fs::copy`, whose errors do not say which of the two files is at fault, and
+/// which copies permissions too.
 fn copy_file(from: &Path, to: &Path) -> Result<File> {
     let mut source = File::open(from).map_err(Error::io("read", from))?;
     let mut target = create_anew(to)?;

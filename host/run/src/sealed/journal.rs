@@ -1,8 +1,9 @@
-//! A journal: one file, one sealed JSON record a line, only ever appended to. What a stage has computed is in one.
+//! A journal: one file, one sealed JSON record a line, only ever appended to. What a stage has computed is in
+//! one.
 //!
-//! In go records, one at a time; out they come as [`Records`], in the same order and never all at once. A crash in the middle
-//! of a write leaves an incomplete last line, which opening cuts off; that record is computed again. Any other line whose
-//! [seal](crate::seal) does not hold is an error with its number.
+//! In go records, one at a time; out they come as [`Records`], in the same order and never all at once. A
+//! crash in the middle of a write leaves an incomplete last line, which opening cuts off; that record is
+//! computed again. Any other line whose [seal](crate::seal) does not hold is an error with its number.
 //!
 //! ```
 //! # use ts_run::{Journal, Key, Record, Seal};
@@ -129,8 +130,8 @@ impl<R: Record> Journal<R> {
         Ok(())
     }
 
-    /// Keeps the lines up to `end` as they are, and puts those that begin at these offsets behind them, in this order and all
-    /// at once. Together they must be all lines of the journal.
+    /// Keeps the lines up to `end` as they are, and puts those that begin at these offsets behind them, in
+    /// this order and all at once. Together they must be all lines of the journal.
     ///
     /// # Errors
     ///
@@ -203,8 +204,8 @@ impl AppendOnly for File {
     }
 }
 
-/// Writes a line; if that fails, cuts the file back to `whole_bytes`, and reports in `is_torn` whether that failed
-/// too.
+/// Writes a line; if that fails, cuts the file back to `whole_bytes`, and reports in `is_torn` whether that
+/// failed too.
 fn write_or_restore(
     file: &mut impl AppendOnly,
     whole_bytes: u64,

@@ -1,7 +1,7 @@
 //! What a record is known by: the problem, the draw, the example or the step that it is about.
 //!
-//! A stage is a list of keys and a record for each. So a journal can be held against the list: a key that is missing is
-//! computed, one that does not belong or stands there twice is an error.
+//! A stage is a list of keys and a record for each. So a journal can be held against the list: a key that is
+//! missing is computed, one that does not belong or is a duplicate is an error.
 
 use std::fmt;
 

@@ -5,9 +5,9 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use ts_text::hexadecimal;
 
 use super::seal::Seal;
-use crate::digest::hexadecimal;
 use crate::{Error, Result};
 
 /// Most bytes of a line. A record holds one response's ids and text; the longest contexts take some 100 MB.
@@ -53,7 +53,8 @@ impl SealedLines {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; [`Error::Broken`] for a line that is not whole, which the lines after it are not read past.
+    /// [`Error::Io`]; [`Error::Broken`] for a line that is not whole, which the lines after it are not read
+    /// past.
     pub(crate) fn next_line(&mut self) -> Result<Option<Line>> {
         self.line.clear();
         let n_bytes = (&mut self.reader)

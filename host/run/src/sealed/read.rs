@@ -1,7 +1,9 @@
-//! Reading an artefact: its records in order, each checked by its seal, and the whole by the manifest's digest.
+//! Reading an artefact: its records in order, each checked by its seal, and the whole by the manifest's
+//! digest.
 //!
-//! [`Records::expect`] is how a stage reads what it works on: it says which record must come next. So a record that is missing,
-//! duplicate, foreign or out of its place is found before it is used, and named with its line.
+//! [`Records::expect`] is how a stage reads what it works on: it says which record must come next. So a
+//! record that is missing, duplicate, foreign or out of its place is found before it is used, and named with
+//! its line.
 
 use std::collections::HashSet;
 use std::marker::PhantomData;

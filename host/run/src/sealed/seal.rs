@@ -6,12 +6,12 @@
 //! {"problem":"p1","draw":0,…,"check":"9f86d081884c7d65"}
 //! ```
 //!
-//! The checksum is the start of SHA-256 over a key that is no secret and the line before the field. The key is the digest of all that
-//! decides the artefact, so a line of another run, which was made from something else, is not taken for one of this run.
+//! The checksum is the start of SHA-256 over a key that is not a secret and the line before the field. The
+//! key is the digest of all that decides the artefact, so a line of another run, which was made from
+//! something else, is not taken for one of this run.
 
 use sha2::{Digest, Sha256};
-
-use crate::digest::hexadecimal;
+use ts_text::hexadecimal;
 
 /// Bytes of SHA-256 that are kept: two lines agree by chance once in 2^64.
 const CHECK_BYTES: usize = 8;

@@ -1,9 +1,11 @@
 //! Keys: who knows one may ask.
 //!
-//! In: lines `NAME KEY`, from a file that is its owner's alone or from the environment; blank lines and those that begin with `#` say
-//! nothing. Out: [`Keys`], which tell whose a key is. Of a key only its SHA-256 is kept, and a comparison takes as long whatever is equal.
+//! In: lines `NAME KEY`, from a file that is its owner's alone or from the environment; blank lines and those
+//! that begin with `#` say nothing. Out: [`Keys`], which tell whose a key is. Of a key only its SHA-256 is
+//! kept, and a comparison takes as long whatever is equal.
 //!
-//! Left out on purpose: keys on the command line, which every user of the machine can read; rights, as all keys have the same.
+//! Keys are not taken on the command line, which every user of the machine can read. All keys have the same
+//! rights.
 
 use std::fs::File;
 use std::io::Read;
@@ -34,7 +36,7 @@ impl Keys {
         let file = File::open(path).map_err(said)?;
         let metadata = file.metadata().map_err(said)?;
         if !metadata.is_file() {
-            return Err(format!("{}: is no file", path.display()));
+            return Err(format!("{}: is not a file", path.display()));
         }
         #[cfg(unix)]
         {

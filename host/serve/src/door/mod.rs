@@ -7,11 +7,12 @@
 //! | `Authorization: Bearer KEY`, where there are keys | whoever has none | 401 |
 //! | `Content-Type: application/json` for what is posted | forms, and scripts that send without asking | 415 |
 //!
-//! Names of the service are the loopback ones, the address at which a connection arrived, and those that the user allows. The
-//! port does not matter: a tunnel has another one. `/health` and `/metrics` stand behind the same door.
+//! Names of the service are the loopback ones, the address at which a connection arrived, and those that the
+//! user allows. The port does not matter: a tunnel has another one. `/health` and `/metrics` stand behind the
+//! same door.
 //!
-//! In: a request's head. Out: who it is, and the origin to tell the browser of; or a [`Refusal`]. Left out on purpose: TLS, quotas and
-//! accounts. A proxy before the service has them.
+//! In: a request's head. Out: who it is, and the origin to tell the browser of; or a [`Refusal`]. TLS, quotas
+//! and accounts belong to a proxy before the service.
 
 mod keys;
 
@@ -44,7 +45,8 @@ impl Door {
     ///
     /// # Errors
     ///
-    /// What is wrong with the file, without a key: it cannot be read, others may read it, a line is no key.
+    /// What is wrong with the file, without a key: it cannot be read, others may read it, a line is not a
+    /// key.
     pub fn add_key_file(&mut self, path: &Path) -> Result<(), String> {
         self.keys.add_file(path)
     }

@@ -1,9 +1,7 @@
 //! A body of bounded size.
 //!
-//! In: a body as it comes. Out: its bytes, which are held before they are kept; or why not. Its buffer grows as bytes come, never by
-//! what a client announces.
-//!
-//! Left out on purpose: what the bytes say.
+//! In: a body as it comes. Out: its bytes, which are held before they are kept; or why not. Its buffer grows
+//! as bytes come, never by what a client announces.
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
@@ -11,7 +9,8 @@ use hyper::body::{Body, Incoming};
 use crate::budget::Held;
 use crate::refusal::Refusal;
 
-/// How much of a body that is too large is read to its end, so that the client hears why: this many times what is allowed.
+/// How much of a body that is too large is read to its end, so that the client hears why: this many times
+/// what is allowed.
 const READ_ON: usize = 4;
 
 /// Reads a body of at most `most` bytes.

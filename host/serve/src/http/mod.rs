@@ -1,19 +1,20 @@
 //! The service over HTTP/1.1: connections, and how they end.
 //!
-//! In: a listener. Out: nothing, when the process is told to stop (SIGTERM, SIGINT): then no connection is taken any more,
-//! requests in flight are answered, and the rest is cut off once the longest of them must be over.
+//! In: a listener. Out: nothing, when the process is told to stop (SIGTERM, SIGINT): then no connection is
+//! taken any more, requests in flight are answered, and the rest is cut off once the longest of them must be
+//! over.
 //!
 //! A client that sends half a request, or does not read its answer, is cut off after
 //! [`Options::patience`](crate::Options::patience); one connection more than may be waits outside.
 //!
-//! Left out on purpose: HTTP/2. Whoever needs it has a proxy.
+//! There is no HTTP/2; whoever needs it has a proxy.
 
 mod body;
-mod impatient;
 mod routes;
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,8 +26,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 
-use self::impatient::Impatient;
 use self::routes::{Ends, respond};
 use crate::client::Client;
 use crate::service::{Service, Shared};
@@ -101,9 +102,18 @@ async fn converse(stream: TcpStream, client: Client, watcher: Watcher, shared: &
         .timer(TokioTimer::new())
         .header_read_timeout(patience)
         .max_buf_size(READ_AHEAD)
-        .serve_connection(TokioIo::new(Impatient::new(stream, patience)), service);
+        .serve_connection(TokioIo::new(impatient(stream, patience)), service);
     // A connection that broke has nobody to be told.
     let _ = watcher.watch(connection).await;
+}
+
+/// A stream whose writes fail where nothing was taken for so long: a client that never reads its answers
+/// would hold its connection for ever. Reads have other bounds: hyper's for heads, and that of `routes` for
+/// bodies.
+fn impatient(stream: TcpStream, patience: Duration) -> Pin<Box<TimeoutStream<TcpStream>>> {
+    let mut stream = Box::new(TimeoutStream::new(stream));
+    stream.set_write_timeout(Some(patience));
+    Box::into_pin(stream)
 }
 
 /// Resolves when the process is told to stop.
@@ -126,4 +136,29 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             std::future::pending::<()>().await;
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWrite;
+
+    use super::*;
+
+    #[test]
+    fn a_write_that_nobody_takes_fails() {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let error = runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let _never_reads = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let mut stream = impatient(listener.accept().await.unwrap().0, Duration::from_millis(50));
+            loop {
+                let written =
+                    std::future::poll_fn(|context| stream.as_mut().poll_write(context, &[0; 1 << 16]));
+                if let Err(error) = written.await {
+                    return error;
+                }
+            }
+        });
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
 }

@@ -1,10 +1,11 @@
 //! Requests: what is asked, and what is answered.
 //!
-//! In: a request. Out: a response, always JSON but for the metrics. `POST /v1/grade` reads a body within its bounds, queues it, and
-//! answers its items in their order; what has no answer at the deadline is answered with an error. With the deadline, and with a
-//! client that goes, the work for the request ends.
+//! In: a request. Out: a response, always JSON but for the metrics. `POST /v1/grade` reads a body within its
+//! bounds, queues it, and answers its items in their order; what has no answer at the deadline is answered
+//! with an error. With the deadline, and with a client that goes, the work for the request ends.
 //!
-//! Left out on purpose: who may ask, which is the door's; and all work on what was asked, which would keep other connections waiting.
+//! The door decides who may ask. No work on what was asked is done here: it would keep other connections
+//! waiting.
 
 use std::convert::Infallible;
 use std::net::IpAddr;

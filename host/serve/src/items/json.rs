@@ -1,10 +1,11 @@
 //! Where the parts of a JSON text stand.
 //!
-//! A tree of values takes up to a hundred times its text; offsets take nothing. So a body stays the text that it is: it is checked
-//! whole by serde_json ([`check`]), which keeps one byte for each level that is open, and after that only split.
+//! A tree of values takes up to a hundred times its text; offsets take nothing. So a body stays the text that
+//! it is: it is checked whole by serde_json ([`check`]), which keeps one byte for each level that is open,
+//! and after that only split.
 //!
-//! In: a text, and a range of it that holds one value. Out: ranges of what is in it, and decoded texts. Left out on purpose: values of
-//! numbers; they are handed on as they are written, with every digit.
+//! In: a text, and a range of it that holds one value. Out: ranges of what is in it, and decoded texts.
+//! Numbers are handed on as they are written, with every digit.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,19 +15,20 @@ use serde::de::IgnoredAny;
 /// Levels of lists and objects in each other.
 const MAX_DEPTH: usize = 128;
 
-/// Where the one value of a text stands; or why the text is no JSON.
+/// Where the one value of a text stands; or why the text is not JSON.
 pub(crate) fn check(bytes: &[u8]) -> Result<(&str, Range<usize>), String> {
     let text = std::str::from_utf8(bytes)
-        .map_err(|error| format!("not JSON: byte {} is no UTF-8", error.valid_up_to()))?;
+        .map_err(|error| format!("not JSON: byte {} is not UTF-8", error.valid_up_to()))?;
     if is_deep(bytes) {
-        return Err(format!("lists and objects stand in each other more than {MAX_DEPTH} levels deep"));
+        return Err(format!("lists and objects are nested more than {MAX_DEPTH} levels deep"));
     }
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| format!("not JSON: {error}"))?;
     let start = blank(text, 0);
     Ok((text, start..end_of(text, start)))
 }
 
-/// Whether something stands deeper than [`MAX_DEPTH`], in what need not be JSON; no more is read than it takes to know.
+/// Whether something stands deeper than [`MAX_DEPTH`], in what need not be JSON; no more is read than it
+/// takes to know.
 fn is_deep(bytes: &[u8]) -> bool {
     let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
     bytes.iter().any(|byte| {
@@ -137,7 +139,7 @@ fn unit(text: &str, at: usize) -> u16 {
     u16::from_str_radix(&text[at..at + 4], 16).unwrap_or_default()
 }
 
-/// Where the next thing stands that is no blank.
+/// Where the next thing stands that is not a blank.
 fn blank(text: &str, at: usize) -> usize {
     let blanks = text.as_bytes()[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
     at + blanks.count()

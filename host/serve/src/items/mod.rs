@@ -9,12 +9,12 @@
 //!
 //! Every further field is metadata for the grader: a text as it says, anything else as it is written.
 //!
-//! A request is an item alone, or `{"items": […]}`. It stays a text until its turn: [`outline`] checks all of it and notes where each
-//! item stands, and [`item`] makes one item of its text when it is about to be graded. So what waits takes its text and
-//! sixteen bytes an item.
+//! A request is an item alone, or `{"items": […]}`. It stays a text until its turn: [`outline`] checks all of
+//! it and notes where each item stands, and [`item`] makes one item of its text when it is about to be
+//! graded. So what waits takes its text and sixteen bytes an item.
 //!
-//! In: a text. Out: an [`Outline`], then [`Item`]s; or one sentence that says which field of which item is wrong. Left out on
-//! purpose: other names for the fields. Problem sets have several; a client can choose.
+//! In: a text. Out: an [`Outline`], then [`Item`]s; or one sentence that says which field of which item is
+//! wrong. The fields have no other names. Problem sets have several; a client can choose.
 
 mod json;
 
@@ -147,10 +147,10 @@ fn batch(text: &str, whole: &Range<usize>) -> Result<Option<Range<usize>>, Strin
     };
     if let Some((other, _)) = json::members(text, whole).find(|(name, _)| !is_items(name)) {
         let name = shown(&text[other]);
-        return Err(format!("field `{name}` stands beside `items`; metadata belongs into each item"));
+        return Err(format!("field `{name}` is beside `items`; metadata belongs in each item"));
     }
     if json::members(text, whole).nth(1).is_some() {
-        return Err("field `items` stands there twice".to_owned());
+        return Err("field `items` is a duplicate".to_owned());
     }
     match json::kind(&text[items.clone()]) {
         "a list" => Ok(Some(items)),
@@ -169,7 +169,7 @@ fn fields<'a>(text: &'a str, item: &Range<usize>, place: &str) -> Result<Fields<
             json::check_text(value).map_err(no_text)?;
         }
         if fields.insert(name, value).is_some() {
-            return Err(format!("{place}: field `{}` stands there twice", shown(quoted)));
+            return Err(format!("{place}: field `{}` is a duplicate", shown(quoted)));
         }
         if fields.len() > MAX_FIELDS {
             return Err(format!(
@@ -294,8 +294,8 @@ mod tests {
             ("", "not JSON: EOF while parsing a value at line 1 column 0"),
             ("[]", "must be an object, not a list"),
             (r#"{"items": 3}"#, "field `items` must be a list, not a number"),
-            (r#"{"items": [], "x": 1}"#, "field `x` stands beside `items`"),
-            (r#"{"items": [], "items": []}"#, "field `items` stands there twice"),
+            (r#"{"items": [], "x": 1}"#, "field `x` is beside `items`"),
+            (r#"{"items": [], "items": []}"#, "field `items` is a duplicate"),
             (r#"{"items": [null]}"#, "item 0 must be an object, not null"),
             (r#"{"response": ""}"#, "item 0: field `reference` is missing"),
             (
@@ -306,13 +306,13 @@ mod tests {
             (&long, "item 0: field `id` has more than 1024 bytes"),
             (r#"{"reference":"","response":"\ud800"}"#, "item 0: field `response`: half a surrogate pair"),
             (r#"{"\ud800":0,"reference":"","response":""}"#, "half a surrogate pair"),
-            (r#"{"a":0,"\u0061":0,"reference":"","response":""}"#, "item 0: field `a` stands there twice"),
+            (r#"{"a":0,"\u0061":0,"reference":"","response":""}"#, "item 0: field `a` is a duplicate"),
             (&format!("{{{}}}", many.join(",")), "item 0 has more than 256 fields"),
         ] {
             let error = said(body);
             assert!(error.contains(says), "{body}: {error}");
         }
         let refusal = outline(b"\"\xff\"", Place::Line(7), 1).unwrap_err();
-        assert_eq!(refusal.failure().message, "line 7: not JSON: byte 1 is no UTF-8");
+        assert_eq!(refusal.failure().message, "line 7: not JSON: byte 1 is not UTF-8");
     }
 }

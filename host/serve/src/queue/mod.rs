@@ -1,12 +1,12 @@
 //! Work that waits for workers, and work that they are at.
 //!
-//! In: requests. Out: [`Turn`]s to workers, in the order of `turns.rs`, each with a token that ends it early; requests that nobody
-//! waits for leave the queue at once, and what is in progress for them is cancelled.
+//! In: requests. Out: [`Turn`]s to workers, in the order of `turns.rs`, each with a token that ends it early;
+//! requests that nobody waits for leave the queue at once, and what is in progress for them is cancelled.
 //!
-//! A request waits as one piece of work, its reading; what was read waits as one piece for each item. So a client pays for its
-//! requests' JSON as for everything else.
+//! A request waits as one piece of work, its reading; what was read waits as one piece for each item. So a
+//! client pays for its requests' JSON as for everything else.
 //!
-//! Left out on purpose: a bound for all clients together. What they may hold is bounded in bytes, by `budget.rs`.
+//! What all clients together may hold is bounded in bytes, by `budget.rs`.
 
 mod request;
 mod turns;
@@ -89,7 +89,8 @@ struct InProgress {
 }
 
 impl Queue {
-    /// For this many workers and places (see `turns.rs`); at most `capacity` pieces of work of one client wait.
+    /// For this many workers and places (see `turns.rs`); at most `capacity` pieces of work of one client
+    /// wait.
     pub(crate) fn new(capacity: usize, workers: usize, places: usize) -> Self {
         let state = State { turns: Turns::new(workers, places), n_idle: [0; 2], running: BTreeMap::new() };
         let (work, busy, room) = Default::default();
@@ -143,8 +144,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes the next piece of work, when there is one. Workers of further places are woken only where no other one is free: work that
-    /// stays with few threads finds what they have at hand.
+    /// Takes the next piece of work, when there is one. Workers of further places are woken only where no
+    /// other one is free: work that stays with few threads finds what they have at hand.
     pub(crate) fn take(&self, is_further: bool) -> Turn {
         let kind = usize::from(is_further);
         let mut state = self.state();
@@ -173,7 +174,8 @@ impl Queue {
         state.turns.finish(turn.ticket, Instant::now());
     }
 
-    /// Work was cancelled, and this is why. What was put back waits again; whoever calls this takes what is next at once.
+    /// Work was cancelled, and this is why. What was put back waits again; whoever calls this takes what is
+    /// next at once.
     pub(crate) fn stopped(&self, turn: Turn) -> Why {
         let (mut state, now) = (self.state(), Instant::now());
         let why = state.running.remove(&turn.ticket).and_then(|running| running.why).unwrap_or(Why::Over);

@@ -1,9 +1,10 @@
 //! A request on its way: its text, and what came of its items so far.
 //!
-//! In: a text, then an answer for each item, from the workers. Out: word to whoever waits when all are there, and the answers, as JSON
-//! that only has to be put together: so the threads that read and write have next to nothing to do.
+//! In: a text, then an answer for each item, from the workers. Out: word to whoever waits when all are there,
+//! and the answers, as JSON that only has to be put together: so the threads that read and write have next to
+//! nothing to do.
 //!
-//! Left out on purpose: time. Whoever waits stops waiting, and gets what is there.
+//! There is no time limit here. Whoever waits may stop waiting, and gets what is there.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;

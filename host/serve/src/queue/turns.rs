@@ -1,25 +1,26 @@
 //! Whose turn it is: the policy of the queue, without threads and without a clock.
 //!
-//! What clients take from each other is the time of workers, so that is what is shared. Each client has an account of the time that
-//! its work has had ([`Line::spent`]), and of those that wait the one with the least spent is next: start-time fair queueing
-//! (Goyal, Vin and Cheng 1996) in units of time, not of items, so that a client whose items take a minute yields to those
-//! whose items take a millisecond. A client that comes new, or back, starts where the others stand: nobody saves up turns by
-//! asking for nothing.
+//! What clients take from each other is the time of workers, so that is what is shared. Each client has an
+//! account of the time that its work has had ([`Line::spent`]), and of those that wait the one with the least
+//! spent is next: start-time fair queueing (Goyal, Vin and Cheng 1996) in units of time, not of items, so
+//! that a client whose items take a minute yields to those whose items take a millisecond. A client that
+//! comes new, or back, starts where the others stand: nobody saves up turns by asking for nothing.
 //!
-//! Fair order alone is not enough, since a grader cannot be put aside in the middle: two clients with long work would hold two
-//! workers to its end. So there are more *places* than workers, and three rules:
+//! Fair order alone is not enough, since a grader cannot be put aside in the middle: two clients with long
+//! work would hold two workers to its end. So there are more *places* than workers, and three rules:
 //!
 //! 1. As long as fewer pieces of work are in progress than there are workers, anybody's next one starts.
-//! 2. Beyond that, one may start in a free place if those that are in progress have been so for long ([`SLICE`]), and its client has
-//!    nothing in progress (or only what is just begun, if its work has been short so far). The operating system divides the
-//!    processors among them. So a client with short work waits for a slice at most, and one with long work has a place
-//!    beside those of the others; but no client gets a second place of this kind.
-//! 3. If no place is free, what has run beyond its allowance ends, for a client that has nothing in progress and has had less: it is
-//!    put back and later begun anew, with twice the allowance, so that all work is done in the end and at most as much again is
-//!    lost. (A grade is a function of its item: to begin anew changes no verdict. Harchol-Balter 2002 does the same where lengths
-//!    are not known.)
+//! 2. Beyond that, one may start in a free place if those that are in progress have been so for long
+//!    ([`SLICE`]), and its client has nothing in progress (or only what is just begun, if its work has been
+//!    short so far). The operating system divides the processors among them. So a client with short work
+//!    waits for a slice at most, and one with long work has a place beside those of the others; but no client
+//!    gets a second place of this kind.
+//! 3. If no place is free, what has run beyond its allowance ends, for a client that has nothing in progress
+//!    and has had less: it is put back and later begun anew, with twice the allowance, so that all work is
+//!    done in the end and at most as much again is lost. (A grade is a function of its item: to begin anew
+//!    changes no verdict. Harchol-Balter 2002 does the same where lengths are not known.)
 //!
-//! In: work with its client, and the time. Out: what to begin, and what to end. Left out on purpose: weights; all clients are equal.
+//! In: work with its client, and the time. Out: what to begin, and what to end. All clients are equal.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};

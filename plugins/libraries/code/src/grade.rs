@@ -1,7 +1,7 @@
 //! The grade of a response: its program, put to the tests of its problem.
 //!
-//! In: a problem's fields, a response, settings, a runner. Out: a verdict, the share of tests passed, and what came of each. Left
-//! out on purpose: an undecided verdict. A test that nothing can be said of is an error, and no grade.
+//! In: a problem's fields, a response, settings, a runner. Out: a verdict, the share of tests passed, and
+//! what came of each. No verdict is undecided: a test that nothing can be said of is an error, and no grade.
 
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
 //! Languages of programs, and the tags that fenced blocks have for them.
 //!
-//! In: a name or a tag. Out: a language. Left out on purpose: whether it can be run; the runner knows.
+//! In: a name or a tag. Out: a language.
 
 /// A language.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,14 +73,16 @@ impl Language {
         }
     }
 
-    /// What a block's tag (`python title="a.py"`, `{.python}`, `main.py`) says of this language: yes, no, or nothing.
+    /// What a block's tag (`python title="a.py"`, `{.python}`, `main.py`) says of this language: yes, no, or
+    /// nothing.
     pub(crate) fn is_tagged(&self, tag: &str) -> Option<bool> {
         let word = word(tag);
         (!NO_LANGUAGE.contains(&&*word)).then(|| Language::named(&word) == *self)
     }
 }
 
-/// The word of a tag that names a language. Of a file's name that is its ending, of attributes in braces the first class.
+/// The word of a tag that names a language. Of a file's name that is its ending, of attributes in braces the
+/// first class.
 fn word(tag: &str) -> String {
     let tag = tag.trim();
     let attributes = tag.strip_prefix('{').map_or(tag, |tag| {

@@ -1,9 +1,9 @@
 //! Programs as answers: found in a response, tested by a runner, judged from outside.
 //!
-//! A problem names its tests in fields of its line ([`problem`]). For each test the program is run apart, in an
-//! instance of its own, and what comes back is compared here: the expected value never enters the guest that runs the
-//! program. Where a test is Python with asserts, which hold the expected values, these run in another guest that never
-//! sees the program ([`drive`]).
+//! A problem names its tests in fields of its line ([`problem`]). For each test the program is run apart, in
+//! an instance of its own, and what comes back is compared here: the expected value never enters the guest
+//! that runs the program. Where a test is Python with asserts, which hold the expected values, these run in
+//! another guest that never sees the program ([`drive`]).
 //!
 //! | module | question |
 //! |---|---|
@@ -13,8 +13,7 @@
 //! | [`compare`] | is that what was expected? |
 //! | [`grade`](grade()) | what is it worth? |
 //!
-//! In: a problem's fields, a response, and a [`Runner`]. Out: a verdict, and what came of each test. Left out on purpose:
-//! the plugin contract, and running anything; the plugin and the host have these.
+//! In: a problem's fields, a response, and a [`Runner`]. Out: a verdict, and what came of each test.
 
 mod compare;
 mod drive;

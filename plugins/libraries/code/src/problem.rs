@@ -16,8 +16,8 @@
 //! | `{"args": [..], "kwargs": {..}, "expected": value}`, or `"any_of": [..]` | the function gives the value, or one of them |
 //! | `{"check": text}` | its asserts hold, in Python; it calls the function, or is `def check(candidate)` |
 //!
-//! In: fields by name. Out: a [`Problem`], or a sentence on what is wrong with them. Left out on purpose: other fields, and
-//! whether the texts are programs.
+//! In: fields by name. Out: a [`Problem`], or a sentence on what is wrong with them. Other fields are
+//! ignored.
 
 use crate::compare::{Comparison, Rule};
 use crate::language::Language;
@@ -59,8 +59,8 @@ impl Problem {
         let comparison = name("comparison").map_or(Ok(settings.comparison), Comparison::named)?;
         let tolerance = number(name("tolerance"), "tolerance", settings.tolerance, 0.0..=1.0)?;
         let tests = Json::parse_python(field("tests").ok_or("the problem has no tests")?);
-        let tests = tests.map_err(|fault| format!("tests is no JSON: {fault}"))?;
-        let tests = tests.as_list().ok_or("tests is no list")?;
+        let tests = tests.map_err(|fault| format!("tests is not JSON: {fault}"))?;
+        let tests = tests.as_list().ok_or("tests is not a list")?;
         if tests.is_empty() {
             return Err("the problem has no tests".to_owned());
         }
@@ -112,28 +112,28 @@ impl Test {
             return check
                 .as_text()
                 .map(|check| Test::Check(check.to_owned()))
-                .ok_or("check is no text".to_owned());
+                .ok_or("check is not text".to_owned());
         }
         if let Some(output) = test.get("output") {
-            let input = test.get("input").map_or(Some(""), Json::as_text).ok_or("input is no text")?;
+            let input = test.get("input").map_or(Some(""), Json::as_text).ok_or("input is not text")?;
             let outputs = output.as_list().unwrap_or(std::slice::from_ref(output)).iter();
             let outputs: Option<Vec<_>> = outputs.map(|output| output.as_text().map(str::to_owned)).collect();
             let outputs = outputs.filter(|outputs| !outputs.is_empty());
-            let outputs = outputs.ok_or("output is no text, and no list of texts")?;
+            let outputs = outputs.ok_or("output is neither text nor a list of texts")?;
             return Ok(Test::Output { input: input.to_owned(), outputs });
         }
         let args = test.get("args").ok_or("it has no output, no args and no check")?;
-        let args = args.as_list().ok_or("args is no list")?.to_vec();
+        let args = args.as_list().ok_or("args is not a list")?.to_vec();
         let kwargs = match test.get("kwargs") {
             None | Some(Json::Null) => Vec::new(),
             Some(Json::Object(members)) => members.clone(),
-            Some(_) => return Err("kwargs is no object".to_owned()),
+            Some(_) => return Err("kwargs is not an object".to_owned()),
         };
         let values = match (test.get("expected"), test.get("any_of")) {
             (Some(value), None) => std::slice::from_ref(value),
             (None, Some(Json::List(values))) if !values.is_empty() => values,
             (None, None) => return Err("it has no expected and no any_of".to_owned()),
-            (None, Some(_)) => return Err("any_of is no list, or empty".to_owned()),
+            (None, Some(_)) => return Err("any_of is not a list, or is empty".to_owned()),
             (Some(_), Some(_)) => return Err("it has both expected and any_of".to_owned()),
         };
         Ok(Test::Call { args, kwargs, values: values.iter().map(Value::of_problem).collect() })
@@ -184,16 +184,16 @@ mod tests {
         for (fields, fault) in [
             (vec![], "the problem has no tests"),
             (vec![("tests", "[]")], "the problem has no tests"),
-            (vec![("tests", "{")], "tests is no JSON: it ends too early"),
-            (vec![("tests", "{}")], "tests is no list"),
+            (vec![("tests", "{")], "tests is not JSON: it ends too early"),
+            (vec![("tests", "{}")], "tests is not a list"),
             (vec![("tests", "[{}]")], "test 1: it has no output, no args and no check"),
             (vec![("tests", "[3]")], "test 1: it has no output, no args and no check"),
-            (vec![("tests", r#"[{"output": 3}]"#)], "test 1: output is no text, and no list of texts"),
+            (vec![("tests", r#"[{"output": 3}]"#)], "test 1: output is neither text nor a list of texts"),
             (
                 vec![("tests", r#"[{"args": [], "expected": 1}]"#)],
                 "test 1: no entry_point says which function it calls",
             ),
-            (vec![("tests", r#"[{"args": [], "any_of": []}]"#)], "test 1: any_of is no list, or empty"),
+            (vec![("tests", r#"[{"args": [], "any_of": []}]"#)], "test 1: any_of is not a list, or is empty"),
             (
                 vec![("tests", r#"[{"check": "assert 1"}]"#), ("language", "js")],
                 "test 1: a check is for a program in python",

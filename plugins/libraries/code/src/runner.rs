@@ -1,7 +1,6 @@
 //! What runs programs: `wit/runner.wit` as a trait, so that tests can do without a host.
 //!
-//! In: a program, its input, its limits. Out: what it wrote, how it ended, and the fuel that it used. Left out on purpose: memory
-//! used, which no grade depends on.
+//! In: a program, its input, its limits. Out: what it wrote, how it ended, and the fuel that it used.
 
 /// Fuel that stands for a millisecond, as the host counts it: docs/code-grader.md.
 pub const FUEL_PER_MS: u64 = 20_000_000;
@@ -14,8 +13,8 @@ pub trait Runner {
     /// Runs one program. An error means that nothing can be said of it, and says why.
     fn run(&self, program: Program<'_>) -> Result<Ran, String>;
 
-    /// Runs two programs, each of which reads what the other writes, a line at a time, up to U+0004. An error means that
-    /// nothing can be said of them, and says why.
+    /// Runs two programs, each of which reads what the other writes, a line at a time, up to U+0004. An error
+    /// means that nothing can be said of them, and says why.
     fn converse(&self, first: Program<'_>, second: Program<'_>) -> Result<(Ran, Ran), String>;
 }
 

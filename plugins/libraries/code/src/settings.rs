@@ -1,6 +1,6 @@
 //! What a recipe sets for all problems; a problem's own fields come first.
 //!
-//! In: values. Out: the same, with defaults. Left out on purpose: ranges, which the plugin checks.
+//! In: values. Out: the same, with defaults. The plugin checks ranges.
 
 use crate::compare::Comparison;
 
@@ -11,7 +11,8 @@ pub struct Settings {
     pub language: String,
     /// How results are compared.
     pub comparison: Comparison,
-    /// For [`Comparison::Numeric`]: how far numbers may be apart, absolutely or as a share of the expected one.
+    /// For [`Comparison::Numeric`]: how far numbers may be apart, absolutely or as a share of the expected
+    /// one.
     pub tolerance: f64,
     /// Milliseconds for a test.
     pub time_limit_ms: u32,

@@ -1,7 +1,8 @@
-//! Values that functions give, as data: what a driver writes of them (`drivers/data.py`) and what a problem expects.
+//! Values that functions give, as data: what a driver writes of them (`drivers/data.py`) and what a problem
+//! expects.
 //!
-//! In: JSON of either. Out: a [`Value`]. Left out on purpose: objects of a program's own classes, of which nothing but
-//! the class's name is kept: [`Value::Other`] equals nothing.
+//! In: JSON of either. Out: a [`Value`]. Of objects of a program's own classes nothing but the class's name
+//! is kept: [`Value::Other`] equals nothing.
 
 use std::fmt::{self, Display, Formatter};
 

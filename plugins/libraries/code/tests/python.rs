@@ -1,7 +1,9 @@
-//! Programs that really run: the drivers, the protocol of checks, and data sets, by an interpreter beside the test.
+//! Programs that really run: the drivers, the protocol of checks, and data sets, by an interpreter beside the
+//! test.
 //!
-//! In: `python3` (and `node` for one test); `TS_HUMANEVAL`, the file of HumanEval, and `TS_CODE_CASES`, the file of cases, for the
-//! tests of these. Out: grades. Left out on purpose: limits and denials, which want the host.
+//! In: `python3` (and `node` for one test); `TS_HUMANEVAL`, the file of HumanEval, and `TS_CODE_CASES`, the
+//! file of cases, for the tests of these. Out: grades. Limits and denials need the host, whose tests have
+//! them.
 //!
 //!     TS_HUMANEVAL=… TS_CODE_CASES=… cargo test --release -p ts-code --test python -- --ignored
 

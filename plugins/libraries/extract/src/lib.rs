@@ -1,10 +1,11 @@
-//! Where in a model's response its final answer stands, and which option a multiple-choice response settles on.
+//! Where in a model's response its final answer stands, and which option a multiple-choice response settles
+//! on.
 //!
 //! A grammar of how people and models state answers, a file for each way: boxes ([`boxed`]), `<answer>` tags,
-//! statements (`The answer is x`), a response that is nothing else, and, in passing, the last formula, run of plain
-//! mathematics, or number, or what the last sentence says. The first way that finds something decides, and of its
-//! finds the last that the text neither denies nor takes back ([`refusal`]); what a response says comes before its
-//! reasoning ([`thinking`]). Choices are found the same way ([`choice`](choice())).
+//! statements (`The answer is x`), a response that is nothing else, and, in passing, the last formula, run of
+//! plain mathematics, or number, or what the last sentence says. The first way that finds something decides,
+//! and of its finds the last that the text neither denies nor takes back ([`refusal`]); what a response says
+//! comes before its reasoning ([`thinking`]). Choices are found the same way ([`choice`](choice())).
 //!
 //! Four folders, each of which uses only those before it: `around` (what stands around a value), `ways` (a file for each
 //! way), `parts` (of a response), `options` (of multiple choice).
@@ -33,8 +34,8 @@ pub use ways::boxes::boxed;
 /// The answer's place in a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// The places that hold the answer, first to last: one, or several that stand side by side (`\boxed{1}` and
-    /// `\boxed{2}`). Ranges of bytes, on character boundaries; never an empty list.
+    /// The places that hold the answer, first to last: one, or several that stand side by side (`\boxed{1}`
+    /// and `\boxed{2}`). Ranges of bytes, on character boundaries; never an empty list.
     pub places: Vec<Range<usize>>,
     /// How several places make one answer.
     pub relation: Relation,
@@ -209,9 +210,9 @@ fn marked(text: &str, may_be_cut: bool, has_tags: bool) -> Result<Option<(Found,
     })
 }
 
-/// The last formula, run of plain mathematics, or number; or else what the last sentence says. A formula comes before
-/// the others, unless it is a name only, or they come in a later sentence or are what the formula is said to be. A
-/// conclusion that nothing solves the problem comes before all.
+/// The last formula, run of plain mathematics, or number; or else what the last sentence says. A formula
+/// comes before the others, unless it is a name only, or they come in a later sentence or are what the
+/// formula is said to be. A conclusion that nothing solves the problem comes before all.
 fn in_passing(text: &str) -> Option<Found> {
     let plain = (run::last(text).map(|place| (place, How::Formula)))
         .or_else(|| number::last(text).map(|place| (place, How::Number)));

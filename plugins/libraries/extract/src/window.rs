@@ -1,11 +1,11 @@
 //! How much of a text is read closely.
 //!
-//! An answer stands at the end, so the last [`BYTES`] of a part are searched, from the first white space in them:
-//! a number that is cut is none. Before these, only a box counts, with the text around it. So the work on a long text is
-//! one quick look at each byte.
+//! An answer stands at the end, so the last [`BYTES`] of a part are searched, from the first white space in
+//! them: a number that is cut is none. Before these, only a box counts, with the text around it. So the work
+//! on a long text is one quick look at each byte.
 //!
-//! In: a text and a part of it. Out: parts of that part. Left out on purpose: statements that more than [`BYTES`] of
-//! text follow.
+//! In: a text and a part of it. Out: parts of that part. Statements that more than [`BYTES`] of text follow
+//! are not found.
 
 use std::ops::Range;
 

@@ -3,7 +3,7 @@
 //! A plain word is two or more letters in a row that are neither a command of LaTeX nor inside braces nor the
 //! name of a function; `a` and `I` before a space are words too.
 //!
-//! In: a piece of text. Out: whether it reads as prose. Left out on purpose: dictionaries.
+//! In: a piece of text. Out: whether it reads as prose.
 
 use std::ops::Range;
 

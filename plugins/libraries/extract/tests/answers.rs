@@ -1,6 +1,6 @@
 //! Tables of responses and where their answers stand, a table for each way of giving one.
 //!
-//! In: responses. Out: the texts at the places that are found. Left out on purpose: what the answers are worth.
+//! In: responses. Out: the texts at the places that are found.
 
 use ts_extract::How::{self, Boxed, Formula, Number, Prose, Stated, Tagged};
 use ts_extract::{Relation, answer, boxed};

@@ -1,7 +1,7 @@
 //! What holds of any text: places on character boundaries, inside the text, in order, and not empty.
 //!
-//! In: random texts made of what the search looks for, and some large ones. Out: nothing. Left out on purpose:
-//! time, which tests must not measure; but a search that is not linear would not come to its end here.
+//! In: random texts made of what the search looks for, and some large ones. Out: nothing. Time is not
+//! measured; but a search that is not linear would not come to its end here.
 
 use proptest::prelude::*;
 use ts_extract::{answer, boxed, choice};

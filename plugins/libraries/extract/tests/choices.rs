@@ -1,6 +1,6 @@
 //! Tables of responses to multiple-choice questions and the option that each settles on.
 //!
-//! In: responses to questions with the options A to E. Out: letters. Left out on purpose: the texts of options.
+//! In: responses to questions with the options A to E. Out: letters.
 
 use ts_extract::choice;
 

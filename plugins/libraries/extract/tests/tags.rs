@@ -1,6 +1,6 @@
 //! Reasoning in the tags of many models: what stands in it never comes before what the response says.
 //!
-//! In: responses. Out: the texts at the places that are found. Left out on purpose: tags of other names.
+//! In: responses. Out: the texts at the places that are found.
 
 use ts_extract::{after_reasoning, answer, choice};
 

@@ -1,10 +1,10 @@
 //! Numbers as they are written: exact decimals of any size.
 //!
-//! In: the digits of a number. Out: a [`Decimal`], equal to another exactly if the numbers are: `1.0` and `1`, `1e2`
-//! and `100`. Left out on purpose: arithmetic; [`Decimal::parts`] hands over to those who know it.
+//! In: the digits of a number. Out: a [`Decimal`], equal to another exactly if the numbers are: `1.0` and
+//! `1`, `1e2` and `100`. There is no arithmetic; [`Decimal::parts`] hands over to those who know it.
 
-/// A number: `digits` × 10^`exponent`. The digits neither begin nor end with a zero; zero has none, no sign, and
-/// exponent 0.
+/// A number: `digits` × 10^`exponent`. The digits neither begin nor end with a zero; zero has none, no sign,
+/// and exponent 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decimal {
     is_negative: bool,
@@ -13,8 +13,8 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    /// Reads `digits`, `digits.digits` or `.digits`, with a sign and an exponent if need be. `None` if the text is
-    /// nothing of the kind, or its exponent does not fit 64 bits.
+    /// Reads `digits`, `digits.digits` or `.digits`, with a sign and an exponent if need be. `None` if the
+    /// text is nothing of the kind, or its exponent does not fit 64 bits.
     pub fn parse(text: &str) -> Option<Self> {
         let (is_negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),

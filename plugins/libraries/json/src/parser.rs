@@ -165,7 +165,7 @@ impl<'a> Parser<'a> {
         let length = self.text.as_bytes()[start..].iter().take_while(|byte| is_part(byte)).count();
         let text = &self.text[start..start + length];
         if !is_number(text) {
-            return Err(format!("`{text}` at byte {start} is no number"));
+            return Err(format!("`{text}` at byte {start} is not a number"));
         }
         self.at += length;
         Ok(Json::Number(text.to_owned()))
@@ -206,7 +206,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// The next byte that is no white space.
+    /// The next byte that is not white space.
     fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while matches!(bytes.get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
@@ -271,11 +271,11 @@ mod tests {
             ("\"\\é\"", "at byte 0"),
             ("\"\\ud800\"", "at byte 0"),
             ("\"a\nb\"", "at byte 0"),
-            ("01", "is no number"),
-            ("1.", "is no number"),
-            ("-", "is no number"),
-            ("1.e5", "is no number"),
-            ("1-2", "is no number"),
+            ("01", "is not a number"),
+            ("1.", "is not a number"),
+            ("-", "is not a number"),
+            ("1.e5", "is not a number"),
+            ("1-2", "is not a number"),
             (".5", "`.` at byte 0"),
             ("nullx", "`x` at byte 4"),
             ("True", "`T` at byte 0"),

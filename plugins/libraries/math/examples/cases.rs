@@ -1,8 +1,8 @@
 //! Files of graded cases against the grader: which verdicts are not as expected, and how many are.
 //!
-//! In: files of JSON lines with `gold` and `response` or `pred` (in parts: `gold_parts`, `pred_parts`), and what is
-//! expected as `expected` or `is_correct`. A `pred` whose `form` is `answer` is put into a box. Out: each wrong verdict
-//! and, for each file, the counts. Left out on purpose: time; `ts-host plugin test` runs the component itself.
+//! In: files of JSON lines with `gold` and `response` or `pred` (in parts: `gold_parts`, `pred_parts`), and
+//! what is expected as `expected` or `is_correct`. A `pred` whose `form` is `answer` is put into a box. Out:
+//! each wrong verdict and, for each file, the counts. `ts-host plugin test` runs the component itself.
 //!
 //!     cargo run --release -p ts-math --example cases -- FILE...
 

@@ -1,9 +1,10 @@
 //! The grade of one response.
 //!
-//! The reference is an answer, or a whole solution whose answer stands in a box. A reference that cannot be read is
-//! reported and never scored. An answer that cannot be read is wrong, unless it is the reference letter by letter.
+//! The reference is an answer, or a whole solution whose answer stands in a box. A reference that cannot be
+//! read is reported and never scored. An answer that cannot be read is wrong, unless it is the reference
+//! letter by letter.
 //!
-//! In: a reference and a response. Out: a [`Grade`]. Left out on purpose: partial credit.
+//! In: a reference and a response. Out: a [`Grade`]. There is no partial credit.
 
 use std::ops::Range;
 
@@ -89,8 +90,8 @@ pub fn grade(reference: &str, response: &str) -> Grade {
     Grade { verdict, place: Some(place), note }
 }
 
-/// An answer that is given more than once, as the same value: each must be the reference. `\boxed{x} = \boxed{5}` is
-/// given once.
+/// An answer that is given more than once, as the same value: each must be the reference.
+/// `\boxed{x} = \boxed{5}` is given once.
 fn restated(reference: &Reference<'_>, found: &Found, response: &str) -> (Verdict, String) {
     let is_name = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count() == text.chars().count();
     let texts = || found.places.iter().map(|place| &response[place.clone()]);
@@ -185,8 +186,8 @@ fn compared(reference: &Reference<'_>, answer: &str) -> (Verdict, String) {
     }
 }
 
-/// Whether two texts are one: letter by letter, but for white space, the dollars around formulas, a full stop, and
-/// commands that only set type. A text that says nothing is none, not even itself.
+/// Whether two texts are one: letter by letter, but for white space, the dollars around formulas, a full
+/// stop, and commands that only set type. A text that says nothing is none, not even itself.
 fn same_text(a: &str, b: &str) -> bool {
     let letters = |text| str::chars(text).filter(|c| !c.is_whitespace());
     let same = letters(a).eq(letters(b)) && letters(a).next().is_some();

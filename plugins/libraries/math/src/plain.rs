@@ -1,7 +1,7 @@
 //! Plain numbers, told equal without parsing them: most answers are one.
 //!
-//! In: two texts. Out: yes or no where both are a whole number or a decimal with nothing but `$`, commas between
-//! thousands and white space around; none for anything else, which then takes the long way.
+//! In: two texts. Out: yes or no where both are a whole number or a decimal with nothing but `$`, commas
+//! between thousands and white space around; none for anything else, which then takes the long way.
 
 /// Whether two plain numbers are equal; none if one is not plain.
 pub(crate) fn same(a: &str, b: &str) -> Option<bool> {
@@ -13,7 +13,7 @@ pub(crate) fn same(a: &str, b: &str) -> Option<bool> {
     Some(a == b)
 }
 
-/// Longer texts are no plain numbers.
+/// Longer texts are not plain numbers.
 const MAX_LENGTH: usize = 40;
 
 struct Plain {
@@ -64,7 +64,8 @@ fn number(text: &str) -> Option<Plain> {
     for (at, byte) in whole.iter().enumerate() {
         let left = whole.len() - at;
         match byte {
-            // `1,234`: three digits after each comma, up to three before the first. `70,110` may be two answers.
+            // `1,234`: three digits after each comma, up to three before the first. `70,110` may be two
+            // answers.
             b',' if commas == 1 && left == 4 && at == 1 => {}
             b'0' if plain.whole_length == 0 => {}
             b'0'..=b'9' => {

@@ -1,6 +1,6 @@
-//! Answers kind by kind: each line of each file in `kinds/`, and each example of the page `docs/math-grader.md`, is a
-//! reference, a mark and an answer: ✓ correct, ✗ not correct, in both directions. In `responses/` whole responses stand
-//! in the answer's place.
+//! Answers kind by kind: each line of each file in `kinds/`, and each example of the page
+//! `docs/math-grader.md`, is a reference, a mark and an answer: ✓ correct, ✗ not correct, in both directions.
+//! In `responses/` whole responses stand in the answer's place.
 
 use ts_math::{Verdict, grade};
 

@@ -1,8 +1,8 @@
 //! The 2,047 different reference answers of MATH's 5,000 test problems.
 //!
-//! Each equals itself, as it stands and printed anew; and among all two million pairs, the ones that say the same are
-//! those in the snapshot, which was read line by line: different notations of one value, or one of them without the
-//! unit or the name that the other has.
+//! Each equals itself, as it stands and printed anew; and among all two million pairs, the ones that say the
+//! same are those in the snapshot, which was read line by line: different notations of one value, or one of
+//! them without the unit or the name that the other has.
 
 use std::fmt::Write;
 

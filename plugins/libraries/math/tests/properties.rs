@@ -1,8 +1,8 @@
 //! Properties of the comparison, on generated expressions.
 //!
-//! An expression is generated together with a value that floating point can check roughly, so that the tests know
-//! independently of the algebra what is equal: rewriting by an identity keeps the value, and adding a number that is
-//! not zero changes it.
+//! An expression is generated together with a value that floating point can check roughly, so that the tests
+//! know independently of the algebra what is equal: rewriting by an identity keeps the value, and adding a
+//! number that is not zero changes it.
 
 use proptest::prelude::*;
 use ts_math::algebra::Work;
@@ -33,8 +33,8 @@ fn root(x: Node) -> Node {
     Node::Call(Function::Root, vec![Node::integer(2), x])
 }
 
-/// Expressions over x, y, rationals, roots, π, e and functions. Divisors are sums of squares plus one, and radicands
-/// too, so that every expression is defined and real everywhere.
+/// Expressions over x, y, rationals, roots, π, e and functions. Divisors are sums of squares plus one, and
+/// radicands too, so that every expression is defined and real everywhere.
 fn expression() -> impl Strategy<Value = Node> {
     let leaf = prop_oneof![
         4 => (-9_i64..=9).prop_map(Node::integer),

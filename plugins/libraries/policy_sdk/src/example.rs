@@ -1,7 +1,7 @@
 //! Groups written in one line, for the tests of policies.
 //!
-//! In: words such as `C10` (correct, length 10), `W30` (incorrect), `N5` (no answer), `U7` (not graded). Out: a
-//! group. Left out on purpose: everything that no test of a policy here needs, such as steps.
+//! In: words such as `C10` (correct, length 10), `W30` (incorrect), `N5` (no answer), `U7` (not graded). Out:
+//! a group.
 
 use ts_plugin_sdk::selection_policy::{Candidate, Group, Outcome, Selection};
 

@@ -1,8 +1,7 @@
 //! What the selection policies share: the host's arithmetic on a group, and the order of pairs. TokenSqueeze,
 //! section 3.1.
 //!
-//! In: a group as the host hands it over. Out: indices and a [`Selection`]. Left out on purpose: which
-//! responses to take; that is what tells the policies apart.
+//! In: a group as the host hands it over. Out: indices and a [`Selection`].
 
 pub mod example;
 
@@ -67,8 +66,8 @@ impl Responses {
         incorrect_longer_than(&self.0, self.0[chosen].length)
     }
 
-    /// Wrong responses longer than response `chosen`, and correct ones of which `is_much_longer(length, chosen
-    /// length)` holds, in the order drawn.
+    /// Wrong responses longer than response `chosen`, and correct ones of which
+    /// `is_much_longer(length, chosen length)` holds, in the order drawn.
     pub fn longer_wrong_or_much_longer(
         &self,
         chosen: usize,

@@ -3,8 +3,8 @@
 //! Each interface is exported by a world of its own, so that it is generated once; a component's world is the
 //! union of its parts, which the linker makes. The types that interfaces share are those of [`plugin`].
 //!
-//! In: the interface files. Out: a `Guest` trait and an export macro for each interface. Left out on purpose:
-//! documentation and lints of generated code; its documentation is in `wit/`.
+//! In: the interface files. Out: a `Guest` trait and an export macro for each interface. Generated code is
+//! without documentation and lints; its documentation is in `wit/`.
 
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::undocumented_unsafe_blocks)]
 

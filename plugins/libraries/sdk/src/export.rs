@@ -1,7 +1,7 @@
 //! One export macro for each role: the glue between a trait's value and the contract's free functions.
 //!
-//! In: a type that implements [`crate::Plugin`] and one role. Out: the component's exports, on `wasm32` only: their
-//! names are none that a linker for the host accepts. Left out on purpose: logic.
+//! In: a type that implements [`crate::Plugin`] and one role. Out: the component's exports, on `wasm32` only:
+//! their names are none that a linker for the host accepts.
 
 /// The part that every role shares: the slot and the `plugin` interface.
 #[doc(hidden)]

@@ -18,8 +18,7 @@
 //! ```
 //!
 //! In: the host's calls. Out: a component, when the crate is built for `wasm32`; built for the host, the
-//! crate is plain Rust that its own tests can call. Left out on purpose: several roles in one component;
-//! who needs that writes a world of their own.
+//! crate is plain Rust that its own tests can call. A component with several roles needs a world of its own.
 
 #[doc(hidden)]
 pub mod bindings;

@@ -2,8 +2,7 @@
 //!
 //! A panic in a guest is a trap, and a trap carries no text: the hook sends the text ahead of it.
 //!
-//! In: messages. Out: lines in the host's log. Left out on purpose: formatting and levels to filter by; the
-//! host caps and filters.
+//! In: messages. Out: lines in the host's log. The host caps and filters.
 
 use std::sync::Once;
 

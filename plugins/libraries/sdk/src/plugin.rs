@@ -3,8 +3,8 @@
 //! The contract in `wit/plugin.wit` has the host configure an instance once and then call its role. Here
 //! [`Plugin::configure`] makes a value out of the settings, and the role's functions take that value.
 //!
-//! In: settings. Out: a configured plugin, kept for the life of the instance. Left out on purpose: state
-//! that changes; a plugin must answer alike whether or not it was called before, so roles take `&self`.
+//! In: settings. Out: a configured plugin, kept for the life of the instance. There is no state that changes:
+//! a plugin must answer alike whether or not it was called before, so roles take `&self`.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,8 +1,8 @@
 //! Settings: how a plugin declares them and how it reads them.
 //!
 //! In: the host's list of names and values. Out: typed values, or a sentence that begins with the name of
-//! the setting at fault, as `wit/plugin.wit` asks for. Left out on purpose: defaults at the place of reading;
-//! the host fills in the declared ones.
+//! the setting at fault, as `wit/plugin.wit` asks for. Defaults are not given at the place of reading; the
+//! host fills in the declared ones.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;

@@ -1,12 +1,11 @@
 //! Spans that tile a text, from the places where it is cut: what a step splitter answers with.
 //!
-//! In: a text and its boundaries. Out: spans as `wit/step-splitter.wit` wants them. Left out on purpose: finding the
-//! boundaries; that is what tells splitters apart.
+//! In: a text and its boundaries. Out: spans as `wit/step-splitter.wit` wants them.
 
 use crate::Span;
 
-/// The pieces of `text` between one boundary and the next, none of them empty. Boundaries are byte offsets in ascending order,
-/// on character boundaries; both ends of the text are boundaries anyway.
+/// The pieces of `text` between one boundary and the next, none of them empty. Boundaries are byte offsets in
+/// ascending order, on character boundaries; both ends of the text are boundaries anyway.
 pub fn tile(text: &str, boundaries: impl Iterator<Item = usize>) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut start = 0;

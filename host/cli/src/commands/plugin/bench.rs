@@ -1,7 +1,7 @@
 //! What a plugin's calls cost here.
 //!
-//! In: a plugin and cases. Out: a table, by isolation and number of threads. Left out on purpose: loading and compiling it, which
-//! happen once.
+//! In: a plugin and cases. Out: a table, by isolation and number of threads. Loading and compiling, which
+//! happen once, are not measured.
 
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
 //! The command `plugin componentize`: a component of the core module that a compiler made.
 //!
-//! In: a file and roles. Out: another file. Left out on purpose: how it is done and what can be wrong with the module, which are
-//! `ts-templates`'s.
+//! In: a file and roles. Out: another file.
 
 use anyhow::{Context, Result};
 use ts_templates::{Encoding, Options};

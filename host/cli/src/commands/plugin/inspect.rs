@@ -1,6 +1,6 @@
 //! What a plugin is: for a reader, as a verdict on whether it runs here, and as a page of its settings.
 //!
-//! In: a plugin that was loaded. Out: lines. Left out on purpose: why one cannot be loaded; that is the error of loading it.
+//! In: a plugin that was loaded. Out: lines.
 
 use std::time::{Duration, Instant};
 

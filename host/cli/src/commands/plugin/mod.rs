@@ -1,7 +1,6 @@
 //! The commands for people who write plugins, a file each.
 //!
-//! In: a plugin as a user names it. Out: answers on standard output. Left out on purpose: grading and measuring, which are
-//! `ts_harness`'s.
+//! In: a plugin as a user names it. Out: answers on standard output.
 
 mod bench;
 mod componentize;

@@ -1,7 +1,6 @@
 //! The command `plugin new`: a project folder for a new plugin.
 //!
-//! In: a name, a role and a language. Out: the folder, and where to read on. Left out on purpose: the files, which are
-//! `ts-templates`'s.
+//! In: a name, a role and a language. Out: the folder, and where to read on.
 
 use std::path::Path;
 

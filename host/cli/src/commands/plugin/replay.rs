@@ -1,7 +1,7 @@
 //! Calls a plugin again on what a run saw.
 //!
-//! In: a run's folder, a problem, a role, perhaps another plugin. Out: a line a response, then and now; or golden cases. Left out on
-//! purpose: changing the run.
+//! In: a run's folder, a problem, a role, perhaps another plugin. Out: a line a response, then and now; or
+//! golden cases. The run is not changed.
 
 use anyhow::Result;
 use ts_harness::Handle;

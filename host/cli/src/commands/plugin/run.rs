@@ -1,7 +1,7 @@
 //! One call of a plugin.
 //!
-//! In: a JSON object, in the form of the plugin's role. Out: the JSON object that it gives; what it cost goes to standard error.
-//! Left out on purpose: the forms; `ts_harness::handle` has them.
+//! In: a JSON object, in the form of the plugin's role. Out: the JSON object that it gives; what it cost goes
+//! to standard error. The forms are in `ts_harness::handle`.
 
 use std::io::Read;
 
@@ -21,7 +21,7 @@ pub(super) fn run(args: &PluginRunArgs) -> Result<()> {
         false => std::fs::read_to_string(&args.input).map(|read| text = read),
     }
     .with_context(|| format!("cannot read the input from {name}"))?;
-    let value = serde_json::from_str(&text).with_context(|| format!("the input from {name} is no JSON"))?;
+    let value = serde_json::from_str(&text).with_context(|| format!("the input from {name} is not JSON"))?;
     let input = match handle.input(&value) {
         Ok(input) => input,
         Err(reason) => bail!("the input from {name} does not fit: {reason}"),

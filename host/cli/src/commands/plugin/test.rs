@@ -1,7 +1,7 @@
 //! Runs cases and compares: labelled ones with their labels, golden ones with what the plugin gave before.
 //!
-//! In: a plugin and files of cases. Out: agreement, or differences; a failing exit status where there are more of them than are
-//! allowed. Left out on purpose: settings of single cases; a file of cases is run with those of the command.
+//! In: a plugin and files of cases. Out: agreement, or differences; a failing exit status where there are
+//! more of them than are allowed. Every case runs with the settings of the command.
 
 use std::path::Path;
 

@@ -1,10 +1,8 @@
 //! Python's methods of texts, lists and dictionaries, paid for.
 //!
-//! In: a method that a template calls. Out: what `minijinja-contrib`'s version of it gives. The engine pays for what a method
-//! returns, but only afterwards, and not for the work: here both are paid for before the method is called, and what cannot be
-//! foreseen is refused.
-//!
-//! Left out on purpose: other methods.
+//! In: a method that a template calls. Out: what `minijinja-contrib`'s version of it gives. The engine pays
+//! for what a method returns, but only afterwards, and not for the work: here both are paid for before the
+//! method is called, and what cannot be foreseen is refused.
 
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, State, Value};
@@ -49,7 +47,9 @@ pub(super) fn call(
             }
         }
         (None, "count", [what]) if value.kind() == ValueKind::Seq => return count(state, value, what),
-        (None, "get", [key, ..]) if !is_plain(key) => return Err(refused("a key that is no text or number")),
+        (None, "get", [key, ..]) if !is_plain(key) => {
+            return Err(refused("a key that is not text or number"));
+        }
         _ => {}
     }
     unknown_method_callback(state, value, method, args)
@@ -58,7 +58,7 @@ pub(super) fn call(
 /// How often a list holds a text or a number. Lists in it are other values, and are not looked into.
 fn count(state: &State<'_, '_>, list: &Value, what: &Value) -> Result<Value, Error> {
     if !is_plain(what) {
-        return Err(refused("counting what is no text or number"));
+        return Err(refused("counting what is not text or number"));
     }
     let mut n_found = 0;
     for item in list.try_iter()? {
@@ -71,7 +71,7 @@ fn count(state: &State<'_, '_>, list: &Value, what: &Value) -> Result<Value, Err
 /// At most so many bytes come of a format and what is put into it.
 fn formatted_bytes(format: &str, args: &[Value]) -> Result<usize, Error> {
     if !args.iter().all(is_plain) {
-        return Err(refused("formatting what is no text or number"));
+        return Err(refused("formatting what is not text or number"));
     }
     let (mut n_digits, mut is_open) = (0, false);
     for c in format.replace("{{", "").replace("}}", "").chars() {

@@ -1,13 +1,11 @@
 //! Prompts as the checkpoint was trained to see them: its chat template, rendered with minijinja.
 //!
 //! In: messages. Out: the text to tokenize. The template is `chat_template.jinja`, or the `chat_template`
-//! field of `tokenizer_config.json`; a checkpoint without either gets [`ChatTemplate::plain`]. Some reasoning
-//! models' templates already open `<think>`; [`opens_reasoning`] says so, because the response then begins
-//! inside the reasoning.
+//! field of `tokenizer_config.json`; a checkpoint without either gets [`ChatTemplate::plain`].
 //!
 //! A template is a program that a stranger wrote; [`render`] and [`process`] run it within bounds.
 //!
-//! Left out on purpose: tools, documents and images, which such templates also take. They render as absent.
+//! Tools, documents and images, which such templates also take, render as absent.
 
 mod methods;
 mod process;
@@ -27,9 +25,6 @@ pub use self::process::support_processes;
 
 /// Most bytes of a template. The longest known ones have 20,000.
 const MAX_TEMPLATE_BYTES: u64 = 256 << 10;
-
-/// The tag that opens a response's reasoning.
-pub const REASONING_START: &str = "<think>";
 
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,11 +92,6 @@ impl ChatTemplate {
         Ok(template)
     }
 
-    /// The template with this Jinja source.
-    pub fn from_source(source: impl Into<String>) -> Self {
-        Self { source: Some(source.into()), ..Self::plain() }
-    }
-
     /// The messages' texts with a blank line after each: for base models, which know no turns.
     pub fn plain() -> Self {
         Self {
@@ -121,8 +111,8 @@ impl ChatTemplate {
     /// The text of `messages`; with `add_generation_prompt`, it ends where the assistant's answer begins.
     ///
     /// # Errors
-    /// [`ModelError::ChatTemplate`] for a template that is wrong or raises; [`ModelError::ChatTemplateBounds`] for one that
-    /// asks for too much.
+    /// [`ModelError::ChatTemplate`] for a template that is wrong or raises;
+    /// [`ModelError::ChatTemplateBounds`] for one that asks for too much.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         let Some(source) = &self.source else {
             return Ok(messages.iter().map(|message| format!("{}\n\n", message.content)).collect());
@@ -138,11 +128,6 @@ impl ChatTemplate {
             .unwrap_or_else(|| render::render_here(source, &values))
             .map_err(|failed| failed.at(&self.path))
     }
-}
-
-/// Whether a rendered prompt ends inside the reasoning, so that the response has no opening tag of its own.
-pub fn opens_reasoning(prompt: &str) -> bool {
-    prompt.trim_end().ends_with(REASONING_START)
 }
 
 /// The template itself, or of several named ones the default.
@@ -188,11 +173,9 @@ mod tests {
         let mut messages = vec![Message::system("Be brief."), Message::user("  1 + 1? ")];
         let prompt = template.render(&messages, true).unwrap();
         assert_eq!(prompt, "<s>Be brief.<|User|>1 + 1?<|Assistant|><think>\n");
-        assert!(opens_reasoning(&prompt));
         messages.push(Message { role: "assistant".to_owned(), content: "<think>hm</think>2".into() });
         let text = template.render(&messages, false).unwrap();
         assert_eq!(text, "<s>Be brief.<|User|>1 + 1?<|Assistant|>2</s>");
-        assert!(!opens_reasoning(&text));
     }
 
     #[test]
@@ -217,7 +200,8 @@ mod tests {
     #[test]
     fn a_template_that_raises_or_does_not_parse_is_an_error() {
         for source in ["{{ raise_exception('roles must alternate') }}", "{% if %}"] {
-            let error = ChatTemplate::from_source(source).render(&[Message::user("x")], true).unwrap_err();
+            let template = ChatTemplate { source: Some(source.into()), ..ChatTemplate::plain() };
+            let error = template.render(&[Message::user("x")], true).unwrap_err();
             assert!(matches!(error, ModelError::ChatTemplate { .. }), "{error}");
         }
     }

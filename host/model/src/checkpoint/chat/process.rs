@@ -1,12 +1,12 @@
 //! Templates in a process of their own.
 //!
-//! Fuel pays for what a template does, but not for all that the engine does for it: a list that holds another twice, sixty
-//! times over, is small, and writing it out or comparing it is not. So a program that calls [`support_processes`] first renders
-//! in another process, which is this program again, started with [`ARGUMENT`], and which the system ends at a limit of processor
-//! time or of memory.
+//! Fuel pays for what a template does, but not for all that the engine does for it: a list that holds another
+//! twice, sixty times over, is small, and writing it out or comparing it is not. So a program that calls
+//! [`support_processes`] first renders in another process, which is this program again, started with
+//! [`ARGUMENT`], and which the system ends at a limit of processor time or of memory.
 //!
-//! In: what is to be rendered, a line of JSON. Out: its text or why there is none, a line of JSON. A process is kept for the next
-//! rendering. Left out on purpose: trying again; a limit that was reached once is reached again.
+//! In: what is to be rendered, a line of JSON. Out: its text or why there is none, a line of JSON. A process
+//! is kept for the next rendering. A limit that was reached once is reached again, so nothing is tried twice.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -32,10 +32,10 @@ const MEMORY_BYTES: u64 = 768 << 20;
 /// This program, if it can be started as such a process.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// Lets this program render templates in a process of their own: this program, started again. To be called first in `main`. In such a
-/// process it renders until its input ends, and returns what came of that: then `main` is to end, with a status of failure for
-/// an error. In every other process it returns `None` at once. A program that never calls it renders on a thread, with fuel as the only
-/// limit.
+/// Lets this program render templates in a process of their own: this program, started again. To be called
+/// first in `main`. In such a process it renders until its input ends, and returns what came of that: then
+/// `main` is to end, with a status of failure for an error. In every other process it returns `None` at once.
+/// A program that never calls it renders on a thread, with fuel as the only limit.
 #[must_use = "a process that has done its work is to end"]
 pub fn support_processes() -> Option<std::io::Result<()>> {
     let mut arguments = std::env::args_os().skip(1);

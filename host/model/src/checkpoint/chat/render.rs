@@ -1,14 +1,14 @@
 //! Running a template that a stranger wrote.
 //!
-//! In: the template and what it may read. Out: its text, or why there is none. Every instruction and every byte that a template
-//! makes is paid for from a budget of fuel, which grows with the messages, so that neither loops nor texts that double come
-//! far; [`methods`](super::methods) pays for what Python's methods do. What nests, a template's syntax and the lists that it
-//! makes, is walked by recursion: so all of it happens on a thread with a stack that is deep enough for the deepest that the
-//! budget can pay for.
+//! In: the template and what it may read. Out: its text, or why there is none. Every instruction and every
+//! byte that a template makes is paid for from a budget of fuel, which grows with the messages, so that
+//! neither loops nor texts that double come far; [`methods`](super::methods) pays for what Python's methods
+//! do. What nests, a template's syntax and the lists that it makes, is walked by recursion: so all of it
+//! happens on a thread with a stack that is deep enough for the deepest that the budget can pay for.
 //!
 //! What fuel does not pay for, [`process`](super::process) bounds.
 //!
-//! Left out on purpose: a clock. The same template ends in the same way on every machine.
+//! Templates have no clock: the same template ends in the same way on every machine.
 
 use std::error::Error as _;
 use std::path::Path;
@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use super::{Message, methods};
 use crate::error::ModelError;
 
-/// Fuel of every rendering: instructions, or 64 bytes each. The templates of known models take a few hundred a message.
+/// Fuel of every rendering: instructions, or 64 bytes each. The templates of known models take a few hundred
+/// a message.
 const FUEL: u64 = 200_000;
 
 /// Fuel for each byte of the messages. A pass over a text costs a 64th.

@@ -1,11 +1,12 @@
 //! What each token's bytes are.
 //!
-//! In: the `decoder` of a `tokenizer.json`. Out: from a token as the vocabulary writes it to the bytes it stands for. Two kinds
-//! are known. Byte-level vocabularies write each byte as a character. Those that come from SentencePiece write a space as
-//! `▁`, and bytes that no token has as `<0x0A>`.
+//! In: the `decoder` of a `tokenizer.json`. Out: from a token as the vocabulary writes it to the bytes it
+//! stands for. Two kinds are known. Byte-level vocabularies write each byte as a character. Those that come
+//! from SentencePiece write a space as `▁`, and bytes that no token has as `<0x0A>`.
 //!
-//! Left out on purpose: that SentencePiece drops the first space of a text. A response goes on where a prompt ended, so its
-//! first space is one that the model wrote. Refused by name: decoders by which a token's text depends on its neighbours.
+//! SentencePiece drops the first space of a text; this does not. A response goes on where a prompt ended, so
+//! its first space is one that the model wrote. Refused by name: decoders by which a token's text depends on
+//! its neighbours.
 
 use std::collections::HashMap;
 

@@ -1,11 +1,12 @@
 //! A `tokenizer.json`, read without trust.
 //!
-//! In: its bytes. Out: a [`Tokenizer`] whose size is bounded by the file's and whose work is linear in the text, or what of it
-//! this host does not take. Every part is checked before the `tokenizers` crate sees it: that crate believes its files, and
-//! a token's id, a merge or a pattern can make it panic, take all memory or never come back.
+//! In: its bytes. Out: a [`Tokenizer`] whose size is bounded by the file's and whose work is linear in the
+//! text, or what of it this host does not take. Every part is checked before the `tokenizers` crate sees it:
+//! that crate believes its files, and a token's id, a merge or a pattern can make it panic, take all memory
+//! or never come back.
 //!
-//! Left out on purpose: `truncation`, `padding` and `post_processor`, which change what was asked to be encoded. `transformers`
-//! sets the first two aside as well.
+//! `truncation`, `padding` and `post_processor` are ignored, because they change what was asked to be
+//! encoded. `transformers` sets the first two aside as well.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,7 +25,8 @@ use crate::checkpoint::json::Bounded;
 /// Byte pairs, and this crate's own steps before them. It decodes nothing.
 pub(super) type Tokenizer = TokenizerImpl<BPE, Normalizers, Steps, PostProcessorWrapper, DecoderWrapper>;
 
-/// Most tokens, and most merges. The largest known vocabulary has 262,144 of the first and 514,906 of the second.
+/// Most tokens, and most merges. The largest known vocabulary has 262,144 of the first and 514,906 of the
+/// second.
 const MAX_TOKENS: usize = 1 << 20;
 /// Most added tokens.
 const MAX_ADDED_TOKENS: usize = 1 << 16;
@@ -213,7 +215,7 @@ impl<'de> Deserialize<'de> for TokenIds {
                     }
                     if let Some(other) = vocab.get(&token) {
                         return Err(A::Error::custom(format_args!(
-                            "the token {token:?} stands twice, with the ids {other} and {id}"
+                            "the token {token:?} is a duplicate, with the ids {other} and {id}"
                         )));
                     }
                     vocab.insert(token, id);

@@ -1,17 +1,17 @@
 //! Text to tokens and back, with the byte offset at which each token ends.
 //!
-//! In: a `tokenizer.json` of byte pairs, byte-level as those of the Qwen2 family are, or with marked spaces as Llama 2's
-//! is. Out: token ids, text, and for section 3.2 [`TextTokenizer::token_ends`], which says where in the decoded text each token
-//! stops, so that a plugin's byte offsets become token positions.
+//! In: a `tokenizer.json` of byte pairs, byte-level as those of the Qwen2 family are, or with marked spaces
+//! as Llama 2's is. Out: token ids, text, and for section 3.2 [`TextTokenizer::token_ends`], which says where
+//! in the decoded text each token stops, so that a plugin's byte offsets become token positions.
 //!
 //! A token may hold part of a UTF-8 character. Decoding replaces what is not valid UTF-8 by U+FFFD, exactly
 //! as the `tokenizers` crate does, and offsets count bytes of that decoded text.
 //!
-//! A tokenizer may come from anybody: [`file`] reads it without trust, and the work of encoding is linear in the text but for
-//! the logarithm in merging.
+//! A tokenizer may come from anybody: [`file`] reads it without trust, and the work of encoding is linear in
+//! the text but for the logarithm in merging.
 //!
-//! Left out on purpose: decoders that drop or add spaces depending on a token's neighbours; a token has no text of its own
-//! there. Such a tokenizer is refused when it is loaded.
+//! Decoders that drop or add spaces depending on a token's neighbours are refused when a tokenizer is loaded:
+//! a token has no text of its own there.
 
 mod decoder;
 mod file;
@@ -96,7 +96,8 @@ impl TextTokenizer {
     /// The tokens of `text`. Special tokens that are spelt out are recognised; none is added.
     ///
     /// # Errors
-    /// [`ModelError::Encode`] for a text of more than 4 MiB, or less where normalizers could make it 64 MiB long, or one that the vocabulary cannot spell.
+    /// [`ModelError::Encode`] for a text of more than 4 MiB, or less where normalizers could make it 64 MiB
+    /// long, or one that the vocabulary cannot spell.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let failed = |reason: String| ModelError::Encode { bytes: text.len(), reason };
         let growth = self.inner.get_normalizer().map_or(1, Normalizers::growth);

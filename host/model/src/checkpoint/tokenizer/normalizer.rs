@@ -1,10 +1,11 @@
 //! What is changed in a text before it is cut.
 //!
-//! In: the `normalizer` of a `tokenizer.json`. Out: steps in their order, and how many times as long as its input their output
-//! can be, by which the longest text is bounded. Those of the `tokenizers` crate whose work is linear in the text run there;
-//! `Replace`, whose pattern a stranger wrote, runs on this crate's own engine.
+//! In: the `normalizer` of a `tokenizer.json`. Out: steps in their order, and how many times as long as its
+//! input their output can be, by which the longest text is bounded. Those of the `tokenizers` crate whose
+//! work is linear in the text run there; `Replace`, whose pattern a stranger wrote, runs on this crate's own
+//! engine.
 //!
-//! Left out on purpose, and refused by name: `Precompiled` and `BertNormalizer`, which belong to other kinds of vocabularies.
+//! `Precompiled` and `BertNormalizer`, which belong to other kinds of vocabularies, are refused by name.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,13 +1,16 @@
 //! Cutting a text into the pieces in which byte pairs are merged.
 //!
-//! In: the `pre_tokenizer` of a `tokenizer.json`. Out: steps, each of which cuts the pieces of the step before. Those of the
-//! `tokenizers` crate whose work is linear in the text run there; `Split`, whose pattern a stranger wrote, runs here.
+//! In: the `pre_tokenizer` of a `tokenizer.json`. Out: steps, each of which cuts the pieces of the step
+//! before. Those of the `tokenizers` crate whose work is linear in the text run there. Patterns are matched
+//! here: that of a `Split`, which a stranger wrote, and that of a `ByteLevel`, for which the crate would take
+//! an engine with limits of its own.
 //!
-//! Left out on purpose: `FixedLength`, which belongs to other kinds of vocabularies.
+//! `FixedLength`, which belongs to other kinds of vocabularies, is refused.
 
 use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::pattern::Invert;
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{PreTokenizedString, PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior};
 
 use super::pattern::{MAX_INSTRUCTIONS, Program, WrittenPattern};
@@ -18,7 +21,6 @@ const MAX_STEPS: usize = 32;
 /// The steps of the `tokenizers` crate that are taken.
 const LIBRARY: &[&str] = &[
     "BertPreTokenizer",
-    "ByteLevel",
     "CharDelimiterSplit",
     "Digits",
     "Metaspace",
@@ -28,6 +30,9 @@ const LIBRARY: &[&str] = &[
     "WhitespaceSplit",
 ];
 
+/// GPT-2's cut into words, which a `ByteLevel` makes unless it says otherwise.
+const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+
 /// Steps, in their order.
 #[derive(Clone, Debug)]
 pub(super) struct Steps(Vec<Step>);
@@ -35,6 +40,7 @@ pub(super) struct Steps(Vec<Step>);
 #[derive(Clone, Debug)]
 enum Step {
     Split(Split),
+    Bytes(Bytes),
     Library(Box<PreTokenizerWrapper>),
 }
 
@@ -46,7 +52,11 @@ impl Steps {
     pub(super) fn read(section: &Value) -> Result<Self, String> {
         let mut steps = Vec::new();
         add_steps(section, &mut steps)?;
-        let lengthens = |step: &&Step| matches!(step, Step::Library(step) if matches!(**step, PreTokenizerWrapper::ByteLevel(_) | PreTokenizerWrapper::Metaspace(_)));
+        let lengthens = |step: &&Step| match step {
+            Step::Bytes(_) => true,
+            Step::Library(step) => matches!(**step, PreTokenizerWrapper::Metaspace(_)),
+            Step::Split(_) => false,
+        };
         if steps.iter().filter(lengthens).count() > 1 {
             return Err(
                 "pre_tokenizer: more than one ByteLevel or Metaspace, each of which lengthens a text".into(),
@@ -54,7 +64,7 @@ impl Steps {
         }
         let instructions = |step: &Step| match step {
             Step::Split(split) => split.pattern.n_instructions(),
-            Step::Library(_) => 0,
+            Step::Bytes(_) | Step::Library(_) => 0,
         };
         if steps.iter().map(instructions).sum::<usize>() > MAX_INSTRUCTIONS {
             return Err(format!(
@@ -74,6 +84,7 @@ impl PreTokenizer for Steps {
             Step::Split(Split { pattern, behavior, invert: true }) => {
                 text.split(|_, piece| piece.split(Invert(pattern), *behavior))
             }
+            Step::Bytes(step) => step.pre_tokenize(text),
             Step::Library(step) => step.pre_tokenize(text),
         })
     }
@@ -96,6 +107,10 @@ fn add_steps(section: &Value, steps: &mut Vec<Step>) -> Result<(), String> {
         }
         "Split" => match Split::read(section) {
             Ok(split) => steps.push(Step::Split(split)),
+            Err(reason) => return bad(reason),
+        },
+        "ByteLevel" => match Bytes::read(section) {
+            Ok(bytes) => steps.push(Step::Bytes(bytes)),
             Err(reason) => return bad(reason),
         },
         kind if LIBRARY.contains(&kind) => match PreTokenizerWrapper::deserialize(section) {
@@ -131,6 +146,44 @@ impl Split {
     }
 }
 
+/// Writes every byte as a character, and cuts into words before that.
+#[derive(Clone, Debug)]
+struct Bytes {
+    /// What words are; none if nothing is cut.
+    words: Option<Program>,
+    add_prefix_space: bool,
+    /// Only writes.
+    library: ByteLevel,
+}
+
+impl Bytes {
+    fn read(section: &Value) -> Result<Self, String> {
+        let failed = |error: &dyn std::fmt::Display| format!("ByteLevel: {error}");
+        let read = ByteLevel::deserialize(section).map_err(|error| failed(&error))?;
+        let words = read.use_regex.then(|| Program::parse(WORDS)).transpose();
+        Ok(Self {
+            words: words.map_err(|reason| failed(&reason))?,
+            add_prefix_space: read.add_prefix_space,
+            library: read.add_prefix_space(false).use_regex(false),
+        })
+    }
+}
+
+impl PreTokenizer for Bytes {
+    fn pre_tokenize(&self, text: &mut PreTokenizedString) -> tokenizers::Result<()> {
+        text.split(|_, mut piece| {
+            if self.add_prefix_space && !piece.get().starts_with(' ') {
+                piece.prepend(" ");
+            }
+            match &self.words {
+                Some(words) => piece.split(words, SplitDelimiterBehavior::Isolated),
+                None => Ok(vec![piece]),
+            }
+        })?;
+        self.library.pre_tokenize(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -163,6 +216,38 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn writes_bytes_as_the_library_does() {
+        for (add_prefix_space, use_regex) in [(false, false), (false, true), (true, false), (true, true)] {
+            let section = json!({"type": "ByteLevel", "add_prefix_space": add_prefix_space, "trim_offsets": true, "use_regex": use_regex});
+            let digits = json!({"type": "Digits", "individual_digits": true});
+            for section in [section.clone(), json!({"type": "Sequence", "pretokenizers": [digits, section]})]
+            {
+                let theirs = PreTokenizerWrapper::deserialize(&section).unwrap();
+                for text in ["It's  12\n\n x ü漢", "", " ", " a", "\u{a0}½?!  "] {
+                    assert_eq!(
+                        cut(&Steps::read(&section).unwrap(), text),
+                        cut(&theirs, text),
+                        "{section} {text:?}"
+                    );
+                }
+            }
+        }
+        let absent = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true});
+        assert_eq!(cut(&Steps::read(&absent).unwrap(), "a b"), ["a", "Ġb"]);
+    }
+
+    /// The crate's own engine would stop at the millionth space.
+    #[test]
+    fn no_run_of_spaces_is_too_long_for_the_words() {
+        let section = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true});
+        let pieces = cut(&Steps::read(&section).unwrap(), &(" ".repeat(1 << 21) + "x y"));
+        assert_eq!(
+            pieces.iter().map(|piece| piece.chars().count()).collect::<Vec<_>>(),
+            [(1 << 21) - 1, 2, 2]
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The header of a safetensors file, read without trust.
 //!
-//! In: an open file. Out: name, number format, shape and place of every tensor, each of which was compared with the others and
-//! with the file's size: tensors follow each other without a gap, and the last one ends where the file does. So no memory is
-//! taken for anything that the file does not hold.
+//! In: an open file. Out: name, number format, shape and place of every tensor, each of which was compared
+//! with the others and with the file's size: tensors follow each other without a gap, and the last one ends
+//! where the file does. So no memory is taken for anything that the file does not hold.
 //!
-//! Left out on purpose: `__metadata__`, which no tensor depends on.
+//! `__metadata__` is skipped: no tensor depends on it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -50,8 +50,8 @@ impl Header {
     /// Reads the header of a file, whose `path` is for messages.
     ///
     /// # Errors
-    /// [`ModelError::Truncated`] for a file that ends too early; [`ModelError::Safetensors`] for any other that is not as its
-    /// header says; [`ModelError::TensorDtype`] for a number format that is none.
+    /// [`ModelError::Truncated`] for a file that ends too early; [`ModelError::Safetensors`] for any other
+    /// that is not as its header says; [`ModelError::TensorDtype`] for a number format that is none.
     pub(super) fn read(file: &mut File, path: &Path) -> Result<Self> {
         let io = || ModelError::io(path);
         let bad = |reason: String| ModelError::Safetensors { file: path.to_owned(), reason };
@@ -170,7 +170,7 @@ impl<'de> Deserialize<'de> for Written {
                         .map_err(|error| A::Error::custom(format_args!("tensor {name}: {error}")))?;
                     if tensors.contains_key(&name) {
                         return Err(A::Error::custom(format_args!(
-                            "tensor {name} stands twice in the header"
+                            "tensor {name} is a duplicate in the header"
                         )));
                     }
                     tensors.insert(name, tensor);

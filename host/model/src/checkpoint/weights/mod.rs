@@ -5,14 +5,14 @@
 //! [`ModelConfig::tensors`](crate::config::ModelConfig::tensors). Written folders load in `transformers`:
 //! same names, the tied head omitted, `format: pt` in the metadata, sharded above a size limit.
 //!
-//! A checkpoint may come from anybody. Headers are compared with their files and with the configuration before memory is taken
-//! for any tensor, and only regular files of the folder are opened.
+//! A checkpoint may come from anybody. Headers are compared with their files and with the configuration
+//! before memory is taken for any tensor, and only regular files of the folder are opened.
 //!
 //! Each tensor is read with its own seek, so that memory holds one copy of the model and not two. Each file
 //! is written under another name and then renamed, and `config.json` comes last: a folder that has one is
 //! complete.
 //!
-//! Left out on purpose: memory maps, which turn a file that changes meanwhile into undefined behaviour.
+//! There are no memory maps, which turn a file that changes meanwhile into undefined behaviour.
 
 mod header;
 mod read;

@@ -1,11 +1,12 @@
 //! Reading a checkpoint folder's tensors; see [`super`].
 //!
-//! In: a folder and the configuration. Out: [`Weights`], whose headers are read and hold what the configuration asks for, no
-//! less and no more; from them the tensors, or the name of the first that is not as it should be. Two kinds of tensors that
-//! checkpoints have without need are passed over: the head of a model whose head is its embedding, and the wavelengths of the
-//! rotary embedding, which follow from the configuration.
+//! In: a folder and the configuration. Out: [`Weights`], whose headers are read and hold what the
+//! configuration asks for, no less and no more; from them the tensors, or the name of the first that is not
+//! as it should be. Two kinds of tensors that checkpoints have without need are passed over: the head of a
+//! model whose head is its embedding, and the wavelengths of the rotary embedding, which follow from the
+//! configuration.
 //!
-//! Left out on purpose: reading tensors on several threads; a disk is slower than one.
+//! Tensors are read on one thread; a disk is slower than one.
 
 use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeMap, HashMap};
@@ -49,8 +50,8 @@ impl Weights {
     /// Opens the files and reads their headers.
     ///
     /// # Errors
-    /// Names the file and the tensor when one is missing, one is not asked for, or one has another shape or number format;
-    /// names the file when it is not as its header says.
+    /// Names the file and the tensor when one is missing, one is not asked for, or one has another shape or
+    /// number format; names the file when it is not as its header says.
     pub fn open(folder: &Path, config: &ModelConfig) -> Result<Self> {
         let location = Location::find(folder)?;
         let mut shards: Vec<Shard> = Vec::new();
@@ -99,8 +100,8 @@ impl Weights {
     /// Reads the tensors, as `dtype` on `device`.
     ///
     /// # Errors
-    /// [`ModelError::NoMemory`] before anything is read, if the machine does not have as much; [`ModelError::NotFinite`] for a
-    /// number that is none, or none in `dtype`.
+    /// [`ModelError::NoMemory`] before anything is read, if the machine does not have as much;
+    /// [`ModelError::NotFinite`] for a number that is none, or none in `dtype`.
     pub fn load(mut self, dtype: DType, device: &Device) -> Result<Vec<(String, Tensor)>> {
         self.check_memory(dtype, device)?;
         let mut tensors = Vec::with_capacity(self.tensors.len());
@@ -122,7 +123,8 @@ impl Weights {
         Ok(())
     }
 
-    /// Refuses tensors that the configuration does not ask for: the model would be another one than was trained.
+    /// Refuses tensors that the configuration does not ask for: the model would be another one than was
+    /// trained.
     fn check_no_more(&self, folder: &Path, location: &Location, config: &ModelConfig) -> Result<()> {
         let known: HashMap<&str, ()> = self.tensors.iter().map(|(name, _, _)| (name.as_str(), ())).collect();
         let is_needless = |name: &str| {
@@ -146,7 +148,8 @@ impl Weights {
         }
     }
 
-    /// Whether the machine has memory for the tensors as `dtype`, and for the largest one twice as it is stored meanwhile.
+    /// Whether the machine has memory for the tensors as `dtype`, and for the largest one twice as it is
+    /// stored meanwhile.
     fn check_memory(&self, dtype: DType, device: &Device) -> Result<()> {
         let largest = self
             .tensors

@@ -1,7 +1,8 @@
-//! Numbers of a tensor that are none: NaN, infinite, or too large for the format that they are to be converted to.
+//! Numbers of a tensor that are none: NaN, infinite, or too large for the format that they are to be
+//! converted to.
 //!
-//! In: a tensor's bytes. Out: the first such number, and its place. One of them makes every logit NaN, which shows hours
-//! later and far from its cause. Left out on purpose: numbers that are merely unlikely.
+//! In: a tensor's bytes. Out: the first such number, and its place. One of them makes every logit NaN, which
+//! shows hours later and far from its cause.
 
 use candle_core::DType;
 use half::{bf16, f16};
@@ -13,7 +14,8 @@ const BF16_OVERFLOW: f32 = f32::from_bits(0x7F7F_8000);
 
 /// Index and value of the first number that is not finite in `stored`, or would not be in `target`.
 ///
-/// A magnitude's bits, read as an integer, are in the order of the magnitudes, with infinity and NaN above all others.
+/// A magnitude's bits, read as an integer, are in the order of the magnitudes, with infinity and NaN above
+/// all others.
 pub(super) fn first_not_finite(bytes: &[u8], stored: DType, target: DType) -> Option<(usize, f64)> {
     let limit = match target {
         DType::F16 => F16_OVERFLOW,

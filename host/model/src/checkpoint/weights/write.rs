@@ -1,7 +1,7 @@
 //! Writing a checkpoint folder; see [`super`].
 //!
 //! In: tensors and the configuration. Out: safetensors files, an index if there are several, and
-//! `config.json` last. Left out on purpose: making the folder, and deciding which checkpoints to keep.
+//! `config.json` last.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;

@@ -7,8 +7,6 @@
 //! A row's bits do not depend on its neighbours: matrix products promise that for their rows
 //! ([`crate::ops::matmul`]), and the rest looks at one row at a time. Heads are spread over the current rayon
 //! pool.
-//!
-//! Left out on purpose: sharing among tails that happen to begin alike.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 //! matrix products, as in [`crate::ops::causal_attention`], but over keys that were stored before. Clones
 //! share what they hold until one of them grows.
 //!
-//! Left out on purpose: a backward pass; nothing is trained through a cache.
+//! There is no backward pass: nothing is trained through a cache.
 
 use std::sync::Arc;
 

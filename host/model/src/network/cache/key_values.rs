@@ -3,8 +3,6 @@
 //! In: rotated keys and values, position by position. Out: slices that attention reads. Keys lie transposed,
 //! (n_kv_heads, head_dim, capacity), so that the scores of one query vectorise over positions; values lie
 //! (n_kv_heads, capacity, head_dim).
-//!
-//! Left out on purpose: capacity that shrinks.
 
 use crate::ops::Heads;
 

@@ -9,7 +9,7 @@
 //! shared by all rows that continue it and no row's bits depend on the other rows; and *portable*, candle
 //! operations on padded tensors, for every other device and dtype. The two are each other's test.
 //!
-//! Left out on purpose: eviction and paging. Both caches are as large as what is being drawn.
+//! Nothing is evicted or paged: both caches are as large as what is being drawn.
 
 mod fused_batch;
 mod fused_context;

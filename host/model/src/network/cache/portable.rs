@@ -5,8 +5,7 @@
 //! is every row's newest token, shorter rows are padded on the left, and a mask hides the padding. Scores and
 //! softmax are f32.
 //!
-//! Left out on purpose: buffers that are written in place. Each step copies the cache once, about as much
-//! memory traffic as attention itself.
+//! Each step copies the cache once, about as much memory traffic as attention itself.
 
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::softmax;
@@ -174,7 +173,8 @@ fn attend(
 ) -> candle_core::Result<Tensor> {
     let (batch, _, n, head_dim) = queries.dims4()?;
     let (kv_heads, group, columns) = (heads.n_kv_heads, heads.group_size(), cache.keys.dim(2)?);
-    // The query heads of a group lie one below the other, so that they meet their key-value head in one product.
+    // The query heads of a group lie one below the other, so that they meet their key-value head in one
+    // product.
     let queries = queries.reshape((batch, kv_heads, group * n, head_dim))?;
     let scores = (queries.matmul(&cache.keys.transpose(2, 3)?)? * f64::from(heads.scale()))?;
     let scores =

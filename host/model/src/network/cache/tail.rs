@@ -5,7 +5,7 @@
 //! three give the same bits, because Rust contracts no products and sums, and because no sum is split by the
 //! vectors' width.
 //!
-//! Left out on purpose: processors other than x86-64, which take the plain version.
+//! Processors other than x86-64 take the plain version.
 
 use crate::ops::kernels;
 

@@ -1,12 +1,13 @@
 //! Causal grouped-query attention over packed sequences, rotary positions included.
 //!
 //! In: queries (N, n_heads·head_dim), keys and values (N, n_kv_heads·head_dim), before the rotation. Out: (N,
-//! n_heads·head_dim). Within a segment, token i sees tokens 0 to i; positions begin at 0 in each segment. Consecutive
-//! query heads share a key-value head.
+//! n_heads·head_dim). Within a segment, token i sees tokens 0 to i; positions begin at 0 in each segment.
+//! Consecutive query heads share a key-value head.
 //!
-//! With q and k rotated, S = q·kᵀ/√head_dim and P = softmax(S) over what is visible, the result is O = P·v. The forward
-//! pass keeps log Σ e^S a row, (N, n_heads), from which the backward pass computes P again instead of storing it. With g
-//! the gradient of O: dv = Pᵀ·g, dP = g·vᵀ, dS = P ∘ (dP − rowsum(g ∘ O))/√head_dim, dq = dS·k, dk = dSᵀ·q.
+//! With q and k rotated, S = q·kᵀ/√head_dim and P = softmax(S) over what is visible, the result is O = P·v.
+//! The forward pass keeps log Σ e^S a row, (N, n_heads), from which the backward pass computes P again
+//! instead of storing it. With g the gradient of O: dv = Pᵀ·g, dP = g·vᵀ, dS = P ∘ (dP − rowsum(g ∘
+//! O))/√head_dim, dq = dS·k, dk = dSᵀ·q.
 //!
 //! Reference: Dao et al., "FlashAttention", 2022, appendix B (the backward pass).
 //! Left out on purpose: keys and values from a cache. Decoding has its own step; see [`crate::network::cache`].
@@ -62,8 +63,8 @@ impl Heads {
 /// Attention of `q` (N, n_heads·head_dim) over `k` and `v` (N, n_kv_heads·head_dim); gives the shape of `q`.
 ///
 /// # Errors
-/// If the shapes do not fit the heads and segments, or `n_kv_heads` does not divide `n_heads`, or the table is for another
-/// size of head.
+/// If the shapes do not fit the heads and segments, or `n_kv_heads` does not divide `n_heads`, or the table
+/// is for another size of head.
 pub fn causal_attention(
     q: &Tensor,
     k: &Tensor,
@@ -368,7 +369,8 @@ mod tests {
 
     #[test]
     fn two_tokens_by_hand() -> Result<()> {
-        // Row 1 is orthogonal to the key of row 0 after both are turned; its scores are found here from the definition.
+        // Row 1 is orthogonal to the key of row 0 after both are turned; its scores are found here from the
+        // definition.
         let heads = heads(1, 1, 2);
         let q = Tensor::new(&[[1.0_f32, 0.0], [1.0, 0.0]], &Device::Cpu)?;
         let v = Tensor::new(&[[1.0_f32, 0.0], [0.0, 1.0]], &Device::Cpu)?;

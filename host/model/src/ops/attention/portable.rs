@@ -1,13 +1,13 @@
-//! [`causal_attention`](super::causal_attention()) in candle's own operations, for devices and dtypes that the fused
-//! operation does not take.
+//! [`causal_attention`](super::causal_attention()) in candle's own operations, for devices and dtypes that
+//! the fused operation does not take.
 //!
-//! In and out: as there. Segments are sorted into classes by length, each class padded to one length and computed as a
-//! batch, so that short sequences do not pay for long ones and a device is not kept busy with one sequence at a time.
-//! Padding stands after the real tokens, where causality hides it, and is dropped from the result. Softmax runs in f32 for
-//! half precision.
+//! In and out: as there. Segments are sorted into classes by length, each class padded to one length and
+//! computed as a batch, so that short sequences do not pay for long ones and a device is not kept busy with
+//! one sequence at a time. Padding stands after the real tokens, where causality hides it, and is dropped
+//! from the result. Softmax runs in f32 for half precision.
 //!
-//! Left out on purpose: recomputing the probabilities in the backward pass. They are kept, (batch, n_heads, length,
-//! length); to save that memory, checkpoint whole layers.
+//! The probabilities are kept for the backward pass, (batch, n_heads, length, length); to save that memory,
+//! checkpoint whole layers.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -65,7 +65,8 @@ fn length_classes(segments: &Segments) -> Vec<(usize, Vec<Range<usize>>)> {
     classes.into_values().map(|members| (longest(&members), members)).collect()
 }
 
-/// For each place of the padded batch, the row that stands there; a padded place repeats its segment's last row.
+/// For each place of the padded batch, the row that stands there; a padded place repeats its segment's last
+/// row.
 fn padded_rows(members: &[Range<usize>], length: usize) -> Vec<u32> {
     members
         .iter()
@@ -95,7 +96,8 @@ impl Class {
         let k = rotate(&split(k, n_kv_heads)?, rotary)?;
         let v = split(v, n_kv_heads)?;
 
-        // The query heads of a group lie one below the other, so that they meet their key-value head in one product.
+        // The query heads of a group lie one below the other, so that they meet their key-value head in one
+        // product.
         let q = q.reshape((batch, n_kv_heads, group_size * length, head_dim))?;
         let scores = (q.matmul(&k.transpose(2, 3)?)? * f64::from(self.heads.scale()))?;
         let wide = if scores.dtype() == DType::F64 { DType::F64 } else { DType::F32 };

@@ -1,13 +1,14 @@
-//! The log-probability of each row's target token: the output head, log-softmax and the choice of one entry, at once.
+//! The log-probability of each row's target token: the output head, log-softmax and the choice of one entry,
+//! at once.
 //!
-//! In: hidden states (N, D), the head's weight (V, D), and for each row a target or none. Out: (N,) natural logarithms;
-//! 0 in rows without a target. With p the row's distribution and g the gradient of its result, the gradient of the logits
-//! is g·(onehot(target) − p).
+//! In: hidden states (N, D), the head's weight (V, D), and for each row a target or none. Out: (N,) natural
+//! logarithms; 0 in rows without a target. With p the row's distribution and g the gradient of its result,
+//! the gradient of the logits is g·(onehot(target) − p).
 //!
-//! Logits exist for a few hundred rows at a time, in the forward pass and again in the backward pass, and only for rows
-//! with a target: a vocabulary of 152k and 9,000 tokens would be 5.5 GB.
+//! Logits exist for a few hundred rows at a time, in the forward pass and again in the backward pass, and
+//! only for rows with a target: a vocabulary of 152k and 9,000 tokens would be 5.5 GB.
 //!
-//! Left out on purpose: temperature. Log-probabilities in the objective are those of the model itself.
+//! There is no temperature: log-probabilities in the objective are those of the model itself.
 
 mod portable;
 
@@ -27,8 +28,8 @@ const MAX_ROWS: usize = 512;
 /// Rows that one task handles, at least.
 const ROWS_PER_TASK: usize = 16;
 
-/// ln p(target | row) for each row of `hidden` (N, D), under the head `head` (V, D); gives (N,). A row whose target is
-/// `None` gives 0 and receives no gradient.
+/// ln p(target | row) for each row of `hidden` (N, D), under the head `head` (V, D); gives (N,). A row whose
+/// target is `None` gives 0 and receives no gradient.
 ///
 /// # Errors
 /// If the shapes do not fit, or a target is not below V.

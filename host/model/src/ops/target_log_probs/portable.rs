@@ -1,11 +1,10 @@
-//! [`target_log_probs`](super::target_log_probs()) in candle's own operations, for devices and dtypes that the fused
-//! operation does not take.
+//! [`target_log_probs`](super::target_log_probs()) in candle's own operations, for devices and dtypes that
+//! the fused operation does not take.
 //!
-//! In and out: as there; the result is f32 (f64 for f64 inputs). Logits exist for one chunk of rows at a time here too.
-//! Candle's graph would keep every chunk for the backward pass, so the values are computed off the graph and then passed
-//! through an operation that returns them unchanged and whose backward pass computes the chunks again.
-//!
-//! Left out on purpose: gradients of gradients.
+//! In and out: as there; the result is f32 (f64 for f64 inputs). Logits exist for one chunk of rows at a time
+//! here too. Candle's graph would keep every chunk for the backward pass, so the values are computed off the
+//! graph and then passed through an operation that returns them unchanged and whose backward pass computes
+//! the chunks again.
 
 use candle_core::backend::BackendStorage;
 use candle_core::{

@@ -1,19 +1,20 @@
 //! AdamW: Adam with decoupled weight decay and clipping by the global norm.
 //!
-//! In: one gradient a parameter, and the step's learning rate. Out: updated parameters. With g the clipped gradient and t
-//! the number of the step from 1:
+//! In: one gradient a parameter, and the step's learning rate. Out: updated parameters. With g the clipped
+//! gradient and t the number of the step from 1:
 //!
 //! ```text
 //! m ← β₁·m + (1 − β₁)·g        v ← β₂·v + (1 − β₂)·g²
 //! w ← w − lr · ( m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + eps) + weight_decay·w )
 //! ```
 //!
-//! Weight decay touches matrices only, not norms' weights and biases; 0 gives Adam, which the paper uses (section A.2).
-//! Moments are f32 whatever the parameter's dtype. A parameter in half precision has an f32 copy here that is what
-//! learns, because a step of 5e-6 is lost in bf16's eight bits; the parameter is that copy, rounded.
+//! Weight decay touches matrices only, not norms' weights and biases; 0 gives Adam, which the paper uses
+//! (section A.2). Moments are f32 whatever the parameter's dtype. A parameter in half precision has an f32
+//! copy here that is what learns, because a step of 5e-6 is lost in bf16's eight bits; the parameter is that
+//! copy, rounded.
 //!
-//! Reference: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019.
-//! Left out on purpose: files. [`AdamW::state_tensors`] hands the state out, [`AdamW::load_state`] takes it back.
+//! Reference: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019. [`AdamW::state_tensors`]
+//! hands the state out, [`AdamW::load_state`] takes it back; files are the caller's.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -134,8 +135,8 @@ impl AdamW {
     /// Takes one step: `grads` in the parameters' order. On an error no parameter has changed.
     ///
     /// # Errors
-    /// [`ModelError::GradientCount`] if there is not one gradient a parameter, [`ModelError::NonFiniteGradient`] if one
-    /// holds NaN or infinity.
+    /// [`ModelError::GradientCount`] if there is not one gradient a parameter,
+    /// [`ModelError::NonFiniteGradient`] if one holds NaN or infinity.
     pub fn step(&mut self, grads: &[Tensor], learning_rate: f64) -> Result<StepReport> {
         if grads.len() != self.params.len() {
             return Err(ModelError::GradientCount { expected: self.params.len(), actual: grads.len() });
@@ -168,8 +169,8 @@ impl AdamW {
         Ok(StepReport { grad_norm })
     }
 
-    /// The state as named f32 tensors, in the parameters' order, and the step as an i64 scalar named `step`. Together with
-    /// the parameters it is all that a resumed run needs.
+    /// The state as named f32 tensors, in the parameters' order, and the step as an i64 scalar named `step`.
+    /// Together with the parameters it is all that a resumed run needs.
     ///
     /// # Errors
     /// If memory cannot be had.

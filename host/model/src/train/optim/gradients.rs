@@ -1,10 +1,10 @@
 //! The gradients of a backward pass, one a parameter.
 //!
-//! In: candle's store and the parameters. Out: a list in the parameters' order, or an error that names every parameter
-//! without a gradient. Several of candle's operations have no backward pass and do not say so; a model that uses one
-//! would train in part, and this is where that comes out.
+//! In: candle's store and the parameters. Out: a list in the parameters' order, or an error that names every
+//! parameter without a gradient. Several of candle's operations have no backward pass and do not say so; a
+//! model that uses one would train in part, and this is where that comes out.
 //!
-//! Left out on purpose: treating a missing gradient as zero.
+//! A missing gradient is an error, and not zero.
 
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};

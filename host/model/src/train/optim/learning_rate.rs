@@ -1,9 +1,10 @@
 //! The learning rate as a function of the step.
 //!
-//! In: the schedule and a step, counted from 0. Out: the learning rate of that step. It rises linearly over the warm-up, so
-//! that step `warmup_steps − 1` has the peak, and then falls to `final_ratio` of the peak at the last step.
+//! In: the schedule and a step, counted from 0. Out: the learning rate of that step. It rises linearly over
+//! the warm-up, so that step `warmup_steps − 1` has the peak, and then falls to `final_ratio` of the peak at
+//! the last step.
 //!
-//! Left out on purpose: schedules that look at the loss. This one is a pure function, so resuming needs only the step.
+//! No schedule looks at the loss. Each is a pure function, so resuming needs only the step.
 
 use std::f64::consts::PI;
 

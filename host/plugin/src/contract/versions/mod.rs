@@ -1,12 +1,13 @@
-//! The versions of the contract that this host speaks, and the functions of a plugin in whichever it was built against.
+//! The versions of the contract that this host speaks, and the functions of a plugin in whichever it was
+//! built against.
 //!
-//! In: the version that a component's interfaces name. Out: for each role, its functions with the types of the newest
-//! version: those of an older one are adapted here, in a module for each, when the plugin is loaded and called.
-//! Nothing outside this folder knows that there is more than one.
+//! In: the version that a component's interfaces name. Out: for each role, its functions with the types of
+//! the newest version: those of an older one are adapted here, in a module for each, when the plugin is
+//! loaded and called. Nothing outside this folder knows that there is more than one.
 //!
 //! A new version is a case of [`Version`], an arm in each `match` below, and a module with what differs.
 //!
-//! Left out on purpose: roles that only one version has (runners); they are their own files'.
+//! Roles that only one version has (runners) are in their own files.
 
 mod v0_1;
 

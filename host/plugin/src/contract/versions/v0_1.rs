@@ -1,10 +1,10 @@
 //! Plugins of contract 0.1, called as those of 0.2.
 //!
-//! In: what 0.2 asks. Out: what 0.1 answers, in the types of 0.2. 0.1 has no verdict `undecided` and no outcomes of tests, and nothing
-//! that has programs run; it asks every plugin to take its settings, also one that has none. All else is the same, under
-//! another name.
+//! In: what 0.2 asks. Out: what 0.1 answers, in the types of 0.2. 0.1 has no verdict `undecided` and no
+//! outcomes of tests, and nothing that has programs run; it asks every plugin to take its settings, also one
+//! that has none. All else is the same, under another name.
 //!
-//! Left out on purpose: the checks of answers, which are the same for every version.
+//! The checks of answers are the same for every version.
 
 // Generated code answers to the generator's style, not to ours.
 #[allow(missing_docs, unreachable_pub, clippy::all)]

@@ -1,10 +1,10 @@
 //! A folder that only the user who runs this can have written to.
 //!
-//! In: an absolute path. Out: the opened folder, in which files are opened, written and removed by name. Each step of the path is
-//! opened within the one before it and through no symbolic link, and what is checked is what was opened: nobody can
-//! exchange it between the check and the use.
+//! In: an absolute path. Out: the opened folder, in which files are opened, written and removed by name. Each
+//! step of the path is opened within the one before it and through no symbolic link, and what is checked is
+//! what was opened: nobody can exchange it between the check and the use.
 //!
-//! Left out on purpose: systems without owners of files, on which nothing is kept (`no_folder.rs`).
+//! On systems without owners of files nothing is kept (`no_folder.rs`).
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -46,7 +46,7 @@ impl Folder {
     pub(super) fn open(path: &Path) -> Result<Self, CacheError> {
         let failed = |path: &Path, error: Errno| CacheError::new(path, format!("cannot be opened: {error}"));
         if !path.is_absolute() {
-            return Err(CacheError::new(path, "is no absolute path"));
+            return Err(CacheError::new(path, "is not an absolute path"));
         }
         let mut way = PathBuf::from("/");
         let mut at = openat(CWD, "/", ON_THE_WAY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
@@ -76,7 +76,7 @@ impl Folder {
             };
             at = opened.map_err(|error| match statat(&at, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) if kind(&stat) == FileType::Symlink => CacheError::new(&way, "is a symbolic link"),
-                Ok(stat) if kind(&stat) != FileType::Directory => CacheError::new(&way, "is no folder"),
+                Ok(stat) if kind(&stat) != FileType::Directory => CacheError::new(&way, "is not a folder"),
                 _ => failed(&way, error),
             })?;
         }
@@ -90,7 +90,8 @@ impl Folder {
         statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
-    /// A file's content, and the file. The error says why it is not to be believed, as the rest of a sentence about it.
+    /// A file's content, and the file. The error says why it is not to be believed, as the rest of a sentence
+    /// about it.
     pub(super) fn read(&self, name: &str, most: u64) -> Result<(Vec<u8>, File), String> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(&self.0, name, flags, Mode::empty()).map_err(|error| match error {
@@ -99,7 +100,7 @@ impl Folder {
         })?;
         let stat = fstat(&file).map_err(|error| error.to_string())?;
         if kind(&stat) != FileType::RegularFile {
-            return Err("is no regular file".into());
+            return Err("is not a regular file".into());
         }
         ours(&stat)?;
         let mut file = File::from(file);
@@ -112,7 +113,8 @@ impl Folder {
         Ok((bytes, file))
     }
 
-    /// Writes a file beside its place, under a name with this ending, and moves it there: no reader ever sees half of one.
+    /// Writes a file beside its place, under a name with this ending, and moves it there: no reader ever sees
+    /// half of one.
     pub(super) fn write(&self, name: &str, unfinished: &str, parts: &[&[u8]]) -> std::io::Result<()> {
         static WRITES: AtomicU64 = AtomicU64::new(0);
         let count = WRITES.fetch_add(1, Ordering::Relaxed);

@@ -1,10 +1,11 @@
 //! The user's key, under which entries of the cache are authenticated.
 //!
-//! In: the path of its file, outside of the cache. Out: its bytes. The file is trusted as entries are, and nobody else may read it
-//! either; where it is missing it is made, of the system's randomness, and moved to its place when it is whole. Two programs that
-//! make it at once leave one of the two: what was stored with the other one is compiled again.
+//! In: the path of its file, outside of the cache. Out: its bytes. The file is trusted as entries are, and
+//! nobody else may read it either; where it is missing it is made, of the system's randomness, and moved to
+//! its place when it is whole. Two programs that make it at once leave one of the two: what was stored with
+//! the other one is compiled again.
 //!
-//! Left out on purpose: exchanging a key that is not trusted. Whoever put it there may have put more; the user removes it.
+//! A key that is not trusted is not replaced. Whoever put it there may have put more; the user removes it.
 
 use std::path::Path;
 

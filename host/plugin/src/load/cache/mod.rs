@@ -1,20 +1,23 @@
 //! Compiled plugins, kept from one run to the next.
 //!
-//! Compiled code runs as it stands, so an entry is believed only where nobody but the user could have written it. In: a [`CachePlace`].
-//! Out: the code that was stored under a name, if
+//! Compiled code runs as it stands, so an entry is believed only where nobody but the user could have written
+//! it. In: a [`CachePlace`]. Out: the code that was stored under a name, if
 //!
-//! - the folder and the entry belong to the user who runs and are written by nobody else, and so is every folder above, or
-//!   it is the system's (`folder`);
-//! - no symbolic link is on the way: each step is opened by name within the one before it, and what was opened is checked;
-//! - it carries the code of authentication (HMAC-SHA256) of its name and its content under the user's key, which is kept
-//!   elsewhere (`key`), so that a folder that came from another machine brings nothing that is believed.
+//! - the folder and the entry belong to the user who runs and are written by nobody else, and so is every
+//!   folder above, or it is the system's (`folder`);
+//! - no symbolic link is on the way: each step is opened by name within the one before it, and what was
+//!   opened is checked;
+//! - it carries the code of authentication (HMAC-SHA256) of its name and its content under the user's key,
+//!   which is kept elsewhere (`key`), so that a folder that came from another machine brings nothing that is
+//!   believed.
 //!
-//! A name has the component's hash and the engine's compatibility hash (its version, its settings, the processor's features),
-//! so another engine finds no entry; what is not believed is compiled again and replaced. When an entry is written, those that were
-//! not used for the longest time go until the rest fits in [`MAX_BYTES`].
+//! A name has the component's hash and the engine's compatibility hash (its version, its settings, the
+//! processor's features), so another engine finds no entry; what is not believed is compiled again and
+//! replaced. When an entry is written, those that were not used for the longest time go until the rest fits
+//! in [`MAX_BYTES`].
 //!
-//! Left out on purpose: errors about entries. The cache only saves time: where one cannot be read or written, the plugin is
-//! compiled.
+//! There are no errors about entries. The cache only saves time: where one cannot be read or written, the
+//! plugin is compiled.
 
 #[cfg_attr(not(unix), path = "no_folder.rs")]
 mod folder;
@@ -30,7 +33,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
-use crate::load::hash::hex;
 use folder::{Folder, Found};
 use key::Key;
 
@@ -73,9 +75,10 @@ impl CacheError {
     }
 
     /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        "compiled code runs as it stands, so its folder must be yours, be reached through no symbolic link, and be written by nobody else; \
-         XDG_CACHE_HOME and XDG_STATE_HOME name others. Until then each start compiles anew"
+    pub fn hint(&self) -> Option<String> {
+        let hint = "compiled code runs as it stands, so its folder must be yours, be reached through no symbolic link, and be written by nobody else; \
+         XDG_CACHE_HOME and XDG_STATE_HOME name others. Until then each start compiles anew";
+        Some(hint.to_owned())
     }
 }
 
@@ -142,7 +145,8 @@ impl CodeCache {
         Ok(entries)
     }
 
-    /// Removes every entry, and what writers that were killed left; how many files and bytes that were. Other files stay.
+    /// Removes every entry, and what writers that were killed left; how many files and bytes that were. Other
+    /// files stay.
     ///
     /// # Errors
     ///
@@ -185,8 +189,8 @@ impl CodeCache {
         Ok(bytes)
     }
 
-    /// Removes the entries that were not used for the longest time, but for `newest`, until the rest is small enough; and what
-    /// writers that were killed left.
+    /// Removes the entries that were not used for the longest time, but for `newest`, until the rest is small
+    /// enough; and what writers that were killed left.
     fn make_room(&self, newest: &str) -> std::io::Result<()> {
         let (mut entries, others): (Vec<_>, Vec<_>) =
             self.folder.list()?.into_iter().partition(|found| found.name.ends_with(SUFFIX));
@@ -228,7 +232,7 @@ pub(crate) fn name_of(engine: &Engine, sha256: &str) -> String {
     }
     let mut hasher = Sha256Hasher(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    format!("{sha256}-{}{SUFFIX}", hex(&hasher.0.finalize()[..8]))
+    format!("{sha256}-{}{SUFFIX}", ts_text::hexadecimal(&hasher.0.finalize()[..8]))
 }
 
 impl Key {

@@ -1,4 +1,5 @@
-//! A folder of the user's own, where the system cannot say whose a file is: there is none, so nothing is kept.
+//! A folder of the user's own, where the system cannot say whose a file is: there is none, so nothing is
+//! kept.
 
 use std::fs::File;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Which entries are believed. An entry that is leaves a mark: the code of another plugin stands under the name of a good one, so the
-//! good one would say another name.
+//! Which entries are believed. An entry that is leaves a mark: the code of another plugin stands under the
+//! name of a good one, so the good one would say another name.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -164,7 +164,7 @@ fn a_folder_that_is_not_the_user_s_alone_is_refused() {
     assert!(error.ends_with("link` is a symbolic link"), "{error}");
     for path in ["compiled", "", "./ts-host/compiled"] {
         let error = refused(CachePlace { folder: path.into(), key: key.clone() });
-        assert!(error.contains("is no absolute path"), "{error}");
+        assert!(error.contains("is not an absolute path"), "{error}");
     }
     let error = refused(CachePlace { folder: above.join("../cache/compiled"), key });
     assert!(error.contains("goes through `..`"), "{error}");

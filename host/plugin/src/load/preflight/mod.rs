@@ -1,13 +1,14 @@
 //! What a component has, counted before anything of it is compiled.
 //!
-//! In: the bytes of a file, from a stranger. Out: its [`Shape`], or the error that names what it has too much of. A component of
-//! a few hundred bytes can say that it is made of parts which are made of parts, ten times over each time: so what a part
-//! has is counted as often as it is instantiated (`weight.rs`), and the sums stop at the largest number there is.
+//! In: the bytes of a file, from a stranger. Out: its [`Shape`], or the error that names what it has too much
+//! of. A component of a few hundred bytes can say that it is made of parts which are made of parts, ten times
+//! over each time: so what a part has is counted as often as it is instantiated (`weight.rs`), and the sums
+//! stop at the largest number there is.
 //!
-//! One pass over the bytes, with a stack that is as deep as parts are nested, which is bounded; nothing is kept of what
-//! was passed but counts.
+//! One pass over the bytes, with a stack that is as deep as parts are nested, which is bounded; nothing is
+//! kept of what was passed but counts.
 //!
-//! Left out on purpose: whether it is valid. The compiler says that, in a process that may fail (`compiler`).
+//! Whether it is valid is for the compiler to say, in a process that may fail (`compiler`).
 
 mod types;
 mod weight;
@@ -23,7 +24,8 @@ use weight::{Scope, Weight};
 
 /// Levels of components within components, and of types within types.
 const DEPTH: u64 = 20;
-/// Definitions of a component, those of its parts as often as they are instantiated: aliases, functions, instances.
+/// Definitions of a component, those of its parts as often as they are instantiated: aliases, functions,
+/// instances.
 const DEFINITIONS: u64 = 1_000_000;
 /// Bytes of one function; the largest loop of an interpreter has a quarter of that.
 const FUNCTION_BYTES: u64 = 2 << 20;

@@ -1,9 +1,10 @@
 //! The types of a component, counted without going deeper than they may be nested.
 //!
-//! In: a section of types. Out: how many there are, those within others among them. The parser's own reader goes down
-//! into nested types by recursion, three bytes a level and without a bound, so it is given only what nests nothing.
+//! In: a section of types. Out: how many there are, those within others among them. The parser's own reader
+//! goes down into nested types by recursion, three bytes a level and without a bound, so it is given only
+//! what nests nothing.
 //!
-//! Left out on purpose: how large a type is that names others. The parser bounds it as it validates.
+//! A type that names others is bounded by the parser, as it validates.
 
 use std::ops::Range;
 

@@ -1,10 +1,11 @@
 //! What an instance comes to, its parts counted as often as they are instantiated.
 //!
-//! In: the definitions of a module or component, in order. Out: its [`Weight`]. A component that is instantiated is defined
-//! before that, so its weight is known by then: in its own scope, or in one around it.
+//! In: the definitions of a module or component, in order. Out: its [`Weight`]. A component that is
+//! instantiated is defined before that, so its weight is known by then: in its own scope, or in one around
+//! it.
 //!
-//! Left out on purpose: components and modules that are handed from one to another as values, whose weight only linking
-//! would show. No tool makes them of plugins; to instantiate one is refused.
+//! Components and modules that are handed from one to another as values have a weight that only linking would
+//! show. No tool makes them of plugins; to instantiate one is refused.
 
 use wasmparser::{ComponentExternalKind, ComponentOuterAliasKind};
 

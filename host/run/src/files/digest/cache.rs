@@ -1,9 +1,10 @@
-//! Digests of large files, kept between commands: a checkpoint that did not change is not read again to know that.
+//! Digests of large files, kept between commands: a checkpoint that did not change is not read again to know
+//! that.
 //!
-//! A file is known by its device, inode, size and times of change, in nanoseconds; the time of the inode's change cannot be set
-//! by whoever writes a file. There is one JSON file for each folder that was digested, named after the folder's path. It is
-//! believed only if it and its folder belong to this user and nobody else may write to them. Whatever is wrong with it, the
-//! files are read and nothing fails.
+//! A file is known by its device, inode, size and times of change, in nanoseconds; the time of the inode's
+//! change cannot be set by whoever writes a file. There is one JSON file for each folder that was digested,
+//! named after the folder's path. It is believed only if it and its folder belong to this user and nobody
+//! else may write to them. Whatever is wrong with it, the files are read and nothing fails.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
@@ -20,7 +21,7 @@ pub struct DigestCache {
     folder: PathBuf,
 }
 
-/// What tells that a file is as it was.
+/// What shows that a file is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stamp {
     device: u64,
@@ -129,7 +130,8 @@ mod tests {
     use super::*;
     use crate::digest::{sha256_file, sha256_folder};
 
-    /// A cache, and a folder with one file whose digest it was told to be `lie`: so a test sees who is believed.
+    /// A cache, and a folder with one file whose digest it was told to be `lie`: so a test sees who is
+    /// believed.
     fn lying(lie: &str) -> (tempfile::TempDir, DigestCache, PathBuf) {
         let temp = tempfile::tempdir().unwrap();
         let folder = temp.path().join("model");

@@ -1,7 +1,7 @@
 //! SHA-256 of bytes, files and folders, as lower-case hexadecimal.
 //!
 //! In goes a path; out come 64 digits that change if any byte does. Digests identify what a run was made from
-//! and what its stages left. Left out on purpose: modification times and permissions, which copying changes.
+//! and what its stages left. Modification times and permissions, which copying changes, do not count.
 
 pub mod cache;
 
@@ -11,6 +11,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use ts_text::hexadecimal;
 
 use crate::{Error, Result};
 use cache::{DigestCache, Known, Stamp};
@@ -40,8 +41,8 @@ pub struct FolderDigest {
     pub files: BTreeMap<String, String>,
 }
 
-/// The digests of a folder's files. Symbolic links count as what they point to. A file that the cache knows to be as it was is
-/// not read.
+/// The digests of a folder's files. Symbolic links count as what they point to. A file that the cache knows
+/// to be as it was is not read.
 ///
 /// # Errors
 ///
@@ -101,11 +102,6 @@ fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Bytes as lower-case hexadecimal.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 //! TokenSqueeze, section 3.1, for multiple choice (GPQA, MMLU and MMLU-Pro, ARC, CommonsenseQA, HellaSwag).
 //!
 //! A response names an option by its letter ([`ts_extract::choice`]) or, where the problem's metadata has the
-//! options ([`options`]), by its text. The letter of a box, a tag or a statement comes first, then the text that
-//! stands there, then a letter in passing, then a text in passing, at last in the last line.
+//! options ([`options`]), by its text. The letter of a box, a tag or a statement comes first, then the text
+//! that stands there, then a letter in passing, then a text in passing, at last in the last line.
 //!
-//! A reference is a letter in any dress (`B`, `(B)`, `\text{(B)}`, `b)`), the data set's own label, the text of an
-//! option, or, as the setting `reference` says, an index. One that names no option is a bad reference.
+//! A reference is a letter in any dress (`B`, `(B)`, `\text{(B)}`, `b)`), the data set's own label, the text
+//! of an option, or, as the setting `reference` says, an index. One that names no option is a bad reference.
 //!
-//! In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: several right
-//! options, and credit for an option that is nearly right.
+//! In: a problem and a response. Out: a grade with the place of the answer. One option is right, and no other
+//! has any credit.
 
 mod normal;
 mod options;

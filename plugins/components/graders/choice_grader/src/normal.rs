@@ -1,8 +1,9 @@
 //! Texts of options in the form in which they are compared.
 //!
-//! In: a text. Out: the same in lower case, its words a space apart, without articles, quotation marks, emphasis,
-//! delimiters of mathematics, the wrappers `\text{…}`, and punctuation at the end of a word. Left out on purpose:
-//! mathematics; `1/2` and `0.5` are different texts, which options of one problem may well be.
+//! In: a text. Out: the same in lower case, its words a space apart, without articles, quotation marks,
+//! emphasis, delimiters of mathematics, the wrappers `\text{…}`, and punctuation at the end of a word.
+//! Mathematics is not understood: `1/2` and `0.5` are different texts, which options of one problem may well
+//! be.
 
 /// Commands of LaTeX that only dress text; their braces go with the others'.
 const WRAPPERS: [&str; 7] = ["\\boxed", "\\textbf", "\\textrm", "\\text", "\\mathrm", "\\mathbf", "\\mbox"];

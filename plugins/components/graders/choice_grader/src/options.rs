@@ -9,8 +9,8 @@
 //! {"A": "Paris", "B": "London"}                             by letter
 //! ```
 //!
-//! In: a problem's metadata. Out: labels and texts in order. Left out on purpose: options that stand only in the
-//! prompt.
+//! In: a problem's metadata. Out: labels and texts in order. Options that stand only in the prompt are not
+//! looked for.
 
 use serde_json::Value;
 
@@ -45,8 +45,8 @@ pub(crate) fn position(letter: char) -> usize {
     (letter as usize).saturating_sub('A' as usize)
 }
 
-/// The position of the only option whose text is `text`; failing that, of the only one whose text stands in it,
-/// leaving aside options whose text is part of another's that stands there too.
+/// The position of the only option whose text is `text`; failing that, of the only one whose text stands in
+/// it, leaving aside options whose text is part of another's that stands there too.
 pub(crate) fn by_text(options: &[Choice], text: &str) -> Option<usize> {
     let text = normal(text);
     only(options.iter().map(|option| !option.text.is_empty() && option.text == text)).or_else(|| {

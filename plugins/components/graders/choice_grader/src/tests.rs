@@ -51,7 +51,7 @@ fn references_that_name_no_option() {
         [(None, ""), (None, "K"), (None, "1"), (None, "AB"), (Some(LIST), "E"), (Some(LIST), "Oslo")]
     {
         let Verdict::BadReference(reason) = verdict(field, reference, "Answer: A") else {
-            panic!("{reference} is no option");
+            panic!("{reference} is not an option");
         };
         assert!(reason.contains(reference));
     }

@@ -1,10 +1,11 @@
-//! Verifier `code_grader`: the program in a response must pass the tests of its problem. TokenSqueeze, section 3.1.
+//! Verifier `code_grader`: the program in a response must pass the tests of its problem. TokenSqueeze,
+//! section 3.1.
 //!
-//! The work is done by `ts-code`; here its runner becomes the host's, and its grades become the contract's. How a problem
-//! names its tests stands in `docs/code-grader.md`.
+//! The work is done by `ts-code`; here its runner becomes the host's, and its grades become the contract's.
+//! How a problem names its tests stands in `docs/code-grader.md`.
 //!
-//! In: a problem and a response. Out: a grade, the place of the program, and what came of each test. Left out on purpose:
-//! running programs. The host does, each in an instance of its own that knows of no test.
+//! In: a problem and a response. Out: a grade, the place of the program, and what came of each test. The host
+//! runs the programs, each in an instance of its own that knows of no test.
 
 use ts_code::{Comparison, Ending, Limits, Outcome, Program, Ran, Runner};
 use ts_plugin_sdk::verifier::{Graded, Problem, TestOutcome, Verdict, graded};

@@ -6,8 +6,8 @@
 //! `<answer>…</answer>`, the last of these. By default surrounding white space does not count and case does.
 //! A reference that is empty (after trimming, if that is on) cannot be graded against: a bad reference.
 //!
-//! In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: any meaning;
-//! `0.5` is not `1/2` here.
+//! In: a problem and a response. Out: a grade with the place of the answer. Only the text is compared: `0.5`
+//! is not `1/2` here.
 
 use ts_plugin_sdk::verifier::{Graded, Problem, Verdict, graded};
 use ts_plugin_sdk::{Description, Plugin, Settings, Value, Verifier, description, export_verifier, setting};

@@ -1,9 +1,9 @@
 //! Verifier `math_grader`: the final answer against a reference, as mathematics. TokenSqueeze, section 3.1.
 //!
-//! The work is done by `ts-math`; here its grades become the contract's. What is accepted is written down, with
-//! examples that a test runs, in `docs/math-grader.md`.
+//! The work is done by `ts-math`; here its grades become the contract's. What is accepted is written down,
+//! with examples that a test runs, in `docs/math-grader.md`.
 //!
-//! In: a problem and a response. Out: a grade with the place of the answer. Left out on purpose: settings. What is
+//! In: a problem and a response. Out: a grade with the place of the answer. There are no settings. What is
 //! asked for decides, and the reference says what that is.
 
 use ts_plugin_sdk::verifier::{Graded, Problem, Verdict, graded};

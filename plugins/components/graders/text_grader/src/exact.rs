@@ -1,6 +1,6 @@
 //! Mode `exact`: the same text, byte for byte, white space around it aside.
 //!
-//! In: a reference and an answer. Out: right or wrong. Left out on purpose: any leniency; mode `normalised` has it.
+//! In: a reference and an answer. Out: right or wrong. Mode `normalised` is the lenient one.
 
 use crate::{Judged, Reference};
 

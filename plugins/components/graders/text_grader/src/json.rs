@@ -1,7 +1,9 @@
-//! Mode `json`: the same value (RFC 8259). The order of an object's members does not matter, a list's order does, and
-//! numbers are compared as the decimals that they are, of any size: `1.0` is `1`, and `0.1` is not `0.10000000000000001`.
+//! Mode `json`: the same value (RFC 8259). The order of an object's members does not matter, a list's order
+//! does, and numbers are compared as the decimals that they are, of any size: `1.0` is `1`, and `0.1` is not
+//! `0.10000000000000001`.
 //!
-//! In: a reference and an answer. Out: right or wrong. Left out on purpose: schemas and tolerances inside a document.
+//! In: a reference and an answer. Out: right or wrong. There are no schemas, and no tolerances inside a
+//! document.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +16,7 @@ pub(crate) struct Document(Json);
 
 impl Document {
     pub(crate) fn read(reference: &str) -> Result<Self, String> {
-        Json::parse(reference).map(Document).map_err(|fault| format!("the reference is no JSON: {fault}"))
+        Json::parse(reference).map(Document).map_err(|fault| format!("the reference is not JSON: {fault}"))
     }
 }
 
@@ -22,7 +24,7 @@ impl Reference for Document {
     fn judge(&self, answer: &str) -> Judged {
         match Json::parse(answer) {
             Ok(answer) => Judged::of(is_same(&answer, &self.0), ""),
-            Err(fault) => Judged::of(false, format!("the answer is no JSON: {fault}")),
+            Err(fault) => Judged::of(false, format!("the answer is not JSON: {fault}")),
         }
     }
 }
@@ -92,7 +94,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_no_json_is_wrong_and_a_reference_is_bad() {
         let judged = Document::read("[1]").unwrap().judge("[1");
-        assert_eq!(judged, Judged::of(false, "the answer is no JSON: it ends too early"));
+        assert_eq!(judged, Judged::of(false, "the answer is not JSON: it ends too early"));
         assert!(Document::read("[1").is_err());
     }
 

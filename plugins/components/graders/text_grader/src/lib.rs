@@ -1,5 +1,5 @@
-//! Verifier `text_grader`: the answer's text against a reference, without mathematics. TokenSqueeze, section 3.1,
-//! for problems whose answer is a word, a phrase, a pattern, a document or a plain number.
+//! Verifier `text_grader`: the answer's text against a reference, without mathematics. TokenSqueeze, section
+//! 3.1, for problems whose answer is a word, a phrase, a pattern, a document or a plain number.
 //!
 //! Two questions, each with a setting: where the answer stands ([`place`]), and when it is the reference's:
 //!
@@ -14,8 +14,8 @@
 //! White space around either never counts. A reference that is not what its mode asks for, or empty, is a bad
 //! reference, whatever the response.
 //!
-//! In: a problem and a response. Out: a grade with the place of the answer and a note of what was compared. Left out
-//! on purpose: meaning. `1/2` is not `0.5` here, nor `couch` `sofa`.
+//! In: a problem and a response. Out: a grade with the place of the answer and a note of what was compared.
+//! Left out on purpose: meaning. `1/2` is not `0.5` here, nor `couch` `sofa`.
 
 mod exact;
 mod json;

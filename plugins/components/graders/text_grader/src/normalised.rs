@@ -1,16 +1,16 @@
-//! Mode `normalised`: the same words. The normal form is the one of SQuAD's evaluation (Rajpurkar et al. 2016) made
-//! fit for other scripts than English: compatibility forms (NFKC), case folded, without punctuation and without the
-//! articles *a*, *an*, *the*, words one space apart.
+//! Mode `normalised`: the same words. The normal form is the one of SQuAD's evaluation (Rajpurkar et al. 2016)
+//! made fit for other scripts than English: compatibility forms (NFKC), case folded, without punctuation and
+//! without the articles *a*, *an*, *the*, words one space apart.
 //!
-//! Deviation: what belongs to a number stays: punctuation between two digits, save a comma before three of them, and a
-//! minus or a point before one. SQuAD's form takes `3.5` for `35` and `-5` for `5`. And what would leave nothing is not
-//! left out: `A` answers many a question.
+//! Deviation: what belongs to a number stays: punctuation between two digits, save a comma before three of
+//! them, and a minus or a point before one. SQuAD's form takes `3.5` for `35` and `-5` for `5`. And what
+//! would leave nothing is not left out: `A` answers many a question.
 //!
-//! The reference is a text, or several accepted ones: a JSON list of texts, such as `["NYC", "New York City"]`.
-//! Anything else that begins with a bracket is a text.
+//! The reference is a text, or several accepted ones: a JSON list of texts, such as
+//! `["NYC", "New York City"]`. Anything else that begins with a bracket is a text.
 //!
-//! In: a reference and an answer. Out: right or wrong, with both normal forms. Left out on purpose: the share of common
-//! words (SQuAD's F1); a reward for half an answer is a policy of training, and not this plugin's.
+//! In: a reference and an answer. Out: right or wrong, with both normal forms. There is no credit for a share
+//! of common words (SQuAD's F1); a reward for half an answer is a policy of training, and not this plugin's.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
@@ -79,7 +79,8 @@ fn or_whole(left: String, whole: String) -> String {
     if left.trim().is_empty() { whole } else { left }
 }
 
-/// Compatibility forms and case folded: the way over upper case makes `ẞ`, `ß` and `SS` meet, and `ς` and `Σ`.
+/// Compatibility forms and case folded: the way over upper case makes `ẞ`, `ß` and `SS` meet, and `ς` and
+/// `Σ`.
 fn folded(text: &str) -> String {
     let lower = text.nfkc().flat_map(char::to_lowercase);
     let folded = lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase);

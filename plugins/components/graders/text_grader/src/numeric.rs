@@ -1,15 +1,17 @@
 //! Mode `numeric`: the same number, within tolerances. The rule is that of Python's `math.isclose`:
 //! |a − b| ≤ max(relative × max(|a|, |b|), absolute), here computed exactly, so that `1.1` is within 0.1 of `1`.
 //!
-//! A number is digits with a decimal point and an exponent if need be (`1.5e3`), with a sign, a currency sign (which
-//! says nothing), and separators between groups of three digits (`1,234.5`, `1 234`, `1'234`, `1_234`; LaTeX's `\$`,
-//! `\%`, `{,}`, `\,` too). It may follow words on its line: `Total: 5`, `x = 5`, `The total is 5.`
+//! A number is digits with a decimal point and an exponent if need be (`1.5e3`), with a sign, a currency sign
+//! (which says nothing), and separators between groups of three digits (`1,234.5`, `1 234`, `1'234`, `1_234`;
+//! LaTeX's `\$`, `\%`, `{,}`, `\,` too). It may follow words on its line: `Total: 5`, `x = 5`,
+//! `The total is 5.`
 //!
-//! A per cent sign is a unit where both have one; where one has it, `28%` is 28 or 0.28, as the other side will have it.
+//! A per cent sign is a unit where both have one; where one has it, `28%` is 28 or 0.28, as the other side
+//! will have it.
 //!
-//! In: a reference and an answer. Out: right, wrong, or undecided: arithmetic on thousands of digits is not taken on.
-//! Left out on purpose: fractions, formulas, units and words of number (`5 million` is no number here); a grader of
-//! mathematics reads the first two.
+//! In: a reference and an answer. Out: right, wrong, or undecided: arithmetic on thousands of digits is not
+//! taken on. Fractions, formulas, units and words of number are not read (`5 million` is not a number here);
+//! a grader of mathematics reads the first two.
 
 use dashu_int::ops::Abs;
 use dashu_ratio::RBig;
@@ -77,7 +79,7 @@ impl Tolerance {
 
 impl Numeric {
     pub(crate) fn read(reference: &str, tolerance: Tolerance) -> Result<Self, String> {
-        let reference = Number::read(reference).ok_or("the reference is no number")?;
+        let reference = Number::read(reference).ok_or("the reference is not a number")?;
         Ok(Numeric { reference, tolerance })
     }
 
@@ -99,7 +101,7 @@ impl Numeric {
 impl Reference for Numeric {
     fn judge(&self, answer: &str) -> Judged {
         let Some(answer) = Number::read(answer) else {
-            return Judged::of(false, "the answer is no number");
+            return Judged::of(false, "the answer is not a number");
         };
         let note = format!("`{}` against `{}`", answer.figure, self.reference.figure);
         match self.is_met_by(&answer) {

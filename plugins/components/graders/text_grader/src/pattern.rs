@@ -1,11 +1,12 @@
 //! Mode `regex`: the answer matches a pattern, as a whole or, with `anchored` off, somewhere.
 //!
-//! Patterns are those of the crate `regex-lite`: the usual syntax without look-around, back-references and classes of
-//! Unicode; `\d`, `\w`, `\b` and `(?i)` know ASCII. A match takes time linear in the answer, whatever the pattern, and a
-//! pattern that would need more than [`MAX_BYTES`] does not compile. One that does not compile is a bad reference.
+//! Patterns are those of the crate `regex-lite`: the usual syntax without look-around, back-references and
+//! classes of Unicode; `\d`, `\w`, `\b` and `(?i)` know ASCII. A match takes time linear in the answer,
+//! whatever the pattern, and a pattern that would need more than [`MAX_BYTES`] does not compile. One that
+//! does not compile is a bad reference.
 //!
-//! In: a pattern and an answer. Out: right or wrong. Left out on purpose: groups; what matched beside the answer is of no
-//! concern to a verdict.
+//! In: a pattern and an answer. Out: right or wrong. Groups do not count; what matched beside the answer is
+//! of no concern to a verdict.
 
 use regex_lite::{Regex, RegexBuilder};
 
@@ -19,7 +20,7 @@ pub(crate) struct Pattern(Regex);
 
 impl Pattern {
     pub(crate) fn read(reference: &str, anchored: bool) -> Result<Self, String> {
-        // On its own first: `a)(b` is no pattern, and would be one between parentheses.
+        // On its own first: `a)(b` is not a pattern, and would be one between parentheses.
         let pattern =
             compiled(reference).map_err(|error| format!("the pattern does not compile: {error}"))?;
         if !anchored {

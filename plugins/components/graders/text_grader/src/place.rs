@@ -1,11 +1,11 @@
 //! Where the answer stands.
 //!
-//! `stated` asks the grammar of answers that the graders share ([`ts_extract`]); a number or formula in passing is an
-//! answer only where a number is asked for, and LaTeX's wrapping of texts (`\text{Paris}`) is no part of the answer.
-//! `whole` is all that follows the reasoning, `last_line` the last line of it that is not blank. A document in JSON may
-//! also stand in a fenced block, or be all that follows the reasoning.
+//! `stated` asks the grammar of answers that the graders share ([`ts_extract`]); a number or formula in
+//! passing is an answer only where a number is asked for, and LaTeX's wrapping of texts (`\text{Paris}`) is
+//! not part of the answer. `whole` is all that follows the reasoning, `last_line` the last line of it that is
+//! not blank. A document in JSON may also stand in a fenced block, or be all that follows the reasoning.
 //!
-//! In: a response. Out: the answer's text and place. Left out on purpose: reasoning that was never closed; what stands
+//! In: a response. Out: the answer's text and place. Reasoning that was never closed is not read; what stands
 //! there is said to nobody, unless it is stated outright.
 
 use std::ops::Range;
@@ -33,7 +33,8 @@ pub(crate) struct Answer {
     pub(crate) place: Range<usize>,
 }
 
-/// The answer of a response. `in_passing`: whether a number or formula will do that is not said to be the answer.
+/// The answer of a response. `in_passing`: whether a number or formula will do that is not said to be the
+/// answer.
 pub(crate) fn answer(response: &str, from: AnswerFrom, in_passing: bool) -> Option<Answer> {
     match from {
         AnswerFrom::Stated => stated(response, in_passing),
@@ -74,7 +75,8 @@ fn unwrapped(response: &str, place: Range<usize>) -> Range<usize> {
     })
 }
 
-/// The inside of the last closed block between lines of three back-ticks that is marked as JSON or as nothing.
+/// The inside of the last closed block between lines of three back-ticks that is marked as JSON or as
+/// nothing.
 fn fenced(response: &str) -> Option<Answer> {
     let tail = after_reasoning(response)?;
     let mut last = None;

@@ -1,6 +1,6 @@
 //! Decimals as fractions, to compute with.
 //!
-//! In: a [`Decimal`]. Out: the same number. Left out on purpose: numbers of more digits than anybody waits for.
+//! In: a [`Decimal`]. Out: the same number.
 
 use dashu_int::{IBig, UBig};
 use dashu_ratio::RBig;

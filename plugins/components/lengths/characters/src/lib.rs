@@ -1,9 +1,9 @@
 //! Length function `characters`: the number of Unicode characters. TokenSqueeze, section 3.3, with ℓ the
 //! length of the text, so that models with different tokenizers can be compared.
 //!
-//! In: a text and its number of tokens. Out: its characters plus one. The one stands for the end-of-text token,
-//! which has no text, and keeps the length of an empty response above 0, as DPO-L needs.
-//! Left out on purpose: grapheme clusters; a letter and its combining accent count as two.
+//! In: a text and its number of tokens. Out: its characters plus one. The one stands for the end-of-text
+//! token, which has no text, and keeps the length of an empty response above 0, as DPO-L needs. A letter and
+//! its combining accent count as two.
 
 use ts_plugin_sdk::{Description, LengthFunction, Plugin, Settings, description, export_length_function};
 

@@ -1,7 +1,7 @@
 //! Length function `tokens`: the number of tokens, the length that the paper reports. TokenSqueeze, section
 //! 3.3.
 //!
-//! In: a text and its number of tokens. Out: that number. Left out on purpose: the text; the host counts.
+//! In: a text and its number of tokens. Out: that number. The host counts.
 
 use ts_plugin_sdk::{Description, LengthFunction, Plugin, Settings, description, export_length_function};
 

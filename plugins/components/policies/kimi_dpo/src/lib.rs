@@ -1,11 +1,11 @@
 //! Selection policy `kimi_dpo`: the shortest correct response against longer ones, as in Kimi k1.5's
 //! long-to-short preference training, the baseline of TokenSqueeze's table 1.
 //!
-//! The positive is the shortest correct response. Its negatives are the wrong responses longer than it, and the
-//! correct ones at least `factor` times as long (1.5 there), in the order drawn.
+//! The positive is the shortest correct response. Its negatives are the wrong responses longer than it, and
+//! the correct ones at least `factor` times as long (1.5 there), in the order drawn.
 //!
-//! In: a graded group. Out: indices. Left out on purpose: a word on problems that are always solved; their
-//! long correct responses give pairs here, which is where this baseline differs most from `shortest`.
+//! In: a graded group. Out: indices. Problems that are always solved are treated like others; their long
+//! correct responses give pairs here, which is where this baseline differs most from `shortest`.
 
 use ts_plugin_sdk::selection_policy::{Group, Selection};
 use ts_plugin_sdk::{

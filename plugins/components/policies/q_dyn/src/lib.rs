@@ -4,8 +4,8 @@
 //! the pass rate: the harder the problem, the deeper into its longer responses. Negatives of a positive are
 //! the wrong responses longer than it. The order of the pairs is that of [`ts_policy_sdk::selection`].
 //!
-//! In: a graded group. Out: indices. Left out on purpose: the limit depth_alpha = 0, where the formula selects
-//! nothing and the paper plots something; that is the policy `shortest`.
+//! In: a graded group. Out: indices. For depth_alpha = 0 the formula selects nothing, and the paper plots
+//! something; that is the policy `shortest`.
 //!
 //! The paper leaves open whether a problem that is always solved (p = 1, hence k = 0) still gives examples to
 //! imitate. `all_correct` says how many of its shortest responses do; they have no pairs, since nothing is

@@ -5,8 +5,8 @@
 //! correct ones longer than `factor` times it (the paper's 1.5), in the order drawn, so that a cut keeps
 //! their proportions. The order of the pairs is that of [`ts_policy_sdk::selection`].
 //!
-//! In: a graded group. Out: indices. Left out on purpose: positives of problems that are always solved, as
-//! the paper has none (k = 0), although long correct responses would give pairs there.
+//! In: a graded group. Out: indices. Problems that are always solved have no positives, as in the paper (k =
+//! 0), although long correct responses would give pairs there.
 
 use ts_plugin_sdk::selection_policy::{Group, Selection};
 use ts_plugin_sdk::{

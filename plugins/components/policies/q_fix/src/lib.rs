@@ -5,8 +5,8 @@
 //! are the wrong responses longer than it. The paper gives no value: the default 0.1 is what `q_dyn` with
 //! depth_alpha = 0.2 has where half of the responses are correct.
 //!
-//! In: a graded group. Out: indices. Left out on purpose: the pass rate; that is the ablation. A problem that
-//! is always solved therefore has positives here, and no pairs.
+//! In: a graded group. Out: indices. The pass rate does not count; that is the ablation. A problem that is
+//! always solved therefore has positives here, and no pairs.
 
 use ts_plugin_sdk::selection_policy::{Group, Selection};
 use ts_plugin_sdk::{

@@ -1,11 +1,11 @@
-//! Selection policy `shortest`: the single shortest correct response. TokenSqueeze, section 4.3.1 and table 2,
-//! "Shortest"; also the limit of `q_dyn` for depth_alpha → 0.
+//! Selection policy `shortest`: the single shortest correct response. TokenSqueeze, section 4.3.1 and table
+//! 2, "Shortest"; also the limit of `q_dyn` for depth_alpha → 0.
 //!
 //! The positive is the shortest correct response (of equally short ones, the one drawn first); its negatives
 //! are the wrong responses longer than it, in the order drawn.
 //!
-//! In: a graded group. Out: indices. Left out on purpose: settings. A problem that is always solved has a
-//! positive here, and no pairs.
+//! In: a graded group. Out: indices. There are no settings. A problem that is always solved has a positive
+//! here, and no pairs.
 
 use ts_plugin_sdk::selection_policy::{Group, Selection};
 use ts_plugin_sdk::{Description, Plugin, SelectionPolicy, Settings, description, export_selection_policy};

@@ -1,12 +1,13 @@
-//! Selection policy `sky_t1`: the shortest correct response, cut where it first had the answer, as in the preference data of
-//! Sky-T1-32B-Flash (NovaSky, 2025).
+//! Selection policy `sky_t1`: the shortest correct response, cut where it first had the answer, as in the
+//! preference data of Sky-T1-32B-Flash (NovaSky, 2025).
 //!
-//! Of a problem with at least two correct responses, the shortest is the positive. It keeps the steps up to its first correct
-//! solution and `extra_steps` more; the host counts them where the recipe sets `select.first_correct_steps`, and without
-//! that the response stays whole. Two pairs: the positive is preferred to the longest correct response, and the next longer
-//! correct response to the shortest wrong one, so that length alone is not what is learned.
+//! Of a problem with at least two correct responses, the shortest is the positive. It keeps the steps up to
+//! its first correct solution and `extra_steps` more; the host counts them where the recipe sets
+//! `select.first_correct_steps`, and without that the response stays whole. Two pairs: the positive is
+//! preferred to the longest correct response, and the next longer correct response to the shortest wrong one,
+//! so that length alone is not what is learned.
 //!
-//! In: a graded group. Out: indices. Left out on purpose: the objective, which is SimPO there and the recipe's here.
+//! In: a graded group. Out: indices. The objective is SimPO there and the recipe's here.
 
 use ts_plugin_sdk::selection_policy::{Group, Pair, Positive, Selection};
 use ts_plugin_sdk::{

@@ -4,8 +4,7 @@
 //! belongs to the step that it ends, the indentation of what follows included. A run at the beginning of the
 //! text belongs to the first step. `\r\n` breaks lines as `\n` does.
 //!
-//! In: a text. Out: byte ranges that tile it. Left out on purpose: numbered lists, headings and other
-//! structure.
+//! In: a text. Out: byte ranges that tile it. Numbered lists, headings and other structure are ignored.
 //!
 //! The laws of `wit/step-splitter.wit`: where a step starts depends on the text up to its first character and
 //! on nothing after that, so what is split stays split, and an end shows with the first character that

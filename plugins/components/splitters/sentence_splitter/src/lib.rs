@@ -6,8 +6,8 @@
 //! full stop ends none after an abbreviation of [`ABBREVIATIONS`] or after a single letter (an initial, as in
 //! `J. Doe`). A decimal such as `3.5` is safe, because no white space follows its point.
 //!
-//! In: a text. Out: byte ranges that tile it. Left out on purpose: a model of language; `in 5. Then` is two
-//! sentences, and so is an item number `1. First`.
+//! In: a text. Out: byte ranges that tile it. There is no model of language: `in 5. Then` is two sentences,
+//! and so is an item number `1. First`.
 //!
 //! The laws of `wit/step-splitter.wit`: where a step starts depends on the text up to its first character and
 //! on nothing after that, so what is split stays split, and an end shows with the first character that

@@ -7,11 +7,10 @@
 //! | `exact` | the same text, but for a line's end at the end | equal as in Python |
 //! | `numeric` | as `tokens`, and numbers may be apart by the tolerance | equal, and numbers may be apart |
 //!
-//! `tokens` passes all that the harness of LiveCodeBench passes, and besides it white space within a line and blank
-//! lines. In all of them, order and number of tokens count.
+//! `tokens` passes all that the harness of LiveCodeBench passes, and besides it white space within a line and
+//! blank lines. In all of them, order and number of tokens count.
 //!
-//! In: what a program gave, and what was expected. Out: whether they agree. Left out on purpose: what case means; `YES` is
-//! not `Yes`.
+//! In: what a program gave, and what was expected. Out: whether they agree. Case counts: `YES` is not `Yes`.
 
 mod text;
 mod value;
@@ -69,7 +68,8 @@ impl Rule {
     }
 }
 
-/// Whether two numbers that no float holds are near each other. Both are taken as shares of the power of ten above the expected one.
+/// Whether two numbers that no float holds are near each other. Both are taken as shares of the power of ten
+/// above the expected one.
 fn are_near(given: &Decimal, expected: &Decimal, tolerance: f64) -> bool {
     const DIGITS: usize = 20;
     let share = |number: &Decimal| {

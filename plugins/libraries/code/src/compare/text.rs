@@ -1,6 +1,6 @@
 //! Outputs: whether two texts agree, by each of the rules.
 //!
-//! In: the output and the expected one. Out: whether they agree. Left out on purpose: any meaning but that of decimals.
+//! In: the output and the expected one. Out: whether they agree. Only decimals are compared by their value.
 
 use super::{are_near, is_near};
 use ts_json::Decimal;

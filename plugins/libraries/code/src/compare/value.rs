@@ -1,10 +1,10 @@
 //! Values of functions: equal as Python has it, save that a list equals a tuple of the same items.
 //!
-//! `True` is 1 and 1 is 1.0; an int and a float are compared exactly; NaN equals nothing; a set has no order, a list has
-//! one. The keys of what a problem expects are texts, as it is JSON: the key 1 is found as `"1"`, the way JSON writes it. An
-//! object of a class of the program's own equals nothing, whatever its class says.
+//! `True` is 1 and 1 is 1.0; an int and a float are compared exactly; NaN equals nothing; a set has no order,
+//! a list has one. The keys of what a problem expects are texts, as it is JSON: the key 1 is found as `"1"`,
+//! the way JSON writes it. An object of a class of the program's own equals nothing, whatever its class says.
 //!
-//! In: what a function gave, and what was expected. Out: whether they are equal. Left out on purpose: NumPy.
+//! In: what a function gave, and what was expected. Out: whether they are equal.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +62,8 @@ fn keys(items: &[Value]) -> Vec<Option<String>> {
     keys
 }
 
-/// A text that equal values share: how a value is found in a set or among a dict's keys. None for one that equals nothing.
+/// A text that equal values share: how a value is found in a set or among a dict's keys. None for one that
+/// equals nothing.
 fn key(value: &Value) -> Option<String> {
     Some(match value {
         Value::None => "none".to_owned(),

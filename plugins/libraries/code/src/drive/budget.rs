@@ -1,10 +1,11 @@
 //! The time that all tests of a response have together.
 //!
-//! A response has so many tests as its problem, each with a time limit: without a total, a program that loops would cost the limit times
-//! the number of tests. Time is counted as fuel, so that it is used up at the same instruction on every machine.
+//! A response has so many tests as its problem, each with a time limit: without a total, a program that loops
+//! would cost the limit times the number of tests. Time is counted as fuel, so that it is used up at the same
+//! instruction on every machine.
 //!
-//! In: what runs used. Out: what the next may use. Left out on purpose: compilation, which happens once for a text and has limits
-//! of its own.
+//! In: what runs used. Out: what the next may use. Compilation happens once for a text, and has limits of its
+//! own.
 
 use std::cell::Cell;
 

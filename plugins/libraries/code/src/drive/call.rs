@@ -1,9 +1,10 @@
 //! A test by a function's value.
 //!
-//! Sites that have such problems give programs the usual names without an import (`List`, `deque`), and so does this.
+//! Sites that have such problems give programs the usual names without an import (`List`, `deque`), and so
+//! does this.
 //!
-//! In: arguments, and the values of which any is right. Out: what came of it. Left out on purpose: what becomes of arguments,
-//! and what the function prints.
+//! In: arguments, and the values of which any is right. Out: what came of it. What becomes of arguments, and
+//! what the function prints, does not count.
 
 use super::functions;
 use super::{Failure, Job, Outcome, Tested, cut, raised};

@@ -1,9 +1,9 @@
 //! A test by asserts, which hold what they expect, so that no run of the program may see them.
 //!
-//! A judge, a run of its own, goes through the asserts with stubs in place of the program's functions. It converses with the
-//! driver of the program: a stub writes its call and reads what the function gave.
+//! A judge, a run of its own, goes through the asserts with stubs in place of the program's functions. It
+//! converses with the driver of the program: a stub writes its call and reads what the function gave.
 //!
-//! In: asserts. Out: what came of them. Left out on purpose: asserts in other languages than Python.
+//! In: asserts. Out: what came of them. Asserts in other languages than Python are not known.
 
 use super::functions::{self, Manner};
 use super::{Failure, Job, Outcome, Tested, cut, ended_badly, raised};

@@ -1,10 +1,10 @@
 //! Calls of a program's functions, in a run of the program.
 //!
-//! A driver, text of ours, runs the program and writes a line for each call. The program can write such lines too. They say what
-//! its functions give, as the true ones do, so nothing is won by that.
+//! A driver, text of ours, runs the program and writes a line for each call. The program can write such lines
+//! too. They say what its functions give, as the true ones do, so nothing is won by that.
 //!
-//! In: calls, as `drivers/candidate.py` takes them. Out: results, or how the program ended. Left out on purpose: what the results
-//! should be, which no run of the program may know.
+//! In: calls, as `drivers/candidate.py` takes them. Out: results, or how the program ended. What the results
+//! should be, no run of the program may know.
 
 use super::{Failure, Job, Outcome, Tested, ended_badly, raised};
 use crate::language::Language;

@@ -6,7 +6,7 @@
 //! | call ([`call`](mod@call)) | a driver that runs the program and calls its function ([`functions`]) | the value, as data |
 //! | check ([`check`]) | the same driver, in conversation with another instance: the asserts, with stubs for functions | a verdict |
 //!
-//! In: a test, and a [`Job`]. Out: what came of it, or why nothing can be said. Left out on purpose: which tests to run.
+//! In: a test, and a [`Job`]. Out: what came of it, or why nothing can be said.
 
 mod budget;
 mod call;
@@ -28,7 +28,7 @@ pub enum Outcome {
     WrongAnswer,
     /// It ended with an error, or without the value that was asked for.
     RuntimeError,
-    /// It is no program of its language.
+    /// It is not a program of its language.
     DoesNotCompile,
     /// It was out of time.
     TimeLimit,
@@ -115,7 +115,8 @@ impl Job<'_> {
         if budget::was_cut_short(&ran, limits, program.limits) { Err(Failure::Spent) } else { Ok(ran) }
     }
 
-    /// Runs two programs that converse. What a run that was cut short for want of time comes to is [`Failure::Spent`].
+    /// Runs two programs that converse. What a run that was cut short for want of time comes to is
+    /// [`Failure::Spent`].
     fn converse(
         &self,
         first: Program<'_>,
@@ -146,8 +147,9 @@ fn ended_badly(ending: &Ending) -> Option<Tested> {
     })
 }
 
-/// How interpreters begin to say that more memory was asked for than there could be: they refuse some requests by themselves,
-/// without asking the host. CPython's are those of an interpreter of 32 bits; the rest are QuickJS's and node's.
+/// How interpreters begin to say that more memory was asked for than there could be: they refuse some
+/// requests by themselves, without asking the host. CPython's are those of an interpreter of 32 bits; the
+/// rest are QuickJS's and node's.
 const OUT_OF_MEMORY: &[&str] = &[
     "MemoryError",
     "OverflowError: cannot fit 'int' into an index-sized integer",

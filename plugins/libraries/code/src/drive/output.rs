@@ -1,7 +1,7 @@
 //! A test by standard input and output.
 //!
-//! In: the input, and the outputs of which any is right. Out: what came of it. Left out on purpose: error output, which no
-//! runner keeps.
+//! In: the input, and the outputs of which any is right. Out: what came of it. Error output does not count:
+//! no runner keeps it.
 
 use super::{Failure, Job, Outcome, Tested, cut, ended_badly};
 

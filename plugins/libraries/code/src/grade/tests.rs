@@ -184,8 +184,8 @@ fn a_check_ends_as_its_judge_says_or_as_the_program_did() {
 
 #[test]
 fn a_broken_check_is_a_bad_reference_and_a_judge_that_fails_no_grade() {
-    let broken = graded(CHECK, vec![says(r#"{"broken": "the check is no Python"}"#)]).unwrap();
-    assert_eq!(broken.verdict, Verdict::BadReference("the check is no Python".to_owned()));
+    let broken = graded(CHECK, vec![says(r#"{"broken": "the check is not Python"}"#)]).unwrap();
+    assert_eq!(broken.verdict, Verdict::BadReference("the check is not Python".to_owned()));
     assert_eq!(
         graded(CHECK, vec![ran(Ending::TimeLimit, "")]),
         Err("the check could not be run: time limit".to_owned())

@@ -1,10 +1,10 @@
 //! Programs without a fence, beside lines of prose.
 //!
-//! A run of lines that could stand in a program is one if one of its lines stands in programs only, or if it is the indented
-//! body of a function. Blank lines belong to the run that goes on behind them.
+//! A run of lines that could stand in a program is one if one of its lines stands in programs only, or if it
+//! is the indented body of a function. Blank lines belong to the run that goes on behind them.
 //!
-//! In: a text, and the places in it that are no such lines. Out: its runs. Left out on purpose: putting one program together from
-//! several runs.
+//! In: a text, and the places in it that are no such lines. Out: its runs. One program is not put together
+//! from several runs.
 
 use std::ops::Range;
 

@@ -1,10 +1,10 @@
 //! A program with what its problem puts before it.
 //!
-//! A response to a prompt that begins a function holds either the whole function, and the later definition wins; or only
-//! the body, which goes on where the prompt ends. A body may have lost the white space before its first line, or before all.
+//! A response to a prompt that begins a function holds either the whole function, and the later definition
+//! wins; or only the body, which goes on where the prompt ends. A body may have lost the white space before
+//! its first line, or before all.
 //!
-//! In: a program and a preamble. Out: the text to be run. Left out on purpose: preambles of other languages than Python
-//! that end within a function.
+//! In: a program and a preamble. Out: the text to be run. Only Python's preambles may end within a function.
 
 use super::shape::{self, Scanner};
 use super::words;

@@ -1,12 +1,13 @@
 //! Fenced blocks, as CommonMark has them and as models write them.
 //!
-//! A fence is a line of three or more backticks or tildes, indented as it may be; it ends a block if it is of the same kind
-//! and at least as long as the one that began it. Also taken: a fence with a tag at the end of a line of text, a fence at the
-//! end of the last line of a program, special tokens and tags around a fence, prose behind the one that ends a block, a block on one line, a
-//! block that the next one begins, and one that is never closed. A fence within a Python text in triple quotes, which a docstring
-//! may have, ends nothing. A response whose first fence only closes goes on with a block that the prompt opened.
+//! A fence is a line of three or more backticks or tildes, indented as it may be; it ends a block if it is of
+//! the same kind and at least as long as the one that began it. Also taken: a fence with a tag at the end of
+//! a line of text, a fence at the end of the last line of a program, special tokens and tags around a fence,
+//! prose behind the one that ends a block, a block on one line, a block that the next one begins, and one
+//! that is never closed. A fence within a Python text in triple quotes, which a docstring may have, ends
+//! nothing. A response whose first fence only closes goes on with a block that the prompt opened.
 //!
-//! In: a text. Out: its blocks, first to last. Left out on purpose: what they hold.
+//! In: a text. Out: its blocks, first to last.
 
 use std::ops::Range;
 
@@ -114,7 +115,8 @@ fn on_one_line(line: &str, start: usize) -> Option<Block> {
     is_there.then(|| Block { tag: tag.to_owned(), text: program.to_owned(), place: at..at + program.len() })
 }
 
-/// Whether nothing but white space, special tokens, or what begins an item of a list or a quotation, stands before a fence.
+/// Whether nothing but white space, special tokens, or what begins an item of a list or a quotation, stands
+/// before a fence.
 fn is_lead(text: &str) -> bool {
     let text = text.trim();
     let number = text.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -123,8 +125,8 @@ fn is_lead(text: &str) -> bool {
         || special::without_tokens(text).len() < text.len()
 }
 
-/// The block that a text goes on with, if its first fence has no tag and all before it is a program; or if its first line is
-/// no more than the language's name, which follows a fence.
+/// The block that a text goes on with, if its first fence has no tag and all before it is a program; or if
+/// its first line is no more than the language's name, which follows a fence.
 fn goes_on_with_a_block<'a>(text: &str, language: &'a Language) -> Option<Open<'a>> {
     let mut block = Open {
         tag: language.name(),
@@ -227,7 +229,7 @@ impl Open<'_> {
     }
 }
 
-/// Whether what stands behind a fence is no tag, but punctuation or prose.
+/// Whether what stands behind a fence is not a tag, but punctuation or prose.
 fn is_behind_a_fence(rest: &str) -> bool {
     let is_punctuation = !rest.is_empty() && rest.chars().all(|c| ".,;:!)".contains(c));
     let words = rest.split_whitespace().count();

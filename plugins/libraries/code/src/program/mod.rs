@@ -2,18 +2,19 @@
 //!
 //! After the reasoning, and up to the token that ends the response, the first of these that there is:
 //!
-//! 1. what defines a function that the tests call: the last fenced block of the language; then the last block without a
-//!    tag; then what stands between tags ([`tagged`]); then a program without a fence ([`bare`]);
+//! 1. what defines a function that the tests call: the last fenced block of the language; then the last block
+//!    without a tag; then what stands between tags ([`tagged`]); then a program without a fence ([`bare`]);
 //! 2. what goes on where the prompt stopped, within a line or a docstring;
-//! 3. the last fenced block of the language that reads, if the tests give input; then the last that prints; then the last;
+//! 3. the last fenced block of the language that reads, if the tests give input; then the last that prints;
+//!    then the last;
 //! 4. the same of blocks without a tag that look like a program;
 //! 5. the last of `[PYTHON]`, `<code>`, `<answer>` and their like whose inside looks like a program;
 //! 6. the whole text, if it looks like a program; then the longest program without a fence beside prose.
 //!
 //! A block with another language's tag, or with a session at a prompt (`>>> f(2)`), is never the program.
 //!
-//! In: a response, and what is sought. Out: the program's text and its place. Left out on purpose: putting a program together from
-//! several blocks; the last complete one is taken, as a reader would.
+//! In: a response, and what is sought. Out: the program's text and its place. A program is not put together
+//! from several blocks: the last complete one is taken, as a reader would.
 
 mod bare;
 mod completed;
@@ -162,7 +163,8 @@ pub(crate) fn find(response: &str, sought: &Sought) -> Option<Program> {
     })
 }
 
-/// Where the text after the reasoning begins; none if that never ends. A line of a program that names the tag ends nothing.
+/// Where the text after the reasoning begins; none if that never ends. A line of a program that names the tag
+/// ends nothing.
 fn after_reasoning(response: &str, language: &Language) -> Option<usize> {
     let tail = ts_extract::after_reasoning(response)?;
     let before = &response[..tail.start];
@@ -186,7 +188,7 @@ fn whole(text: &str, language: &Language) -> Option<Program> {
     shape::is_program(program, language).then(|| Program { text: program.to_owned(), place })
 }
 
-/// A program as far to the left as its first line, if it is no body of a function.
+/// A program as far to the left as its first line, if it is not a body of a function.
 fn dedented(text: String, sought: &Sought) -> String {
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let indent = &first[..first.len() - first.trim_start().len()];

@@ -1,9 +1,10 @@
-//! What tells a line of prose from one of a program.
+//! What distinguishes a line of prose from one of a program.
 //!
-//! In no program do two names, or a name after a closed bracket, stand side by side; in prose most words do. A line of a program
-//! ends in no full stop, calls are not assigned to, and there are no dashes, arrows or quotation marks outside its texts.
+//! In no program do two names, or a name after a closed bracket, stand side by side; in prose most words do.
+//! A line of a program ends in no full stop, calls are not assigned to, and there are no dashes, arrows or
+//! quotation marks outside its texts.
 //!
-//! In: a line. Out: whether it is surely prose. Left out on purpose: a line of one word, which may be either.
+//! In: a line. Out: whether it is surely prose. A line of one word may be either.
 
 use super::words::{after_text, is_word};
 use crate::language::Language;

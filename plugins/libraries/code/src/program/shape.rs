@@ -1,10 +1,10 @@
 //! What a program looks like.
 //!
-//! A text without a fence is a program if every line could begin a statement, or goes on with one, and one of them is
-//! surely none of English. For a block the same holds: an untagged one may hold output.
+//! A text without a fence is a program if every line could begin a statement, or goes on with one, and one of
+//! them is surely none of English. For a block the same holds: an untagged one may hold output.
 //!
-//! In: a text and a language. Out: whether it looks like a program, and whether it defines a function. Left out on purpose:
-//! syntax. A program that does not compile is one all the same, and is judged as such.
+//! In: a text and a language. Out: whether it looks like a program, and whether it defines a function. Syntax
+//! is not checked. A program that does not compile is one all the same, and is judged as such.
 
 use super::words::{after_text, is_word};
 use super::{prose, special};
@@ -91,7 +91,7 @@ fn is_python(text: &str) -> bool {
     is_sure
 }
 
-/// Whether a line that begins a statement of Python is surely no English; none if it is no line of Python.
+/// Whether a line that begins a statement of Python is surely no English; none if it is not a line of Python.
 fn python_line(code: &str, goes_on: bool) -> Option<bool> {
     if prose::is_prose(code, &Language::Python) || special::without_tokens(code).is_empty() {
         return None;

@@ -1,7 +1,7 @@
 //! Special tokens: what a model's template puts around a response, and a sampler sometimes leaves in it.
 //!
-//! In: a text. Out: where the response ends, or a line without the tokens at its end. Left out on purpose: a template's roles; and
-//! tokens within a program's own texts, which are followed by more of their line.
+//! In: a text. Out: where the response ends, or a line without the tokens at its end. Tokens within a
+//! program's own texts, which are followed by more of their line, stay.
 
 /// End a response, or a turn of it.
 const ENDS: &[&str] = &[
@@ -98,8 +98,8 @@ fn last_token(line: &str) -> Option<usize> {
     (is_name && !inner.is_empty()).then_some(start)
 }
 
-/// What follows the special tokens (`<|message|>`, `<s>`) that a line begins with; of a template's header, what follows its
-/// last token.
+/// What follows the special tokens (`<|message|>`, `<s>`) that a line begins with; of a template's header,
+/// what follows its last token.
 pub(super) fn after_tokens(line: &str) -> &str {
     let mut rest = line;
     while let Some(end) = rest.find("|>").filter(|_| rest.starts_with("<|")) {

@@ -1,14 +1,16 @@
-//! Programs between tags that are no fences: prompts of data sets ask for them.
+//! Programs between tags that are not fences: prompts of data sets ask for them.
 //!
-//! A tag may have attributes, and be written in small letters or large ones. One that is never closed holds all that follows; one
-//! that is never opened holds all before, as the prompt opened it. Between tags of HTML, `&lt;` and its like are what they stand for.
+//! A tag may have attributes, and be written in small letters or large ones. One that is never closed holds
+//! all that follows; one that is never opened holds all before, as the prompt opened it. Between tags of
+//! HTML, `&lt;` and its like are what they stand for.
 //!
-//! In: a text. Out: the inside of those pairs that look like a program. Left out on purpose: any other tag.
+//! In: a text. Out: the inside of those pairs that look like a program.
 
 use super::{Program, shape};
 use crate::language::Language;
 
-/// How a pair of tags opens and closes. Those of HTML open without their last letter, as attributes may follow.
+/// How a pair of tags opens and closes. Those of HTML open without their last letter, as attributes may
+/// follow.
 const TAGS: &[(&str, &[&str])] = &[
     ("[python]", &["[/python]"]),
     ("[code]", &["[/code]"]),

@@ -278,7 +278,7 @@ fn what_goes_on_where_the_prompt_stopped() {
         let response = response.replace('B', body);
         assert_eq!(found_after("def f(x):\n    \"\"\"Doubles.\"\"\"\n", &response), body, "{response}");
     }
-    // A body whose last statement is no return.
+    // A body whose last statement is not a return.
     for body in
         ["    if x:\n        return 2 * x\n    else:\n        return 0", "    for y in x:\n        print(y)"]
     {

@@ -1,7 +1,8 @@
-//! A runner for tests: an interpreter as a subprocess, without a sandbox. Its time is the processor's, in whole seconds.
+//! A runner for tests: an interpreter as a subprocess, without a sandbox. Its time is the processor's, in
+//! whole seconds.
 //!
-//! In: a program of ours or of a data set that is trusted. Out: how it ended, as a runner would say. Left out on purpose:
-//! fuel and denial of anything; the host's tests have these.
+//! In: a program of ours or of a data set that is trusted. Out: how it ended, as a runner would say. Fuel and
+//! denials are in the host's tests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;

@@ -1,8 +1,9 @@
-//! Values that words join to one in passing: `12 remainder 5`, `3 hours 20 minutes`, `$5$ more than $x$`, `March 5`.
+//! Values that words join to one in passing: `12 remainder 5`, `3 hours 20 minutes`, `$5$ more than $x$`,
+//! `March 5`.
 //!
-//! In: a text, and the place of a value in it, with its delimiters. Out: the place of the whole, where the words right
-//! before or behind the value join it to another or name a month. Left out on purpose: what the whole comes to; and all
-//! other words, which only say of what a value is.
+//! In: a text, and the place of a value in it, with its delimiters. Out: the place of the whole, where the
+//! words right before or behind the value join it to another or name a month. All other words only say of
+//! what a value is.
 
 use std::ops::Range;
 

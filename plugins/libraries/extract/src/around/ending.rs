@@ -1,7 +1,7 @@
 //! Where a text's last sentence stands.
 //!
-//! In: a text. Out: its end without white space, tokens that end a turn, and what closes a sentence; and its last
-//! sentence. Left out on purpose: abbreviations; a full stop before white space ends a sentence.
+//! In: a text. Out: its end without white space, tokens that end a turn, and what closes a sentence; and its
+//! last sentence. Abbreviations are not known; a full stop before white space ends a sentence.
 
 use std::ops::Range;
 

@@ -1,9 +1,9 @@
 //! What may stand between the parts of one answer.
 //!
-//! In: the gap between two boxes or formulas. Out: whether and how it joins them. A gap joins if it holds white
-//! space and delimiters of mathematics only, or these and a connective, with at most one other word before it
-//! (`\boxed{1} papers and \boxed{2} bins`), and behind it a doubt (`or maybe`), the label of a part (`(b)`), or the name
-//! of a value (`y =`). Or it says that both sides are one value ([`sameness`]). Left out on purpose: sentences; what has
+//! In: the gap between two boxes or formulas. Out: whether and how it joins them. A gap joins if it holds
+//! white space and delimiters of mathematics only, or these and a connective, with at most one other word
+//! before it (`\boxed{1} papers and \boxed{2} bins`), and behind it a doubt (`or maybe`), the label of a part
+//! (`(b)`), or the name of a value (`y =`). Or it says that both sides are one value ([`sameness`]). What has
 //! a sentence between is two answers, of which the last counts.
 
 use crate::Relation;

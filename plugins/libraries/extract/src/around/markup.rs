@@ -1,10 +1,10 @@
-//! Marks of emphasis in a statement, which are no part of what it states.
+//! Marks of emphasis in a statement, which are not part of what it states.
 //!
-//! `**25** yuan`, `` `25` ``, `<b>25</b>`. Two stars between a number or name and another are a power unless an
-//! emphasis is open.
+//! `**25** yuan`, `` `25` ``, `<b>25</b>`. Two stars between a number or name and another are a power unless
+//! an emphasis is open.
 //!
-//! In: a sentence. Out: its pieces between marks. Left out on purpose: `<sup>` and its like, which are mathematics, and
-//! single stars and underscores, which are too.
+//! In: a sentence. Out: its pieces between marks. `<sup>` and its like, and single stars and underscores, are
+//! mathematics, and stay.
 
 use std::ops::Range;
 

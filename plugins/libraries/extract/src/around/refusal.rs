@@ -1,11 +1,11 @@
 //! What a text takes back: values that it denies, and answers that it corrects.
 //!
-//! A value is denied by the words right before it (`it is not 5`, `it cannot be 5`) or right behind it (`5 is too
-//! small`). An answer is taken back where a sentence behind it begins as corrections do (`Wait, that is wrong`),
-//! unless what follows comes to the same after all (`… so it is correct`).
+//! A value is denied by the words right before it (`it is not 5`, `it cannot be 5`) or right behind it
+//! (`5 is too small`). An answer is taken back where a sentence behind it begins as corrections do
+//! (`Wait, that is wrong`), unless what follows comes to the same after all (`… so it is correct`).
 //!
-//! In: a text and a place. Out: whether it is denied or where it is taken back. Left out on purpose: irony, and
-//! reasons.
+//! In: a text and a place. Out: whether it is denied or where it is taken back. Irony and reasons are not
+//! understood.
 
 use std::ops::Range;
 

@@ -1,10 +1,10 @@
 //! Where a remark begins behind an answer, and what behind a value belongs to it.
 //!
 //! A remark says nothing of the value: a reason (`, since …`), a place (` (see above)`), a clause of its own
-//! (`; the farmer earns that much`), `in total`. It begins with one of few words. What begins otherwise may change the
-//! value (`, remainder 5`, `or more`, `, or 1/2`), and stays; who reads the answer decides.
+//! (`; the farmer earns that much`), `in total`. It begins with one of few words. What begins otherwise may
+//! change the value (`, remainder 5`, `or more`, `, or 1/2`), and stays; who reads the answer decides.
 //!
-//! In: a text. Out: lengths of its beginning. Left out on purpose: the remark's end, for nothing follows it.
+//! In: a text. Out: lengths of its beginning.
 
 use crate::words::{is_in, split_word};
 

@@ -1,12 +1,13 @@
 //! Which option of several a response settles on.
 //!
-//! First the letter that a box, a tag or a statement begins with, or that a statement's sentence is first for; then
-//! the last mention that is called the answer; then the letter that the response begins with, as a label; then the
-//! last mention that the text is not against ([`mentions`]). The text after the reasoning comes first, and
-//! reasoning that is never closed has only what it states outright.
+//! First the letter that a box, a tag or a statement begins with, or that a statement's sentence is first
+//! for; then the last mention that is called the answer; then the letter that the response begins with, as a
+//! label; then the last mention that the text is not against ([`mentions`]). The text after the reasoning
+//! comes first, and reasoning that is never closed has only what it states outright.
 //!
-//! In: a response and the letter of the last option. Out: the letter and its place. Left out on purpose: the texts
-//! of the options, which a response does not know; who does may look for them at the place of the answer.
+//! In: a response and the letter of the last option. Out: the letter and its place. The texts of the options
+//! are not looked for, since a response does not know them; who does may look for them at the place of the
+//! answer.
 
 use std::ops::Range;
 
@@ -58,7 +59,8 @@ const MENTION_BYTES: usize = 4 << 10;
 /// The sentence of a statement is not longer than this many bytes.
 const SENTENCE_BYTES: usize = 400;
 
-/// The option that a response settles on, of those from `A` to `last_letter` (`D` for four options, at most `Z`).
+/// The option that a response settles on, of those from `A` to `last_letter` (`D` for four options, at most
+/// `Z`).
 pub fn choice(response: &str, last_letter: char) -> Option<Choice> {
     search(response, last_letter.to_ascii_uppercase().clamp('A', 'Z')).ok().flatten()
 }
@@ -171,7 +173,7 @@ fn leading(text: &str, last: char) -> Option<Choice> {
             is_spaced && next.starts_with("\\text") || next.starts_with("\\)") || next.starts_with("\\]")
         }
         Some('(' | '（') => is_spaced,
-        // `A dog` and `a dog` are no option A, `A because` and `B dogs` are options.
+        // `A dog` and `a dog` are not option A, `A because` and `B dogs` are options.
         Some(c) if c.is_alphabetic() || c.is_ascii_digit() => {
             is_spaced && letter.is_ascii_uppercase() && !matches!(letter, 'A' | 'I')
                 || c >= '\u{2E80}'

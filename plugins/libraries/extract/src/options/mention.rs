@@ -1,11 +1,11 @@
 //! Letters of options in running text, and whether the text is for or against them.
 //!
-//! A mention is an upper-case letter that stands alone, or any in parentheses. The words before it in its clause
-//! say what the text makes of it: `it is B`, `not A`, `it can't be A or B`; a judgement may also follow: `B is
-//! wrong`. The article `A` and the pronoun `I` are none.
+//! A mention is an upper-case letter that stands alone, or any in parentheses. The words before it in its
+//! clause say what the text makes of it: `it is B`, `not A`, `it can't be A or B`; a judgement may also
+//! follow: `B is wrong`. The article `A` and the pronoun `I` are none.
 //!
-//! In: a text and the last letter that is an option. Out: the mentions, last to first. Left out on purpose:
-//! reasons; a text that says only why every other option fails settles on none here.
+//! In: a text and the last letter that is an option. Out: the mentions, last to first. A text that says only
+//! why every other option fails settles on none here.
 
 use std::ops::Range;
 
@@ -42,7 +42,7 @@ const CUES: &str = "is it's it’s be are answer option choice choose chose choo
 const SUFFIX_CUES: [&str; 5] = ["选", "选择", "选项", "是", "为"];
 /// Words that separate clauses.
 const BREAKS: &str = "but because since so therefore thus hence whereas while";
-/// Words after `A` that show it is no article.
+/// Words after `A` that show it is not an article.
 const NO_NOUNS: &str = "because since as and or is which for due non not but was would";
 /// Words behind a mention, and what they make of it.
 const JUDGEMENTS: [(&str, Stance); 26] = [

@@ -7,8 +7,8 @@
 //! | a special token with a side in its name | `<\|begin_of_thought\|>…<\|end_of_thought\|>`, `<\|START_THINKING\|>…` |
 //! | a channel | `<\|channel\|>analysis<\|message\|>…<\|end\|>…<\|channel\|>final<\|message\|>…` |
 //!
-//! In: a text. Out: its tags, first to last, each with its part and its side. Left out on purpose: whether they are
-//! paired, and names that no model is known to have been trained on.
+//! In: a text. Out: its tags, first to last, each with its part and its side. Tags need not be paired. Only
+//! names that a model is known to have been trained on are looked for.
 
 use std::ops::Range;
 

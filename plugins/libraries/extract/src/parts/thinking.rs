@@ -1,11 +1,11 @@
 //! Reasoning, and what a response says apart from it.
 //!
-//! A response says its parts: the text around its reasoning, and what it sets apart as its response. A tag that
-//! closes what was never opened ends reasoning that the prompt opened. Reasoning that is never closed goes to the end
-//! of the text, and a second opening changes nothing.
+//! A response says its parts: the text around its reasoning, and what it sets apart as its response. A tag
+//! that closes what was never opened ends reasoning that the prompt opened. Reasoning that is never closed
+//! goes to the end of the text, and a second opening changes nothing.
 //!
-//! In: a text. Out: its parts, and what the last tag of an answer holds. Left out on purpose: what the reasoning says;
-//! who finds no answer elsewhere may look at the whole text.
+//! In: a text. Out: its parts, and what the last tag of an answer holds. What the reasoning says is not read
+//! here; who finds no answer elsewhere may look at the whole text.
 
 use std::ops::Range;
 
@@ -50,7 +50,7 @@ pub(crate) fn said(response: &str) -> Said {
                 }
                 (said.has_reasoning, has_closed) = (true, true);
             }
-            // A response that begins is no part of reasoning; that its tag is mentioned may well be.
+            // A response that begins is not part of reasoning; that its tag is mentioned may well be.
             (Part::Message, _) | (Part::Response, Side::Open) if said.open.is_some() && is_token => {}
             (Part::Response, _) if said.open.is_none() => said.push(response, start..place.start),
             _ => {
@@ -95,7 +95,8 @@ pub fn last_line(response: &str) -> Option<Range<usize>> {
     (start < end).then_some(start..end)
 }
 
-/// The inside of the last tag of an answer that is closed and holds something; withheld if another is opened behind it.
+/// The inside of the last tag of an answer that is closed and holds something; withheld if another is opened
+/// behind it.
 pub(crate) fn tagged(text: &str) -> Result<Option<Range<usize>>, Withheld> {
     let (mut open, mut last) = (None, None);
     for Tag { part, side, place } in Tags::new(text) {

@@ -1,8 +1,8 @@
 //! A response that is nothing but an answer.
 //!
-//! In: a response without its reasoning. Out: the whole of it, if it is one formula or a line that is no sentence:
-//! `28 pct`, `-10/9`, `[0,1)`, `x = 1 or x = 2`. Left out on purpose: phrases; of words in a row a sentence may be
-//! made.
+//! In: a response without its reasoning. Out: the whole of it, if it is one formula or a line that is not a
+//! sentence: `28 pct`, `-10/9`, `[0,1)`, `x = 1 or x = 2`. Phrases are not taken; of words in a row a
+//! sentence may be made.
 
 use std::ops::Range;
 

@@ -1,15 +1,16 @@
 //! `\boxed{…}` and `\fbox{…}`.
 //!
-//! The last box that the text does not deny holds the answer, of nested ones the innermost; boxes that are joined to
-//! it make one answer with it ([`joins`]), and so does the same value in a box of its own, exact or rounded
-//! ([`sameness`]). `\boxed 5` is a box too, a doubled backslash (a text that was escaped once more) no hindrance, and
-//! an escaped brace no brace. Boxes that words make one value of (`\boxed{12} remainder \boxed{5}`, [`company`]) are it
-//! together. A box that is not closed ends with its line or formula. If the text ends within it, what
-//! it was to hold is not known: then there is no answer, and above all not in the box before it.
+//! The last box that the text does not deny holds the answer, of nested ones the innermost; boxes that are
+//! joined to it make one answer with it ([`joins`]), and so does the same value in a box of its own, exact or
+//! rounded ([`sameness`]). `\boxed 5` is a box too, a doubled backslash (a text that was escaped once more)
+//! no hindrance, and an escaped brace no brace. Boxes that words make one value of
+//! (`\boxed{12} remainder \boxed{5}`, [`company`]) are it together. A box that is not closed ends with its
+//! line or formula. If the text ends within it, what it was to hold is not known: then there is no answer,
+//! and above all not in the box before it.
 //!
-//! In: a text. Out: the insides, without white space at their ends. Left out on purpose: boxes that hold nothing.
-//! From the end backwards, each byte is read a fixed number of times: what follows an unclosed box cannot close
-//! an earlier one, so a search for a closing brace ends there.
+//! In: a text. Out: the insides, without white space at their ends. Boxes that hold nothing are skipped. From
+//! the end backwards, each byte is read a fixed number of times: what follows an unclosed box cannot close an
+//! earlier one, so a search for a closing brace ends there.
 
 use std::ops::Range;
 
@@ -51,8 +52,8 @@ pub fn boxed(text: &str) -> Option<Found> {
     Some(last_run(text, false).ok()??.found().0)
 }
 
-/// The last box that is not denied, and the boxes joined to it; withheld if the text ends within a box, which it may
-/// do if it was cut off.
+/// The last box that is not denied, and the boxes joined to it; withheld if the text ends within a box, which
+/// it may do if it was cut off.
 pub(crate) fn last_run(text: &str, may_be_cut: bool) -> Result<Option<Run>, Withheld> {
     if !text.contains("box") {
         return Ok(None); // this search is much faster than the one below
@@ -273,8 +274,8 @@ impl Iterator for Commands<'_> {
     }
 }
 
-/// The brace that closes the one before `from`. A backslash escapes the byte behind it, a doubled one, in a text
-/// that is escaped once more, a brace.
+/// The brace that closes the one before `from`. A backslash escapes the byte behind it, a doubled one, in a
+/// text that is escaped once more, a brace.
 fn closing_brace(bytes: &[u8], from: usize, is_doubled: bool) -> Option<usize> {
     let (mut at, mut depth) = (from, 0usize);
     while at < bytes.len() {

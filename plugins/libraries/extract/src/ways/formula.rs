@@ -1,10 +1,10 @@
 //! Formulas in a text: `$…$`, `$$…$$`, `\(…\)`, `\[…\]`, and environments.
 //!
-//! In: a text. Out: the formula that it begins with, its last one, or the list that this one ends. Left out on
-//! purpose: pairing dollar signs from the start of the text, where one price would turn every formula after it
-//! inside out. A pair of single signs is a formula if it looks like one from both sides: nothing alphanumeric before,
-//! no digit behind, no prose, no paragraph's end, and no equation without its right side inside. Any other sign is
-//! money.
+//! In: a text. Out: the formula that it begins with, its last one, or the list that this one ends.
+//! Dollar signs are not paired from the start of the text, where one price would turn every formula after it
+//! inside out. A pair of single signs is a formula if it looks like one from both sides: nothing alphanumeric
+//! before, no digit behind, no prose, no paragraph's end, and no equation without its right side inside. Any
+//! other sign is money.
 
 use std::ops::Range;
 
@@ -71,9 +71,9 @@ pub(crate) fn last(text: &str) -> Option<Formula> {
     name
 }
 
-/// A formula and those before it that are joined to it as a list, first to last: `$x = 3$ and $x = 4$`. A list has a
-/// connective, or it is introduced; else a comma ends a clause: `since $x = 3$, $y = 4$`. Commas and full stops may
-/// stand inside the delimiters: `$1,$ $2,$ and $3.$`
+/// A formula and those before it that are joined to it as a list, first to last: `$x = 3$ and $x = 4$`. A
+/// list has a connective, or it is introduced; else a comma ends a clause: `since $x = 3$, $y = 4$`. Commas
+/// and full stops may stand inside the delimiters: `$1,$ $2,$ and $3.$`
 pub(crate) fn list(text: &str, last: Formula) -> Vec<Formula> {
     let mut formulas = Backwards { text, end: last.outer.start, has_environments: true };
     let mut start = last.inner.start;
@@ -215,8 +215,8 @@ fn previous_dollar(bytes: &[u8], end: usize) -> Option<usize> {
     (0..end).rev().find(|at| bytes[*at] == b'$' && !is_escaped(bytes, *at))
 }
 
-/// The `\(` or `\[` before a closing one, unless another closing one lies between. Both have their backslashes doubled
-/// or neither: `\\[2pt]` ends a line in a display.
+/// The `\(` or `\[` before a closing one, unless another closing one lies between. Both have their
+/// backslashes doubled or neither: `\\[2pt]` ends a line in a display.
 fn opening(bytes: &[u8], end: usize, opening: u8, closing: u8) -> Option<usize> {
     let is_doubled = is_escaped(bytes, end);
     let is_pair = |at: &usize| {

@@ -1,12 +1,11 @@
 //! Numbers in prose.
 //!
-//! A number is digits with separators (`1,000.99`, `1{,}000`, `2,74`, `5:30`), at most one slash, and around them
-//! what belongs to it: a leading point, a whole part before a fraction, a currency sign, a sign where none is
-//! subtracted from, a percent sign or word.
+//! A number is digits with separators (`1,000.99`, `1{,}000`, `2,74`, `5:30`), at most one slash, and around
+//! them what belongs to it: a leading point, a whole part before a fraction, a currency sign, a sign where
+//! none is subtracted from, a percent sign or word.
 //!
-//! In: a text. Out: the first or the last number. Left out on purpose: digits that are part of a word, an
-//! exponent or an index (`m2`, `x^2`), the markers of lists, and labels (`Step 2`), unless there is nothing else;
-//! and what a number is worth.
+//! In: a text. Out: the first or the last number. Not counted are digits that are part of a word, an exponent
+//! or an index (`m2`, `x^2`), the markers of lists, and labels (`Step 2`), unless there is nothing else.
 
 use std::ops::Range;
 
@@ -127,7 +126,7 @@ fn around(bytes: &[u8], digit: usize) -> Range<usize> {
     start..end
 }
 
-/// Whether digits are no part of a word, an exponent or an index.
+/// Whether digits are not part of a word, an exponent or an index.
 fn stands_alone(bytes: &[u8], start: usize) -> bool {
     start == 0 || !(bytes[start - 1].is_ascii_alphabetic() || matches!(bytes[start - 1], b'^' | b'_'))
 }

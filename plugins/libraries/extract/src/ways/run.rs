@@ -1,13 +1,13 @@
 //! Mathematics without delimiters that ends a text: `The point is (1, 2).`, `So x > 3.`, `x = 3 and x = 4`.
 //!
-//! A run is the longest end of the last sentence that is made of the signs of mathematics ([`token`]), from the first
-//! that begins a term, with its brackets balanced. A clause before it that a comma sets off (`if n = 3, x > 5`) is no
-//! part of it. It counts if it holds what a number alone has not: a tuple, a root or a constant, a power, a ratio, a
-//! function of something, a variable in a relation or a sum.
+//! A run is the longest end of the last sentence that is made of the signs of mathematics ([`token`]), from
+//! the first that begins a term, with its brackets balanced. A clause before it that a comma sets off
+//! (`if n = 3, x > 5`) is no part of it. It counts if it holds what a number alone has not: a tuple, a root
+//! or a constant, a power, a ratio, a function of something, a variable in a relation or a sum.
 //!
-//! In: a text. Out: the run's place. Left out on purpose: arithmetic that comes to a number or a quantity
-//! (`3 * 4 = 12`, `v = 5 m/s`), since the number is the answer; and a letter at a number (`2x`, `5m`), which may
-//! be a unit.
+//! In: a text. Out: the run's place. Not a run is arithmetic that comes to a number or a quantity
+//! (`3 * 4 = 12`, `v = 5 m/s`), since the number is the answer, nor a letter at a number (`2x`, `5m`), which
+//! may be a unit.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ use crate::words::is_in;
 
 /// A run is not longer than this many bytes.
 const MAX_BYTES: usize = 300;
-/// What follows these words is no answer, but a reason or a condition for one, or denied.
+/// What follows these words is not an answer, but a reason or a condition for one, or denied.
 const REASONS: &str = "because since where not";
 
 /// The run that a text ends with.
@@ -70,7 +70,8 @@ fn terms<'a>(text: &str, tokens: &'a [Token]) -> &'a [Token] {
     &tokens[start..]
 }
 
-/// What follows the last comma that is no part of a list: a list is introduced, or has a connective behind it.
+/// What follows the last comma that is not part of a list: a list is introduced, or has a connective behind
+/// it.
 fn conclusion<'a>(text: &str, tokens: &'a [Token]) -> &'a [Token] {
     let mut outside: Vec<usize> = outside(tokens).collect();
     while let Some(at) = outside.pop() {
@@ -156,7 +157,8 @@ fn is_spaced(before: &[Token], letter: &Token) -> bool {
     before.last().is_some_and(|last| last.kind == Kind::Number && last.place.end < letter.place.start)
 }
 
-/// Whether the only statement of a run, or what its last equals sign says, is a number with or without a unit.
+/// Whether the only statement of a run, or what its last equals sign says, is a number with or without a
+/// unit.
 fn comes_to_quantity(tokens: &[Token]) -> bool {
     let mut start = 0;
     for at in outside(tokens) {

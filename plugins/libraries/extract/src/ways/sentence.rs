@@ -1,9 +1,9 @@
 //! What a sentence that states an answer states.
 //!
-//! In: what follows the words that announce an answer. Out: the answer in it: the formula or the emphasised piece that
-//! it begins with, with a unit that follows or with what changes its value; a run of formulas that are joined; else the
-//! rest of the sentence up to a remark; and of a sentence in prose what follows its last `is`, or the first formula or
-//! number. Also, what a sentence says in passing, and how it leads on. Left out on purpose: grammar beyond that.
+//! In: what follows the words that announce an answer. Out: the answer in it: the formula or the emphasised
+//! piece that it begins with, with a unit that follows or with what changes its value; a run of formulas that
+//! are joined; else the rest of the sentence up to a remark; and of a sentence in prose what follows its last
+//! `is`, or the first formula or number. Also, what a sentence says in passing, and how it leads on.
 
 use std::ops::Range;
 
@@ -79,8 +79,8 @@ pub(crate) fn stated(text: &str) -> Option<Found> {
     if is_idle(sentence) { None } else { one(predicate..sentence.len()) }
 }
 
-/// The value at a place, which may have marks of emphasis in it. What follows the first piece counts if it is a unit
-/// or changes the value.
+/// The value at a place, which may have marks of emphasis in it. What follows the first piece counts if it is
+/// a unit or changes the value.
 fn value(text: &str, place: Range<usize>) -> Option<Found> {
     let pieces: Vec<Range<usize>> =
         markup::pieces(&text[place.clone()]).into_iter().map(|piece| shifted(piece, place.start)).collect();
@@ -113,7 +113,8 @@ pub(crate) fn said(text: &str) -> Option<Range<usize>> {
     says.then(|| shifted(start..start + said.len(), place.start))
 }
 
-/// What the last sentence says if it concludes that nothing solves the problem: `Thus the equation has no solution.`
+/// What the last sentence says if it concludes that nothing solves the problem:
+/// `Thus the equation has no solution.`
 pub(crate) fn nothing(text: &str) -> Option<Range<usize>> {
     let end = ending::of_words(text);
     let words = NOTHING.iter().find(|words| text[..end].ends_with(**words))?;
@@ -138,8 +139,8 @@ pub(crate) fn moves_on(text: &str) -> bool {
     text.char_indices().any(is_end) || COPULAS.iter().any(|copula| text.contains(copula.trim_end()))
 }
 
-/// The formula that a text begins with and those joined to it. A unit behind a single one belongs to it, and so
-/// do its delimiters then; so does what changes the value of the last.
+/// The formula that a text begins with and those joined to it. A unit behind a single one belongs to it, and
+/// so do its delimiters then; so does what changes the value of the last.
 fn formulas(text: &str) -> Option<Found> {
     let first = formula::leading(text)?;
     let (start, mut end) = (first.outer.start, first.outer.end);
@@ -172,8 +173,8 @@ fn formulas(text: &str) -> Option<Found> {
     Some(Found { places, relation: Relation::Parts, how: How::Stated })
 }
 
-/// The length of the unit that a text begins with, spaces before it included: a percent sign, or one or two words
-/// up to the end of the sentence.
+/// The length of the unit that a text begins with, spaces before it included: a percent sign, or one or two
+/// words up to the end of the sentence.
 fn unit(text: &str) -> usize {
     let spaces = text.len() - text.trim_start_matches(' ').len();
     let rest = &text[spaces..];

@@ -1,13 +1,13 @@
 //! Words that announce an answer.
 //!
-//! `#### x`; `answer` in several languages with what connects it to the answer: a colon, a copula (`the answer to
-//! this is x`), a formula, or the end of a heading; and `A:` at the start of a line.
+//! `#### x`; `answer` in several languages with what connects it to the answer: a colon, a copula
+//! (`the answer to this is x`), a formula, or the end of a heading; and `A:` at the start of a line.
 //!
-//! In: a text. Out: what the last announcement announces, or, for each from the last to the first, the text that
-//! follows it ([`Statements`]). What is only supposed (`If x were 4, the answer …`) announces
-//! nothing, and words that make another value of the answer (`Half of the answer is 7`) belong to what is stated. Left out on purpose: which of several announcements the author meant; the last
-//! one that holds something counts. Every announcement ends the text of the one before it, so all are read in
-//! linear time. The search looks for the rarest letter of each word.
+//! In: a text. Out: what the last announcement announces, or, for each from the last to the first, the text
+//! that follows it ([`Statements`]). What is only supposed (`If x were 4, the answer …`) announces nothing,
+//! and words that make another value of the answer (`Half of the answer is 7`) belong to what is stated. Of
+//! several announcements the last one that holds something counts. Every announcement ends the text of the
+//! one before it, so all are read in linear time. The search looks for the rarest letter of each word.
 
 use std::ops::Range;
 
@@ -144,8 +144,8 @@ fn lead(before: &str) -> &str {
     &window[start.map_or(0, |at| window.ceil_char_boundary(at + 1))..]
 }
 
-/// Whether a sentence only supposes what it announces (`Suppose the answer is 5`), or says that others hold it, or is
-/// about what is not so (`If x were 4, the answer would be …`).
+/// Whether a sentence only supposes what it announces (`Suppose the answer is 5`), or says that others hold
+/// it, or is about what is not so (`If x were 4, the answer would be …`).
 fn is_supposed(lead: &str) -> bool {
     let words = || lead.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
     let has = |list: &str| words().any(|word| is_in(list, word));

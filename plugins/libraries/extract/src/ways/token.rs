@@ -1,8 +1,8 @@
 //! The signs of mathematics in plain text, read backwards.
 //!
-//! In: a text and where a sign ends. Out: the sign. None where mathematics ends: at a word, a sentence's end, an
-//! arrow (`=>`, what follows it being the conclusion), a colon behind a word, a sign of money, a delimiter of
-//! formulas, or a calculator's mark (`<<3*4=12>>`). Left out on purpose: what the signs mean together.
+//! In: a text and where a sign ends. Out: the sign. None where mathematics ends: at a word, a sentence's end,
+//! an arrow (`=>`, what follows it being the conclusion), a colon behind a word, a sign of money, a delimiter
+//! of formulas, or a calculator's mark (`<<3*4=12>>`).
 
 use std::ops::Range;
 
@@ -49,10 +49,11 @@ pub(crate) struct Token {
 
 /// Constants and roots that are written as words.
 const SYMBOLS: &str = "sqrt pi infinity";
-/// Commands that hold or lay out, and are no mathematics themselves.
+/// Commands that hold or lay out, and are not mathematics themselves.
 const HOLDERS: &str = "boxed fbox begin end";
 
-/// The sign that ends at `end`, if it belongs to mathematics. `depth`: how many brackets are closed behind it.
+/// The sign that ends at `end`, if it belongs to mathematics. `depth`: how many brackets are closed behind
+/// it.
 pub(crate) fn ending(text: &str, end: usize, depth: usize) -> Option<Token> {
     let (before, after) = (&text[..end], &text[end..]);
     let sign = before.chars().next_back()?;
@@ -110,8 +111,8 @@ pub(crate) fn ending(text: &str, end: usize, depth: usize) -> Option<Token> {
     found(kind, start)
 }
 
-/// Where the number starts that a text ends with: digits, a decimal point or colons (`7:30`), and thousands set off
-/// by commas.
+/// Where the number starts that a text ends with: digits, a decimal point or colons (`7:30`), and thousands
+/// set off by commas.
 fn number_start(bytes: &[u8]) -> usize {
     let digits = |end: usize| bytes[..end].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let mut start = bytes.len() - digits(bytes.len());

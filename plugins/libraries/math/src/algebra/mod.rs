@@ -6,8 +6,8 @@
 //! equal. The converse holds for polynomials, and for roots of positive rationals; beyond, [`crate::decide`] has
 //! the last word.
 //!
-//! Reals are meant wherever i is not written: `\sqrt[3]{-8}` is −2, `\sqrt{x^2}` is |x|, and an identity counts
-//! where both sides are real.
+//! Reals are meant wherever i is not written: `\sqrt[3]{-8}` is −2, `\sqrt{x^2}` is |x|, and an identity
+//! counts where both sides are real.
 //!
 //! Every step is paid for ([`work`]), so no expression takes long.
 

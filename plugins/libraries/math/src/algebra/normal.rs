@@ -1,7 +1,7 @@
 //! A tree's normal form.
 //!
-//! In: a [`Node`] that is an expression. Out: a [`Sum`]. Sets, relations and texts are no expressions, and a unit
-//! in the midst of one has no value, save for degrees and percent.
+//! In: a [`Node`] that is an expression. Out: a [`Sum`]. Sets, relations and texts are not expressions, and a
+//! unit in the midst of one has no value, save for degrees and percent.
 
 use dashu_ratio::RBig;
 
@@ -20,7 +20,7 @@ use crate::syntax::{Function, Node, Symbol};
 ///
 /// # Errors
 ///
-/// [`Trouble`]: it is no expression, has no value, or costs too much.
+/// [`Trouble`]: it is not an expression, has no value, or costs too much.
 pub fn normal(node: &Node, work: &Work) -> Outcome<Sum> {
     work.spend(1)?;
     match node {
@@ -82,7 +82,7 @@ pub fn normal(node: &Node, work: &Work) -> Outcome<Sum> {
         },
         Node::Ratio(parts) => match &parts[..] {
             [above, below] => normal(&Node::Div(Box::new(above.clone()), Box::new(below.clone())), work),
-            _ => Err(Trouble::Undefined("a ratio of three is no number")),
+            _ => Err(Trouble::Undefined("a ratio of three is not a number")),
         },
         Node::Text(word) => match letters(word) {
             Some(symbols) => {
@@ -93,9 +93,9 @@ pub fn normal(node: &Node, work: &Work) -> Outcome<Sum> {
         },
         Node::Either(readings) => {
             let expression = readings.iter().find_map(|reading| normal(reading, work).ok());
-            expression.ok_or(Trouble::Undefined("it is no expression"))
+            expression.ok_or(Trouble::Undefined("it is not an expression"))
         }
-        _ => Err(Trouble::Undefined("it is no expression")),
+        _ => Err(Trouble::Undefined("it is not an expression")),
     }
 }
 
@@ -139,7 +139,8 @@ fn running(body: &Sum, variable: &str, work: &Work) -> Outcome<Sum> {
     substituted(body, &bound, work)
 }
 
-/// Terms or factors with an ellipsis among them: the last one, with one of its names running, gives the first ones.
+/// Terms or factors with an ellipsis among them: the last one, with one of its names running, gives the first
+/// ones.
 fn dotted(items: &[Node], product: bool, work: &Work) -> Outcome<Sum> {
     const OPEN: Trouble = Trouble::Undefined("an ellipsis leaves open what it stands for");
     let dots = items.iter().position(|item| *item == Node::Dots).ok_or(OPEN)?;

@@ -1,7 +1,8 @@
 //! Powers and factors of rational numbers.
 //!
-//! Numbers larger than [`MAX_BITS`] are not computed: `2^{1000000}` is a power of the atom 2. A root of a number is a
-//! product of roots of its primes; an odd root of a negative number is real, and its square root a multiple of i.
+//! Numbers larger than [`MAX_BITS`] are not computed: `2^{1000000}` is a power of the atom 2. A root of a
+//! number is a product of roots of its primes; an odd root of a negative number is real, and its square root
+//! a multiple of i.
 
 use dashu_int::ops::{BitTest, SquareRoot, UnsignedAbs};
 use dashu_int::{IBig, Sign, UBig};
@@ -81,8 +82,8 @@ pub(super) fn signed_factors(number: &RBig, work: &Work) -> Outcome<Vec<(UBig, i
     Ok(above.chain(below.into_iter().map(|(prime, times)| (prime, -i64::from(times)))).collect())
 }
 
-/// The factors of a whole number above 0 with how often each divides it. Each is prime, or has no divisor up to
-/// [`MAX_DIVISOR`] and is no square.
+/// The factors of a whole number above 0 with how often each divides it. Each is prime, or has no divisor up
+/// to [`MAX_DIVISOR`] and is not a square.
 fn factors(number: UBig, work: &Work) -> Outcome<Vec<(UBig, u32)>> {
     let mut rest = number;
     let mut found = Vec::new();

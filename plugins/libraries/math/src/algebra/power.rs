@@ -1,8 +1,8 @@
 //! Powers of expressions, exactly.
 //!
-//! A power of a product is the product of the powers, each atom's settled by [`super::settle`] and the number's by
-//! [`super::number`]. A power of a sum is multiplied out if it is short; if not, the sum without its common factor is
-//! an atom. One over a sum of square roots is rationalised.
+//! A power of a product is the product of the powers, each atom's settled by [`super::settle`] and the
+//! number's by [`super::number`]. A power of a sum is multiplied out if it is short; if not, the sum without
+//! its common factor is an atom. One over a sum of square roots is rationalised.
 
 use dashu_int::UBig;
 use dashu_int::ops::{Gcd, UnsignedAbs};
@@ -36,11 +36,11 @@ pub fn power(base: &Sum, exponent: &Sum, work: &Work) -> Outcome<Sum> {
     Ok(product)
 }
 
-/// A base to one term of an exponent, which is no number.
+/// A base to one term of an exponent, which is not a number.
 fn tower(base: &Sum, exponent: &Term, work: &Work) -> Outcome<Sum> {
     let Some(single) = base.single() else {
         if base.is_zero() {
-            return Err(Trouble::Undefined("zero has an exponent that is no number"));
+            return Err(Trouble::Undefined("zero has an exponent that is not a number"));
         }
         return raised_atom(&Atom::Compound(base.clone().into()), exponent, &RBig::ONE, work);
     };
@@ -186,8 +186,9 @@ pub(super) fn expands(terms: usize, exponent: u32) -> bool {
     exponent <= 200
 }
 
-/// A sum as a rational number times common powers times a sum whose coefficients are whole and share no factor.
-/// Only whole exponents let common powers out, and only exponents with odd denominators let out a sign.
+/// A sum as a rational number times common powers times a sum whose coefficients are whole and share no
+/// factor. Only whole exponents let common powers out, and only exponents with odd denominators let out a
+/// sign.
 fn parts_of(sum: &Sum, exponent: &RBig) -> (RBig, Monomial, Sum) {
     let mut above = UBig::ZERO;
     let mut below = UBig::ONE;

@@ -1,7 +1,8 @@
 //! The powers that an atom keeps.
 //!
-//! An atom keeps only the powers that say something: a prime its exponent between 0 and 1, i the exponent 1, a
-//! sine the exponent 1 (its square is one minus a cosine's), a sum no whole exponent that can be multiplied out.
+//! An atom keeps only the powers that say something: a prime its exponent between 0 and 1, i the exponent 1,
+//! a sine the exponent 1 (its square is one minus a cosine's), a sum no whole exponent that can be multiplied
+//! out.
 
 use dashu_ratio::RBig;
 

@@ -1,7 +1,7 @@
 //! Values that are held in many places, and compared often with themselves.
 //!
-//! In: a value. Out: a handle that is cheap to clone; two that share a value are equal without a look at it. The
-//! counted pointer of the standard library knows this of equality, and not of order.
+//! In: a value. Out: a handle that is cheap to clone; two that share a value are equal without a look at it.
+//! The counted pointer of the standard library knows this of equality, and not of order.
 
 use std::cmp::Ordering;
 use std::ops::Deref;

@@ -1,7 +1,8 @@
 //! The normal form: sums of terms, terms of powers of atoms.
 //!
-//! Terms are sorted, no two have the same powers, and no coefficient is zero; so two sums are the same expression
-//! exactly if they are equal as data. Which powers an atom may have is settled in [`super::settle`].
+//! Terms are sorted, no two have the same powers, and no coefficient is zero; so two sums are the same
+//! expression exactly if they are equal as data. Which powers an atom may have is settled in
+//! [`super::settle`].
 
 use std::cmp::Ordering;
 
@@ -70,10 +71,12 @@ fn as_written(one: &RBig, other: &RBig) -> Ordering {
     one.numerator().cmp(other.numerator()).then_with(|| one.denominator().cmp(other.denominator()))
 }
 
-/// What is not taken apart any further. What is within is shared: atoms nest, and a product holds each again and again.
+/// What is not taken apart any further. What is within is shared: atoms nest, and a product holds each again
+/// and again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Atom {
-    /// A whole number above 1 under a root, or too large a power of one; no square, and prime unless it is huge.
+    /// A whole number above 1 under a root, or too large a power of one; no square, and prime unless it is
+    /// huge.
     Integer(UBig),
     /// i.
     Imaginary,
@@ -83,7 +86,7 @@ pub enum Atom {
     E,
     /// A variable.
     Name(Shared<str>),
-    /// An atom raised to a product that is no number: `2^n`, `e^{xy}`.
+    /// An atom raised to a product that is not a number: `2^n`, `e^{xy}`.
     Tower(Shared<Atom>, Monomial),
     /// A function whose value is not known more exactly.
     Call(Function, Shared<[Sum]>),

@@ -1,8 +1,8 @@
 //! Functions by cases: wherever a branch of one and a branch of the other both hold, their values agree, and
 //! both are said of the same places.
 //!
-//! Conditions are regions of the line, classes of whole numbers, or else words and relations that must be the same. `otherwise` is what
-//! the other branches leave over.
+//! Conditions are regions of the line, classes of whole numbers, or else words and relations that must be the
+//! same. `otherwise` is what the other branches leave over.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,8 @@ pub(super) fn same(a: &Node, b: &Node, work: &Work) -> Outcome<Option<bool>> {
     same_branches(a, b, work).map(Some)
 }
 
-/// Whether one expression says what all branches say: wherever on the line, or for whole numbers of every class.
+/// Whether one expression says what all branches say: wherever on the line, or for whole numbers of every
+/// class.
 fn same_expression(branches: &[Node], other: &Node, work: &Work) -> Outcome<bool> {
     if let Some(placed) = placed(branches, work)? {
         return all(placed.iter().map(|(value, region)| region.agree_within(value, other, work)));
@@ -126,8 +127,8 @@ fn same_placed(a: &[Branch<'_>], b: &[Branch<'_>], work: &Work) -> Outcome<bool>
     Ok(true)
 }
 
-/// Whether two functions have the same branches, condition by condition. The last condition that is left over may be
-/// `otherwise` on one side where the others are a number's classes to one modulus, all but one.
+/// Whether two functions have the same branches, condition by condition. The last condition that is left over
+/// may be `otherwise` on one side where the others are a number's classes to one modulus, all but one.
 fn same_branches(a: &[Node], b: &[Node], work: &Work) -> Outcome<bool> {
     if a.len() != b.len() {
         return Ok(false);

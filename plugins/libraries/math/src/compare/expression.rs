@@ -1,8 +1,8 @@
 //! Numbers and expressions: by value.
 //!
-//! A decimal of at least [`ROUNDED_DIGITS`] significant digits also equals what rounds, or is cut off, to just
-//! these digits: `0.333333` is 1/3, and 0.3333 is not. `\log` without a base is to base 10 or e, the same on both
-//! sides.
+//! A decimal of at least [`ROUNDED_DIGITS`] significant digits also equals what rounds, or is cut off, to
+//! just these digits: `0.333333` is 1/3, and 0.3333 is not. `\log` without a base is to base 10 or e, the
+//! same on both sides.
 
 use std::cmp::Ordering;
 
@@ -80,8 +80,8 @@ fn rounds(node: &Node, value: &Sum, work: &Work) -> Outcome<bool> {
     Ok(significant >= ROUNDED_DIGITS && is_at(&decimal, &place, value, work)?)
 }
 
-/// Whether a number is what stands before it, rounded or cut off at its last digit, however few digits it has. Numbers that are
-/// no literals are taken at their word.
+/// Whether a number is what stands before it, rounded or cut off at its last digit, however few digits it
+/// has. Numbers that are no literals are taken at their word.
 pub(super) fn is_rounded(number: &Node, exact: &Node, work: &Work) -> Outcome<bool> {
     let bare = |node: &Node| match node {
         Node::Quantity(value, _) => (**value).clone(),

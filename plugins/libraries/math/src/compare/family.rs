@@ -1,8 +1,8 @@
-//! Families: answers with a name that may be chosen freely. The constant of integration (`+C`, `+c`), and the whole
-//! number of a family of angles or numbers (`\frac{\pi}{4} + k\pi`, `n = 4k + 3`).
+//! Families: answers with a name that may be chosen freely. The constant of integration (`+C`, `+c`), and the
+//! whole number of a family of angles or numbers (`\frac{\pi}{4} + k\pi`, `n = 4k + 3`).
 //!
-//! In: two answers that differ as they stand. Out: one with the other's names in place of its own, or whether the two
-//! families are one. Left out on purpose: names that the problem gives; only what is free by its place is renamed.
+//! In: two answers that differ as they stand. Out: one with the other's names in place of its own, or whether
+//! the two families are one. Names that the problem gives stay; only what is free by its place is renamed.
 
 use std::collections::BTreeSet;
 
@@ -150,7 +150,8 @@ fn renamed(node: &Node, from: &[&String], to: &[&String]) -> Node {
     }
 }
 
-/// Whether two families of one period begin a whole number of periods apart: `\frac{\pi}{4} + k\pi` is `\frac{5\pi}{4} + k\pi`.
+/// Whether two families of one period begin a whole number of periods apart: `\frac{\pi}{4} + k\pi` is
+/// `\frac{5\pi}{4} + k\pi`.
 fn shifted(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
     fn value(node: &Node) -> Option<&Node> {
         match node {
@@ -182,7 +183,8 @@ fn shifted(a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
     Ok(same_period && periods.rational().is_some_and(|periods| periods.is_int()))
 }
 
-/// An expression as `slope · name + offset` in its one name among `letters`; none if it is not linear, or has other names.
+/// An expression as `slope · name + offset` in its one name among `letters`; none if it is not linear, or has
+/// other names.
 pub(super) fn linear(node: &Node, letters: &str, work: &Work) -> Outcome<Option<(String, Sum, Sum)>> {
     let value = match normal(node, work) {
         Ok(value) => value,

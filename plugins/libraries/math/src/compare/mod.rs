@@ -14,10 +14,11 @@
 //! | constants of integration, parameters | [`family`] | whatever they are called |
 //! | words, letters of choices | [`text`] | without case and punctuation |
 //!
-//! The comparison is symmetric. It is no equivalence where notation is loose: `5` is both `5 cm` and `5 kg`.
+//! The comparison is symmetric. It is not an equivalence where notation is loose: `5` is both `5 cm` and
+//! `5 kg`.
 //!
-//! In: two trees. Out: yes or no, or [`Trouble`](crate::algebra::Trouble). Left out on purpose: the problem; what is asked for decides, and
-//! the reference says what is asked for.
+//! In: two trees. Out: yes or no, or [`Trouble`](crate::algebra::Trouble). The problem is not read; what is
+//! asked for decides, and the reference says what is asked for.
 
 mod cases;
 mod expression;

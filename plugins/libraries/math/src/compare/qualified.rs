@@ -1,8 +1,8 @@
-//! Answers with conditions and definitions beside them: `\lfloor\varphi n\rfloor` where `\varphi = …`, `8p` for odd
-//! primes p, `n = 3k` with `k \in \mathbb{Z}`.
+//! Answers with conditions and definitions beside them: `\lfloor\varphi n\rfloor` where `\varphi = …`, `8p`
+//! for odd primes p, `n = 3k` with `k \in \mathbb{Z}`.
 //!
-//! A definition is put in where its name stands. Any other condition must be there on both sides, unless it only says
-//! that a name is real, or whole, or a constant.
+//! A definition is put in where its name stands. Any other condition must be there on both sides, unless it
+//! only says that a name is real, or whole, or a constant.
 
 use super::{any, direct as same_answer};
 use crate::algebra::{Outcome, Work};

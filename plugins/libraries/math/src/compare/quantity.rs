@@ -1,9 +1,9 @@
 //! Quantities: a unit counts where both sides write one.
 //!
-//! `5 cm` is `5`, and `0.05 m`, but not `5 kg`; `5 apples` are `5`, but not `5 oranges`. A percentage is its number (`28\%`
-//! is 28) and not its fraction. An angle in degrees is its number, or its value in radians. Words that are neither a
-//! unit nor a counted noun must stand on both sides: they may change the value (`5 or more`).
-//! Ratios are equal in proportion, times by the clock, and numbers with a base digit by digit.
+//! `5 cm` is `5`, and `0.05 m`, but not `5 kg`; `5 apples` are `5`, but not `5 oranges`. A percentage is its
+//! number (`28\%` is 28) and not its fraction. An angle in degrees is its number, or its value in radians.
+//! Words that are neither a unit nor a counted noun must stand on both sides: they may change the value
+//! (`5 or more`). Ratios are equal in proportion, times by the clock, and numbers with a base digit by digit.
 
 use dashu_ratio::RBig;
 

@@ -1,7 +1,7 @@
 //! Regions: subsets of the number line, as intervals, unions, inequalities and conditions.
 //!
-//! `x > 5`, `(5, \infty)` and `5 < x` are one region, `x \ne 3` and `(-\infty, 3) \cup (3, \infty)` another. Whatever
-//! has no such reading (a variable at an end, two variables) is compared part by part.
+//! `x > 5`, `(5, \infty)` and `5 < x` are one region, `x \ne 3` and `(-\infty, 3) \cup (3, \infty)` another.
+//! Whatever has no such reading (a variable at an end, two variables) is compared part by part.
 
 use std::cmp::Ordering;
 
@@ -102,7 +102,8 @@ impl Region {
         Region { name: self.name.clone(), pieces: complement(&self.pieces) }
     }
 
-    /// Whether two expressions in the variable, one of them perhaps known only by its values (`|x|`), agree at points in every piece here.
+    /// Whether two expressions in the variable, one of them perhaps known only by its values (`|x|`), agree
+    /// at points in every piece here.
     pub(super) fn agree_within(&self, a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
         let Some(name) = &self.name else { return Ok(false) };
         let (a, b) = (normal(a, work)?, normal(b, work)?);
@@ -131,7 +132,8 @@ impl Region {
         Ok(true)
     }
 
-    /// Whether two expressions in the variable are equal everywhere here: at each point, if these are single points.
+    /// Whether two expressions in the variable are equal everywhere here: at each point, if these are single
+    /// points.
     pub(super) fn agree(&self, a: &Node, b: &Node, work: &Work) -> Outcome<bool> {
         let points: Option<Vec<&Sum>> = self
             .pieces
@@ -197,7 +199,7 @@ fn region(node: &Node, work: &Work) -> Outcome<Option<Region>> {
     })
 }
 
-/// A constant as an end; the outer none if it is no real constant.
+/// A constant as an end; the outer none if it is not a real constant.
 fn end(node: &Node, closed: bool, low: bool, work: &Work) -> Outcome<Option<End>> {
     let infinite = |node: &Node| {
         *node == Node::Infinity || matches!(node, Node::Neg(inner) if **inner == Node::Infinity)

@@ -1,9 +1,9 @@
 //! Relations: names for values, equations, inequalities.
 //!
-//! What is named before `=` may be left out on one side (`x = 5` is `5`), and must agree if both have it (`x = 5`
-//! is not `y = 5`). Of a chain `x = 5 + 6 = 11` the end counts; of `\sqrt7 \approx 2.65` what is exact. Two equations are the same if one is a multiple of the
-//! other; two inequalities, if they are so by a positive number, or say the same of the number line
-//! ([`super::region`]).
+//! What is named before `=` may be left out on one side (`x = 5` is `5`), and must agree if both have it
+//! (`x = 5` is not `y = 5`). Of a chain `x = 5 + 6 = 11` the end counts; of `\sqrt7 \approx 2.65` what is
+//! exact. Two equations are the same if one is a multiple of the other; two inequalities, if they are so by a
+//! positive number, or say the same of the number line ([`super::region`]).
 
 use std::cmp::Ordering;
 
@@ -131,7 +131,8 @@ fn is_name(node: &Node) -> bool {
     }
 }
 
-/// Whether a node is a sum of names as a problem asks for it: `m + n`, `100a + 10b + c`. In x, y and z it is a line.
+/// Whether a node is a sum of names as a problem asks for it: `m + n`, `100a + 10b + c`. In x, y and z it is
+/// a line.
 fn is_sum_of_names(node: &Node) -> bool {
     let Node::Add(terms) = node else { return false };
     let is_term = |node: &Node| match node {
@@ -154,7 +155,8 @@ fn is_name_or_letter(node: &Node) -> bool {
 
 type Chain<'a> = (&'a [Node], &'a [Relation]);
 
-/// Whether two chains say the same; none where the number line may still have a word on it ([`super::region`]).
+/// Whether two chains say the same; none where the number line may still have a word on it
+/// ([`super::region`]).
 fn same_relations(a: Chain<'_>, b: Chain<'_>, work: &Work) -> Outcome<Option<bool>> {
     let equal = |signs: &[Relation]| signs.iter().all(|sign| *sign == Relation::Equal);
     if equal(a.1) != equal(b.1) {
@@ -220,7 +222,7 @@ pub(super) fn mirror(sign: Relation) -> Relation {
     }
 }
 
-/// Left side minus right side; none if a side is no expression.
+/// Left side minus right side; none if a side is not an expression.
 pub(super) fn difference(sides: &[Node], work: &Work) -> Outcome<Option<Sum>> {
     match (normal(&sides[0], work), normal(&sides[1], work)) {
         (Ok(left), Ok(right)) => left.minus(&right, work).map(Some),

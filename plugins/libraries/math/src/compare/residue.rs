@@ -1,8 +1,8 @@
 //! Classes of whole numbers: congruences, and families `12k + 7` over all whole k, as sets.
 //!
-//! `x \equiv 7 \pmod{12}` is `x \equiv 19 \pmod{12}`, and `x = 12k + 7`. A class is no number: `x = 7` is but one of its
-//! members. Where nothing is named on the left (`7 \pmod{12}`, `2^{10} \equiv 4 \pmod{12}`), the number that was written and
-//! the least one count as well.
+//! `x \equiv 7 \pmod{12}` is `x \equiv 19 \pmod{12}`, and `x = 12k + 7`. A class is not a number: `x = 7` is
+//! but one of its members. Where nothing is named on the left (`7 \pmod{12}`, `2^{10} \equiv 4 \pmod{12}`),
+//! the number that was written and the least one count as well.
 
 use std::collections::BTreeSet;
 

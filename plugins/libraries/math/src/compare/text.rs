@@ -1,5 +1,5 @@
-//! Words: without regard to case, spaces and punctuation. A letter equals the choice that begins with it: `C` is
-//! `(C) Cecile`.
+//! Words: without regard to case, spaces and punctuation. A letter equals the choice that begins with it: `C`
+//! is `(C) Cecile`.
 
 use crate::algebra::{Outcome, Work};
 use crate::syntax::{Node, Symbol};

@@ -1,7 +1,7 @@
 //! Fractions cleared: a difference times its denominators is zero only if the difference is.
 //!
-//! In: a sum whose atoms may have negative exponents. Out: a multiple of it that has none, save where sums bring up new
-//! ones for long.
+//! In: a sum whose atoms may have negative exponents. Out: a multiple of it that has none, save where sums
+//! bring up new ones for long.
 
 use dashu_ratio::RBig;
 
@@ -35,7 +35,8 @@ pub(crate) fn cleared(difference: &Sum, work: &Work) -> Outcome<Sum> {
     Ok(cleared)
 }
 
-/// A sum without the whole powers of numbers that all of its terms share: what is left may be small enough to be computed.
+/// A sum without the whole powers of numbers that all of its terms share: what is left may be small enough to
+/// be computed.
 fn without_shared(sum: &Sum, work: &Work) -> Outcome<Sum> {
     let Some(first) = sum.0.first() else { return Ok(Sum::ZERO) };
     let mut shared = Monomial::default();

@@ -1,8 +1,8 @@
 //! Sums that cannot be zero, by what is known of their atoms.
 //!
-//! Variables, roots of different primes, i and π are independent: a sum of their products that is not zero as data is
-//! not zero. And a polynomial in one transcendental number, with algebraic coefficients, is zero only if all of its
-//! coefficients are.
+//! Variables, roots of different primes, i and π are independent: a sum of their products that is not zero as
+//! data is not zero. And a polynomial in one transcendental number, with algebraic coefficients, is zero only
+//! if all of its coefficients are.
 
 use std::cell::Cell;
 
@@ -12,7 +12,8 @@ use super::constant_is_zero;
 use crate::algebra::{Atom, Monomial, Outcome, Sum, Work};
 use crate::syntax::Function;
 
-/// Whether a sum that is not zero as data cannot be zero as a number: every atom is independent of the others.
+/// Whether a sum that is not zero as data cannot be zero as a number: every atom is independent of the
+/// others.
 pub(super) fn is_independent(sum: &Sum) -> bool {
     let seen_e = Cell::new(false);
     let seen_pi = Cell::new(false);
@@ -52,9 +53,9 @@ fn never_zero(atom: &Atom) -> bool {
     }
 }
 
-/// Whether a constant is a polynomial, not constant, in one transcendental number with algebraic coefficients: then
-/// it is not zero. π, e, and by Lindemann and Weierstrass the exponential, sine and cosine of an algebraic number
-/// that is not zero, and its logarithm if it is not 1, are transcendental.
+/// Whether a constant is a polynomial, not constant, in one transcendental number with algebraic
+/// coefficients: then it is not zero. π, e, and by Lindemann and Weierstrass the exponential, sine and cosine
+/// of an algebraic number that is not zero, and its logarithm if it is not 1, are transcendental.
 pub(super) fn has_lone_transcendental(x: &Sum, work: &Work) -> Outcome<bool> {
     let mut lone: Option<&Atom> = None;
     for atom in x.atoms() {

@@ -1,18 +1,18 @@
 //! Whether two expressions are equal: proved, refuted, or too expensive.
 //!
 //! 1. One normal form: equal.
-//! 2. The difference, its denominators cleared, is zero: equal. It is a polynomial in atoms that are independent
-//!    of one another (variables, roots of primes, i, π): different.
-//! 3. A constant is enclosed with rising precision until zero is outside (different), or until the enclosure is
-//!    tighter than its separation from zero (equal: [`crate::numeric`]).
+//! 2. The difference, its denominators cleared, is zero: equal. It is a polynomial in atoms that are
+//!    independent of one another (variables, roots of primes, i, π): different.
+//! 3. A constant is enclosed with rising precision until zero is outside (different), or until the enclosure
+//!    is tighter than its separation from zero (equal: [`crate::numeric`]).
 //! 4. Floors of variables are gone through class by class ([`steps`]).
-//! 5. Any other expression with variables is tested at points: the variables are given rational values, and what is left
-//!    is a constant. One point where the difference is not zero refutes the identity. Points where either side is
-//!    not real are passed over; several others must agree ([`points`]).
+//! 5. Any other expression with variables is tested at points: the variables are given rational values, and
+//!    what is left is a constant. One point where the difference is not zero refutes the identity. Points
+//!    where either side is not real are passed over; several others must agree ([`points`]).
 //!
-//! Two claims are not proofs. Agreement at points shows an identity except with a probability that the size of the
-//! values makes negligible. And a constant with transcendental parts counts as zero once it is smaller than
-//! 2^−[`AGREED_BITS`]; whether it is, mathematics does not know either.
+//! Two claims are not proofs. Agreement at points shows an identity except with a probability that the size
+//! of the values makes negligible. And a constant with transcendental parts counts as zero once it is smaller
+//! than 2^−[`AGREED_BITS`]; whether it is, mathematics does not know either.
 //!
 //! In: normal forms. Out: yes or no, or [`Trouble`].
 

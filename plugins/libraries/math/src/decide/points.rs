@@ -1,7 +1,7 @@
 //! Identities at points: variables take rational values, and what is left is a constant.
 //!
-//! A difference that vanishes at points chosen without regard to it is zero, but for a chance that falls with the
-//! number of values a variable may take (Schwartz and Zippel): some 2,400 for each of [`POINTS`] points.
+//! A difference that vanishes at points chosen without regard to it is zero, but for a chance that falls with
+//! the number of values a variable may take (Schwartz and Zippel): some 2,400 for each of [`POINTS`] points.
 //!
 //! In: a difference with variables. Out: whether it vanishes wherever it has a real value.
 

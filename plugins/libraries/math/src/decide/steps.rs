@@ -1,10 +1,10 @@
 //! Floors of expressions with variables: decided over the whole numbers, class by class.
 //!
-//! Inside a floor, n is a whole number and x is real, by their letters ([`REAL`]). Where every floor is of a polynomial with rational
-//! coefficients, each variable runs through the residues of a common denominator, `n = qk + r`: then whole terms
-//! leave the floors, what remains inside is a number, and the difference is decided as one in k. A real variable is
-//! tried at and between the places where a floor jumps. Of any other floor (`⌊√n⌋`) a whole number can refute an
-//! identity, and nothing proves it.
+//! Inside a floor, n is a whole number and x is real, by their letters ([`REAL`]). Where every floor is of a
+//! polynomial with rational coefficients, each variable runs through the residues of a common denominator,
+//! `n = qk + r`: then whole terms leave the floors, what remains inside is a number, and the difference is
+//! decided as one in k. A real variable is tried at and between the places where a floor jumps. Of any other
+//! floor (`⌊√n⌋`) a whole number can refute an identity, and nothing proves it.
 //!
 //! In: a difference with floors. Out: whether it vanishes.
 
@@ -25,8 +25,8 @@ const REAL: &str = "rstuvwxyzαβγθλμρστφω";
 /// More classes than this are not gone through.
 const MAX_CLASSES: usize = 400;
 
-/// Whole numbers at which floors of roots and logarithms are compared: the first ones, and squares, cubes and powers of two
-/// with their neighbours.
+/// Whole numbers at which floors of roots and logarithms are compared: the first ones, and squares, cubes and
+/// powers of two with their neighbours.
 const PLACES: [u32; 40] = [
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 23, 24, 25, 26, 27, 30, 31, 32, 33,
     36, 48, 49, 63, 64, 65, 81, 99, 100, 125, 128, 1000,
@@ -118,7 +118,7 @@ impl Inside {
         for name in &self.names {
             let whole = Sum::atom(Atom::Name(format!("{WHOLE}{name}").as_str().into()));
             let whole = whole.scaled(&RBig::from(period as u64));
-            // A third of the way between two jumps is no jump.
+            // A third of the way between two jumps is not a jump.
             let parts = if is_real(name) { 3_usize.checked_mul(slope)?.checked_mul(period)? } else { 1 };
             let values = period.checked_mul(parts)?;
             count = count.checked_mul(values)?;

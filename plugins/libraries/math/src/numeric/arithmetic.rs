@@ -1,7 +1,8 @@
 //! Arithmetic that rounds in a direction that is asked for.
 //!
 //! [`Double`] uses the machine's numbers and moves every result one step outward (more for functions, whose
-//! errors the platform's library bounds less tightly). [`Big`] uses correctly rounded numbers of any precision.
+//! errors the platform's library bounds less tightly). [`Big`] uses correctly rounded numbers of any
+//! precision.
 //!
 //! A result beyond the numbers' range is an infinity in [`Double`], and none in [`Big`].
 
@@ -178,7 +179,8 @@ impl Big {
         Big { down: Context::new(bits), up: Context::new(bits) }
     }
 
-    /// Whether a number is so small that its square is lost beside 1; the library would carry all of its leading zeros.
+    /// Whether a number is so small that its square is lost beside 1; the library would carry all of its
+    /// leading zeros.
     fn is_tiny(&self, a: &Number) -> bool {
         !a.significand().is_zero() && magnitude(a) < -(self.up.precision() as isize)
     }

@@ -1,7 +1,7 @@
 //! The enclosure of a constant in normal form.
 //!
-//! Values are complex: an interval for the real part, and one for the imaginary part unless that is exactly zero.
-//! None is the answer where a part has no value at this precision.
+//! Values are complex: an interval for the real part, and one for the imaginary part unless that is exactly
+//! zero. None is the answer where a part has no value at this precision.
 
 use dashu_ratio::RBig;
 
@@ -19,7 +19,8 @@ pub(crate) struct Value<B> {
     pub(crate) imaginary: Option<Interval<B>>,
 }
 
-/// Encloses a constant. Every power is paid for, as towers of them fan out; none if the allowance does not suffice.
+/// Encloses a constant. Every power is paid for, as towers of them fan out; none if the allowance does not
+/// suffice.
 pub(crate) fn evaluate<A: Arithmetic>(sum: &Sum, arithmetic: &A, work: &Work) -> Option<Value<A::Bound>> {
     Evaluator { over: Intervals(arithmetic, work), running: None }.sum(sum)
 }

@@ -1,7 +1,7 @@
 //! Intervals: sets of numbers between two bounds, and functions of them.
 //!
-//! Each function gives an interval that holds every value of the function on its arguments; none where it has no
-//! value for some of them, or where the arithmetic's range ends.
+//! Each function gives an interval that holds every value of the function on its arguments; none where it has
+//! no value for some of them, or where the arithmetic's range ends.
 
 use dashu_ratio::RBig;
 

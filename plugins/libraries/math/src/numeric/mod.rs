@@ -1,8 +1,8 @@
 //! Enclosures: intervals of rising precision that hold a constant's value.
 //!
-//! [`arithmetic`] rounds outward, in double precision first and then to any number of bits; [`interval`] reckons
-//! with what it rounds; [`evaluate`] encloses a normal form; [`separation`] says how close to zero an algebraic
-//! number can come without being zero, which turns a tight enough enclosure into a proof.
+//! [`arithmetic`] rounds outward, in double precision first and then to any number of bits; [`interval`]
+//! reckons with what it rounds; [`evaluate`] encloses a normal form; [`separation`] says how close to zero an
+//! algebraic number can come without being zero, which turns a tight enough enclosure into a proof.
 
 mod arithmetic;
 mod evaluate;

@@ -1,8 +1,9 @@
 //! How close to zero an algebraic number can come without being zero.
 //!
-//! The bound is that of Burnikel, Funke, Mehlhorn, Schirra and Schmitt ("A separation bound for real algebraic
-//! expressions", 2009), in binary logarithms: with `u` and `l` reckoned along the expression, and `D` the product
-//! of the degrees of its different roots, a number that is not zero is at least `1 / (u^(D−1) l)` in size.
+//! The bound is that of Burnikel, Funke, Mehlhorn, Schirra and Schmitt ("A separation bound for real
+//! algebraic expressions", 2009), in binary logarithms: with `u` and `l` reckoned along the expression, and
+//! `D` the product of the degrees of its different roots, a number that is not zero is at least
+//! `1 / (u^(D−1) l)` in size.
 //!
 //! In: a constant in normal form. Out: a number of bits, none if the constant is not algebraic. i counts as a
 //! root of degree 2.
@@ -91,8 +92,8 @@ mod tests {
 
     #[test]
     fn a_bound_worked_out_by_hand() {
-        // In logarithms, each number rounded up to its bits. √2: u = 2/2 = 1; times 1: u = 2, l = 1. −1: u = 1, l = 1.
-        // The sum: u = max(2 + 1, 1 + 1) + 1 = 4, l = 2; with D = 2, (2 − 1)·4 + 2 + 1 = 7.
+        // In logarithms, each number rounded up to its bits. √2: u = 2/2 = 1; times 1: u = 2, l = 1. −1: u =
+        // 1, l = 1. The sum: u = max(2 + 1, 1 + 1) + 1 = 4, l = 2; with D = 2, (2 − 1)·4 + 2 + 1 = 7.
         assert_eq!(separation(&sum("\\sqrt2-1")), Some(7.0));
         assert_eq!(separation(&sum("\\pi-3")), None);
     }

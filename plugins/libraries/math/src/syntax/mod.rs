@@ -1,7 +1,7 @@
 //! Notation: text to tokens ([`token`]), tokens to a tree ([`parse`]), and a tree back to text ([`print`]).
 //!
-//! LaTeX, plain notation and Unicode signs are one language here. [`names`] holds its vocabulary and [`unit`] its
-//! units; [`node`] says what can be said in it.
+//! LaTeX, plain notation and Unicode signs are one language here. [`names`] holds its vocabulary and [`unit`]
+//! its units; [`node`] says what can be said in it.
 
 mod names;
 pub mod node;

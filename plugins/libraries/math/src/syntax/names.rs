@@ -1,6 +1,6 @@
 //! The names that mathematics is written with: commands, words, operators and Unicode signs, as tables.
 //!
-//! Left out on purpose: units, which have a grammar of their own ([`super::unit`]).
+//! Units have a grammar of their own ([`super::unit`]).
 
 use super::node::{Function, Relation, SetOperator};
 

@@ -1,10 +1,10 @@
 //! What an answer says, as a tree: the parser's output and everything else's input.
 //!
-//! One kind of node for numbers, expressions, relations, brackets, sets, lists, matrices, quantities and texts,
-//! since any of them may stand inside another (`x \in \{1, [2, 3)\}`). A node keeps what was written: `1/2` and
-//! `0.5` differ here, and are found equal by [`crate::compare`].
+//! One kind of node for numbers, expressions, relations, brackets, sets, lists, matrices, quantities and
+//! texts, since any of them may stand inside another (`x \in \{1, [2, 3)\}`). A node keeps what was written:
+//! `1/2` and `0.5` differ here, and are found equal by [`crate::compare`].
 //!
-//! Left out on purpose: positions in the source; an answer is one line.
+//! Positions in the source are not kept; an answer is one line.
 
 use dashu_ratio::RBig;
 
@@ -231,8 +231,8 @@ impl Node {
         if terms.len() == 1 { terms.remove(0) } else { Node::Add(terms) }
     }
 
-    /// One quantity of several, from a large unit to small ones (`3` hours, `20` minutes), in the large one; none if
-    /// they are no such row.
+    /// One quantity of several, from a large unit to small ones (`3` hours, `20` minutes), in the large one;
+    /// none if they are no such row.
     pub(super) fn compound(parts: Vec<(Node, Unit)>) -> Option<Node> {
         let Some((_, large @ Unit::Known { factor: one, dimensions, .. })) = parts.first() else {
             return None;

@@ -1,10 +1,10 @@
 //! Counted nouns: the words after a number that only say of what it is a number.
 //!
-//! `5 apples` may be written `5`, since `apples` cannot change the value. That is a privilege of a closed shape: a
-//! noun in the plural (in the singular after 1 or a fraction), with adjectives before it and at most `of …`, `left` or
-//! `in total` behind it. Nothing in it may be one of the words that relate, compare, count or direct ([`CHANGING`]):
-//! `5 more`, `5 times`, `5 March`, `5 north`, `5 or more` are no counted nouns. Chinese and Japanese have measure
-//! words instead of a plural.
+//! `5 apples` may be written `5`, since `apples` cannot change the value. That is a privilege of a closed
+//! shape: a noun in the plural (in the singular after 1 or a fraction), with adjectives before it and at most
+//! `of …`, `left` or `in total` behind it. Nothing in it may be one of the words that relate, compare, count
+//! or direct ([`CHANGING`]): `5 more`, `5 times`, `5 March`, `5 north`, `5 or more` are not counted nouns.
+//! Chinese and Japanese have measure words instead of a plural.
 //!
 //! In: words. Out: the noun in the singular, adjectives before it; or none.
 
@@ -86,7 +86,8 @@ const MEASURES: &str = "个 個 颗 顆 只 隻 本 条 條 张 張 件 人 名 
 const CHANGING_SIGNS: &str =
     "上下多少左右半余餘不超大小约約近至到比倍每各分之和或与及几第加减减乘除前后東西南北东增降双对打";
 
-/// The noun that words are, in the singular; none if they are none. `singular` says that the number allows it.
+/// The noun that words are, in the singular; none if they are none. `singular` says that the number allows
+/// it.
 pub(super) fn counted(words: &[&str], singular: bool) -> Option<String> {
     if let [word] = words
         && !word.is_ascii()

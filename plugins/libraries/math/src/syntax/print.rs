@@ -1,6 +1,6 @@
 //! A tree back to LaTeX, such that reading it again gives a tree that says the same.
 //!
-//! In: a tree. Out: text. Left out on purpose: beauty; every operand that could be misread is in brackets.
+//! In: a tree. Out: text. Every operand that could be misread is in brackets.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -269,8 +269,8 @@ fn item(f: &mut Formatter<'_>, node: &Node) -> fmt::Result {
     if matches!(node, Node::List(_)) { bracketed(f, node) } else { node.fmt(f) }
 }
 
-/// A node in brackets, unless nothing beside it can be taken for a part of it. In round brackets a list would be a
-/// tuple.
+/// A node in brackets, unless nothing beside it can be taken for a part of it. In round brackets a list would
+/// be a tuple.
 fn bracketed(f: &mut Formatter<'_>, node: &Node) -> fmt::Result {
     match node {
         Node::Number(Number { value, places })

@@ -1,11 +1,12 @@
 //! Text into tokens: LaTeX, plain notation and Unicode signs come out alike.
 //!
-//! `\frac`, `½` and `1/2` need different grammar, but `\le`, `<=` and `≤` do not: they are one token. Commands
-//! that only set type (`\left`, `\displaystyle`, `\,`) vanish; `\text{…}` and its kin become one token with their
-//! content. A word is a run of letters; where it names something (`pi`, `sqrt`, `and`) it is that command.
+//! `\frac`, `½` and `1/2` need different grammar, but `\le`, `<=` and `≤` do not: they are one token.
+//! Commands that only set type (`\left`, `\displaystyle`, `\,`) vanish; `\text{…}` and its kin become one
+//! token with their content. A word is a run of letters; where it names something (`pi`, `sqrt`, `and`) it is
+//! that command.
 //!
-//! In: text of at most [`crate::MAX_BYTES`]. Out: tokens, each with whether a space stood before it. Left out on
-//! purpose: what a token means in its place; the parser sees to that.
+//! In: text of at most [`crate::MAX_BYTES`]. Out: tokens, each with whether a space stood before it.
+//! What a token means in its place, the parser decides.
 
 use super::names::{self, Command};
 
@@ -265,7 +266,7 @@ impl<'a> Lexer<'a> {
         self.named(&after[..known]);
     }
 
-    /// A backslash before something that is no letter.
+    /// A backslash before something that is not a letter.
     fn escaped(&mut self, after: &'a str) {
         let Some(c) = after.chars().next() else {
             self.rest = after;
@@ -379,8 +380,8 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// `1.234,56` or `1.234.567` at the start of a text, where points set off thousands: the number with a decimal point,
-/// and the length it was written in.
+/// `1.234,56` or `1.234.567` at the start of a text, where points set off thousands: the number with a
+/// decimal point, and the length it was written in.
 fn with_points_for_thousands(text: &str) -> Option<(String, usize)> {
     let length = text.bytes().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b',')).count();
     let written = text[..length].trim_end_matches(['.', ',']);

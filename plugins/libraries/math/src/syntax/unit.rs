@@ -1,11 +1,12 @@
 //! Units: what stands after a number and says of what.
 //!
-//! A unit is a factor and dimensions, so that `1 km` is `1000 m` and `60 mph` is `60 miles per hour`. A counted noun
-//! ([`super::noun`]) is a unit of its own: `5 apples` are no `5 oranges`. Any other words are kept as they are, since they may
-//! change what the number says (`5 or more`): they are equal only to themselves.
+//! A unit is a factor and dimensions, so that `1 km` is `1000 m` and `60 mph` is `60 miles per hour`. A
+//! counted noun ([`super::noun`]) is a unit of its own: `5 apples` are not `5 oranges`. Any other words are
+//! kept as they are, since they may change what the number says (`5 or more`): they are equal only to
+//! themselves.
 //!
-//! In: the words after a number. Out: a unit. Left out on purpose: physics; newtons are newtons, and no product of
-//! kilograms and metres. Scales of temperature are not converted.
+//! In: the words after a number. Out: a unit. There is no physics in it: newtons are newtons, and no product
+//! of kilograms and metres. Scales of temperature are not converted.
 
 use dashu_ratio::RBig;
 
@@ -112,8 +113,8 @@ const UNITS: &[Entry] = &[
     (&["rupee", "rs", "inr", "₹"], 1, 1, Base::Currency('₹'), 1),
 ];
 
-/// A unit that takes prefixes: symbol, name, the prefixes its symbol takes, base units in one (above, below), base unit,
-/// its power.
+/// A unit that takes prefixes: symbol, name, the prefixes its symbol takes, base units in one (above, below),
+/// base unit, its power.
 type Metric = (&'static str, &'static str, &'static str, u64, u64, Base, i32);
 
 /// Units that take the prefixes of the SI.
@@ -226,8 +227,8 @@ impl Unit {
         }
     }
 
-    /// Reads the words after a number, powers among them as `^2`. `singular` says whether the number lets a noun
-    /// stand in the singular: it is 1, or a fraction.
+    /// Reads the words after a number, powers among them as `^2`. `singular` says whether the number lets a
+    /// noun stand in the singular: it is 1, or a fraction.
     pub fn read(words: &[&str], singular: bool) -> Self {
         let name = words.join(" ").replace(" ^", "^");
         let unknown = || Unit::Words(plain_words(words));
@@ -284,7 +285,7 @@ fn is_per(word: &str) -> bool {
 
 type Measured = (RBig, Vec<(Base, i32)>);
 
-/// Units that multiply one another, each with its power; none if a word is no unit.
+/// Units that multiply one another, each with its power; none if a word is not a unit.
 fn product(words: &[&str]) -> Option<Measured> {
     let mut factor = RBig::ONE;
     let mut dimensions: Vec<(Base, i32)> = Vec::new();

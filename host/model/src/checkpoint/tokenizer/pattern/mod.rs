@@ -1,14 +1,14 @@
 //! The patterns of a tokenizer, matched in time linear in the text, whatever the pattern.
 //!
-//! In: a pattern as `tokenizer.json` has it, in Oniguruma's notation, from whoever wrote the checkpoint. Out: where it matches
-//! in a text, as Oniguruma would say, which is a backtracking engine: the first alternative that leads to a match, not the
-//! longest. [`parse`] turns the pattern into a [`Program`] of bounded size, and [`search`] runs it. A place in the program
-//! together with a place in the text either leads to a match or does not, so what has failed once is never tried again: the
-//! work is at most instructions times bytes.
+//! In: a pattern as `tokenizer.json` has it, in Oniguruma's notation, from whoever wrote the checkpoint. Out:
+//! where it matches in a text, as Oniguruma would say, which is a backtracking engine: the first alternative
+//! that leads to a match, not the longest. [`parse`] turns the pattern into a [`Program`] of bounded size,
+//! and [`search`] runs it. A place in the program together with a place in the text either leads to a match
+//! or does not, so what has failed once is never tried again: the work is at most instructions times bytes.
 //!
-//! Left out on purpose, and refused by name: what makes a match depend on more than the two places (references to groups,
-//! conditions, calls), looking behind at texts whose length is not fixed, and groups that cannot be re-entered (`(?>…)`). Of
-//! possessive repeats those of a single character are understood.
+//! Refused by name: what makes a match depend on more than the two places (references to groups, conditions,
+//! calls), looking behind at texts whose length is not fixed, and groups that cannot be re-entered (`(?>…)`).
+//! Of possessive repeats those of a single character are understood.
 
 mod parse;
 mod search;
@@ -75,8 +75,8 @@ enum Instruction {
     Fork { first: usize, second: usize, fork: usize },
     /// Goes on there.
     Jump { to: usize },
-    /// Whether what follows, up to its [`Instruction::Match`], matches (or not) from here on; goes on with `next`, here.
-    /// `look` counts looks.
+    /// Whether what follows, up to its [`Instruction::Match`], matches (or not) from here on; goes on with
+    /// `next`, here. `look` counts looks.
     Look { negative: bool, next: usize, look: usize },
     /// Goes back by this many characters.
     Back { n_chars: usize },
@@ -135,9 +135,9 @@ mod tests {
         r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s",
     ];
 
-    /// What the `tokenizers` crate's own engine finds, Oniguruma.
+    /// What Oniguruma finds, which is the engine of Hugging Face's `tokenizers` for Python.
     fn oniguruma(pattern: &str, text: &str) -> Vec<(usize, usize)> {
-        tokenizers::utils::SysRegex::new(pattern).unwrap().find_iter(text).collect()
+        onig::Regex::new(pattern).unwrap().find_iter(text).collect()
     }
 
     #[track_caller]
@@ -292,7 +292,8 @@ mod tests {
         assert!(Program::parse(&"(?:)*".repeat(3000)).is_err());
     }
 
-    /// Patterns that take a backtracking engine exponential or quadratic time. The work is counted, not timed.
+    /// Patterns that take a backtracking engine exponential or quadratic time. The work is counted, not
+    /// timed.
     #[test]
     fn work_is_linear_in_the_text() {
         for pattern in [

@@ -1,8 +1,8 @@
 //! From a pattern to a [`Program`]; see [`super`].
 //!
-//! In: the pattern's text. Out: instructions, as many as [`MAX_INSTRUCTIONS`] at most, or what of it is not understood. Sets in
-//! brackets and classes such as `\p{L}` are read by `regex-syntax`, whose notation for them is Oniguruma's.
-//! Left out on purpose: making programs small; the patterns of tokenizers are.
+//! In: the pattern's text. Out: instructions, as many as [`MAX_INSTRUCTIONS`] at most, or what of it is not
+//! understood. Sets in brackets and classes such as `\p{L}` are read by `regex-syntax`, whose notation for
+//! them is Oniguruma's.
 
 use regex_syntax::hir::{Class as HirClass, ClassUnicode, ClassUnicodeRange, HirKind};
 
@@ -298,10 +298,11 @@ impl Parser<'_> {
             'v' => '\u{b}',
             'a' => '\u{7}',
             'e' => '\u{1b}',
-            'x' => {
-                self.hexadecimal(2).filter(char::is_ascii).ok_or("has a `\\x` that is no ASCII character")?
-            }
-            'u' => self.hexadecimal(4).ok_or("has a `\\u` that is no character")?,
+            'x' => self
+                .hexadecimal(2)
+                .filter(char::is_ascii)
+                .ok_or("has a `\\x` that is not an ASCII character")?,
+            'u' => self.hexadecimal(4).ok_or("has a `\\u` that is not a character")?,
             c if c.is_ascii_punctuation() || c == ' ' => c,
             c => return Err(format!("has `\\{c}`, which is not implemented")),
         };
@@ -357,7 +358,8 @@ impl Parser<'_> {
                 return Err(format!("repeats a repeat more than {MAX_DEPTH} times"));
             }
             let possessive = !is_interval && self.eat("+");
-            // Oniguruma reads `{3}?` as "three times, or not at all", and `{1,3}?` as "as few times as possible".
+            // Oniguruma reads `{3}?` as "three times, or not at all", and `{1,3}?` as "as few times as
+            // possible".
             let is_exact = is_interval && most == Some(least);
             let lazy = !possessive && !is_exact && self.eat("?");
             let repeated = |node| Node::Repeat { node: Box::new(node), least, most, greedy: !lazy };
@@ -366,7 +368,8 @@ impl Parser<'_> {
     }
 }
 
-/// What a look behind looks at from where it stands: each way goes back by its own length, and so ends there again.
+/// What a look behind looks at from where it stands: each way goes back by its own length, and so ends there
+/// again.
 fn behind(node: Node) -> Parsed<Node> {
     let ways = match node {
         Node::Either(ways) => ways,
@@ -392,8 +395,8 @@ fn once_taken_kept(node: Node, repeated: impl Fn(Node) -> Node, most: Option<usi
     })
 }
 
-/// `{2}`, `{2,}`, `{2,3}` or `{,3}` at the beginning of a text: its numbers, and its length. Anything else that a brace begins
-/// is a text.
+/// `{2}`, `{2,}`, `{2,3}` or `{,3}` at the beginning of a text: its numbers, and its length. Anything else
+/// that a brace begins is a text.
 fn interval(text: &str) -> Parsed<Option<(usize, Option<usize>, usize)>> {
     let Some((inside, _)) = text.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
         return Ok(None);
@@ -448,7 +451,8 @@ fn set_length(text: &str) -> Parsed<usize> {
     Err("has a `[` that nothing closes".into())
 }
 
-/// What Oniguruma takes for a word's character in a set: no joiners; and outside of sets, also some digits of Latin-1.
+/// What Oniguruma takes for a word's character in a set: no joiners; and outside of sets, also some digits of
+/// Latin-1.
 const WORD: &str = r"[\w&&[^\x{200C}\x{200D}]]";
 const NO_WORD: &str = r"[\W\x{200C}\x{200D}]";
 const LONE_WORD: &str = r"[[\w\xB2\xB3\xB9\xBC-\xBE]&&[^\x{200C}\x{200D}]]";

@@ -1,10 +1,8 @@
 //! Running a [`Program`] over a text; see [`super`].
 //!
-//! In: a text. Out: its matches, from left to right, none within another. The search backtracks, with the ways that are still
-//! open on a stack of its own, and remembers of every fork at which bytes it led nowhere, for the whole text; of a look, also
-//! where it led to a match.
-//!
-//! Left out on purpose: captures.
+//! In: a text. Out: its matches, from left to right, none within another. The search backtracks, with the
+//! ways that are still open on a stack of its own, and remembers of every fork at which bytes it led nowhere,
+//! for the whole text; of a look, also where it led to a match.
 
 use tokenizers::Offsets;
 use tokenizers::pattern::Pattern;
@@ -31,7 +29,7 @@ impl Program {
         let mut last_end = None;
         while start <= text.len() {
             match search.run(0, start, false) {
-                // Right after a match, nothing is no match.
+                // Right after a match, an empty one does not count.
                 Some(end) if end > start || last_end != Some(start) => {
                     matches.push((start, end));
                     last_end = Some(end);
@@ -74,7 +72,8 @@ fn width(text: &str, at: usize) -> usize {
 struct Search<'a> {
     program: &'a Program,
     text: &'a str,
-    /// Whether a fork at a byte leads to no match, or is being tried there: coming back to it then is going in a circle.
+    /// Whether a fork at a byte leads to no match, or is being tried there: coming back to it then is going
+    /// in a circle.
     failed: Bits,
     /// Whether a fork within a look leads to a match.
     succeeded: Bits,

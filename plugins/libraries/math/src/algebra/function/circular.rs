@@ -1,9 +1,9 @@
 //! Sines, cosines and their kin.
 //!
-//! Angles are fractions of π and a rest. Values are known at multiples of π/12 and π/5; other fractions are brought into the
-//! first quarter. Sums and small multiples of angles are taken apart by the addition theorems, so that identities
-//! between them are identities of polynomials. Cosines are even and sines odd. The other functions are
-//! quotients of these, and hyperbolic ones are exponentials.
+//! Angles are fractions of π and a rest. Values are known at multiples of π/12 and π/5; other fractions are
+//! brought into the first quarter. Sums and small multiples of angles are taken apart by the addition
+//! theorems, so that identities between them are identities of polynomials. Cosines are even and sines odd.
+//! The other functions are quotients of these, and hyperbolic ones are exponentials.
 
 use dashu_int::UBig;
 use dashu_ratio::RBig;
@@ -89,7 +89,8 @@ fn turn_and_rest(x: &Sum) -> (RBig, Sum) {
 /// Multiples of angles are taken apart while they are this many in all.
 const MAX_MULTIPLES: u32 = 12;
 
-/// The cosine and the sine of a sum of angles, by the addition theorems; none for a single angle, or for too many.
+/// The cosine and the sine of a sum of angles, by the addition theorems; none for a single angle, or for too
+/// many.
 fn by_addition(x: &Sum, work: &Work) -> Outcome<Option<(Sum, Sum)>> {
     let (turn, rest) = turn_and_rest(x);
     let mut angles = Vec::with_capacity(rest.0.len());

@@ -1,7 +1,8 @@
 //! Values of functions: exactly where they are known, as an atom where they are not. Sines and their kin are in
 //! [`circular`], functions of whole numbers in [`whole`].
 //!
-//! Whatever turns on an order (floors, maxima, absolute values) asks [`crate::decide`] for the sign of a difference.
+//! Whatever turns on an order (floors, maxima, absolute values) asks [`crate::decide`] for the sign of a
+//! difference.
 
 pub(super) mod circular;
 mod whole;

@@ -13,7 +13,8 @@ use crate::syntax::Function;
 /// Factorials of larger numbers are not computed.
 const MAX_FACTORIAL: u32 = 1200;
 
-/// The greatest common divisor and the least common multiple of rationals: of the numbers of steps that divide each.
+/// The greatest common divisor and the least common multiple of rationals: of the numbers of steps that
+/// divide each.
 pub(super) fn divisors(function: Function, arguments: Vec<Sum>, work: &Work) -> Outcome<Sum> {
     let mut numbers = Vec::with_capacity(arguments.len());
     for argument in &arguments {

@@ -1,8 +1,8 @@
 //! Collections: lists and sets in any order, tuples in theirs.
 //!
-//! A list without brackets is what a problem with several answers has; it equals the set of the same elements, and
-//! a tuple that gives them in the same order. Assignments to different names are a tuple in the order of the
-//! names; to one name, a list. `±` stands for two elements.
+//! A list without brackets is what a problem with several answers has; it equals the set of the same
+//! elements, and a tuple that gives them in the same order. Assignments to different names are a tuple in the
+//! order of the names; to one name, a list. `±` stands for two elements.
 
 use std::collections::BTreeMap;
 
@@ -75,8 +75,8 @@ fn items(node: &Node) -> Option<&[Node]> {
     }
 }
 
-/// Whether two collections, one with an ellipsis, go from the same first item in the same steps to the same last. Where
-/// the steps are not even, item by item.
+/// Whether two collections, one with an ellipsis, go from the same first item in the same steps to the same
+/// last. Where the steps are not even, item by item.
 fn same_progression(a: &[Node], b: &[Node], work: &Work) -> Outcome<bool> {
     let (Some(x), Some(y)) = (progression(a, work)?, progression(b, work)?) else {
         return Ok(a.contains(&Node::Dots) && b.contains(&Node::Dots) && same_tuple(a, b, work)?);

@@ -1,10 +1,10 @@
 //! Whether two lists hold the same in some order.
 //!
-//! Sameness is no equivalence (`5` is both `5 cm` and `5 kg`), so which element is paired with which matters: this
-//! is a perfect matching of a bipartite graph, found along augmenting paths. Each pair is compared at most once.
+//! Sameness is not an equivalence (`5` is both `5 cm` and `5 kg`), so which element is paired with which
+//! matters: this is a perfect matching of a bipartite graph, found along augmenting paths. Each pair is
+//! compared at most once.
 //!
-//! In: two lists of one length and what compares their elements. Out: yes, no, or too expensive. Left out on purpose: lists of
-//! different lengths.
+//! In: two lists of one length and what compares their elements. Out: yes, no, or too expensive.
 
 use crate::algebra::{Outcome, Trouble};
 

@@ -1,8 +1,8 @@
-//! Conditions beside an answer: `where …`, `for …`, `if …`, `with …`, in brackets or not, and items that only say of what
-//! kind a name is (`k \in \mathbb{Z}`).
+//! Conditions beside an answer: `where …`, `for …`, `if …`, `with …`, in brackets or not, and items that only
+//! say of what kind a name is (`k \in \mathbb{Z}`).
 //!
-//! In: the tokens of an answer. Out: those of what is answered and those of each condition, and a condition as a
-//! tree: relations, or words. Left out on purpose: whether a condition matters; the comparison sees to that.
+//! In: the tokens of an answer. Out: those of what is answered and those of each condition, and a condition
+//! as a tree: relations, or words. The comparison decides whether a condition matters.
 
 use super::super::names::Command;
 use super::super::node::{Node, Relation, SetOperator, Symbol};
@@ -93,7 +93,7 @@ pub(super) fn opened(tokens: &[Placed]) -> std::borrow::Cow<'_, [Placed]> {
     tokens.iter().flat_map(open).collect()
 }
 
-/// `12 with remainder 5` is no condition.
+/// `12 with remainder 5` is not a condition.
 fn is_division(tokens: &[Placed], at: usize) -> bool {
     let next = tokens[at..].iter().take(3);
     next.map(|placed| spelled(&placed.token)).any(|word| word.contains("remainder"))

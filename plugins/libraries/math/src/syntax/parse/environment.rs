@@ -35,7 +35,7 @@ impl Parser {
                 let mut rows = rows.collect::<Parsed<Vec<Node>>>()?;
                 Ok(if rows.len() == 1 { rows.remove(0) } else { Node::List(rows) })
             }
-            _ => wrong(format!("`\\begin{{{name}}}` is no environment of this grammar")),
+            _ => wrong(format!("`\\begin{{{name}}}` is not an environment of this grammar")),
         }
     }
 
@@ -119,7 +119,8 @@ fn split(tokens: Vec<Placed>, separates: impl Fn(&Token) -> bool) -> Vec<Vec<Pla
     parts
 }
 
-/// The items of a row of tokens, if each of several says when it holds: `x \text{ if } x > 0, 0 \text{ otherwise}`.
+/// The items of a row of tokens, if each of several says when it holds:
+/// `x \text{ if } x > 0, 0 \text{ otherwise}`.
 pub(super) fn worded_cases(tokens: &[Placed]) -> Option<Vec<Vec<Placed>>> {
     let tokens = &condition::opened(tokens)[..];
     let says = |placed: &Placed, words: &[&str]| match &placed.token {

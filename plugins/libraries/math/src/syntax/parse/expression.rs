@@ -1,7 +1,7 @@
 //! Expressions: sums of products of powers.
 //!
-//! Multiplication may go unwritten, and binds as tightly as the written one: `1/2x` is half of x. Exponents take
-//! a whole number (`x^12`), a letter or a group.
+//! Multiplication may go unwritten, and binds as tightly as the written one: `1/2x` is half of x. Exponents
+//! take a whole number (`x^12`), a letter or a group.
 
 use super::super::names::Command;
 use super::super::node::{Function, Node, Number};
@@ -163,7 +163,7 @@ impl Parser {
             return false;
         }
         match token {
-            // A sign of Chinese is no variable.
+            // A sign of Chinese is not a variable.
             Token::Letter(letter) if *letter >= '\u{2E80}' => false,
             Token::Letter(letter) => !(after_literal && self.is_unit(*letter, factors)),
             Token::Number(_) => !matches!(factors.last(), Some(Node::Number(_))),

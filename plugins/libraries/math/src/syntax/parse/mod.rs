@@ -13,11 +13,11 @@
 //! | phrases | [`phrase`] | words around values |
 //! | words | [`worded`] | words that have a notation too |
 //!
-//! A comma between digits has three meanings (`1,234`, `1,234` as two answers, `1,5` as a decimal). Each reading
-//! is parsed, and [`Node::Either`] holds all of them.
+//! A comma between digits has three meanings (`1,234`, `1,234` as two answers, `1,5` as a decimal). Each
+//! reading is parsed, and [`Node::Either`] holds all of them.
 //!
-//! In: text. Out: a tree, or a sentence that says what is wrong with the text. Left out on purpose: meaning. `2 +
-//! \text{red}` is a sum here.
+//! In: text. Out: a tree, or a sentence that says what is wrong with the text. Meaning is not checked:
+//! `2 + \text{red}` is a sum here.
 
 mod condition;
 mod environment;
@@ -297,7 +297,7 @@ fn decorates(placed: &Placed) -> bool {
     }
 }
 
-/// With the scale that ends a temperature as a text: `10^\circ C` is no product.
+/// With the scale that ends a temperature as a text: `10^\circ C` is not a product.
 fn scaled(mut tokens: Vec<Placed>) -> Vec<Placed> {
     if let [.., before, last] = &mut tokens[..]
         && let Token::Letter(scale @ ('C' | 'F')) = last.token
@@ -355,7 +355,7 @@ fn comma_between_digits(tokens: &[Placed], at: usize) -> Option<usize> {
     }
 }
 
-/// Whether a token is a unit: `3,5 kg` is no list.
+/// Whether a token is a unit: `3,5 kg` is not a list.
 fn measures(placed: Option<&Placed>) -> bool {
     match placed.map(|placed| &placed.token) {
         Some(Token::Word(word) | Token::Text(word)) => super::unit::Unit::names(word.trim()),
@@ -597,8 +597,8 @@ impl Parser {
             || matches!(span, [Placed { token: Token::Text(_), .. }])
     }
 
-    /// Whether the tokens up to `end` are names of figures, which are capitals, in a group or a quotient: `\frac{BC}{AC}`
-    /// and `BC/AC`.
+    /// Whether the tokens up to `end` are names of figures, which are capitals, in a group or a quotient:
+    /// `\frac{BC}{AC}` and `BC/AC`.
     fn is_figure(&self, end: usize) -> bool {
         let span = &self.tokens[self.at..end];
         let is_name = |placed: &Placed| match &placed.token {

@@ -110,7 +110,7 @@ pub(super) fn number(digits: &str) -> Parsed {
             value: RBig::from_parts(value.into(), UBig::from(10_u8).pow(places)),
             places: digits.contains('.').then_some(places as u32),
         })),
-        Err(_) => wrong(format!("`{digits}` is no number")),
+        Err(_) => wrong(format!("`{digits}` is not a number")),
     }
 }
 
@@ -126,7 +126,8 @@ fn repeated(digits: &str, period: &str) -> Parsed {
     Ok(Node::Number(Number { value: start.value + tail, places: None }))
 }
 
-/// A decimal before an ellipsis: its last digits repeat, if they are seen to (three times one, or twice a group).
+/// A decimal before an ellipsis: its last digits repeat, if they are seen to (three times one, or twice a
+/// group).
 fn going_on(digits: &str) -> Parsed {
     let fraction = digits.split_once('.').map_or("", |(_, fraction)| fraction);
     for length in 1..=fraction.len() / 2 {

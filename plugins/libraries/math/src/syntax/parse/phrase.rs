@@ -1,4 +1,5 @@
-//! Phrases around values: `at least 5`, `5 more than x`, `12 remainder 5`, `an increase of 5\%`, `5th of March`.
+//! Phrases around values: `at least 5`, `5 more than x`, `12 remainder 5`, `an increase of 5\%`,
+//! `5th of March`.
 //!
 //! | phrase | tree |
 //! |---|---|
@@ -10,8 +11,8 @@
 //! | a value and its rounded one: `\pi, about 3.14` | a relation of near equality |
 //! | a day: `March 5`, `5th of March 2024` | its month, day and year in words |
 //!
-//! In: the tokens of a whole answer. Out: its tree; none if it is no such phrase, or if what it is about is no plain value.
-//! Left out on purpose: phrases within phrases.
+//! In: the tokens of a whole answer. Out: its tree; none if it is no such phrase, or if what it is about is
+//! not a plain value.
 
 use super::super::names::Command;
 use super::super::node::{Node, Number, Relation, SetOperator};
@@ -176,7 +177,8 @@ impl Phrase {
         phrase.split(' ').eq(said.iter().map(String::as_str)).then_some(length)
     }
 
-    /// Where the words of one of several phrases stand first, from `from` on: their place, their length, and which.
+    /// Where the words of one of several phrases stand first, from `from` on: their place, their length, and
+    /// which.
     fn find<T: Copy>(
         &self,
         from: usize,
@@ -388,7 +390,7 @@ impl Phrase {
             return Some(part);
         }
         let (at, length, combined) = self.find(1, BETWEEN.into_iter())?;
-        // `3 \times 4` is no phrase.
+        // `3 \times 4` is not a phrase.
         if !self.tokens[at..].iter().any(|placed| matches!(placed.token, Token::Word(_))) && length > 1 {
             return None;
         }

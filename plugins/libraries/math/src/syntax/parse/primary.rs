@@ -244,7 +244,7 @@ impl Parser {
                 return wrong("`\\{` is never closed");
             }
             if !is_ratio {
-                return wrong("what follows the bar in a set is no condition");
+                return wrong("what follows the bar in a set is not a condition");
             }
             // `\{3 : 5\}`
             self.at = start;
@@ -279,7 +279,7 @@ impl Parser {
     /// A word among operands: the name of a figure, letters to multiply, or else words.
     fn word(&mut self, word: String) -> Parsed {
         if word.starts_with('\\') {
-            return wrong(format!("`{word}` is no command of this grammar"));
+            return wrong(format!("`{word}` is not a command of this grammar"));
         }
         if is_capitals(&word) {
             return self.named(word);

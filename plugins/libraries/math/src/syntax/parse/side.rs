@@ -196,7 +196,7 @@ impl Parser {
                     self.at += 1;
                 }
                 Some(Token::Word(word)) if word.starts_with('\\') => {
-                    return wrong(format!("`{word}` is no command of this grammar"));
+                    return wrong(format!("`{word}` is not a command of this grammar"));
                 }
                 Some(token @ (Token::Word(_) | Token::Letter(_))) => {
                     words.push(spelled(token));
@@ -227,8 +227,8 @@ impl Parser {
         }
     }
 
-    /// Whether a name is a unit's here, as nothing follows that its function or relation could be about: `5 min`,
-    /// `5 in`.
+    /// Whether a name is a unit's here, as nothing follows that its function or relation could be about:
+    /// `5 min`, `5 in`.
     pub(super) fn is_unit_by_name(&self, command: Command) -> bool {
         let ends = |next: &Token| matches!(next, Token::Sign(',' | ';' | ')' | '}' | '.'));
         let next = self.peek_at(1);
@@ -290,7 +290,7 @@ impl Parser {
         let negative = self.eat_sign('-');
         let power = match self.next() {
             Some(Token::Number(digits)) => format!("^{}{digits}", if negative { "-" } else { "" }),
-            Some(token) => return wrong(format!("{} is no power of a unit", describe(&token))),
+            Some(token) => return wrong(format!("{} is not a power of a unit", describe(&token))),
             None => return wrong("it breaks off"),
         };
         if braced {

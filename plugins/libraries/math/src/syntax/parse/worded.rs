@@ -1,7 +1,7 @@
 //! Answers in words that have a notation too: `all positive integers`, `n is even`, `no solutions`, `twelve`.
 //!
-//! In: words. Out: the tree that the notation would give; none for any other words. Left out on purpose: languages other
-//! than English.
+//! In: words. Out: the tree that the notation would give; none for any other words. The only language is
+//! English.
 
 use super::super::names::Command;
 use super::super::node::{Node, Relation, SetOperator};
@@ -226,8 +226,8 @@ fn below_thousand(words: &[&str]) -> Option<i64> {
     }
 }
 
-/// Tokens with the number in words that they begin with as digits: `seven apples`. Words joined to what follows
-/// (`one-to-one`) stay.
+/// Tokens with the number in words that they begin with as digits: `seven apples`. Words joined to what
+/// follows (`one-to-one`) stay.
 pub(super) fn numbered(from: Vec<Placed>) -> Vec<Placed> {
     const MAX_WORDS: usize = 12;
     let first = match from.first().map(|placed| &placed.token) {
@@ -266,7 +266,7 @@ pub(super) fn numbered(from: Vec<Placed>) -> Vec<Placed> {
     opened
 }
 
-/// `third` in `one third` is no unit.
+/// `third` in `one third` is not a unit.
 fn is_part_of_one(token: Option<&Token>) -> bool {
     let Some(Token::Word(word)) = token else { return false };
     let singular = word.trim_end_matches('s').to_lowercase();

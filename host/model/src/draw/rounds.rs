@@ -1,10 +1,8 @@
-//! The rounds of [`crate::generate`]: which draws run, which wait, and what each round does to them.
+//! The rounds of [`super::generate`]: which draws run, which wait, and what each round does to them.
 //!
 //! In: a model, requests, settings. Out: draws. One round is: a step for the rows in the batch, room for
 //! draws that wait, a token for every row, the watcher's verdicts, and then the rows that ended leave. A draw
 //! that ends with its first token never gets a row.
-//!
-//! Left out on purpose: what a verdict means; that is the watcher's.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -12,18 +10,18 @@ use std::collections::VecDeque;
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 
+use super::request::{Draw, Finish, Prompt, Request, Watch, Watcher};
 use crate::error::Result;
-use crate::generate::{Draw, Finish, Prompt, Request, Sampling, Watch, Watcher};
 use crate::language_model::LanguageModel;
 use crate::network::cache::BatchCache;
 use crate::ops::Contents;
 use crate::prefix::Prefix;
 use crate::rng::token_uniform;
-use crate::sampler::pick_token;
+use crate::sampler::{Sampling, pick_token};
 
-/// A draw that is running, and its row in the batch.
+/// Which draw: its request, and its number within that.
 #[derive(Clone, Copy, Debug)]
-struct Lane {
+struct DrawId {
     request: usize,
     draw: usize,
 }
@@ -43,9 +41,10 @@ pub(crate) struct Generation<'a> {
     /// Results, filled as draws end. A running draw's `finish` is provisional.
     draws: Vec<Vec<Draw>>,
     /// Requests whose draws have not all begun, each with its next draw.
-    waiting: VecDeque<Lane>,
+    waiting: VecDeque<DrawId>,
     opened: Option<Opened<'a>>,
-    lanes: Vec<Lane>,
+    /// The running draws, in the order of their rows.
+    rows: Vec<DrawId>,
     batch: Option<BatchCache>,
 }
 
@@ -58,20 +57,20 @@ impl<'a> Generation<'a> {
             requests,
             sampling,
             draws: requests.iter().map(|request| vec![unbegun.clone(); request.seeds.len()]).collect(),
-            waiting: with_draws.map(|(request, _)| Lane { request, draw: 0 }).collect(),
+            waiting: with_draws.map(|(request, _)| DrawId { request, draw: 0 }).collect(),
             opened: None,
-            lanes: Vec::new(),
+            rows: Vec::new(),
             batch: None,
         }
     }
 
     /// One token for every running draw; false once none is left.
     pub(crate) fn round(&mut self, watcher: &mut dyn Watcher) -> Result<bool> {
-        let n_running = self.lanes.len();
+        let n_running = self.rows.len();
         let mut logits = self.step()?;
         let mut entered = Vec::new();
         self.admit(watcher.lockstep(), &mut logits, &mut entered)?;
-        if self.lanes.is_empty() {
+        if self.rows.is_empty() {
             return Ok(false);
         }
         let tokens = self.pick(&logits)?;
@@ -89,7 +88,7 @@ impl<'a> Generation<'a> {
             self.batch.get_or_insert_with(|| BatchCache::like(first)).push(&contexts)?;
         }
         let mut running = running.into_iter();
-        self.lanes.retain(|_| running.next().unwrap_or(false));
+        self.rows.retain(|_| running.next().unwrap_or(false));
         Ok(true)
     }
 
@@ -100,8 +99,8 @@ impl<'a> Generation<'a> {
 
     /// Logits (rows, V), one row after another, for the draws in the batch.
     fn step(&mut self) -> Result<Vec<f32>> {
-        let last = |lane: &Lane| self.draws[lane.request][lane.draw].tokens.last().copied();
-        let tokens: Vec<u32> = self.lanes.iter().filter_map(last).collect();
+        let last = |row: &DrawId| self.draws[row.request][row.draw].tokens.last().copied();
+        let tokens: Vec<u32> = self.rows.iter().filter_map(last).collect();
         match &mut self.batch {
             Some(batch) if !tokens.is_empty() => {
                 let decoder = self.model.frozen();
@@ -119,9 +118,9 @@ impl<'a> Generation<'a> {
         logits: &mut Vec<f32>,
         entered: &mut Vec<Cow<'a, Prefix>>,
     ) -> Result<()> {
-        while let Some(&Lane { request, draw }) = self.waiting.front() {
+        while let Some(&DrawId { request, draw }) = self.waiting.front() {
             let wanted = self.requests[request].seeds.len() - draw;
-            let free = self.sampling.max_batch_rows - self.lanes.len();
+            let free = self.sampling.max_batch_rows - self.rows.len();
             let n = wanted.min(free);
             if n == 0 || (lockstep && n < wanted) {
                 break;
@@ -131,7 +130,7 @@ impl<'a> Generation<'a> {
                 None => self.open(request)?,
             };
             for draw in draw..draw + n {
-                self.lanes.push(Lane { request, draw });
+                self.rows.push(DrawId { request, draw });
                 logits.extend_from_slice(&opened.first_logits);
                 entered.push(opened.prefix.clone());
             }
@@ -154,28 +153,28 @@ impl<'a> Generation<'a> {
         Ok(Opened { prefix, first_logits })
     }
 
-    /// The next token of every lane.
+    /// The next token of every row.
     fn pick(&self, logits: &[f32]) -> Result<Vec<u32>> {
-        let vocab_size = logits.len() / self.lanes.len();
-        let one = |(lane, logits): (&Lane, &[f32])| {
-            let t = self.draws[lane.request][lane.draw].tokens.len();
-            pick_token(logits, self.sampling, token_uniform(self.requests[lane.request].seeds[lane.draw], t))
+        let vocab_size = logits.len() / self.rows.len();
+        let one = |(row, logits): (&DrawId, &[f32])| {
+            let t = self.draws[row.request][row.draw].tokens.len();
+            pick_token(logits, self.sampling, token_uniform(self.requests[row.request].seeds[row.draw], t))
         };
-        self.lanes.par_iter().zip(logits.par_chunks_exact(vocab_size)).with_min_len(8).map(one).collect()
+        self.rows.par_iter().zip(logits.par_chunks_exact(vocab_size)).with_min_len(8).map(one).collect()
     }
 
-    /// Appends the tokens and asks the watcher; gives which lanes go on.
+    /// Appends the tokens and asks the watcher; gives which rows go on.
     fn deliver(&mut self, tokens: &[u32], watcher: &mut dyn Watcher) -> Vec<bool> {
         let mut stopped = None;
         let mut running = Vec::with_capacity(tokens.len());
-        for (lane, &token) in self.lanes.iter().zip(tokens) {
-            let draw = &mut self.draws[lane.request][lane.draw];
-            if stopped == Some(lane.request) {
+        for (row, &token) in self.rows.iter().zip(tokens) {
+            let draw = &mut self.draws[row.request][row.draw];
+            if stopped == Some(row.request) {
                 running.push(false);
                 continue;
             }
             draw.tokens.push(token);
-            let watch = watcher.after_token(lane.request, lane.draw, &draw.tokens);
+            let watch = watcher.after_token(row.request, row.draw, &draw.tokens);
             let ended = if self.model.config().eos_token_ids.contains(&token) {
                 Some(Finish::EndOfText)
             } else if watch != Watch::Continue {
@@ -186,15 +185,15 @@ impl<'a> Generation<'a> {
                 None
             };
             if matches!(ended, Some(Finish::EndOfText | Finish::TokenLimit)) {
-                watcher.after_draw(lane.request, lane.draw, &draw.tokens);
+                watcher.after_draw(row.request, row.draw, &draw.tokens);
             }
             // A running draw counts as stopped until it ends otherwise.
             draw.finish = ended.unwrap_or(Finish::Stopped);
             running.push(ended.is_none());
             if watch == Watch::StopRequest {
-                stopped = Some(lane.request);
-                end_lanes(lane.request, &self.lanes, &mut running);
-                forget(lane.request, &mut self.waiting, &mut self.opened);
+                stopped = Some(row.request);
+                end_rows(row.request, &self.rows, &mut running);
+                forget(row.request, &mut self.waiting, &mut self.opened);
             }
         }
         running
@@ -202,28 +201,28 @@ impl<'a> Generation<'a> {
 
     /// Tells the watcher that the round is over, once for each request in it.
     fn finish_round(&mut self, running: &mut [bool], watcher: &mut dyn Watcher) {
-        let mut requests: Vec<usize> = self.lanes.iter().map(|lane| lane.request).collect();
+        let mut requests: Vec<usize> = self.rows.iter().map(|row| row.request).collect();
         requests.dedup();
         for request in requests {
             if watcher.after_round(request).is_break() {
-                end_lanes(request, &self.lanes, running);
+                end_rows(request, &self.rows, running);
                 forget(request, &mut self.waiting, &mut self.opened);
             }
         }
     }
 }
 
-/// Ends the lanes of `request` among those that `running` covers so far.
-fn end_lanes(request: usize, lanes: &[Lane], running: &mut [bool]) {
-    for (lane, running) in lanes.iter().zip(running) {
-        *running &= lane.request != request;
+/// Ends the rows of `request` among those that `running` covers so far.
+fn end_rows(request: usize, rows: &[DrawId], running: &mut [bool]) {
+    for (row, running) in rows.iter().zip(running) {
+        *running &= row.request != request;
     }
 }
 
 /// Takes the draws of `request` that have not begun off the queue.
-fn forget(request: usize, waiting: &mut VecDeque<Lane>, opened: &mut Option<Opened<'_>>) {
+fn forget(request: usize, waiting: &mut VecDeque<DrawId>, opened: &mut Option<Opened<'_>>) {
     // Only the first in the queue can have begun.
-    if waiting.front().is_some_and(|lane| lane.request == request) {
+    if waiting.front().is_some_and(|row| row.request == request) {
         waiting.pop_front();
         *opened = None;
     }
