@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{Host, repository};
 
 fn checkpoint() -> String {
-    repository("host/embedded/checkpoint").display().to_string()
+    repository("host/embedded/checkpoint")
 }
 
 fn lines(text: &str) -> Vec<Value> {
@@ -116,4 +116,32 @@ fn a_line_that_cannot_be_used_is_named() {
     }
     let stderr = host.fail(&["model", "inspect", "nowhere"]);
     assert!(stderr.contains("nowhere"), "{stderr}");
+}
+
+#[test]
+fn encode_shows_the_prompt_as_the_template_writes_it() {
+    let host = Host::new();
+    fs::create_dir(host.path("model")).unwrap();
+    fs::copy(format!("{}/tokenizer.json", checkpoint()), host.path("model/tokenizer.json")).unwrap();
+    let template = "{% for m in messages %}{% generation %}{{ m.role }}: {{ m.content }}{% endgeneration %}\n\
+        {% endfor %}{{ strftime_now('%d %b %Y') if strftime_now is defined else 'no date' }} \
+        {{ 'thinking' if enable_thinking else 'brief' }} {{ {'b': 1, 'a': '<'}|tojson }}";
+    fs::write(host.path("model/chat_template.jinja"), template).unwrap();
+    write_lines(
+        &host,
+        "in.jsonl",
+        &[json!({"messages": [{"role": "tool", "content": "4"}]}), json!({"id": "p", "prompt": "1 + 1"})],
+    );
+    let encode = |more: &[&str]| {
+        lines(&host.run(&[&["model", "encode", "model", "--input", "in.jsonl"], more].concat()))
+    };
+    let plain = encode(&[]);
+    assert_eq!(plain[0]["text"], "tool: 4\nno date brief {\"b\": 1, \"a\": \"<\"}");
+    assert_eq!(
+        (&plain[0]["id"], &plain[1]["id"], &plain[1]["text"]),
+        (&json!(1), &json!("p"), &json!("1 + 1"))
+    );
+    assert_eq!(plain[1]["tokens"].as_array().unwrap().len(), 5);
+    let told = encode(&["--date", "2026-03-07", "--template", "enable_thinking=true"]);
+    assert_eq!(told[0]["text"], "tool: 4\n07 Mar 2026 thinking {\"b\": 1, \"a\": \"<\"}");
 }

@@ -3,6 +3,8 @@
 //! The comments in `recipes/default.toml` are the reference for users; the docs here say what the code needs to know. Values that
 //! a recipe does not give come from that file: the types have no defaults.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::RecipeError;
@@ -117,6 +119,10 @@ pub struct PromptSection {
     pub instruction: String,
     /// The text that ends the reasoning.
     pub reasoning_end: String,
+    /// The date that the chat template is told, `YYYY-MM-DD`; empty is none.
+    pub date: String,
+    /// Values that the chat template may read, by name.
+    pub template_kwargs: BTreeMap<String, serde_json::Value>,
 }
 
 impl Recipe {

@@ -33,6 +33,9 @@ impl Recipe {
         let device = &self.model.device;
         let cuda = device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
         check(device == "cpu" || cuda, "model.device", "`cpu` or `cuda:N`", &format_args!("`{device}`"));
+        let date = &self.prompt.date;
+        let is_date = date.is_empty() || date.parse::<jiff::civil::Date>().is_ok();
+        check(is_date, "prompt.date", "a date such as 2026-03-07, or empty", &format_args!("`{date}`"));
         check(!self.prompt.reasoning_end.is_empty(), "prompt.reasoning_end", "a text", &"empty");
 
         for limit in self.plugins.limits.out_of_range() {

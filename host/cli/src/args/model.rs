@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use ts_model::chat::Date;
 
 use super::numbers::{at_least_one, threads};
 
@@ -17,20 +18,36 @@ pub(crate) enum ModelCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show prompts as the model sees them: lines with `prompt` or `messages` in, text and tokens out
+    Encode(ModelEncodeArgs),
     /// Answer prompts: lines with `tokens`, `prompt` or `messages` in, a line a draw out
     Generate(ModelGenerateArgs),
     /// Score texts: lines with `tokens` in; the log-probability of each token after the first out, in nats
     Score(ModelScoreArgs),
 }
 
-/// A checkpoint, and how to compute with it.
+/// A checkpoint and what it is asked with.
 #[derive(Args, Debug, Clone)]
-pub(crate) struct OpenedArgs {
+pub(crate) struct ModelEncodeArgs {
     /// A Hugging Face folder
     pub(crate) folder: PathBuf,
     /// The input, JSON lines; `-` is standard input
     #[arg(long, default_value = "-", value_name = "FILE")]
     pub(crate) input: PathBuf,
+    /// The date that a chat template that asks for one is told, such as 2026-03-07
+    #[arg(long)]
+    pub(crate) date: Option<Date>,
+    /// A value that the chat template may read, such as enable_thinking=false; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) template: Vec<String>,
+}
+
+/// A checkpoint, and how to compute with it.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct OpenedArgs {
+    /// What is asked
+    #[command(flatten)]
+    pub(crate) asked: ModelEncodeArgs,
     /// `cpu` or `cuda:N`
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,

@@ -9,7 +9,8 @@ mod serve;
 #[cfg(feature = "training")]
 mod training;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value};
 use ts_embedded::RECIPES;
 use ts_plugin::CacheError;
 use ts_recipe::{Loader, OpenError, Override, RecipeError};
@@ -79,4 +80,16 @@ fn print_recipes(name: Option<&str>) -> Result<()> {
         Some((_, text)) => say_page(text.trim_end()),
         None => bail!("no shipped recipe `{name}`; `ts-host recipe` lists them"),
     }
+}
+
+/// KEY=VALUE, each value JSON, or else a text as it stands.
+fn key_values(flag: &str, texts: &[String]) -> Result<Map<String, Value>> {
+    let mut values = Map::new();
+    for text in texts {
+        let (key, value) =
+            text.split_once('=').with_context(|| format!("{flag} {text}: must be KEY=VALUE"))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        values.insert(key.trim().to_owned(), value);
+    }
+    Ok(values)
 }

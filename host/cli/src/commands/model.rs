@@ -5,17 +5,20 @@ use std::io::{BufRead, BufReader, stdin};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use ts_model::chat::TemplateOptions;
 use ts_model::generate::Sampling;
-use ts_pipeline::model::{Generation, InputLines, Inspection, OpenModel, generate, inspect, score};
+use ts_pipeline::model::{Encoder, Generation, InputLines, Inspection, OpenModel, generate, inspect, score};
 use ts_recipe::{Dtype, n_threads};
 
-use crate::args::model::{ModelCommand, ModelGenerateArgs, ModelScoreArgs, OpenedArgs};
+use super::key_values;
+use crate::args::model::{ModelCommand, ModelEncodeArgs, ModelGenerateArgs, ModelScoreArgs, OpenedArgs};
 use crate::terminal::{say, say_json};
 
 /// Does what was asked for.
 pub(super) fn dispatch(command: &ModelCommand) -> Result<()> {
     match command {
         ModelCommand::Inspect { folder, json } => show(&inspect(folder)?, *json),
+        ModelCommand::Encode(args) => encode(args),
         ModelCommand::Generate(args) => answer(args),
         ModelCommand::Score(args) => score_texts(args),
     }
@@ -57,12 +60,12 @@ fn answer(args: &ModelGenerateArgs) -> Result<()> {
         max_batch_rows: args.max_batch_rows,
     };
     let how = Generation { n_draws: args.draws, seed: args.seed, sampling };
-    generate(&open, input(&args.opened.input)?, &how, |line| say_json(&serde_json::to_string(&line)?))
+    generate(&open, input(&args.opened.asked.input)?, &how, |line| say_json(&serde_json::to_string(&line)?))
 }
 
 fn score_texts(args: &ModelScoreArgs) -> Result<()> {
     let open = open(&args.opened)?;
-    score(&open, input(&args.opened.input)?, |line| say_json(&serde_json::to_string(&line)?))
+    score(&open, input(&args.opened.asked.input)?, |line| say_json(&serde_json::to_string(&line)?))
 }
 
 fn open(args: &OpenedArgs) -> Result<OpenModel> {
@@ -72,7 +75,29 @@ fn open(args: &OpenedArgs) -> Result<OpenModel> {
         "f16" => Dtype::F16,
         other => bail!("--dtype {other}: must be f32, bf16 or f16"),
     };
-    Ok(OpenModel::open(&args.folder, dtype, &args.device, n_threads(args.workers))?)
+    Ok(OpenModel::open(
+        &args.asked.folder,
+        options(&args.asked)?,
+        dtype,
+        &args.device,
+        n_threads(args.workers),
+    )?)
+}
+
+fn encode(args: &ModelEncodeArgs) -> Result<()> {
+    let encoder = Encoder::open(&args.folder, options(args)?)?;
+    let mut input = input(&args.input)?;
+    while let Some((_, line)) = encoder.next(&mut input)? {
+        say_json(&serde_json::to_string(&line)?)?;
+    }
+    Ok(())
+}
+
+fn options(args: &ModelEncodeArgs) -> Result<TemplateOptions> {
+    Ok(TemplateOptions {
+        date: args.date,
+        values: key_values("--template", &args.template)?.into_iter().collect(),
+    })
 }
 
 /// The lines of a file, or of standard input.

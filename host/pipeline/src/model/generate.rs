@@ -2,14 +2,13 @@
 
 use std::io::BufRead;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use ts_core::seed::derive_seed;
 use ts_model::ModelError;
-use ts_model::chat::Message;
 use ts_model::generate::{Finish, Prompt, Request, Sampling, Unwatched, generate as draw};
 
-use super::{InputLines, OpenModel};
+use super::{Encoded, InputLines, OpenModel};
 use crate::Error;
 
 /// How to draw.
@@ -21,16 +20,6 @@ pub struct Generation {
     pub seed: u64,
     /// Temperature and the rest; temperature 0 takes the likeliest token.
     pub sampling: Sampling,
-}
-
-/// A line of the input; one of the last three.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Input {
-    id: Option<Value>,
-    tokens: Option<Vec<u32>>,
-    prompt: Option<String>,
-    messages: Option<Vec<Message>>,
 }
 
 /// A line of the output.
@@ -62,9 +51,9 @@ pub fn generate<R: BufRead, E: Send + From<ModelError> + From<Error>>(
     // Enough prompts to fill the rows, and as many again to refill them.
     let at_once = (2 * how.sampling.max_batch_rows).div_ceil(how.n_draws.max(1) as usize).max(1);
     let mut read = || -> Result<Option<(Value, Vec<u32>)>, Error> {
-        let Some((line, asked)) = input.read::<Input>()? else { return Ok(None) };
-        let id = asked.id.clone().unwrap_or_else(|| line.into());
-        let tokens = open.prompt(asked).map_err(|reason| input.fault(line, reason))?;
+        let Some((line, Encoded { id, tokens, .. })) = open.encoder.next(&mut input)? else {
+            return Ok(None);
+        };
         let (n, new, most) =
             (tokens.len(), how.sampling.max_new_tokens, open.model.config().max_position_embeddings);
         if n == 0 || n + new > most {
@@ -105,7 +94,7 @@ pub fn generate<R: BufRead, E: Send + From<ModelError> + From<Error>>(
                 answers.push(Generated {
                     id: id.clone(),
                     draw: number as u32,
-                    text: open.tokenizer.decode_plain(&draw.tokens)?,
+                    text: open.encoder.tokenizer.decode_plain(&draw.tokens)?,
                     finished: draw.finish == Finish::EndOfText,
                     tokens: draw.tokens,
                 });
@@ -114,27 +103,4 @@ pub fn generate<R: BufRead, E: Send + From<ModelError> + From<Error>>(
         Ok(answers)
     };
     open.workers.for_each_ordered(groups, answer, |answers| answers.into_iter().try_for_each(&mut sink))
-}
-
-impl OpenModel {
-    /// The tokens that an input asks with; or what is wrong with it.
-    fn prompt(&self, asked: Input) -> Result<Vec<u32>, String> {
-        let vocab_size = self.model.config().vocab_size;
-        match asked {
-            Input { tokens: Some(tokens), prompt: None, messages: None, .. } => {
-                match tokens.iter().find(|&&token| token as usize >= vocab_size) {
-                    Some(token) => Err(format!("the model has no token {token}")),
-                    None => Ok(tokens),
-                }
-            }
-            Input { tokens: None, prompt: Some(text), messages: None, .. } => {
-                self.tokenizer.encode(&text).map_err(|error| error.to_string())
-            }
-            Input { tokens: None, prompt: None, messages: Some(messages), .. } => {
-                let text = self.chat.render(&messages, true).map_err(|error| error.to_string())?;
-                self.tokenizer.encode(&text).map_err(|error| error.to_string())
-            }
-            _ => Err("one of `tokens`, `prompt` and `messages` must be given".to_owned()),
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! A checkpoint by itself, without a run: what it is, what it answers, what it thinks of a text. For people who look at a model, and
 //! for scripts that compare it with another program.
 
+mod asked;
 mod generate;
 mod inspect;
 mod lines;
@@ -9,10 +10,12 @@ mod score;
 use std::path::Path;
 
 use candle_core::{DType, Device};
+use ts_model::LanguageModel;
+use ts_model::chat::TemplateOptions;
 use ts_model::shards::Workers;
-use ts_model::{LanguageModel, TextTokenizer};
 use ts_recipe::Dtype;
 
+pub use self::asked::{Encoded, Encoder};
 pub use self::generate::{Generation, generate};
 pub use self::inspect::{Inspection, inspect};
 pub use self::lines::{Fault, InputLines};
@@ -23,8 +26,7 @@ use crate::setup::{dtype_of, open_device};
 /// A checkpoint, ready to compute with.
 pub struct OpenModel {
     model: LanguageModel,
-    tokenizer: TextTokenizer,
-    chat: ts_model::chat::ChatTemplate,
+    encoder: Encoder,
     workers: Workers,
 }
 
@@ -33,15 +35,20 @@ impl OpenModel {
     ///
     /// # Errors
     /// Whatever of the folder cannot be read; a device that there is not.
-    pub fn open(folder: &Path, dtype: Dtype, device: &str, n_workers: usize) -> Result<Self, Error> {
+    pub fn open(
+        folder: &Path,
+        options: TemplateOptions,
+        dtype: Dtype,
+        device: &str,
+        n_workers: usize,
+    ) -> Result<Self, Error> {
         ts_model::files::check_folder(folder)?;
         let (dtype, device): (DType, Device) = (dtype_of(dtype), open_device(device)?);
         // On an accelerator one thread, with large batches.
         let n_workers = if device.is_cpu() { n_workers } else { 1 };
         Ok(Self {
             model: LanguageModel::load(folder, dtype, &device)?,
-            tokenizer: TextTokenizer::read(folder)?,
-            chat: ts_model::chat::ChatTemplate::read(folder)?,
+            encoder: Encoder::open(folder, options)?,
             workers: Workers::new(n_workers)?,
         })
     }

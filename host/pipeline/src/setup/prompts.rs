@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use ts_model::TextTokenizer;
-use ts_model::chat::{ChatTemplate, Message};
+use ts_model::chat::{ChatTemplate, Message, TemplateOptions};
 use ts_run::records::ProblemRecord;
 
 use crate::Error;
@@ -21,7 +21,9 @@ pub(super) struct Prompts {
 impl Prompts {
     /// Reads the checkpoint's template.
     pub(super) fn read(folder: &Path, section: &PromptSection) -> Result<Self, Error> {
-        Ok(Self { chat: ChatTemplate::read(folder)?, section: section.clone() })
+        let options =
+            TemplateOptions { date: section.date.parse().ok(), values: section.template_kwargs.clone() };
+        Ok(Self { chat: ChatTemplate::read(folder)?.with(options), section: section.clone() })
     }
 
     /// The text of a prompt, the chat template around it.

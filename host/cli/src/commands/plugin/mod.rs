@@ -17,7 +17,7 @@ use ts_harness::Handle;
 use ts_plugin::{Plugin, Role};
 use ts_recipe::{OpenError, Recipe, open_plugin, open_plugin_with_runners};
 
-use super::{loader, parse_overrides, tell};
+use super::{key_values, loader, parse_overrides, tell};
 use crate::args::plugin::{CalledArgs, PluginCommand};
 use crate::terminal::is_closed;
 
@@ -89,13 +89,7 @@ fn role_named(name: &str) -> Result<Role> {
     })
 }
 
+/// The values of `--setting`.
 pub(super) fn settings(texts: &[String]) -> Result<Map<String, Value>> {
-    let mut settings = Map::new();
-    for text in texts {
-        let (key, value) =
-            text.split_once('=').with_context(|| format!("--setting {text}: must be KEY=VALUE"))?;
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-        settings.insert(key.trim().to_owned(), value);
-    }
-    Ok(settings)
+    key_values("--setting", texts)
 }

@@ -102,7 +102,7 @@ fn n_bytes(value: &Value) -> usize {
     value.as_str().map_or(0, str::len)
 }
 
-fn pay(state: &State<'_, '_>, bytes: usize) -> Result<(), Error> {
+pub(super) fn pay(state: &State<'_, '_>, bytes: usize) -> Result<(), Error> {
     state.consume_fuel(bytes.div_ceil(BYTES_PER_FUEL) as u64)
 }
 

@@ -7,21 +7,25 @@
 //!
 //! Tools, documents and images, which such templates also take, render as absent.
 
+mod dialect;
 mod methods;
 mod process;
+mod python_json;
 mod render;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::config::read_object;
 use crate::error::{ModelError, Result};
 use crate::files;
 
 pub use self::process::support_processes;
+pub use jiff::civil::Date;
 
 /// Most bytes of a template. The longest known ones have 20,000.
 const MAX_TEMPLATE_BYTES: u64 = 256 << 10;
@@ -48,6 +52,16 @@ impl Message {
     }
 }
 
+/// What a template may read beside the messages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TemplateOptions {
+    /// The date that `strftime_now` tells; without one the template does not find that function, and says the date that it was
+    /// written with, or fails. No template reads a clock: the same input has the same prompt on every day.
+    pub date: Option<Date>,
+    /// Values by name, such as `enable_thinking`.
+    pub values: BTreeMap<String, Value>,
+}
+
 /// Turns messages into a prompt.
 #[derive(Clone, Debug)]
 pub struct ChatTemplate {
@@ -55,8 +69,9 @@ pub struct ChatTemplate {
     source: Option<String>,
     /// Where the source stands; for messages.
     path: PathBuf,
-    bos_token: String,
-    eos_token: String,
+    /// The special tokens that have names, such as `bos_token`.
+    tokens: BTreeMap<String, String>,
+    options: TemplateOptions,
     /// Where it is rendered.
     process: Arc<process::Process>,
 }
@@ -70,8 +85,8 @@ impl ChatTemplate {
         let mut template = Self {
             source: named_template(fields.get("chat_template")),
             path: folder.join(CONFIG),
-            bos_token: token_text(fields.get("bos_token")),
-            eos_token: token_text(fields.get("eos_token")),
+            tokens: named_tokens(&fields),
+            options: TemplateOptions::default(),
             process: Arc::default(),
         };
         if let Some(bytes) = files::read(folder, FILE, MAX_TEMPLATE_BYTES)? {
@@ -97,10 +112,15 @@ impl ChatTemplate {
         Self {
             source: None,
             path: PathBuf::new(),
-            bos_token: String::new(),
-            eos_token: String::new(),
+            tokens: BTreeMap::new(),
+            options: TemplateOptions::default(),
             process: Arc::default(),
         }
+    }
+
+    /// The same template, which may read these too.
+    pub fn with(self, options: TemplateOptions) -> Self {
+        Self { options, ..self }
     }
 
     /// Whether the checkpoint brought a template of its own.
@@ -118,10 +138,10 @@ impl ChatTemplate {
             return Ok(messages.iter().map(|message| format!("{}\n\n", message.content)).collect());
         };
         let values = render::Values {
-            messages,
+            messages: messages.to_vec(),
             add_generation_prompt,
-            bos_token: &self.bos_token,
-            eos_token: &self.eos_token,
+            tokens: self.tokens.clone(),
+            options: self.options.clone(),
         };
         let elsewhere = self.process.render(source, &values);
         elsewhere
@@ -145,10 +165,17 @@ fn named_template(value: Option<&Value>) -> Option<String> {
     }
 }
 
-/// A special token is written as its text or as an object that holds it.
-fn token_text(value: Option<&Value>) -> String {
-    let text = value.and_then(|value| value.as_str().or_else(|| value.get("content")?.as_str()));
-    text.unwrap_or_default().to_owned()
+/// The names under which templates find special tokens.
+const NAMED_TOKENS: [&str; 7] =
+    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+/// The special tokens that have names. Each is written as its text or as an object that holds it.
+fn named_tokens(fields: &Map<String, Value>) -> BTreeMap<String, String> {
+    let text = |name: &str| {
+        let value = fields.get(name)?;
+        Some(value.as_str().or_else(|| value.get("content")?.as_str())?.to_owned())
+    };
+    NAMED_TOKENS.iter().filter_map(|name| Some(((*name).to_owned(), text(name)?))).collect()
 }
 
 #[cfg(test)]

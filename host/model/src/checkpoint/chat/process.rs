@@ -17,7 +17,6 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use super::Message;
 use super::render::{Failed, Values, render_here};
 
 /// The only argument of such a process.
@@ -56,11 +55,7 @@ pub fn support_processes() -> Option<std::io::Result<()>> {
 #[derive(Serialize, Deserialize)]
 struct Request {
     source: String,
-    /// Roles and contents.
-    messages: Vec<Message>,
-    add_generation_prompt: bool,
-    bos_token: String,
-    eos_token: String,
+    values: Values,
 }
 
 /// A process that waits, if there is one.
@@ -76,15 +71,9 @@ struct Running {
 
 impl Process {
     /// Renders there; `None` if this program has no such processes.
-    pub(super) fn render(&self, source: &str, values: &Values<'_>) -> Option<Result<String, Failed>> {
+    pub(super) fn render(&self, source: &str, values: &Values) -> Option<Result<String, Failed>> {
         let program = PROGRAM.get()?;
-        let request = Request {
-            source: source.to_owned(),
-            messages: values.messages.to_vec(),
-            add_generation_prompt: values.add_generation_prompt,
-            bos_token: values.bos_token.to_owned(),
-            eos_token: values.eos_token.to_owned(),
-        };
+        let request = Request { source: source.to_owned(), values: values.clone() };
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let running = match waiting.take() {
             Some(running) => Ok(running),
@@ -141,14 +130,9 @@ impl Drop for Running {
 fn serve() -> std::io::Result<()> {
     limit_memory()?;
     for line in std::io::stdin().lines() {
-        let Request { source, messages, add_generation_prompt, bos_token, eos_token } =
-            serde_json::from_str(&line?)?;
-        let (bos_token, eos_token) = (&*bos_token, &*eos_token);
+        let Request { source, values } = serde_json::from_str(&line?)?;
         limit_time()?;
-        let answer = render_here(
-            &source,
-            &Values { messages: &messages, add_generation_prompt, bos_token, eos_token },
-        );
+        let answer = render_here(&source, &values);
         write_line(&mut std::io::stdout(), &answer)?;
     }
     Ok(())

@@ -10,15 +10,17 @@
 //!
 //! Templates have no clock: the same template ends in the same way on every machine.
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::path::Path;
 use std::thread;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, Error, ErrorKind, context};
+use minijinja::value::Serde;
+use minijinja::{Environment, Error, ErrorKind, Value, context};
 use serde::{Deserialize, Serialize};
 
-use super::{Message, methods};
+use super::{Message, TemplateOptions, dialect, methods, python_json};
 use crate::error::ModelError;
 
 /// Fuel of every rendering: instructions, or 64 bytes each. The templates of known models take a few hundred
@@ -41,11 +43,12 @@ const STACK_BYTES: usize = 256 << 20;
 const MAX_REASON_CHARS: usize = 1000;
 
 /// What a template may read.
-pub(super) struct Values<'a> {
-    pub(super) messages: &'a [Message],
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Values {
+    pub(super) messages: Vec<Message>,
     pub(super) add_generation_prompt: bool,
-    pub(super) bos_token: &'a str,
-    pub(super) eos_token: &'a str,
+    pub(super) tokens: BTreeMap<String, String>,
+    pub(super) options: TemplateOptions,
 }
 
 /// Why there is no text.
@@ -69,7 +72,7 @@ impl Failed {
 }
 
 /// The text of a template, rendered in this process.
-pub(super) fn render_here(source: &str, values: &Values<'_>) -> Result<String, Failed> {
+pub(super) fn render_here(source: &str, values: &Values) -> Result<String, Failed> {
     thread::scope(|scope| {
         let work = || render_on_this_thread(source, values);
         let thread =
@@ -82,7 +85,7 @@ pub(super) fn render_here(source: &str, values: &Values<'_>) -> Result<String, F
     })
 }
 
-fn render_on_this_thread(source: &str, values: &Values<'_>) -> Result<String, Failed> {
+fn render_on_this_thread(source: &str, values: &Values) -> Result<String, Failed> {
     let message_bytes: usize = values.messages.iter().map(|message| message.content.len()).sum();
     let fuel = FUEL + FUEL_PER_BYTE * message_bytes as u64;
     let text = try_render(source, values, fuel).map_err(|error| failed(&error, fuel))?;
@@ -93,22 +96,33 @@ fn render_on_this_thread(source: &str, values: &Values<'_>) -> Result<String, Fa
     Ok(text)
 }
 
-fn try_render(source: &str, values: &Values<'_>, fuel: u64) -> Result<String, Error> {
-    let &Values { messages, add_generation_prompt, bos_token, eos_token } = values;
+fn try_render(source: &str, values: &Values, fuel: u64) -> Result<String, Error> {
+    let Values { messages, add_generation_prompt, tokens, options } = values;
     let mut environment = Environment::new();
     // The settings of transformers' own environment.
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_fuel(Some(fuel));
     environment.set_unknown_method_callback(methods::call);
+    environment.add_filter("tojson", python_json::tojson);
     environment.add_function("raise_exception", |message: &str| -> Result<String, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, shortened(message)))
     });
+    if let Some(date) = options.date {
+        environment.add_function("strftime_now", move |format: &str| {
+            jiff::fmt::strtime::format(format, date.at(0, 0, 0, 0))
+                .map_err(|error| Error::new(ErrorKind::InvalidOperation, shortened(&error.to_string())))
+        });
+    }
     let turn =
         |message: &Message| context! { role => message.role.as_str(), content => message.content.as_str() };
-    let messages: Vec<minijinja::Value> = messages.iter().map(turn).collect();
-    environment.template_from_str(source)?.render(context! {
-        messages, add_generation_prompt, bos_token, eos_token
-    })
+    let messages: Vec<Value> = messages.iter().map(turn).collect();
+    // What transformers gives besides; values of the recipe come last and win.
+    let given = context! { messages, add_generation_prompt, tools => (), documents => () };
+    let named = Value::from(Serde(tokens));
+    let chosen = Value::from(Serde(&options.values));
+    environment
+        .template_from_str(&dialect::translated(source))?
+        .render(context! { ..chosen, ..context! { ..named, ..given } })
 }
 
 /// What an error says, and its causes.
@@ -138,11 +152,14 @@ mod tests {
     use super::*;
 
     fn of(source: &str) -> Result<String, Failed> {
-        let messages = [Message::user("What is 1 + 1?")];
-        render_here(
-            source,
-            &Values { messages: &messages, add_generation_prompt: true, bos_token: "<s>", eos_token: "</s>" },
-        )
+        let tokens = [("bos_token", "<s>"), ("eos_token", "</s>")];
+        let tokens = tokens.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        let messages = vec![Message::user("What is 1 + 1?")];
+        let options = TemplateOptions {
+            date: Some("2026-03-07".parse().unwrap()),
+            values: [("enable_thinking".to_owned(), false.into())].into(),
+        };
+        render_here(source, &Values { messages, add_generation_prompt: true, tokens, options })
     }
 
     #[track_caller]
@@ -286,6 +303,27 @@ mod tests {
                 (Err(_), "err") => {}
                 (Err(error), _) => panic!("{source}: {error:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn what_transformers_gives_is_there() {
+        for (source, text) in [
+            ("{{ bos_token }}{{ unk_token is defined }}", "<s>False"),
+            ("{{ tools is none }}{{ documents is none }}", "TrueTrue"),
+            ("{% if enable_thinking is defined and not enable_thinking %}no{% endif %}", "no"),
+            ("{{ strftime_now('%d %b %Y, %A') }}", "07 Mar 2026, Saturday"),
+            ("{% for i in [1, 2, 3] %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% endfor %}", "1"),
+            ("{% generation %}a{% endgeneration %}", "a"),
+            ("{{ '%s is %02d' % ('x', 7) }}", "x is 07"),
+            (
+                "{{ {'b': [1, 2.0, true, none], 'a': \"<it's>\\n\"}|tojson }}",
+                r#"{"b": [1, 2.0, true, null], "a": "<it's>\n"}"#,
+            ),
+            ("{{ {'b': 1, 'a': []}|tojson(indent=2, sort_keys=true) }}", "{\n  \"a\": [],\n  \"b\": 1\n}"),
+            ("{{ [1, 'é']|tojson(separators=(',', ':'), ensure_ascii=true) }}", r#"[1,"\u00e9"]"#),
+        ] {
+            assert_eq!(of(source).unwrap(), text, "{source}");
         }
     }
 }
