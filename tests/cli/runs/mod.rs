@@ -1,4 +1,5 @@
-//! Whole runs: what they leave, what they take from other runs, and what becomes of one that is stopped or changed.
+//! Whole runs: what they leave, what they take from other runs, and what becomes of one that is stopped or
+//! changed.
 
 #[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod injector;
@@ -44,8 +45,8 @@ fn the_trained_model_is_a_model_for_the_next_round() {
     let host = Host::new();
     host.run(&small(&["run", "--out", "first"]));
     host.run(&small(&["run", "--out", "second", "--model", "first/model"]));
-    // The second round's baseline is the first round's result: the same seeds on the same problems. Their checksums differ,
-    // which say what the records were made from.
+    // The second round's baseline is the first round's result: the same seeds on the same problems. Their
+    // checksums differ, which say what the records were made from.
     let records = |file: &str| -> Vec<serde_json::Value> {
         let text = String::from_utf8(read(host.path(file))).unwrap();
         let mut records: Vec<serde_json::Value> =
