@@ -217,8 +217,8 @@ impl Sums {
     }
 }
 
-/// What one response adds to [the area](crate::auc) before it is divided by the budget: the budgets at which
-/// it counts. 0 unless it is correct and within the budget.
+/// What one response adds to [the area](crate::auc) before it is divided by the budget: the budgets at which it counts.
+/// 0 unless it is correct and within the budget.
 fn unspent_tokens(response: &Scored, budget_tokens: u32) -> u64 {
     if response.correct { u64::from(budget_tokens.saturating_sub(response.tokens)) } else { 0 }
 }
