@@ -6,7 +6,8 @@
 makes a run whose `samples.jsonl` has each of these sizes in MiB and runs every stage on it, each in a process of its own. What a
 model would make (samples, refined responses, log-probabilities, evaluations) is written by `examples/stand_in` into the journals
 of their stages; `ts-host` finds it there, checks it and goes on, so that no model runs but for one training step of one example.
-Prints for each stage the largest resident memory (`ru_maxrss`), the processor time and the time on the clock.
+Prints for each stage the largest resident memory (`ru_maxrss`), the processor time and the time on the clock; while it works, on
+standard error, each as it ends.
 
 `--beside PATH` runs another `ts-host` on the same content, one from before the records were sealed (format 1 of the manifest):
 its journals are the same without checksums. `--limit MIB` ends a process that is larger.
@@ -130,13 +131,26 @@ def run_all(program, path, run, journals, limit):
             return
 
 
-def show(who, mib, measured, stage):
-    memory = f"{measured.mib:.0f}" if not measured.ended else f"over {measured.mib:.0f}, ended"
-    print(f"| {who} | {mib} | {stage} | {memory} | {measured.processor:.1f} | {measured.clock:.1f} |", flush=True)
+def show(rows, title, cell):
+    """A table of the stages against the sizes, with a column for each program."""
+    columns = list(dict.fromkeys((mib, who) for who, mib, _, _ in rows))
+    print(f"\n| {title} | " + " | ".join(f"{mib} MiB{', before' if who == 'before' else ''}" for mib, who in columns) + " |")
+    print("|---|" + "---:|" * len(columns))
+    for stage, _ in STAGES:
+        found = {(mib, who): measured for who, mib, name, measured in rows if name == stage}
+        print(f"| {stage} | " + " | ".join(cell(found[key]) if key in found else "" for key in columns) + " |")
+
+
+def memory(measured):
+    return f"over {measured.mib:.0f}" if measured.ended else f"{measured.mib:.0f}"
+
+
+def seconds(measured):
+    return f"{measured.processor:.1f} ({measured.clock:.1f})"
 
 
 def measure(size, folder, options):
-    """Prints the rows of one size."""
+    """Rows of one size: whose, MiB of samples.jsonl, the stage, the process."""
     path, run, before = recipe(folder, size), folder / "run", folder / "before"
     mib = 0
 
@@ -148,12 +162,12 @@ def measure(size, folder, options):
 
     for stage, measured in run_all(TS_HOST, path, run, stand_in, options.limit):
         mib = round((run / "samples.jsonl").stat().st_size / MIB)
-        show("ts-host", mib, measured, stage)
+        yield "ts-host", mib, stage, measured
     if options.beside:
         # Begins the folder; there is nothing to grade yet.
         subprocess.run([options.beside, "grade", "--recipe", path, "--out", before], capture_output=True)
         for stage, measured in run_all(options.beside, path, before, same, options.limit):
-            show("before", mib, measured, stage)
+            yield "before", mib, stage, measured
     sizes = [f"{file.name} {file.stat().st_size / MIB:.0f}" for file in sorted(run.glob("*.jsonl"))]
     print(f"(MiB: {', '.join(sizes)}; load {os.getloadavg()[1]:.1f})", file=sys.stderr, flush=True)
 
@@ -166,11 +180,15 @@ def main():
     options.add_argument("--folder", help="where to put the runs, which are removed; default: a temporary folder")
     options = options.parse_args()
 
-    print("| | samples.jsonl, MiB | stage | memory, MiB | processor, s | clock, s |")
-    print("|---|---:|---|---:|---:|---:|", flush=True)
+    rows = []
     for size in options.sizes:
         with tempfile.TemporaryDirectory(prefix="ts-host-memory-", dir=options.folder) as folder:
-            measure(size, Path(folder), options)
+            for row in measure(size, Path(folder), options):
+                who, mib, stage, measured = row
+                print(f"{who} {mib} {stage}: {memory(measured)} MiB, {seconds(measured)} s", file=sys.stderr, flush=True)
+                rows.append(row)
+    show(rows, "largest resident memory, MiB", memory)
+    show(rows, "processor time (and on the clock), s", seconds)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 //! paths are remapped, versions come from the committed `Cargo.lock`, the profile is `guest`, and every
 //! standard library has a target folder of its own, because cargo does not see when it changes.
 //!
-//! In: plugin names and a toolchain. Out: a component for each. Left out on purpose: other languages than Rust.
+//! In: plugin names and a toolchain. Out: a component for each.
 
 use std::collections::BTreeMap;
 use std::path::Path;

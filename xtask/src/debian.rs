@@ -5,7 +5,7 @@
 //! guests' target from that source once, and puts it where `rustup target add` would have put it. It needs no
 //! rights, about 160 MB of downloads, 620 MB of disk and a few minutes.
 //!
-//! In: apt's package lists. Out: a compiler. Left out on purpose: `apt-get update`, which changes the system.
+//! In: apt's package lists. Out: a compiler. `apt-get update`, which changes the system, is the caller's.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! `plugins/plugins.lock`: which sources, built by which toolchain, gave which component.
 //!
-//! In and out: the lock file, in TOML, sorted by plugin. Left out on purpose: times and machines, so that an
-//! unchanged rebuild leaves the file unchanged.
+//! In and out: the lock file, in TOML, sorted by plugin. It has no times and names no machine, so that
+//! an unchanged rebuild leaves the file unchanged.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -8,8 +8,7 @@
 //! | `runners LANGUAGE` | the same for one language, `python` or `javascript` |
 //! | `guest COMMAND …` | runs a command in which `cargo` builds for WebAssembly with the toolchain of the plugins |
 //!
-//! In: the working tree. Out: components and their lock file. Left out on purpose: tests and releases, which
-//! are plain `cargo` commands.
+//! In: the working tree. Out: components and their lock file. Tests and releases are plain `cargo` commands.
 
 mod build;
 mod cargo;

@@ -1,7 +1,7 @@
 //! The two chores: build the plugins, and check that what is committed is what the sources give.
 //!
 //! In: the working tree. Out: `plugins/*.wasm` and the lock file, or an error that lists every disagreement.
-//! Left out on purpose: a partial build; all plugins are built by one toolchain, at once.
+//! All plugins are built at once, by one toolchain.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,7 +33,8 @@ pub(crate) fn build(root: &Path) -> Result<()> {
     Lock { toolchain: toolchain.identity, plugin }.write(root)
 }
 
-/// Compares sources, lock and components, rebuilds, and compares the bytes if the toolchain is the locked one.
+/// Compares sources, lock and components, rebuilds, and compares the bytes if the toolchain is the locked
+/// one.
 pub(crate) fn check(root: &Path) -> Result<()> {
     let lock = Lock::read(root)?;
     let sources = Sources::read(root)?;

@@ -1,7 +1,7 @@
 //! Child processes whose failure is an error that names the command.
 //!
-//! In: a `std::process::Command`. Out: its standard output, or an error. Left out on purpose: shells; every
-//! argument reaches the program as it stands here.
+//! In: a `std::process::Command`. Out: its standard output, or an error. There is no shell: every argument
+//! reaches the program as it stands here.
 
 use std::process::{Command, Stdio};
 

@@ -1,11 +1,13 @@
 //! The chore `runners`: builds the components that run programs, from the packages of their languages.
 //!
-//! A runner is an interpreter with some text of ours in it, too big to commit. What it is made of (our text, the contract,
-//! the versions of the packages that make the component, how they are used) decides its key; a component is kept under its
-//! key in `target/runners`, and a build whose key is there copies it and needs no network.
+//! A runner is an interpreter with some text of ours in it, too big to commit. What it is made of (our text,
+//! the contract, the versions of the packages that make the component, how they are used) decides its key; a
+//! component is kept under its key in `target/runners`, and a build whose key is there copies it and needs no
+//! network.
 //!
-//! In: `plugins/runners`, `wit/`, and the package managers of Python and JavaScript. Out: `plugins/*_runner.wasm`. Left
-//! out on purpose: a lock of their bytes, which differ between machines.
+//! In: `plugins/runners`, `wit/`, and the package managers of Python and JavaScript. Out:
+//! `plugins/*_runner.wasm`. Their bytes are not locked, since they differ between
+//! machines.
 
 mod deepen;
 
@@ -157,8 +159,8 @@ fn make_python(tools: &Path, sources: &Path, wit: &Path, to: &Path) -> Result<()
     process::run(&mut command)
 }
 
-/// The library that takes the place of the system's random numbers. Elsewhere than on Linux sets are in another order in
-/// every build, as they are in every run of Python.
+/// The library that takes the place of the system's random numbers. Elsewhere than on Linux sets are in
+/// another order in every build, as they are in every run of Python.
 fn same_random(tools: &Path) -> Result<PathBuf> {
     let (source, library) = (tools.join("same_random.rs"), tools.join("libsame_random.so"));
     std::fs::write(&source, SAME_RANDOM)?;

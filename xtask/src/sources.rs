@@ -1,11 +1,11 @@
 //! The hash of everything in the repository that decides a plugin's bytes.
 //!
-//! Hashed: the files of the plugin's crate and of every workspace crate that it uses, `wit/` as it is now, the profile, the
-//! workspace's entries for their dependencies, and the `Cargo.lock` entries of all dependencies, direct and
-//! indirect. Development dependencies are not: they do not reach the component.
+//! Hashed: the files of the plugin's crate and of every workspace crate that it uses, `wit/` as it is now,
+//! the profile, the workspace's entries for their dependencies, and the `Cargo.lock` entries of all
+//! dependencies, direct and indirect. Development dependencies are not: they do not reach the component.
 //!
-//! In: a plugin's name. Out: 64 hexadecimal digits. Left out on purpose: the toolchain, which the lock file
-//! records beside this hash.
+//! In: a plugin's name. Out: 64 hexadecimal digits. The toolchain is not in it; the lock file records that
+//! beside this hash.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@
 //! from the active toolchain where it has the target; otherwise, on Debian, from a private copy of the
 //! distribution's compiler (see [`crate::debian`]); otherwise the error says which command adds it.
 //!
-//! In: the machine. Out: a [`Toolchain`]. Left out on purpose: installing anything into the user's toolchain.
+//! In: the machine. Out: a [`Toolchain`]. Nothing is installed into the user's toolchain.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};

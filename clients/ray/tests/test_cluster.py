@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import ray
+from ray._private.node import Node
 from ray.cluster_utils import Cluster
 
 from ts_host_ray import Failed, Settings, pieces, run
@@ -29,7 +30,7 @@ TS_HOST = os.environ["TS_HOST"]
 FLAGS = [
     word
     for setting in (
-        "problems.max_train=6",
+        "problems.max_train=8",
         "problems.max_heldout=3",
         "sample.n_samples=12",
         "sample.max_batch_rows=4",
@@ -41,6 +42,7 @@ FLAGS = [
     )
     for word in ("--set", setting)
 ]
+FEWEST_SAMPLES = 24  # of any shard here: those of two problems, which are written one after the other
 PATIENCE_S = 180
 faulthandler.dump_traceback_later(600, exit=True)
 
@@ -104,12 +106,19 @@ def samples(shard: Path) -> int:
 
 
 def process_of(shard: Path) -> int:
-    """The ts-host that works on a shard."""
-    return int((shard / ".lock").read_text())
+    """The ts-host that works on a shard, or did; 0 if there is none yet."""
+    try:
+        return int((shard / ".lock").read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def parent(process: int) -> int:
-    return int(Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    """The process that started another; 0 if there is none."""
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return 0
 
 
 def is_alive(process: int) -> bool:
@@ -117,18 +126,6 @@ def is_alive(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
-
-
-@contextlib.contextmanager
-def stopped_while_sampling(shard: Path, driver: Driver) -> Iterator[int]:
-    """The ts-host of a shard, stopped when it has written some samples and not all."""
-    until(f"{shard} samples", lambda: samples(shard) > 0, driver)
-    process = process_of(shard)
-    os.kill(process, signal.SIGSTOP)
-    assert samples(shard) < 24, "it was too fast for the test"
-    yield process
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(process, signal.SIGCONT)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -187,37 +184,50 @@ class TestCluster(unittest.TestCase):
         self.addCleanup(driver.close)
         return driver
 
-    def kill_node_of(self, process: int) -> None:
-        """Kills the node on which a ts-host works, and adds another."""
-        raylet = parent(parent(process))
-        nodes = {node.all_processes["raylet"][0].process.pid: node for node in self.cluster.list_all_nodes()}
-        self.assertIn(raylet, nodes)
-        self.cluster.remove_node(nodes[raylet], allow_graceful=False)
+    def raylets(self) -> dict[int, Node]:
+        """The nodes, by the process that started all of a node's workers."""
+        return {node.all_processes["raylet"][0].process.pid: node for node in self.cluster.list_all_nodes()}
+
+    @contextlib.contextmanager
+    def stopped_while_sampling(self, shards: Path, driver: Driver) -> Iterator[Path]:
+        """A shard whose node may be killed; its ts-host is stopped when it has written some samples and not all."""
+        nodes = {pid for pid, node in self.raylets().items() if node is not self.cluster.head_node}
+        found: list[Path] = []
+
+        def look() -> list[Path]:
+            for shard in shards.glob("*-of-*"):
+                process = process_of(shard)
+                if is_alive(process) and parent(parent(process)) in nodes and 0 < samples(shard) < FEWEST_SAMPLES:
+                    os.kill(process, signal.SIGSTOP)
+                    found.append(shard)
+                    break
+            return found
+
+        until("a shard samples", look, driver)
+        self.assertLess(samples(found[0]), FEWEST_SAMPLES, "it was too fast for the test")
+        yield found[0]
+
+    def kill_node_of(self, shard: Path) -> None:
+        """Kills the node on which a shard is worked on, and adds another."""
+        process = process_of(shard)
+        self.cluster.remove_node(self.raylets()[parent(parent(process))], allow_graceful=False)
         until("the node's ts-host is gone", lambda: not is_alive(process))
         self.cluster.add_node(num_cpus=1)
-
-    def shard_away_from_head(self, shards: list[Path], driver: Driver) -> Path:
-        """A shard whose node may be killed."""
-        for shard in shards:
-            until(f"{shard} begins", (shard / ".lock").exists, driver)
-        head = self.cluster.head_node.all_processes["raylet"][0].process.pid
-        return next(shard for shard in shards if parent(parent(process_of(shard))) != head)
 
     def assert_same(self, out: str) -> None:
         self.assertEqual(digests(self.folder / out), self.expected)
 
     def test_a_shared_folder(self) -> None:
         driver = self.start("shared", "--shards", "3", *FLAGS)
-        shards = [self.folder / f"shared/shards/{index}-of-3" for index in (1, 2, 3)]
-        victim = self.shard_away_from_head(shards, driver)
-        name = f"shard {victim.name.replace('-of-', '/')}"
-        with stopped_while_sampling(victim, driver) as process:
+        shards = self.folder / "shared/shards"
+        with self.stopped_while_sampling(shards, driver) as victim:
+            name = f"shard {victim.name.replace('-of-', '/')}"
             # A second driver is refused.
             second = self.start("shared")
             self.assertEqual(second.end()[0], 1)
             self.assertRegex(second.text, f"in use by process {driver.process.pid}$")
             before = samples(victim)
-            self.kill_node_of(process)
+            self.kill_node_of(victim)
         # Elsewhere the shard goes on where it stood.
         until("the shard goes on", lambda: f"{name} | going on in" in driver.text, driver)
         self.assertRegex(driver.text, f"{name}: lost on .*; starts again \\(1 of 3\\)")
@@ -226,11 +236,12 @@ class TestCluster(unittest.TestCase):
         driver.process.send_signal(signal.SIGTERM)
         self.assertEqual(driver.end()[0], 143, driver.text)
         self.assertIn("interrupted; the same command goes on", driver.text)
-        self.assertFalse(any(is_alive(process_of(shard)) for shard in shards))
+        self.assertFalse(any(is_alive(process_of(shard)) for shard in shards.glob("*-of-*")))
         self.assertFalse((self.folder / "shared/manifest.json").exists())
 
         # A ts-host of a node that was given up may be there for a while: its shard waits.
-        with (shards[0] / ".lock").open() as lock:
+        (shards / "1-of-3").mkdir(exist_ok=True)
+        with (shards / "1-of-3/.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             driver = self.start("shared")
             until("the first shard begins", lambda: "shard 1/3: begins" in driver.text, driver)
@@ -250,19 +261,22 @@ class TestCluster(unittest.TestCase):
         driver = self.start("own", "--shards", "4", "--scratch", str(scratch), *FLAGS)
         until("the run has a name", (self.folder / "own/shards/ray.json").exists, driver)
         own = scratch / f"ts-host-{json.loads((self.folder / 'own/shards/ray.json').read_text())['id']}"
-        until("three shards begin", lambda: len(list(own.glob("shards/*/.lock"))) == 3, driver)
-        shards = [lock.parent for lock in own.glob("shards/*/.lock")]
-        victim = self.shard_away_from_head(shards, driver)
-        name = f"shard {victim.name.replace('-of-', '/')}"
-        with stopped_while_sampling(victim, driver) as process:
-            self.kill_node_of(process)
+        with self.stopped_while_sampling(own / "shards", driver) as victim:
+            name = f"shard {victim.name.replace('-of-', '/')}"
+            self.kill_node_of(victim)
+
         # A process that is killed, with its node alive, is no error of the user's either.
-        other = next(shard for shard in shards if shard != victim)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process_of(other), signal.SIGKILL)
+        def kill_one() -> bool:
+            process = next((process_of(shard) for shard in (own / "shards").glob("*-of-*") if is_alive(process_of(shard))), 0)
+            if process:
+                os.kill(process, signal.SIGKILL)
+            return process > 0
+
+        until("another shard is worked on", kill_one, driver)
         code, output = driver.end()
         self.assertEqual(code, 0, driver.text)
         self.assertRegex(driver.text, f"{name}: lost on .*; starts again \\(1 of 3\\)")
+        self.assertIn("ts-host was ended by SIGKILL; starts again", driver.text)
         self.assertIn("| Acc, %", output)
         self.assert_same("own")
         self.assertEqual(list(scratch.iterdir()), [], "nothing is left on the nodes")

@@ -361,7 +361,8 @@ mod tests {
         assert!(complaint(r#"{"gold":"1","pred":"1","form":"answer"}"#).contains("`expected` is missing"));
         assert!(complaint(r#"{"gold":"1","pred":"1","expected":true}"#).contains("`form`"));
         assert!(
-            complaint(r#"{"gold":"1","pred":"1","form":"answer","expected":"yes"}"#).contains("no verdict")
+            complaint(r#"{"gold":"1","pred":"1","form":"answer","expected":"yes"}"#)
+                .contains("not a verdict")
         );
     }
 }

@@ -1,11 +1,13 @@
-//! Stands in for the model in a run: writes the records of a stage that the model would make, thousands of tokens each.
+//! Stands in for the model in a run: writes the records of a stage that the model would make, thousands of
+//! tokens each.
 //!
-//! Run with `stand_in RECIPE FOLDER STAGE`, where STAGE is `sample`, `refine`, `reference`, `eval-baseline` or `eval-result`. The
-//! records go into the stage's journal, sealed as the run seals them, and `ts-host STAGE` finds all of them there, checks
-//! them and takes the stage as done. `tests/python/bench_memory.py` makes runs of any size with it in minutes.
+//! Run with `stand_in RECIPE FOLDER STAGE`, where STAGE is `sample`, `refine`, `reference`, `eval-baseline`
+//! or `eval-result`. The records go into the stage's journal, sealed as the run seals them, and `ts-host
+//! STAGE` finds all of them there, checks them and takes the stage as done. `tests/python/bench_memory.py`
+//! makes runs of any size with it in minutes.
 //!
-//! Texts are paragraphs of arithmetic in the embedded model's manner, and an answer that is correct for some draws of every
-//! problem; tokens are those of its tokenizer. They derive from the problem and the draw.
+//! Texts are paragraphs of arithmetic in the embedded model's manner, and an answer that is correct for some
+//! draws of every problem; tokens are those of its tokenizer. They derive from the problem and the draw.
 
 use std::error::Error;
 use std::path::Path;

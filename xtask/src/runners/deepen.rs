@@ -1,13 +1,13 @@
 //! Gives the interpreter in a component a larger stack.
 //!
-//! The tools link an interpreter with one MiB for C's stack, in which recursion through C (for Python a cached function, a
-//! sort's key, an operator's method; for JavaScript any call) is some 2,000 levels deep; no option changes it. C's stack in
-//! WebAssembly is a part of memory, so a larger one is: more memory, the pointer to the stack's top at the new end, and the
-//! limits that the interpreter computed from the top at its start. Each of these is one number in the first module of the
-//! component.
+//! The tools link an interpreter with one MiB for C's stack, in which recursion through C (for Python a
+//! cached function, a sort's key, an operator's method; for JavaScript any call) is some 2,000 levels deep;
+//! no option changes it. C's stack in WebAssembly is a part of memory, so a larger one is: more memory, the
+//! pointer to the stack's top at the new end, and the limits that the interpreter computed from the top at
+//! its start. Each of these is one number in the first module of the component.
 //!
-//! In: a component. Out: the same component with other numbers, or an error if one is not where it is expected. Left out on
-//! purpose: anything that moves a byte; every number is written in as many bytes as it had.
+//! In: a component. Out: the same component with other numbers, or an error if one is not where it is
+//! expected. No byte is moved: every number is written in as many bytes as it had.
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -27,7 +27,8 @@ const DATA: u8 = 11;
 pub(super) struct Stack {
     /// Pages of memory for the new stack.
     pub(super) pages: u32,
-    /// How far from the old stack's bottom the interpreter refuses to go deeper, bytes: softly, and in earnest.
+    /// How far from the old stack's bottom the interpreter refuses to go deeper, bytes: softly, and in
+    /// earnest.
     pub(super) limits: Option<[u32; 2]>,
 }
 

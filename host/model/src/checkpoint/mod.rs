@@ -1,5 +1,5 @@
-//! A checkpoint's folder: its configuration, its weights, its tokenizer and its chat template, which a stranger may have
-//! written.
+//! A checkpoint's folder: its configuration, its weights, its tokenizer and its chat template, which a
+//! stranger may have written.
 
 pub mod bpe;
 pub mod chat;

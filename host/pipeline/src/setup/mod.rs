@@ -165,7 +165,8 @@ impl<'a> Run<'a> {
             Some(shard) => RunFolder::create_or_resume(&shard_folder(folder, shard)?, &manifest)?,
         };
         for difference in folder.notes() {
-            progress.warn(&format!("{difference}: results may differ in rounding"));
+            let rounding = if difference.field == "device" { ": results may differ in rounding" } else { "" };
+            progress.warn(&format!("{difference}{rounding}"));
         }
         keep_recipe(&folder, &recipe)?;
         let keep = |set: Artefact, source: ProblemSource| {
