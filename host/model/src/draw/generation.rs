@@ -157,9 +157,12 @@ impl<'a> Generation<'a> {
     /// The next token of every lane.
     fn pick(&self, logits: &[f32]) -> Result<Vec<u32>> {
         let vocab_size = logits.len() / self.lanes.len();
+        let n_tokens = self.model.n_tokens();
         let one = |(lane, logits): (&Lane, &[f32])| {
             let t = self.draws[lane.request][lane.draw].tokens.len();
-            pick_token(logits, self.sampling, token_uniform(self.requests[lane.request].seeds[lane.draw], t))
+            let uniform = token_uniform(self.requests[lane.request].seeds[lane.draw], t);
+            // What comes after stands for no token.
+            pick_token(&logits[..n_tokens], self.sampling, uniform)
         };
         self.lanes.par_iter().zip(logits.par_chunks_exact(vocab_size)).with_min_len(8).map(one).collect()
     }
