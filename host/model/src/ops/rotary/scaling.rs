@@ -165,7 +165,7 @@ mod tests {
         // 1000/2π = 159.2 turns of the first, 1.6 of the second. Index of 32 turns: 4·ln(1000/201)/(2·ln 10⁴) = 0.348; of 1 turn:
         // 1.101. Truncated they are 0 and 2, and index 1 lies half way.
         assert_close(frequencies(yarn(true), 1), [1.0, 0.01 * (0.5 / 8.0 + 0.5)]);
-        let share = (1.0 - 0.348_330) / (1.100_902 - 0.348_330);
+        let share = (1.0 - 0.348_335) / (1.100_910 - 0.348_335);
         let [first, second] = frequencies(yarn(false), 1);
         assert_eq!(first, 1.0);
         assert!((f64::from(second) - 0.01 * (share / 8.0 + 1.0 - share)).abs() < 1e-6, "{second}");
