@@ -58,7 +58,8 @@ impl Context {
             let mask = (0..n).flat_map(|row| (0..columns).map(move |column| entry(row, column)));
             Tensor::from_vec(mask.collect(), (1, 1, 1, n, columns), &device)
         };
-        let hidden = forward(decoder, x, &mut self.layers, &[len..columns], mask)?;
+        let positions = len..columns;
+        let hidden = forward(decoder, x, &mut self.layers, std::slice::from_ref(&positions), mask)?;
         self.len += n;
         Ok(hidden)
     }
