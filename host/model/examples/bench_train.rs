@@ -163,7 +163,7 @@ impl Model {
                 Kind::Fused => ops::causal_attention,
                 Kind::Portable => portable::causal_attention,
             };
-            let mixed = attention(&q, &k, &v, self.heads, &batch.segments, &self.rotary)?;
+            let mixed = attention(&q, &k, &v, self.heads, &batch.segments, &self.rotary, None)?;
             x = (x + kind.linear(&mixed, &layer.out, None)?)?;
             let normed = kind.rms_norm(&x, &layer.feed_forward_norm)?;
             let gated = kind

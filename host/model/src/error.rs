@@ -5,6 +5,7 @@
 //!
 //! Context such as "while sampling problem 12" is added by the caller, who knows it.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// The result of everything fallible in this crate.
@@ -65,7 +66,7 @@ pub enum ModelError {
     #[error("config.json: {field}: {reason}")]
     Config {
         /// The field's name in the file.
-        field: &'static str,
+        field: Cow<'static, str>,
         /// What is wrong with it.
         reason: String,
     },
@@ -327,10 +328,10 @@ impl ModelError {
             }
             Self::Json { .. } => "the file may be half downloaded; fetch the checkpoint again",
             Self::UnknownArchitecture { .. } => {
-                "use a checkpoint of the Qwen2 family, such as a Qwen2.5 model or a DeepSeek-R1-Distill-Qwen"
+                "use a checkpoint of one of these families, such as Qwen2.5, Qwen3, Llama 3, Mistral or DeepSeek-R1-Distill"
             }
             Self::Config { .. } => {
-                "this decoder implements plain Qwen2; use a checkpoint without that feature"
+                "use a checkpoint without that feature: the model would load and give other numbers than it should"
             }
             Self::NoWeights { .. } => {
                 "checkpoints in PyTorch's .bin format must be converted to safetensors first"

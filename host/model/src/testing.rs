@@ -5,9 +5,9 @@
 use candle_core::{DType, Device, Tensor};
 use ts_core::seed::SplitMix64;
 
-use crate::config::ModelConfig;
+use crate::config::{Biases, Family, ModelConfig};
 use crate::language_model::LanguageModel;
-use crate::ops::Segments;
+use crate::ops::{RotaryScaling, Segments};
 use crate::rng::normal;
 
 /// Four query heads on two key-value heads, three layers, 40 tokens; biases and norms are random too, so that
@@ -18,6 +18,64 @@ pub(crate) fn random_model(seed: u64) -> LanguageModel {
         seed,
         DType::F32,
     )
+}
+
+const NO_BIASES: Biases = Biases { queries_keys_values: false, attention_output: false, feed_forward: false };
+
+/// `base`, a Qwen2 of two layers or more, and what it would be in the other families, with their windows and scaled rotary
+/// embeddings: all that makes the decoder another function. Windows and original lengths are of a few tokens.
+pub(crate) fn in_all_families(base: &ModelConfig) -> Vec<ModelConfig> {
+    let (factor, original_positions) = (4.0, 6);
+    let llama = ModelConfig { family: Family::Llama, biases: NO_BIASES, ..base.clone() };
+    let last_layer = [vec![None; base.num_hidden_layers - 1], vec![Some(5)]].concat();
+    vec![
+        base.clone(),
+        ModelConfig { windows: last_layer.clone(), ..base.clone() },
+        ModelConfig { rope_scaling: RotaryScaling::Linear { factor }, ..llama.clone() },
+        ModelConfig {
+            biases: Biases { queries_keys_values: true, attention_output: true, feed_forward: true },
+            rope_scaling: RotaryScaling::Llama3 {
+                factor,
+                low_freq_factor: 0.01,
+                high_freq_factor: 0.5,
+                original_positions,
+            },
+            ..llama
+        },
+        ModelConfig {
+            family: Family::Qwen3,
+            biases: NO_BIASES,
+            head_dim: base.head_dim + 2,
+            windows: last_layer,
+            rope_scaling: RotaryScaling::Yarn {
+                factor,
+                attention_factor: 1.2,
+                beta_fast: 0.5,
+                beta_slow: 0.01,
+                original_positions,
+                truncate: false,
+            },
+            ..base.clone()
+        },
+        ModelConfig {
+            family: Family::Mistral,
+            biases: NO_BIASES,
+            windows: vec![Some(7); base.num_hidden_layers],
+            ..base.clone()
+        },
+    ]
+}
+
+/// `base` as a Llama whose rotary embedding depends on the sequence's length beyond 10 tokens.
+pub(crate) fn dynamic(base: &ModelConfig) -> ModelConfig {
+    let rope_scaling = RotaryScaling::Dynamic { factor: 2.0, original_positions: 10 };
+    ModelConfig { family: Family::Llama, biases: NO_BIASES, rope_scaling, ..base.clone() }
+}
+
+/// [`random_model`] in all families.
+pub(crate) fn random_models(seed: u64) -> Vec<LanguageModel> {
+    let base = ModelConfig { eos_token_ids: vec![0], ..ModelConfig::tiny(40, 32, 48, 3, (4, 2)) };
+    in_all_families(&base).into_iter().map(|config| random_model_of(config, seed, DType::F32)).collect()
 }
 
 pub(crate) fn random_model_of(config: ModelConfig, seed: u64, dtype: DType) -> LanguageModel {

@@ -131,6 +131,12 @@ pub enum Error {
         /// Rows of the embedding.
         rows: usize,
     },
+    /// Nothing would end a response.
+    #[error("the model {} names no token that ends a response", folder.display())]
+    NoEndOfText {
+        /// The checkpoint's folder.
+        folder: PathBuf,
+    },
     /// Shards that do not make a whole.
     #[error("stage `{}`: {fault}", stage.name())]
     Shards {
@@ -216,6 +222,11 @@ impl Error {
             Self::Vocabulary { .. } => {
                 Some("config.json and tokenizer.json do not belong together, or the embedding was not resized".into())
             }
+            Self::NoEndOfText { .. } => Some(
+                "set eos_token_id in generation_config.json or config.json to the id, or the list of ids, of its end-of-text \
+                 tokens, as tokenizer.json has them"
+                    .into(),
+            ),
             Self::NoRoom { key, .. } => Some(format!("lower {key}, or leave the problem out")),
             Self::Device { .. } => Some("build with --features cuda, or set model.device to \"cpu\"".into()),
             Self::NoSuchProblem { .. } => Some("problems-train.jsonl in the folder has their identifiers".into()),

@@ -138,6 +138,7 @@ fn config(vocab_size: usize, folder: &Path) -> Result<ModelConfig, Error> {
         "rope_theta": 10000.0,
         "rms_norm_eps": 1e-6,
         "hidden_act": "silu",
+        "use_sliding_window": false,
         "tie_word_embeddings": true,
         "bos_token_id": null,
         "eos_token_id": 0,

@@ -13,6 +13,8 @@ mod reuse;
 mod schedulers;
 mod shards;
 
+use std::path::PathBuf;
+
 use crate::{ARTEFACTS, Host, read, repository, small};
 
 #[test]
@@ -28,6 +30,13 @@ fn the_main_job_leaves_a_table_and_a_checkpoint_and_goes_on_where_it_was() {
     for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
         assert!(host.path("run/model").join(name).is_file(), "{name}");
     }
+    // The weights have the number format of those that it started from, and the configuration says so.
+    let config: serde_json::Value =
+        serde_json::from_slice(&read(host.path("run/model/config.json"))).unwrap();
+    assert_eq!(config["torch_dtype"], "bfloat16");
+    let bytes_of_weights = |folder: PathBuf| read(folder.join("model.safetensors")).len();
+    let embedded = bytes_of_weights(repository("host/embedded/checkpoint").into());
+    assert!(bytes_of_weights(host.path("run/model")).abs_diff(embedded) < 1000);
     let report: serde_json::Value = serde_json::from_slice(&read(host.path("run/report.json"))).unwrap();
     assert_eq!(report["baseline"]["summary"]["n_responses"], 12);
     assert_eq!(

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::{Host, read, repository};
+use crate::{Host, read, repository, small};
 
 /// KiB of address space for each command: what the engine of plugins reserves, and little more.
 const ADDRESS_SPACE_KIB: u64 = 9_000_000;
@@ -154,10 +154,77 @@ fn configurations() {
         change_json(&copy(&host, &name).join("config.json"), |config| config[field] = value);
         refused(&host, &name, &[]);
     }
+    for (field, value) in [
+        ("quantization_config", json!({"quant_method": "awq"})),
+        ("final_logit_softcapping", json!(30.0)),
+        ("rope_scaling", json!({"type": "longrope", "long_factor": [1.0]})),
+        ("hidden_act", json!("gelu")),
+        ("num_experts", json!(8)),
+        ("layer_types", json!(vec!["chunked_attention"; 5])),
+    ] {
+        change_json(&copy(&host, field).join("config.json"), |config| config[field] = value);
+        refused(&host, field, &["config.json", field, "hint: "]);
+    }
+    change_json(&copy(&host, "endless").join("config.json"), |config| config["eos_token_id"] = Value::Null);
+    refused(&host, "endless", &["ends a response", "eos_token_id"]);
     fs::write(copy(&host, "deep").join("config.json"), "[".repeat(1_000_000)).unwrap();
     refused(&host, "deep", &["config.json"]);
     fs::write(copy(&host, "many").join("config.json"), format!("[{}0]", "{},".repeat(4_000_000))).unwrap();
     refused(&host, "many", &["config.json", "values"]);
+}
+
+/// Two rows of the embedding that no token has, of which one has the largest logit at every step.
+#[test]
+fn a_padded_vocabulary() {
+    let host = Host::new();
+    let folder = copy(&host, "rows");
+    let mut n_tokens = 0;
+    change_json(&folder.join("config.json"), |config| {
+        n_tokens = config["vocab_size"].as_u64().unwrap();
+        config["vocab_size"] = json!(n_tokens + 2);
+    });
+    change_weights(&folder, |header, data| {
+        let embedding = header["model.embed_tokens.weight"].clone();
+        let width = embedding["shape"][1].as_u64().unwrap();
+        let end = embedding["data_offsets"][1].as_u64().unwrap();
+        // 64 and -64 in bf16.
+        let row = |number: u16| number.to_le_bytes().repeat(width as usize);
+        let rows = [row(0x4280), row(0xC280)].concat();
+        let grown = rows.len() as u64;
+        data.splice(end as usize..end as usize, rows);
+        header["model.embed_tokens.weight"]["shape"][0] = json!(n_tokens + 2);
+        let is_tensor = |name: &str| name != "__metadata__";
+        for (_, tensor) in header.as_object_mut().unwrap().iter_mut().filter(|(name, _)| is_tensor(name)) {
+            for offset in tensor["data_offsets"].as_array_mut().unwrap() {
+                let moved = offset.as_u64().unwrap();
+                if moved >= end {
+                    *offset = json!(moved + grown);
+                }
+            }
+        }
+    });
+    host.run(&small(&["sample", "--model", "rows", "--out", "run"]));
+    let samples = String::from_utf8(read(host.path("run/samples.jsonl"))).unwrap();
+    let mut n_drawn = 0;
+    for line in samples.lines() {
+        let sample: Value = serde_json::from_str(line).unwrap();
+        let tokens = sample["tokens"].as_array().unwrap();
+        assert!(tokens.iter().all(|token| token.as_u64().unwrap() < n_tokens), "{line}");
+        n_drawn += tokens.len();
+    }
+    assert!(n_drawn > 1000, "{n_drawn}");
+}
+
+/// A text that ends the reasoning and is no token is worth a note.
+#[test]
+fn the_end_of_the_reasoning() {
+    let host = Host::new();
+    assert!(!host.run(&["check"]).contains("note: "));
+    let said = host.run(&["check", "--set", "prompt.reasoning_end=\"Answer:\""]);
+    assert!(
+        said.contains("note: prompt.reasoning_end = \"Answer:\" is no token of this tokenizer"),
+        "{said}"
+    );
 }
 
 #[test]

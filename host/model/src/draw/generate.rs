@@ -85,6 +85,20 @@ mod tests {
     }
 
     #[test]
+    fn ids_without_a_token_are_never_drawn() {
+        let model = random_model(36);
+        let drawn = |model: &LanguageModel, temperature| {
+            let draws = unwatched(model, &[request(vec![1, 2], 0..40)], &sampling(temperature, 16));
+            draws.into_iter().flatten().flat_map(|draw| draw.tokens).collect::<Vec<u32>>()
+        };
+        assert!(drawn(&model, 1.5).iter().any(|&token| token >= 30));
+        let model = model.with_n_tokens(30);
+        for temperature in [0.0, 1.5] {
+            assert!(drawn(&model, temperature).iter().all(|&token| token < 30));
+        }
+    }
+
+    #[test]
     fn draws_end_at_the_end_of_text_or_at_the_limit() {
         let model = random_model(32);
         let draws = unwatched(&model, &[request(vec![1, 2], 0..60)], &sampling(1.5, 16));

@@ -156,9 +156,12 @@ impl<'a> Generation<'a> {
     /// The next token of every row.
     fn pick(&self, logits: &[f32]) -> Result<Vec<u32>> {
         let vocab_size = logits.len() / self.rows.len();
+        let n_tokens = self.model.n_tokens();
         let one = |(row, logits): (&DrawId, &[f32])| {
             let t = self.draws[row.request][row.draw].tokens.len();
-            pick_token(logits, self.sampling, token_uniform(self.requests[row.request].seeds[row.draw], t))
+            let uniform = token_uniform(self.requests[row.request].seeds[row.draw], t);
+            // What comes after stands for no token.
+            pick_token(&logits[..n_tokens], self.sampling, uniform)
         };
         self.rows.par_iter().zip(logits.par_chunks_exact(vocab_size)).with_min_len(8).map(one).collect()
     }

@@ -1,4 +1,4 @@
-//! The Qwen2 decoder, written to be trained.
+//! The decoder of Qwen2, Llama, Qwen3 and Mistral, written to be trained.
 //!
 //! One layer, with x of shape (N, D):
 //!
@@ -7,14 +7,17 @@
 //! x = x + down_proj( silu(gate_proj n) · up_proj n )              n = rms_norm(x)
 //! ```
 //!
+//! The families differ in what the configuration says ([`crate::config::Family`]): which projections have biases; whether
+//! each head of queries and keys has an RMS norm before it is turned by its position (Qwen3); which layers see a window of the
+//! last tokens and which see all; and how the rotary embedding is scaled.
+//!
 //! In: token ids, several sequences packed one after another without padding, and the [`Segments`] that say
 //! where each lies. Out: hidden states (N, D), on candle's graph. Parameters carry the checkpoint's names.
 //! [`DecoderLayer`] is split at its attention, so that [`crate::prefix`] can put a key-value cache there and
 //! share all the rest.
 //!
-//! There is no dropout, which fine-tuning at these lengths does without. The logits of a whole batch are
-//! never computed: at a vocabulary of 152k they would not fit into memory. [`crate::ops::target_log_probs`]
-//! gives what a loss needs.
+//! There is no dropout, which fine-tuning at these lengths does without. The logits of a whole batch take too much memory at a
+//! vocabulary of 152k; [`crate::ops::target_log_probs`] gives what a loss needs.
 
 use std::sync::Arc;
 
@@ -47,19 +50,41 @@ pub struct DecoderLayer {
     q_proj: Linear,
     k_proj: Linear,
     v_proj: Linear,
+    /// Norms of the heads of queries and of keys, (hd,) each.
+    head_norms: Option<[Tensor; 2]>,
     o_proj: Linear,
     post_attention_layernorm: Tensor,
     gate_proj: Linear,
     up_proj: Linear,
     down_proj: Linear,
     rms_norm_eps: f64,
+    window: Option<usize>,
 }
 
 impl DecoderLayer {
-    /// Queries (N, H·hd), keys and values (N, KH·hd) of x (N, D), before the rotary embedding.
+    /// Queries (N, H·hd), keys and values (N, KH·hd) of x (N, D), before the rotary embedding,
+    /// their heads normalised if the family does that.
     pub fn project(&self, x: &Tensor) -> Result<[Tensor; 3]> {
         let normed = ops::rms_norm(x, &self.input_layernorm, self.rms_norm_eps)?;
-        Ok([self.q_proj.apply(&normed)?, self.k_proj.apply(&normed)?, self.v_proj.apply(&normed)?])
+        let (queries, keys) = (self.q_proj.apply(&normed)?, self.k_proj.apply(&normed)?);
+        let values = self.v_proj.apply(&normed)?;
+        match &self.head_norms {
+            None => Ok([queries, keys, values]),
+            Some([of_queries, of_keys]) => {
+                Ok([self.norm_heads(&queries, of_queries)?, self.norm_heads(&keys, of_keys)?, values])
+            }
+        }
+    }
+
+    /// Normalises each head of x (N, heads·hd).
+    fn norm_heads(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+        let rows = x.reshape(((), weight.dim(0)?))?;
+        Ok(ops::rms_norm(&rows, weight, self.rms_norm_eps)?.reshape(x.shape())?)
+    }
+
+    /// How many of the last tokens this layer sees, itself included; all of them if none.
+    pub fn window(&self) -> Option<usize> {
+        self.window
     }
 
     /// The layer's output (N, D) from its input x (N, D) and what attention made of [`Self::project`], (N,
@@ -96,6 +121,11 @@ impl Decoder {
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
         for layer in 0..config.num_hidden_layers {
             let mut of = |name: &str| tensor(&format!("model.layers.{layer}.{name}"));
+            let biases = config.biases;
+            let head_norms = match config.family.has_head_norms() {
+                true => Some([of("self_attn.q_norm.weight")?, of("self_attn.k_norm.weight")?]),
+                false => None,
+            };
             let mut linear = |name: &str, biased: bool| -> Result<Linear> {
                 Ok(Linear {
                     weight: of(&format!("{name}.weight"))?,
@@ -103,16 +133,18 @@ impl Decoder {
                 })
             };
             layers.push(DecoderLayer {
-                q_proj: linear("self_attn.q_proj", true)?,
-                k_proj: linear("self_attn.k_proj", true)?,
-                v_proj: linear("self_attn.v_proj", true)?,
-                o_proj: linear("self_attn.o_proj", false)?,
-                gate_proj: linear("mlp.gate_proj", false)?,
-                up_proj: linear("mlp.up_proj", false)?,
-                down_proj: linear("mlp.down_proj", false)?,
+                q_proj: linear("self_attn.q_proj", biases.queries_keys_values)?,
+                k_proj: linear("self_attn.k_proj", biases.queries_keys_values)?,
+                v_proj: linear("self_attn.v_proj", biases.queries_keys_values)?,
+                head_norms,
+                o_proj: linear("self_attn.o_proj", biases.attention_output)?,
+                gate_proj: linear("mlp.gate_proj", biases.feed_forward)?,
+                up_proj: linear("mlp.up_proj", biases.feed_forward)?,
+                down_proj: linear("mlp.down_proj", biases.feed_forward)?,
                 input_layernorm: of("input_layernorm.weight")?,
                 post_attention_layernorm: of("post_attention_layernorm.weight")?,
                 rms_norm_eps: config.rms_norm_eps,
+                window: config.window(layer),
             });
         }
         let norm = tensor("model.norm.weight")?;
@@ -143,7 +175,9 @@ impl Decoder {
     /// One layer with causal attention inside each segment: (N, D) to (N, D).
     pub fn layer(&self, layer: &DecoderLayer, x: &Tensor, segments: &Segments) -> Result<Tensor> {
         let [queries, keys, values] = layer.project(x)?;
-        let attended = ops::causal_attention(&queries, &keys, &values, self.heads, segments, &self.rotary)?;
+        let (heads, rotary) = (self.heads, &self.rotary);
+        let attended =
+            ops::causal_attention(&queries, &keys, &values, heads, segments, rotary, layer.window)?;
         layer.finish(x, &attended)
     }
 
@@ -200,7 +234,10 @@ mod tests {
 
     use super::*;
     use crate::language_model::LanguageModel;
-    use crate::testing::{assert_tensors_close, logits, random_model, random_model_of, random_tokens, whole};
+    use crate::testing::{
+        assert_tensors_close, dynamic, in_all_families, logits, random_model, random_model_of, random_models,
+        random_tokens, whole,
+    };
 
     #[test]
     fn logits_are_those_of_candle_transformers() {
@@ -229,19 +266,29 @@ mod tests {
 
     #[test]
     fn packed_sequences_do_not_see_each_other() {
-        let model = random_model(2);
+        let dynamic = dynamic(random_model(2).config());
+        random_models(2).iter().for_each(packed_sequences);
+        packed_sequences(&random_model_of(dynamic, 2, DType::F32));
+    }
+
+    fn packed_sequences(model: &LanguageModel) {
         let (first, second) = (random_tokens(1, 30), random_tokens(2, 17));
         let both = Segments::from_lengths([30, 17]);
         let hidden = model.hidden([first.clone(), second.clone()].concat().into(), &both).unwrap();
         // Bit for bit: the CPU's operations do not look at neighbouring rows.
-        assert_tensors_close(&hidden.narrow(0, 0, 30).unwrap(), &whole(&model, &first), 0.0);
-        assert_tensors_close(&hidden.narrow(0, 30, 17).unwrap(), &whole(&model, &second), 0.0);
+        assert_tensors_close(&hidden.narrow(0, 0, 30).unwrap(), &whole(model, &first), 0.0);
+        assert_tensors_close(&hidden.narrow(0, 30, 17).unwrap(), &whole(model, &second), 0.0);
     }
 
     #[test]
     fn f64_and_f32_take_different_paths_to_the_same_numbers() {
         // The fused operations are for f32 on the CPU; f64 goes through the portable ones.
-        let config = ModelConfig { tie_word_embeddings: false, ..ModelConfig::tiny(40, 32, 48, 3, (4, 2)) };
+        let base = ModelConfig { tie_word_embeddings: false, ..ModelConfig::tiny(40, 32, 48, 3, (4, 2)) };
+        in_all_families(&base).into_iter().for_each(f64_and_f32_agree);
+        f64_and_f32_agree(dynamic(&base));
+    }
+
+    fn f64_and_f32_agree(config: ModelConfig) {
         let fused = random_model_of(config.clone(), 4, DType::F32);
         let tensors = fused
             .parameters()
@@ -274,7 +321,12 @@ mod tests {
 
     #[test]
     fn gradients_are_finite_differences_in_every_tensor() {
-        let config = ModelConfig { tie_word_embeddings: false, ..ModelConfig::tiny(40, 16, 24, 2, (4, 2)) };
+        let base = ModelConfig { tie_word_embeddings: false, ..ModelConfig::tiny(40, 16, 24, 2, (4, 2)) };
+        in_all_families(&base).into_iter().for_each(gradients_are_right);
+        gradients_are_right(dynamic(&base));
+    }
+
+    fn gradients_are_right(config: ModelConfig) {
         let model = random_model_of(config.clone(), 5, DType::F64);
         let (ids, segments) = (random_tokens(4, 24), Segments::from_lengths([15, 9]));
         let exact = gradient_of(&model, &ids, &segments);

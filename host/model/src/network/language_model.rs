@@ -21,6 +21,8 @@ use crate::weights::{self, SaveOptions};
 #[derive(Debug)]
 pub struct LanguageModel {
     config: ModelConfig,
+    /// Ids from 0 that stand for a token; the embedding may have more rows.
+    n_tokens: usize,
     parameters: Vec<(String, Var)>,
     trainable: Decoder,
     frozen: Decoder,
@@ -68,7 +70,8 @@ impl LanguageModel {
         for (name, tensor) in tensors {
             parameters.push((name, Var::from_tensor(&tensor)?));
         }
-        let rotary = Arc::new(RotaryTable::new(config.head_dim, config.rope_theta)?);
+        let rotary = RotaryTable::scaled(config.head_dim, config.rope_theta, config.rope_scaling)?;
+        let rotary = Arc::new(rotary);
         let find = |name: &str| {
             parameters
                 .iter()
@@ -82,7 +85,13 @@ impl LanguageModel {
         let trainable = Decoder::new(&config, rotary.clone(), find)?;
         // Detached tensors share the parameters' storage: they follow every update and record no graph.
         let frozen = Decoder::new(&config, rotary, |name| Ok(find(name)?.detach()))?;
-        Ok(Self { config, parameters, trainable, frozen })
+        Ok(Self { n_tokens: config.vocab_size, config, parameters, trainable, frozen })
+    }
+
+    /// The same model for a tokenizer whose largest id is `n_tokens` − 1: larger ids, which pad the embedding to a round size, are
+    /// never drawn.
+    pub fn with_n_tokens(self, n_tokens: usize) -> Self {
+        Self { n_tokens: n_tokens.min(self.config.vocab_size), ..self }
     }
 
     /// Writes weights and `config.json` into a folder that exists.
@@ -94,6 +103,11 @@ impl LanguageModel {
     /// Shape and constants.
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// How many ids can be drawn, from 0 on.
+    pub fn n_tokens(&self) -> usize {
+        self.n_tokens
     }
 
     /// The parameters by their names in the checkpoint, in the order of the forward pass.

@@ -77,7 +77,7 @@ impl Prefix {
 
 /// Refuses more positions than the model was made for.
 pub(crate) fn check_length(model: &LanguageModel, needed: usize) -> Result<()> {
-    let limit = model.config().max_position_embeddings;
+    let limit = model.config().max_positions();
     if needed > limit { Err(ModelError::ContextTooLong { needed, limit }) } else { Ok(()) }
 }
 

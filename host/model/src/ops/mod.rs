@@ -31,12 +31,13 @@ use std::ops::{Deref, Range};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
 
+pub(crate) use attention::first_visible;
 pub use attention::{Heads, causal_attention};
 pub use embed::embed;
 pub use linear::linear;
 pub use rms_norm::rms_norm;
-pub use rotary::RotaryTable;
 pub(crate) use rotary::{Angles, Turn};
+pub use rotary::{RotaryScaling, RotaryTable};
 pub use segments::Segments;
 pub use swiglu::swiglu;
 pub use target_log_probs::target_log_probs;

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use crate::config::ModelConfig;
     use crate::log_prob::Sequence;
-    use crate::testing::{assert_tensors_close, random_model_of, random_tokens};
+    use crate::testing::{assert_tensors_close, in_all_families, random_model_of, random_tokens};
     use candle_core::DType;
 
     fn model(tied: bool) -> LanguageModel {
@@ -141,16 +141,19 @@ mod tests {
     #[test]
     fn both_ways_give_the_same_gradients_for_every_parameter() {
         for tied in [true, false] {
-            let (model, packed) = (model(tied), packed());
-            let loss = |log_probs: &Tensor| Ok(log_probs.sqr()?.sum_all()?);
-            let plain = gradients(&model, &packed, loss).unwrap();
-            let checkpointed = checkpointed_gradients(&model, &packed, loss).unwrap();
-            assert_tensors_close(&checkpointed.loss, &plain.loss, 0.0);
-            for ((name, _), (a, b)) in
-                model.parameters().iter().zip(checkpointed.of_parameters.iter().zip(&plain.of_parameters))
-            {
-                let tolerance = if tied && name.contains("embed_tokens") { 1e-5 } else { 0.0 };
-                assert_tensors_close(a, b, tolerance);
+            let packed = packed();
+            let of_family = |config| random_model_of(config, 11, DType::F32);
+            for model in in_all_families(model(tied).config()).into_iter().map(of_family) {
+                let loss = |log_probs: &Tensor| Ok(log_probs.sqr()?.sum_all()?);
+                let plain = gradients(&model, &packed, loss).unwrap();
+                let checkpointed = checkpointed_gradients(&model, &packed, loss).unwrap();
+                assert_tensors_close(&checkpointed.loss, &plain.loss, 0.0);
+                for ((name, _), (a, b)) in
+                    model.parameters().iter().zip(checkpointed.of_parameters.iter().zip(&plain.of_parameters))
+                {
+                    let tolerance = if tied && name.contains("embed_tokens") { 1e-5 } else { 0.0 };
+                    assert_tensors_close(a, b, tolerance);
+                }
             }
         }
     }

@@ -27,7 +27,7 @@ use ts_run::{Artefact, DigestCache, ProblemFile, Record, Records, RunFolder, Sea
 pub(crate) use self::checkpoint::open_device;
 use self::checkpoint::{Checkpoint, open_checkpoint};
 use self::problems::{ProblemSource, Surveyed};
-use self::prompts::Prompts;
+use self::prompts::{Prompts, note_on_reasoning_end};
 use crate::past_run::PastRun;
 use crate::progress::Progress;
 use crate::responses::steps::Steps;
@@ -108,6 +108,7 @@ pub fn check(recipe: &Recipe) -> Result<Vec<String>, Error> {
         let first = opened.prompts.text(problem)?;
         lines.push(format!("prompts of {shortest} to {longest} tokens; the first is {first:?}"));
     }
+    lines.extend(note_on_reasoning_end(&opened.tokenizer, &recipe.prompt.reasoning_end));
     for plugin in &opened.plugins.origins {
         let PluginOrigin { role, name, version, sha256, origin } = plugin;
         lines.push(format!("{role}: {name} {version} from {origin}, sha256 {sha256}"));
@@ -227,7 +228,14 @@ impl<'a> Run<'a> {
     }
 
     fn load(&self, folder: &Path) -> Result<LanguageModel, Error> {
-        Ok(LanguageModel::load(folder, dtype_of(self.recipe.model.dtype), &self.device)?)
+        let model = LanguageModel::load(folder, dtype_of(self.recipe.model.dtype), &self.device)?;
+        Ok(model.with_n_tokens(self.tokenizer.vocab_size()))
+    }
+
+    /// The number format of the checkpoint that the run starts from, as it is stored.
+    pub(crate) fn stored_dtype(&self) -> Result<DType, Error> {
+        let folder = &self.checkpoint.path;
+        Ok(Weights::open(folder, &ModelConfig::read(folder)?)?.stored_dtype())
     }
 
     /// The folder of the checkpoint that the run starts from.
@@ -371,11 +379,14 @@ fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
     let checkpoint = open_checkpoint(&recipe.model.source, digest_cache().as_ref())?;
     let config = ModelConfig::read(&checkpoint.path)?;
     let weights = Weights::open(&checkpoint.path, &config)?;
-    let limit = config.max_position_embeddings;
+    let limit = config.max_positions();
     let tokenizer = TextTokenizer::read(&checkpoint.path)?;
     if tokenizer.vocab_size() > config.vocab_size {
         let (tokens, rows) = (tokenizer.vocab_size(), config.vocab_size);
         return Err(Error::Vocabulary { folder: checkpoint.path.clone(), tokens, rows });
+    }
+    if !config.eos_token_ids.iter().any(|&id| (id as usize) < tokenizer.vocab_size()) {
+        return Err(Error::NoEndOfText { folder: checkpoint.path.clone() });
     }
     let prompts = Prompts::read(&checkpoint.path, &recipe.prompt)?;
     let (mut shortest, mut longest) = (usize::MAX, 0);

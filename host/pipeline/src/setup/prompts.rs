@@ -1,7 +1,7 @@
 //! From a problem to what the model sees of it.
 //!
-//! In: a checkpoint's chat template and a recipe's `[prompt]`. Out: prompts, as text or as tokens. Left out on purpose: the
-//! `<think>` that opens the reasoning; templates of reasoning models write it themselves.
+//! In: a checkpoint's chat template and a recipe's `[prompt]`. Out: prompts, as text or as tokens. The `<think>` that opens the
+//! reasoning is not added: templates of reasoning models write it themselves.
 
 use std::path::Path;
 
@@ -62,5 +62,47 @@ impl Prompts {
             return Err(Error::NoRoom { problem, prompt_tokens, key, max_new_tokens, limit });
         }
         Ok(prompt_tokens)
+    }
+}
+
+/// What a user should know of the text that ends the reasoning, if the tokenizer has no token for it.
+pub(super) fn note_on_reasoning_end(tokenizer: &TextTokenizer, reasoning_end: &str) -> Option<String> {
+    if tokenizer.token_id(reasoning_end).is_some() {
+        return None;
+    }
+    let spelt = tokenizer
+        .encode(reasoning_end)
+        .ok()
+        .filter(|tokens| tokenizer.decode(tokens).is_ok_and(|text| text.contains(reasoning_end)));
+    let how = match spelt {
+        Some(tokens) => format!("is no token of this tokenizer, which spells it in {}", tokens.len()),
+        None => "cannot be spelt by this tokenizer".to_owned(),
+    };
+    Some(format!(
+        "note: prompt.reasoning_end = {reasoning_end:?} {how}; where a response does not have it, all of it counts as reasoning"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_of_reasoning_without_a_token_is_noted() {
+        let tokenizer = |vocab: serde_json::Value| {
+            let json = serde_json::json!({
+                "version": "1.0", "added_tokens": [], "normalizer": null, "post_processor": null,
+                "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
+                "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+                "model": {"type": "BPE", "vocab": vocab, "merges": []},
+            });
+            TextTokenizer::from_bytes(json.to_string().as_bytes(), Path::new("tokenizer.json")).unwrap()
+        };
+        let tokenizer = tokenizer(serde_json::json!({"<": 0, "/": 1, "t": 2, ">": 3}));
+        assert_eq!(note_on_reasoning_end(&tokenizer, ">"), None);
+        let note = note_on_reasoning_end(&tokenizer, "</t>").unwrap();
+        assert!(note.contains("\"</t>\" is no token of this tokenizer, which spells it in 4;"), "{note}");
+        let note = note_on_reasoning_end(&tokenizer, "</think>").unwrap();
+        assert!(note.contains("\"</think>\" cannot be spelt"), "{note}");
     }
 }

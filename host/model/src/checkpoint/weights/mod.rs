@@ -97,6 +97,38 @@ mod tests {
     }
 
     #[test]
+    fn the_number_format_that_is_written_is_known_and_named() {
+        let dtype_in_config = |folder: &Path| {
+            let text = std::fs::read_to_string(folder.join("config.json")).unwrap();
+            serde_json::from_str::<serde_json::Value>(&text).unwrap()["torch_dtype"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        // A checkpoint that says bfloat16 and is written as f32 says so afterwards.
+        let config = ModelConfig {
+            source: serde_json::from_str(r#"{"torch_dtype": "bfloat16", "my_field": 1}"#).unwrap(),
+            ..config()
+        };
+        for (dtype, name) in [(DType::BF16, "bfloat16"), (DType::F32, "float32"), (DType::F16, "float16")] {
+            let all = tensors(&config);
+            let of_dtype: Vec<_> =
+                all.iter().map(|(name, tensor)| (name.as_str(), tensor.to_dtype(dtype).unwrap())).collect();
+            let borrowed = of_dtype.iter().map(|(name, tensor)| (*name, tensor));
+            save(folder.path(), &config, borrowed, &SaveOptions::default()).unwrap();
+            assert_eq!(dtype_in_config(folder.path()), name);
+            assert_eq!(Weights::open(folder.path(), &config).unwrap().stored_dtype(), dtype);
+        }
+        // Of several formats, f32 holds all.
+        let mut mixed = tensors(&config);
+        mixed[0].1 = mixed[0].1.to_dtype(DType::BF16).unwrap();
+        save(folder.path(), &config, mixed.iter().map(|(n, t)| (n.as_str(), t)), &SaveOptions::default())
+            .unwrap();
+        assert_eq!(Weights::open(folder.path(), &config).unwrap().stored_dtype(), DType::F32);
+    }
+
+    #[test]
     fn a_missing_tensor_and_a_wrong_shape_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let mut all = tensors(&config());

@@ -6,7 +6,7 @@
 //! model whose head is its embedding, and the wavelengths of the rotary embedding, which follow from the
 //! configuration.
 //!
-//! Tensors are read on one thread; a disk is slower than one.
+//! One thread reads them; a disk is slower than it.
 
 use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeMap, HashMap};
@@ -90,6 +90,16 @@ impl Weights {
             }
         }
         dtypes
+    }
+
+    /// The number format of the tensors as they are stored: f32 if they have several, which holds what each of them does.
+    pub fn stored_dtype(&self) -> DType {
+        let of = |(name, _, shard): &(String, Vec<usize>, usize)| {
+            self.shards[*shard].entry(name).and_then(|entry| to_candle(entry.dtype))
+        };
+        let mut dtypes = self.tensors.iter().filter_map(of);
+        let first = dtypes.next().unwrap_or(DType::F32);
+        if dtypes.all(|dtype| dtype == first) { first } else { DType::F32 }
     }
 
     /// How many numbers the tensors hold.

@@ -1,7 +1,7 @@
 //! Writing a checkpoint folder; see [`super`].
 //!
 //! In: tensors and the configuration. Out: safetensors files, an index if there are several, and
-//! `config.json` last.
+//! `config.json` last, which names the number format that was written.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -55,11 +55,13 @@ pub fn save<'a>(
 ) -> Result<()> {
     let mut shards: Vec<Vec<(&str, Tensor)>> = vec![Vec::new()];
     let (mut shard_bytes, mut total_bytes) = (0, 0);
+    let mut written = None;
     let mut index_of = BTreeMap::new();
     for (name, tensor) in tensors {
         let tensor = to_file_dtype(tensor, options.dtype)?;
         let bytes = tensor.elem_count() * tensor.dtype().size_in_bytes();
         total_bytes += bytes;
+        written.get_or_insert(tensor.dtype());
         if shard_bytes > 0 && shard_bytes + bytes > options.max_shard_bytes {
             shards.push(Vec::new());
             shard_bytes = 0;
@@ -97,8 +99,8 @@ pub fn save<'a>(
         let index = json!({"metadata": {"total_size": total_bytes}, "weight_map": weight_map});
         write_json(&folder.join(INDEX), &index)?;
     }
-    let mut fields = config.to_json();
-    if let (Some(dtype), Value::Object(fields)) = (options.dtype, &mut fields) {
+    let mut fields = config.to_json()?;
+    if let (Some(dtype), Value::Object(fields)) = (written, &mut fields) {
         let name = match dtype {
             DType::BF16 => "bfloat16",
             DType::F16 => "float16",

@@ -2,11 +2,14 @@
 //!
 //! In: one token a row. Out: one final hidden state a row. A row is a context that it may share with others
 //! and a tail of its own, so that 64 rewrites of one step hold their context once. Rows that share a context
-//! meet it in one matrix product; each meets its tail alone. The softmax runs over both.
+//! meet it in one matrix product; each meets its tail alone. The softmax runs over both. In a layer with a window the product
+//! begins with the first key that a token after the context could see, so that its bounds do not depend on the rows.
 //!
 //! A row's bits do not depend on its neighbours: matrix products promise that for their rows
 //! ([`crate::ops::matmul`]), and the rest looks at one row at a time. Heads are spread over the current rayon
 //! pool.
+//!
+//! Tails that happen to begin alike are not shared.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use super::tail;
 use crate::decoder::Decoder;
 use crate::error::Result;
 use crate::ops::matmul::{Matrix, MatrixMut, Update, multiply};
-use crate::ops::{Contents, Turn};
+use crate::ops::{Angles, Contents, Turn, first_visible};
 
 /// Sequences that grow by a token each at every step.
 #[derive(Debug, Default)]
@@ -52,8 +55,8 @@ impl Batch {
     pub(crate) fn step(&mut self, decoder: &Decoder, tokens: &[u32]) -> Result<Tensor> {
         let heads = decoder.heads();
         let (query_width, kv_width) = (heads.query_width(), heads.kv_width());
-        let longest = self.rows.iter().map(Row::len).max().unwrap_or(0);
-        let angles = decoder.rotary().angles(longest + 1);
+        let angles_of = |row: &Row| decoder.rotary().angles(row.len()..row.len() + 1);
+        let angles: Vec<Arc<Angles>> = self.rows.iter().map(angles_of).collect();
         let families = self.families();
         for row in &mut self.rows {
             row.tail.reserve(1);
@@ -68,13 +71,14 @@ impl Batch {
                 .chunks_exact_mut(query_width)
                 .zip(keys.chunks_exact_mut(kv_width))
                 .zip(values.chunks_exact(kv_width));
-            for (row, ((query, key), value)) in self.rows.iter_mut().zip(projected) {
+            for ((row, angles), ((query, key), value)) in self.rows.iter_mut().zip(&angles).zip(projected) {
                 angles.rotate_row(query, row.len(), Turn::Forward);
                 angles.rotate_row(key, row.len(), Turn::Forward);
                 row.tail.write(index, row.tail.len, key, value);
             }
             let n = self.rows.len();
-            let attended = by_head(heads, n, |head| self.attend(&families, index, head, &queries));
+            let place = (index, layer.window());
+            let attended = by_head(heads, n, |head| self.attend(&families, place, head, &queries));
             x = layer.finish(&x, &Tensor::from_vec(attended, (n, query_width), &Device::Cpu)?)?;
         }
         for row in &mut self.rows {
@@ -95,8 +99,15 @@ impl Batch {
         self.rows.chunk_by(shares).map(range).collect()
     }
 
-    /// Attention of every row's newest token in one head, (rows, hd); `queries` (rows, H·hd) are rotated.
-    fn attend(&self, families: &[Range<usize>], layer: usize, head: usize, queries: &[f32]) -> Vec<f32> {
+    /// Attention of every row's newest token in one head, (rows, hd), in the layer of that index and window; `queries` (rows,
+    /// H·hd) are rotated.
+    fn attend(
+        &self,
+        families: &[Range<usize>],
+        (layer, window): (usize, Option<usize>),
+        head: usize,
+        queries: &[f32],
+    ) -> Vec<f32> {
         let Some(first) = self.rows.first() else { return Vec::new() };
         let heads = first.tail.heads;
         let (head_dim, query_width) = (heads.head_dim, heads.query_width());
@@ -108,37 +119,51 @@ impl Batch {
             let queries = &queries[family.start * query_width + head * head_dim..];
             let out = &mut out[family.start * head_dim..family.end * head_dim];
             let context = &rows[0].context;
-            let longest_tail = rows.iter().map(|row| row.tail.len + 1).max().unwrap_or(0);
-            let width = context.len + longest_tail;
+            // A row's scores are those of the context from `oldest` on, and then those of its tail.
+            let oldest = first_visible(context.len, window).min(context.len);
+            let n_context = context.len - oldest;
+            let longest_tail = rows.iter().map(|row| row.visible_tail(window).len()).max().unwrap_or(0);
+            let width = n_context + longest_tail;
             scores.clear();
             scores.resize(rows.len() * width, 0.0);
 
+            let keys = context.keys(layer, kv_head);
             multiply(
-                MatrixMut::strided(&mut scores, rows.len(), context.len, width),
+                MatrixMut::strided(&mut scores, rows.len(), n_context, width),
                 Update::Overwrite,
                 heads.scale(),
                 Matrix::strided(queries, rows.len(), head_dim, query_width),
-                Matrix::strided(context.keys(layer, kv_head), head_dim, context.len, context.capacity),
+                Matrix::strided(&keys[oldest..], head_dim, n_context, context.capacity),
                 Parallelism::None,
             );
             let of_rows = rows.iter().zip(scores.chunks_exact_mut(width)).zip(queries.chunks(query_width));
             for ((row, scores), query) in of_rows {
-                let scores = &mut scores[..row.len() + 1];
-                let keys = row.tail.keys(layer, kv_head);
-                tail::finish_weights(scores, context.len, &query[..head_dim], heads.scale(), keys);
+                let tail = row.visible_tail(window);
+                let scores = &mut scores[..n_context + tail.len()];
+                let n_hidden = (first_visible(row.len(), window).max(oldest) - oldest).min(n_context);
+                scores[..n_hidden].fill(0.0);
+                let keys = &row.tail.keys(layer, kv_head)[tail.start..];
+                let (visible, n_visible_context) = (&mut scores[n_hidden..], n_context - n_hidden);
+                let keys = tail::Keys { entries: keys, capacity: row.tail.capacity };
+                tail::finish_weights(visible, n_visible_context, &query[..head_dim], heads.scale(), keys);
             }
             multiply(
                 MatrixMut::new(out, rows.len(), head_dim),
                 Update::Overwrite,
                 1.0,
-                Matrix::strided(&scores, rows.len(), context.len, width),
-                Matrix::new(&context.values(layer, kv_head)[..context.len * head_dim], context.len, head_dim),
+                Matrix::strided(&scores, rows.len(), n_context, width),
+                Matrix::new(
+                    &context.values(layer, kv_head)[oldest * head_dim..context.len * head_dim],
+                    n_context,
+                    head_dim,
+                ),
                 Parallelism::None,
             );
             let of_rows = rows.iter().zip(scores.chunks_exact(width)).zip(out.chunks_exact_mut(head_dim));
             for ((row, scores), out) in of_rows {
-                let weights = &scores[context.len..row.len() + 1];
-                tail::add_values(out, weights, row.tail.values(layer, kv_head));
+                let tail = row.visible_tail(window);
+                let weights = &scores[n_context..][..tail.len()];
+                tail::add_values(out, weights, &row.tail.values(layer, kv_head)[tail.start * head_dim..]);
             }
         }
         out
@@ -149,5 +174,10 @@ impl Row {
     /// Positions that are filled, the newest token's not included.
     fn len(&self) -> usize {
         self.context.len + self.tail.len
+    }
+
+    /// Positions of the tail that its newest token sees, itself included.
+    fn visible_tail(&self, window: Option<usize>) -> Range<usize> {
+        first_visible(self.len(), window).saturating_sub(self.context.len)..self.tail.len + 1
     }
 }

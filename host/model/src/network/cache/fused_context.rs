@@ -16,7 +16,7 @@ use super::key_values::KeyValues;
 use crate::decoder::Decoder;
 use crate::error::Result;
 use crate::ops::matmul::{Matrix, MatrixMut, Update, multiply};
-use crate::ops::{Angles, Contents, Heads, Turn, kernels};
+use crate::ops::{Angles, Contents, Heads, Turn, first_visible, kernels};
 
 /// Query rows that are handled at once; their scores stay in the processor's cache.
 const QUERY_BLOCK: usize = 64;
@@ -37,7 +37,7 @@ impl Context {
     pub(crate) fn extend(&mut self, decoder: &Decoder, tokens: &[u32]) -> Result<Tensor> {
         let cache = Arc::make_mut(&mut self.key_values);
         let (heads, first, n) = (cache.heads, cache.len, tokens.len());
-        let angles = decoder.rotary().angles(first + n);
+        let angles = decoder.rotary().angles(first..first + n);
         cache.reserve(n);
         let mut x = decoder.embed(tokens.into())?;
         for (index, layer) in decoder.layers().iter().enumerate() {
@@ -51,7 +51,7 @@ impl Context {
             for (offset, (key, value)) in rows.enumerate() {
                 cache.write(index, first + offset, key, value);
             }
-            let attended = attend_block(&queries, cache, index, first, n);
+            let attended = attend_block(&queries, cache, (index, layer.window()), first, n);
             x = layer.finish(&x, &Tensor::from_vec(attended, (n, heads.query_width()), &Device::Cpu)?)?;
         }
         cache.len += n;
@@ -65,38 +65,49 @@ fn rotate_from(angles: &Angles, rows: &mut [f32], width: usize, first: usize) {
     }
 }
 
-/// Causal attention of `n` rotated queries at positions from `first` on: (n, H·hd).
-fn attend_block(queries: &[f32], cache: &KeyValues, layer: usize, first: usize, n: usize) -> Vec<f32> {
+/// Causal attention of `n` rotated queries at positions from `first` on, in the layer of that index and window: (n, H·hd).
+fn attend_block(
+    queries: &[f32],
+    cache: &KeyValues,
+    (layer, window): (usize, Option<usize>),
+    first: usize,
+    n: usize,
+) -> Vec<f32> {
     let heads = cache.heads;
     let (head_dim, width) = (heads.head_dim, heads.query_width());
     let one_head = |head: usize| {
         let kv_head = head / heads.group_size();
         let (keys, values) = (cache.keys(layer, kv_head), cache.values(layer, kv_head));
         let mut out = vec![0.0; n * head_dim];
-        let mut scores = vec![0.0; QUERY_BLOCK.min(n) * (first + n)];
+        let mut scores = Vec::new();
         for start in (0..n).step_by(QUERY_BLOCK) {
             let rows = QUERY_BLOCK.min(n - start);
-            let visible = first + start + rows;
-            let scores = &mut scores[..rows * visible];
+            // Of all rows together.
+            let oldest = first_visible(first + start, window);
+            let visible = first + start + rows - oldest;
+            scores.resize(rows * visible, 0.0);
             multiply(
-                MatrixMut::new(scores, rows, visible),
+                MatrixMut::new(&mut scores, rows, visible),
                 Update::Overwrite,
                 heads.scale(),
                 Matrix::strided(&queries[start * width + head * head_dim..], rows, head_dim, width),
-                Matrix::strided(keys, head_dim, visible, cache.capacity),
+                Matrix::strided(&keys[oldest..], head_dim, visible, cache.capacity),
                 Parallelism::None,
             );
             for (row, scores) in scores.chunks_exact_mut(visible).enumerate() {
-                let (seen, unseen) = scores.split_at_mut(first + start + row + 1);
+                let position = first + start + row;
+                let (until, after) = scores.split_at_mut(position + 1 - oldest);
+                let (before, seen) = until.split_at_mut(first_visible(position, window) - oldest);
                 kernels::softmax_in_place(seen);
-                unseen.fill(0.0);
+                before.fill(0.0);
+                after.fill(0.0);
             }
             multiply(
                 MatrixMut::new(&mut out[start * head_dim..][..rows * head_dim], rows, head_dim),
                 Update::Overwrite,
                 1.0,
-                Matrix::new(scores, rows, visible),
-                Matrix::new(&values[..visible * head_dim], visible, head_dim),
+                Matrix::new(&scores, rows, visible),
+                Matrix::new(&values[oldest * head_dim..][..visible * head_dim], visible, head_dim),
                 Parallelism::None,
             );
         }

@@ -9,7 +9,7 @@
 //! shared by all rows that continue it and no row's bits depend on the other rows; and *portable*, candle
 //! operations on padded tensors, for every other device and dtype. The two are each other's test.
 //!
-//! Nothing is evicted or paged: both caches are as large as what is being drawn.
+//! Nothing is evicted: both caches are as large as what is being drawn, also where layers see a window of it.
 
 mod fused_batch;
 mod fused_context;
@@ -115,7 +115,10 @@ fn mixed<T>() -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_tensors_close, random_model, random_tokens, whole};
+    use crate::ModelConfig;
+    use crate::testing::{
+        assert_tensors_close, dynamic, random_model, random_model_of, random_models, random_tokens, whole,
+    };
 
     fn both(model: &LanguageModel) -> [ContextCache; 2] {
         [
@@ -126,11 +129,14 @@ mod tests {
 
     #[test]
     fn a_context_in_pieces_gives_the_hidden_states_of_the_whole() {
-        let model = random_model(3);
+        random_models(3).iter().for_each(a_context_in_pieces);
+    }
+
+    fn a_context_in_pieces(model: &LanguageModel) {
         let decoder = model.frozen();
         let tokens = random_tokens(1, 150);
-        let expected = whole(&model, &tokens);
-        for mut context in both(&model) {
+        let expected = whole(model, &tokens);
+        for mut context in both(model) {
             let mut start = 0;
             for length in [1, 70, 2, 64, 13] {
                 let hidden = context.extend(decoder, &tokens[start..start + length]).unwrap();
@@ -154,17 +160,20 @@ mod tests {
 
     #[test]
     fn rows_of_different_lengths_step_together_leave_and_enter() {
-        let model = random_model(4);
+        random_models(4).iter().for_each(rows_step_together);
+    }
+
+    fn rows_step_together(model: &LanguageModel) {
         let decoder = model.frozen();
         let sequences: Vec<Vec<u32>> = (0..4).map(|i| random_tokens(10 + i, 60)).collect();
         let prompt_lens = [3, 17, 1, 40];
         for kind in 0..2 {
             let context = |i: usize| {
-                let mut context = both(&model)[kind].clone();
+                let mut context = both(model)[kind].clone();
                 context.extend(decoder, &sequences[i][..prompt_lens[i]]).unwrap();
                 context
             };
-            let mut batch = BatchCache::like(&both(&model)[kind]);
+            let mut batch = BatchCache::like(&both(model)[kind]);
             batch.push(&[&context(0), &context(1), &context(2)]).unwrap();
             // Rows by sequence, and how many tokens each has been given.
             let mut rows = vec![0, 1, 2];
@@ -175,7 +184,7 @@ mod tests {
                 for (row, &i) in rows.iter().enumerate() {
                     given[i] += 1;
                     let expected =
-                        whole(&model, &sequences[i][..given[i]]).narrow(0, given[i] - 1, 1).unwrap();
+                        whole(model, &sequences[i][..given[i]]).narrow(0, given[i] - 1, 1).unwrap();
                     assert_tensors_close(&hidden.narrow(0, row, 1).unwrap(), &expected, 2e-5);
                 }
                 match step {
@@ -196,7 +205,12 @@ mod tests {
 
     #[test]
     fn the_fused_cache_gives_a_row_the_same_bits_alone_and_in_company() {
-        let model = random_model(5);
+        let dynamic = dynamic(random_model(5).config());
+        random_models(5).iter().for_each(the_same_bits_in_company);
+        the_same_bits_in_company(&random_model_of(dynamic, 5, DType::F32));
+    }
+
+    fn the_same_bits_in_company(model: &LanguageModel) {
         let decoder = model.frozen();
         let bits = |companions: usize| {
             let mut batch = fused_batch::Batch::default();
@@ -215,5 +229,32 @@ mod tests {
         };
         let alone = bits(0);
         assert!(alone == bits(1) && alone == bits(6));
+    }
+
+    /// With dynamic scaling a cache does not give the states of the whole, but both kinds give the same.
+    #[test]
+    fn dynamic_scaling_turns_each_token_by_the_length_that_it_reaches() {
+        let config = dynamic(&ModelConfig::tiny(40, 32, 48, 3, (4, 2)));
+        let model = random_model_of(config, 6, DType::F32);
+        let decoder = model.frozen();
+        let tokens = random_tokens(1, 60);
+        let hidden_in_pieces = |mut context: ContextCache| {
+            let first = context.extend(decoder, &tokens[..30]).unwrap();
+            assert_tensors_close(&first, &whole(&model, &tokens[..30]), 2e-5);
+            let second = context.extend(decoder, &tokens[30..50]).unwrap();
+            let mut batch = BatchCache::like(&context);
+            let mut short = both(&model)[usize::from(matches!(context, ContextCache::Portable(_)))].clone();
+            short.extend(decoder, &tokens[..3]).unwrap();
+            batch.push(&[&context, &short]).unwrap();
+            let steps = (50..60).map(|t| batch.step(decoder, &[tokens[t], tokens[t - 47]]).unwrap());
+            let steps: Vec<Tensor> = steps.collect();
+            Tensor::cat(&[vec![second], steps].concat(), 0).unwrap()
+        };
+        let [fused, portable] = both(&model).map(hidden_in_pieces);
+        assert_tensors_close(&fused, &portable, 2e-5);
+        let differs = (fused.narrow(0, 0, 20).unwrap()
+            - whole(&model, &tokens[..50]).narrow(0, 30, 20).unwrap())
+        .and_then(|difference| difference.abs()?.max_all()?.to_scalar::<f32>());
+        assert!(differs.unwrap() > 1e-3);
     }
 }

@@ -2,17 +2,19 @@
 //!
 //! In and out: as [`super`] says. A layer's keys and values are tensors (rows, n_kv_heads, T, head_dim), keys
 //! already rotated. Rows of a batch have different lengths and are aligned at their right end: column T - 1
-//! is every row's newest token, shorter rows are padded on the left, and a mask hides the padding. Scores and
-//! softmax are f32.
+//! is every row's newest token, shorter rows are padded on the left, and a mask hides the padding and what lies before a
+//! layer's window. Scores and softmax are f32.
 //!
 //! Each step copies the cache once, about as much memory traffic as attention itself.
+
+use std::ops::Range;
 
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::softmax;
 
 use crate::decoder::Decoder;
 use crate::error::Result;
-use crate::ops::{Heads, RotaryTable};
+use crate::ops::{Heads, RotaryTable, first_visible};
 
 /// Keys and values of one layer, each (rows, n_kv_heads, T, head_dim).
 #[derive(Clone, Debug)]
@@ -45,12 +47,19 @@ impl Context {
     pub(crate) fn extend(&mut self, decoder: &Decoder, tokens: &[u32]) -> Result<Tensor> {
         let n = tokens.len();
         let x = decoder.embed(tokens.into())?;
-        let positions: Vec<usize> = (self.len..self.len + n).collect();
-        // The query at row i sees the columns 0 to len + i.
-        let entry = |row: usize, column: usize| if column > self.len + row { f32::NEG_INFINITY } else { 0.0 };
-        let mask = (0..n).flat_map(|row| (0..self.len + n).map(move |column| entry(row, column))).collect();
-        let mask = Tensor::from_vec(mask, (1, 1, 1, n, self.len + n), x.device())?;
-        let hidden = forward(decoder, x, &mut self.layers, 1, &positions, &mask)?;
+        let (len, columns) = (self.len, self.len + n);
+        let device = x.device().clone();
+        let mask = |window: Option<usize>| {
+            // The query at row i is at position len + i.
+            let visible = |row: usize| first_visible(len + row, window)..=len + row;
+            let entry = |row: usize, column: usize| {
+                if visible(row).contains(&column) { 0.0 } else { f32::NEG_INFINITY }
+            };
+            let mask = (0..n).flat_map(|row| (0..columns).map(move |column| entry(row, column)));
+            Tensor::from_vec(mask.collect(), (1, 1, 1, n, columns), &device)
+        };
+        let positions = len..columns;
+        let hidden = forward(decoder, x, &mut self.layers, std::slice::from_ref(&positions), mask)?;
         self.len += n;
         Ok(hidden)
     }
@@ -116,34 +125,48 @@ impl Batch {
     pub(crate) fn step(&mut self, decoder: &Decoder, tokens: &[u32]) -> Result<Tensor> {
         let x = decoder.embed(tokens.into())?;
         let (rows, columns) = (self.lens.len(), self.longest() + 1);
-        let mut mask = vec![0.0f32; rows * columns];
-        for (mask, len) in mask.chunks_exact_mut(columns).zip(&self.lens) {
-            mask[..columns - 1 - len].fill(f32::NEG_INFINITY);
-        }
-        let mask = Tensor::from_vec(mask, (rows, 1, 1, 1, columns), x.device())?;
-        let positions = self.lens.clone();
-        let hidden = forward(decoder, x, &mut self.layers, rows, &positions, &mask)?;
+        let (lens, device) = (&self.lens, x.device().clone());
+        let mask = |window: Option<usize>| {
+            let mut mask = vec![0.0f32; rows * columns];
+            for (mask, &len) in mask.chunks_exact_mut(columns).zip(lens) {
+                let n_visible = len + 1 - first_visible(len, window);
+                mask[..columns - n_visible].fill(f32::NEG_INFINITY);
+            }
+            Tensor::from_vec(mask, (rows, 1, 1, 1, columns), &device)
+        };
+        let positions: Vec<Range<usize>> = lens.iter().map(|&len| len..len + 1).collect();
+        let hidden = forward(decoder, x, &mut self.layers, &positions, mask)?;
         self.lens.iter_mut().for_each(|len| *len += 1);
         Ok(hidden)
     }
 }
 
-/// The decoder over `batch` sequences of n new tokens each, x (batch·n, D); appends their keys and values to
-/// `layers`.
+/// The decoder over new tokens of several sequences, equally many at the `positions` of each, x (batch·n, D); appends their
+/// keys and values to `layers`. `mask` gives what layers with that window see, (batch, 1, 1, n, T).
 fn forward(
     decoder: &Decoder,
     mut x: Tensor,
     layers: &mut Vec<LayerKeyValues>,
-    batch: usize,
-    positions: &[usize],
-    mask: &Tensor,
+    positions: &[Range<usize>],
+    mask: impl Fn(Option<usize>) -> candle_core::Result<Tensor>,
 ) -> Result<Tensor> {
     let heads = decoder.heads();
-    let rotation = Rotation::new(decoder.rotary(), positions, batch, &x)?;
+    let (batch, n) = (positions.len(), positions.first().map_or(0, Range::len));
+    let rotation = Rotation::new(decoder.rotary(), positions, &x)?;
+    let mut masks: Vec<(Option<usize>, Tensor)> = Vec::new();
     for (index, layer) in decoder.layers().iter().enumerate() {
+        let window = layer.window();
+        let known = match masks.iter().position(|(of, _)| *of == window) {
+            Some(known) => known,
+            None => {
+                masks.push((window, mask(window)?));
+                masks.len() - 1
+            }
+        };
+        let mask = &masks[known].1;
         let [queries, keys, values] = layer.project(&x)?;
         let split = |tensor: &Tensor, n_heads: usize| {
-            let shape = (batch, positions.len() / batch, n_heads, heads.head_dim);
+            let shape = (batch, n, n_heads, heads.head_dim);
             tensor.reshape(shape)?.transpose(1, 2)?.contiguous()
         };
         let queries = rotation.apply(&split(&queries, heads.n_heads)?)?;
@@ -193,17 +216,22 @@ struct Rotation {
 }
 
 impl Rotation {
-    fn new(rotary: &RotaryTable, positions: &[usize], batch: usize, like: &Tensor) -> Result<Self> {
-        let angles = rotary.angles(positions.iter().max().map_or(0, |last| last + 1));
-        let half = rotary.head_dim() / 2;
-        let rows = |table: &[f32]| -> candle_core::Result<Tensor> {
-            let rows: Vec<f32> =
-                positions.iter().flat_map(|position| &table[position * half..][..half]).copied().collect();
-            Tensor::from_vec(rows, (batch, 1, positions.len() / batch, half), &Device::Cpu)?
-                .to_device(like.device())?
-                .to_dtype(like.dtype())
+    fn new(rotary: &RotaryTable, positions: &[Range<usize>], like: &Tensor) -> Result<Self> {
+        let (mut cos, mut sin) = (Vec::new(), Vec::new());
+        for positions in positions {
+            let angles = rotary.angles(positions.clone());
+            for position in positions.clone() {
+                let (of_cos, of_sin) = angles.of(position);
+                cos.extend_from_slice(of_cos);
+                sin.extend_from_slice(of_sin);
+            }
+        }
+        let n = positions.first().map_or(0, Range::len);
+        let shape = (positions.len(), 1, n, rotary.head_dim() / 2);
+        let table = |entries: Vec<f32>| -> candle_core::Result<Tensor> {
+            Tensor::from_vec(entries, shape, &Device::Cpu)?.to_device(like.device())?.to_dtype(like.dtype())
         };
-        Ok(Self { cos: rows(&angles.cos)?, sin: rows(&angles.sin)? })
+        Ok(Self { cos: table(cos)?, sin: table(sin)? })
     }
 
     /// Rotates heads (batch, heads, n, head_dim).

@@ -12,6 +12,13 @@ use crate::ops::kernels;
 /// Columns of the values that are summed at once, in registers.
 const VALUE_LANES: usize = 32;
 
+/// Keys of one head, (head_dim, `capacity`), perhaps without the first entries of the first row.
+#[derive(Clone, Copy)]
+pub(super) struct Keys<'a> {
+    pub(super) entries: &'a [f32],
+    pub(super) capacity: usize,
+}
+
 /// Compiles a function for several instruction sets and calls the best that the machine has.
 macro_rules! widest_vectors {
     ($(#[$meta:meta])* $visibility:vis fn $name:ident($($argument:ident: $kind:ty),* $(,)?) $body:block) => {
@@ -48,9 +55,8 @@ macro_rules! widest_vectors {
 
 widest_vectors! {
     /// Completes a row of attention weights. `scores` holds the scores of the first `n_context` positions;
-    /// those of the others are `scale` · query · key, for keys (head_dim, capacity). All of them then become
-    /// weights.
-    pub(super) fn finish_weights(scores: &mut [f32], n_context: usize, query: &[f32], scale: f32, keys: &[f32]) {
+    /// those of the others are `scale` · query · key. All of them then become weights.
+    pub(super) fn finish_weights(scores: &mut [f32], n_context: usize, query: &[f32], scale: f32, keys: Keys<'_>) {
         add_scores(&mut scores[n_context..], query, scale, keys);
         kernels::softmax_in_place(scores);
     }
@@ -79,15 +85,15 @@ widest_vectors! {
     }
 }
 
-/// `scores`ₜ += `scale` · query · keyₜ, for keys (head_dim, capacity) and an even head_dim.
+/// `scores`ₜ += `scale` · query · keyₜ, for an even head_dim.
 #[inline(always)]
-fn add_scores(scores: &mut [f32], query: &[f32], scale: f32, keys: &[f32]) {
-    let (n, capacity) = (scores.len(), keys.len() / query.len());
+fn add_scores(scores: &mut [f32], query: &[f32], scale: f32, Keys { entries, capacity }: Keys<'_>) {
+    let n = scores.len();
     if n == 0 {
         return;
     }
-    // Two entries of the query at a time: half the loads and stores of `scores`.
-    for (pair, keys) in query.chunks_exact(2).zip(keys.chunks_exact(2 * capacity)) {
+    // Two entries of the query at a time: half the loads and stores of `scores`. The last two rows may lack their ends.
+    for (pair, keys) in query.chunks_exact(2).zip(entries.chunks(2 * capacity)) {
         let (first, second) = (scale * pair[0], scale * pair[1]);
         let (first_keys, second_keys) = (&keys[..n], &keys[capacity..][..n]);
         for t in 0..n {
@@ -108,7 +114,7 @@ mod tests {
         let mut weights = [0.5f32.ln(), 0.0, 0.0];
         // Scores: ln 1/2 as given; query · (1, 0) = ln 1/4; query · (0, 2) = ln 1/4.
         let query = [0.25f32.ln(), 0.5 * 0.25f32.ln()];
-        finish_weights(&mut weights, 1, &query, 1.0, &keys);
+        finish_weights(&mut weights, 1, &query, 1.0, Keys { entries: &keys, capacity: 3 });
         for (weight, expected) in weights.iter().zip([0.5, 0.25, 0.25]) {
             assert!((weight - expected).abs() < 1e-6, "{weights:?}");
         }

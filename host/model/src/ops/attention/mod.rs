@@ -1,8 +1,8 @@
 //! Causal grouped-query attention over packed sequences, rotary positions included.
 //!
 //! In: queries (N, n_heads·head_dim), keys and values (N, n_kv_heads·head_dim), before the rotation. Out: (N,
-//! n_heads·head_dim). Within a segment, token i sees tokens 0 to i; positions begin at 0 in each segment.
-//! Consecutive query heads share a key-value head.
+//! n_heads·head_dim). Within a segment, token i sees tokens 0 to i, or with a window of w tokens the last w of them, itself
+//! included; positions begin at 0 in each segment. Consecutive query heads share a key-value head.
 //!
 //! With q and k rotated, S = q·kᵀ/√head_dim and P = softmax(S) over what is visible, the result is O = P·v.
 //! The forward pass keeps log Σ e^S a row, (N, n_heads), from which the backward pass computes P again
@@ -10,10 +10,11 @@
 //! O))/√head_dim, dq = dS·k, dk = dSᵀ·q.
 //!
 //! Reference: Dao et al., "FlashAttention", 2022, appendix B (the backward pass).
-//! Left out on purpose: keys and values from a cache. Decoding has its own step; see [`crate::network::cache`].
+//! Keys and values from a cache are attended to in [`crate::network::cache`].
 
 mod portable;
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
@@ -60,11 +61,16 @@ impl Heads {
     }
 }
 
+/// The first position that the query at `position` sees.
+pub(crate) fn first_visible(position: usize, window: Option<usize>) -> usize {
+    window.map_or(0, |window| (position + 1).saturating_sub(window))
+}
+
 /// Attention of `q` (N, n_heads·head_dim) over `k` and `v` (N, n_kv_heads·head_dim); gives the shape of `q`.
 ///
 /// # Errors
-/// If the shapes do not fit the heads and segments, or `n_kv_heads` does not divide `n_heads`, or the table
-/// is for another size of head.
+/// If the shapes do not fit the heads and segments, or `n_kv_heads` does not divide `n_heads`, or the table is for another
+/// size of head, or the window is 0.
 pub fn causal_attention(
     q: &Tensor,
     k: &Tensor,
@@ -72,6 +78,7 @@ pub fn causal_attention(
     heads: Heads,
     segments: &Segments,
     rotary: &RotaryTable,
+    window: Option<usize>,
 ) -> Result<Tensor> {
     let Heads { n_heads, n_kv_heads, head_dim } = heads;
     if n_kv_heads == 0 || n_heads == 0 || n_heads % n_kv_heads != 0 {
@@ -79,6 +86,9 @@ pub fn causal_attention(
     }
     if rotary.head_dim() != head_dim {
         bail!("causal_attention: rotary table for heads of {}, not {head_dim}", rotary.head_dim());
+    }
+    if window == Some(0) {
+        bail!("causal_attention: a window of 0 tokens");
     }
     let n_rows = segments.n_rows();
     for (what, tensor, width) in
@@ -88,20 +98,22 @@ pub fn causal_attention(
             bail!("causal_attention: {what} has shape {:?}, not ({n_rows}, {width})", tensor.dims());
         }
     }
-    let angles = rotary.angles(segments.longest());
     if all_cpu_f32(&[q, k, v]) {
+        let angles = segments.ranges().iter().map(|range| rotary.angles(0..range.len())).collect();
         let log_sum_exp = OnceLock::new();
-        let op = CausalAttention { heads, segments: segments.clone(), angles, log_sum_exp };
+        let op = CausalAttention { heads, segments: segments.clone(), angles, window, log_sum_exp };
         q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
     } else {
-        portable(q, k, v, heads, segments, rotary)
+        portable(q, k, v, heads, segments, rotary, window)
     }
 }
 
 struct CausalAttention {
     heads: Heads,
     segments: Segments,
-    angles: Arc<Angles>,
+    /// Of each segment.
+    angles: Vec<Arc<Angles>>,
+    window: Option<usize>,
     /// log Σ e^S of each row and head, (N, n_heads); set by the forward pass.
     log_sum_exp: OnceLock<Vec<f32>>,
 }
@@ -150,11 +162,36 @@ fn add_product(out: MatrixMut<'_>, left: Matrix<'_>, right: Matrix<'_>) {
     multiply(out, Update::Add, 1.0, left, right, Parallelism::None);
 }
 
+fn rotated(angles: &Angles, rows: &[f32], width: usize) -> Vec<f32> {
+    let mut rows = rows.to_vec();
+    angles.rotate_rows(&mut rows, width, Turn::Forward);
+    rows
+}
+
+/// What a block of queries sees: `n` keys, the first at `start`.
+#[derive(Clone, Copy)]
+struct Seen {
+    start: usize,
+    n: usize,
+}
+
+impl Seen {
+    /// Of `rows` queries, the first at position `first`.
+    fn by(first: usize, rows: usize, window: Option<usize>) -> Self {
+        let start = first_visible(first, window);
+        Self { start, n: first + rows - start }
+    }
+
+    /// Which of these keys the query at `position` sees.
+    fn of(self, position: usize, window: Option<usize>) -> Range<usize> {
+        first_visible(position, window) - self.start..position + 1 - self.start
+    }
+}
+
 impl CausalAttention {
-    fn rotated(&self, rows: &[f32], width: usize) -> Vec<f32> {
-        let mut rows = rows.to_vec();
-        self.angles.rotate_rows(&mut rows, width, Turn::Forward);
-        rows
+    /// Most keys that a block of queries sees in a segment of `length` tokens.
+    fn most_seen(&self, length: usize) -> usize {
+        self.window.map_or(length, |window| length.min(window.saturating_add(QUERY_BLOCK)))
     }
 
     /// One segment: q and k rotated, (length, width) each; writes `out` and `log_sum_exp`.
@@ -162,25 +199,27 @@ impl CausalAttention {
         let heads = self.heads;
         let (q_width, kv_width) = (heads.query_width(), heads.kv_width());
         let length = q.len() / q_width;
-        let mut scores = vec![0.0; QUERY_BLOCK.min(length) * length];
+        let mut scores = vec![0.0; QUERY_BLOCK.min(length) * self.most_seen(length)];
         for head in 0..heads.n_heads {
             let kv_head = head / heads.group_size();
             for first in (0..length).step_by(QUERY_BLOCK) {
                 let rows = QUERY_BLOCK.min(length - first);
-                let seen = first + rows;
-                let k = head_view(k, kv_head, heads, kv_width, 0, seen).transposed();
+                let seen = Seen::by(first, rows, self.window);
+                let k = head_view(k, kv_head, heads, kv_width, seen.start, seen.n).transposed();
                 let q = head_view(q, head, heads, q_width, first, rows);
-                let block = MatrixMut::new(&mut scores, rows, seen);
+                let block = MatrixMut::new(&mut scores, rows, seen.n);
                 multiply(block, Update::Overwrite, heads.scale(), q, k, Parallelism::None);
-                for (row, scores) in scores.chunks_exact_mut(seen).take(rows).enumerate() {
-                    let (visible, future) = scores.split_at_mut(first + row + 1);
-                    log_sum_exp[(first + row) * heads.n_heads + head] = kernels::softmax_in_place(visible);
-                    future.fill(0.0);
+                for (row, scores) in scores.chunks_exact_mut(seen.n).take(rows).enumerate() {
+                    let visible = seen.of(first + row, self.window);
+                    scores[..visible.start].fill(0.0);
+                    scores[visible.end..].fill(0.0);
+                    log_sum_exp[(first + row) * heads.n_heads + head] =
+                        kernels::softmax_in_place(&mut scores[visible]);
                 }
                 product(
                     head_view_mut(out, head, heads, q_width, first, rows),
-                    Matrix::new(&scores, rows, seen),
-                    head_view(v, kv_head, heads, kv_width, 0, seen),
+                    Matrix::new(&scores, rows, seen.n),
+                    head_view(v, kv_head, heads, kv_width, seen.start, seen.n),
                 );
             }
         }
@@ -191,21 +230,21 @@ impl CausalAttention {
         let heads = self.heads;
         let (q_width, kv_width, head_dim) = (heads.query_width(), heads.kv_width(), heads.head_dim);
         let length = inputs.q.len() / q_width;
-        let mut probs = vec![0.0; QUERY_BLOCK.min(length) * length];
+        let mut probs = vec![0.0; QUERY_BLOCK.min(length) * self.most_seen(length)];
         let mut grad_probs = probs.clone();
         for head in 0..heads.n_heads {
             let kv_head = head / heads.group_size();
             for first in (0..length).step_by(QUERY_BLOCK) {
                 let rows = QUERY_BLOCK.min(length - first);
-                let seen = first + rows;
+                let seen = Seen::by(first, rows, self.window);
                 let q = head_view(inputs.q, head, heads, q_width, first, rows);
                 let grad = head_view(inputs.grad, head, heads, q_width, first, rows);
-                let k = head_view(inputs.k, kv_head, heads, kv_width, 0, seen);
-                let v = head_view(inputs.v, kv_head, heads, kv_width, 0, seen);
-                product(MatrixMut::new(&mut probs, rows, seen), q, k.transposed());
-                product(MatrixMut::new(&mut grad_probs, rows, seen), grad, v.transposed());
+                let k = head_view(inputs.k, kv_head, heads, kv_width, seen.start, seen.n);
+                let v = head_view(inputs.v, kv_head, heads, kv_width, seen.start, seen.n);
+                product(MatrixMut::new(&mut probs, rows, seen.n), q, k.transposed());
+                product(MatrixMut::new(&mut grad_probs, rows, seen.n), grad, v.transposed());
 
-                let blocks = probs.chunks_exact_mut(seen).zip(grad_probs.chunks_exact_mut(seen));
+                let blocks = probs.chunks_exact_mut(seen.n).zip(grad_probs.chunks_exact_mut(seen.n));
                 for (row, (probs, grad_probs)) in blocks.take(rows).enumerate() {
                     let start = (first + row) * q_width + head * head_dim;
                     let out = &inputs.out[start..start + head_dim];
@@ -214,41 +253,43 @@ impl CausalAttention {
                     scores_backward(
                         probs,
                         grad_probs,
-                        first + row + 1,
+                        seen.of(first + row, self.window),
                         heads.scale(),
                         log_sum_exp,
                         mean_grad,
                     );
                 }
 
-                let probs = Matrix::new(&probs, rows, seen);
-                let grad_scores = Matrix::new(&grad_probs, rows, seen);
+                let probs = Matrix::new(&probs, rows, seen.n);
+                let grad_scores = Matrix::new(&grad_probs, rows, seen.n);
                 product(head_view_mut(grads.q, head, heads, q_width, first, rows), grad_scores, k);
-                let grad_k = head_view_mut(grads.k, kv_head, heads, kv_width, 0, seen);
+                let grad_k = head_view_mut(grads.k, kv_head, heads, kv_width, seen.start, seen.n);
                 add_product(grad_k, grad_scores.transposed(), q);
-                let grad_v = head_view_mut(grads.v, kv_head, heads, kv_width, 0, seen);
+                let grad_v = head_view_mut(grads.v, kv_head, heads, kv_width, seen.start, seen.n);
                 add_product(grad_v, probs.transposed(), grad);
             }
         }
     }
 }
 
-/// One row: turns q·k into P, and dP into dS; entries from `visible` on become 0.
+/// One row: turns q·k into P, and dP into dS; entries that are not `visible` become 0.
 fn scores_backward(
     probs: &mut [f32],
     grad_probs: &mut [f32],
-    visible: usize,
+    visible: Range<usize>,
     scale: f32,
     log_sum_exp: f32,
     mean_grad: f32,
 ) {
-    let seen = probs[..visible].iter_mut().zip(&mut grad_probs[..visible]);
+    let seen = probs[visible.clone()].iter_mut().zip(&mut grad_probs[visible.clone()]);
     for (prob, grad_prob) in seen {
         *prob = kernels::exp(*prob * scale - log_sum_exp);
         *grad_prob = *prob * (*grad_prob - mean_grad) * scale;
     }
-    probs[visible..].fill(0.0);
-    grad_probs[visible..].fill(0.0);
+    for row in [probs, grad_probs] {
+        row[..visible.start].fill(0.0);
+        row[visible.end..].fill(0.0);
+    }
 }
 
 impl CustomOp3 for CausalAttention {
@@ -274,12 +315,13 @@ impl CustomOp3 for CausalAttention {
         self.segments
             .ranges()
             .par_iter()
+            .zip(&self.angles)
             .zip(self.segments.split_mut(&mut out, q_width))
             .zip(self.segments.split_mut(&mut log_sum_exp, self.heads.n_heads))
-            .for_each(|((range, out), log_sum_exp)| {
-                let q = self.rotated(&q[range.start * q_width..range.end * q_width], q_width);
+            .for_each(|(((range, angles), out), log_sum_exp)| {
+                let q = rotated(angles, &q[range.start * q_width..range.end * q_width], q_width);
                 let kv = range.start * kv_width..range.end * kv_width;
-                let k = self.rotated(&k[kv.clone()], kv_width);
+                let k = rotated(angles, &k[kv.clone()], kv_width);
                 self.forward_segment(&q, &k, &v[kv], out, log_sum_exp);
             });
         // candle runs the forward pass of an operation once, so the cell is empty.
@@ -310,14 +352,15 @@ impl CustomOp3 for CausalAttention {
         self.segments
             .ranges()
             .par_iter()
+            .zip(&self.angles)
             .zip(self.segments.split_mut(&mut grad_q, q_width))
             .zip(self.segments.split_mut(&mut grad_k, kv_width))
             .zip(self.segments.split_mut(&mut grad_v, kv_width))
-            .for_each(|(((range, grad_q), grad_k), grad_v)| {
+            .for_each(|((((range, angles), grad_q), grad_k), grad_v)| {
                 let rows = |width: usize| range.start * width..range.end * width;
                 let inputs = SegmentInputs {
-                    q: &self.rotated(&qs[rows(q_width)], q_width),
-                    k: &self.rotated(&ks[rows(kv_width)], kv_width),
+                    q: &rotated(angles, &qs[rows(q_width)], q_width),
+                    k: &rotated(angles, &ks[rows(kv_width)], kv_width),
                     v: &vs[rows(kv_width)],
                     out: &outs[rows(q_width)],
                     log_sum_exp: &log_sum_exp[rows(n_heads)],
@@ -325,8 +368,8 @@ impl CustomOp3 for CausalAttention {
                 };
                 let mut grads = SegmentGrads { q: grad_q, k: grad_k, v: grad_v };
                 self.backward_segment(&inputs, &mut grads);
-                self.angles.rotate_rows(grads.q, q_width, Turn::Back);
-                self.angles.rotate_rows(grads.k, kv_width, Turn::Back);
+                angles.rotate_rows(grads.q, q_width, Turn::Back);
+                angles.rotate_rows(grads.k, kv_width, Turn::Back);
             });
         Ok((
             Some(Tensor::from_vec(grad_q, q.shape(), &Device::Cpu)?),
@@ -340,6 +383,7 @@ impl CustomOp3 for CausalAttention {
 mod tests {
     use super::*;
     use crate::gradcheck::{assert_gradients, assert_twins_agree, tensor};
+    use crate::ops::RotaryScaling;
 
     fn heads(n_heads: usize, n_kv_heads: usize, head_dim: usize) -> Heads {
         Heads { n_heads, n_kv_heads, head_dim }
@@ -359,7 +403,7 @@ mod tests {
         let [q, k, v] = inputs(heads, 3);
         let rotary = RotaryTable::new(4, 10_000.0)?;
         let segments = Segments::from_lengths([2, 1]);
-        let out = causal_attention(&q, &k, &v, heads, &segments, &rotary)?.to_vec2::<f32>()?;
+        let out = causal_attention(&q, &k, &v, heads, &segments, &rotary, None)?.to_vec2::<f32>()?;
         let v = v.to_vec2::<f32>()?;
         for row in [0, 2] {
             assert_eq!(out[row], [&v[row][..], &v[row]].concat(), "both heads share the values");
@@ -376,7 +420,7 @@ mod tests {
         let v = Tensor::new(&[[1.0_f32, 0.0], [0.0, 1.0]], &Device::Cpu)?;
         let rotary = RotaryTable::new(2, 10_000.0)?;
         let segments = Segments::from_lengths([2]);
-        let out = causal_attention(&q, &q, &v, heads, &segments, &rotary)?.to_vec2::<f32>()?;
+        let out = causal_attention(&q, &q, &v, heads, &segments, &rotary, None)?.to_vec2::<f32>()?;
         // q1 and k0 are one radian apart: scores cos(1)/√2 and 1/√2.
         let (far, near) = ((1.0_f64.cos() / 2.0_f64.sqrt()).exp(), (1.0 / 2.0_f64.sqrt()).exp());
         assert!((f64::from(out[1][0]) - far / (far + near)).abs() < 1e-6);
@@ -392,7 +436,11 @@ mod tests {
             let rotary = RotaryTable::new(heads.head_dim, 100.0)?;
             let segments = Segments::from_lengths(lengths);
             let inputs = inputs(heads, segments.n_rows());
-            assert_gradients(&inputs, |t| causal_attention(&t[0], &t[1], &t[2], heads, &segments, &rotary));
+            for window in [None, Some(1), Some(2), Some(3)] {
+                assert_gradients(&inputs, |t| {
+                    causal_attention(&t[0], &t[1], &t[2], heads, &segments, &rotary, window)
+                });
+            }
         }
         Ok(())
     }
@@ -406,12 +454,66 @@ mod tests {
         ] {
             let rotary = RotaryTable::new(heads.head_dim, 10_000.0)?;
             let segments = Segments::from_lengths(lengths);
-            assert_twins_agree(
-                &inputs(heads, segments.n_rows()),
-                |t| causal_attention(&t[0], &t[1], &t[2], heads, &segments, &rotary),
-                |t| portable(&t[0], &t[1], &t[2], heads, &segments, &rotary),
-            );
+            for window in [None, Some(2), Some(20), Some(64), Some(100), Some(10_000)] {
+                assert_twins_agree(
+                    &inputs(heads, segments.n_rows()),
+                    |t| causal_attention(&t[0], &t[1], &t[2], heads, &segments, &rotary, window),
+                    |t| portable(&t[0], &t[1], &t[2], heads, &segments, &rotary, window),
+                );
+            }
         }
+        Ok(())
+    }
+
+    /// Every kind of scaling, both ways, with gradients; the segments are longer and shorter than the original length.
+    #[test]
+    fn scaled_twins_agree_and_their_gradients_are_right() -> Result<()> {
+        let (factor, original_positions) = (4.0, 20);
+        let yarn = RotaryScaling::Yarn {
+            factor,
+            attention_factor: 1.2,
+            beta_fast: 32.0,
+            beta_slow: 1.0,
+            original_positions,
+            truncate: true,
+        };
+        let llama3 =
+            RotaryScaling::Llama3 { factor, low_freq_factor: 1.0, high_freq_factor: 4.0, original_positions };
+        let dynamic = |original_positions| RotaryScaling::Dynamic { factor, original_positions };
+        for scaling in
+            [RotaryScaling::Linear { factor }, yarn, llama3, dynamic(original_positions), dynamic(2)]
+        {
+            let heads_of_eight = heads(4, 2, 8);
+            let rotary = RotaryTable::scaled(8, 10_000.0, scaling)?;
+            let segments = Segments::from_lengths([70, 5, 25, 30]);
+            assert_twins_agree(
+                &inputs(heads_of_eight, segments.n_rows()),
+                |t| causal_attention(&t[0], &t[1], &t[2], heads_of_eight, &segments, &rotary, None),
+                |t| portable(&t[0], &t[1], &t[2], heads_of_eight, &segments, &rotary, None),
+            );
+            let heads_of_four = heads(2, 1, 4);
+            let rotary = RotaryTable::scaled(4, 100.0, scaling)?;
+            let segments = Segments::from_lengths([4, 2]);
+            assert_gradients(&inputs(heads_of_four, 6), |t| {
+                causal_attention(&t[0], &t[1], &t[2], heads_of_four, &segments, &rotary, Some(3))
+            });
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_window_of_one_gives_the_values_back_and_a_wide_one_changes_no_bit() -> Result<()> {
+        let heads = heads(2, 2, 4);
+        let [q, k, v] = inputs(heads, 130);
+        let rotary = RotaryTable::new(4, 10_000.0)?;
+        let segments = Segments::from_lengths([130]);
+        let attend =
+            |window| causal_attention(&q, &k, &v, heads, &segments, &rotary, window)?.to_vec2::<f32>();
+        assert!(attend(Some(1))? == v.to_vec2::<f32>()?);
+        assert!(attend(Some(130))? == attend(None)?);
+        assert!(attend(Some(129))? != attend(None)?);
+        assert!(attend(Some(129))?[..129] == attend(None)?[..129]);
+        assert!(attend(Some(0)).is_err());
         Ok(())
     }
 
@@ -420,15 +522,18 @@ mod tests {
         let heads = heads(4, 2, 8);
         let rotary = RotaryTable::new(8, 10_000.0)?;
         let [q, k, v] = inputs(heads, 300);
-        let attend = |first: usize, lengths: &[usize]| -> Result<Vec<Vec<f32>>> {
-            let segments = Segments::from_lengths(lengths.iter().copied());
-            let rows = |t: &Tensor| t.narrow(0, first, segments.n_rows());
-            causal_attention(&rows(&q)?, &rows(&k)?, &rows(&v)?, heads, &segments, &rotary)?.to_vec2()
-        };
-        let packed = attend(0, &[100, 129, 71])?;
-        assert!(attend(100, &[129])? == packed[100..229]);
-        for prefix in [3, 16, 63, 64, 65, 128] {
-            assert!(attend(100, &[prefix])? == packed[100..100 + prefix], "prefix of {prefix}");
+        for window in [None, Some(50)] {
+            let attend = |first: usize, lengths: &[usize]| -> Result<Vec<Vec<f32>>> {
+                let segments = Segments::from_lengths(lengths.iter().copied());
+                let rows = |t: &Tensor| t.narrow(0, first, segments.n_rows());
+                let (q, k, v) = (rows(&q)?, rows(&k)?, rows(&v)?);
+                causal_attention(&q, &k, &v, heads, &segments, &rotary, window)?.to_vec2()
+            };
+            let packed = attend(0, &[100, 129, 71])?;
+            assert!(attend(100, &[129])? == packed[100..229]);
+            for prefix in [3, 16, 63, 64, 65, 128] {
+                assert!(attend(100, &[prefix])? == packed[100..100 + prefix], "prefix of {prefix}");
+            }
         }
         Ok(())
     }
@@ -438,10 +543,10 @@ mod tests {
         let rotary = RotaryTable::new(4, 10_000.0)?;
         let [q, k, v] = inputs(heads(2, 1, 4), 3);
         let segments = Segments::from_lengths([2]);
-        assert!(causal_attention(&q, &k, &v, heads(2, 1, 4), &segments, &rotary).is_err());
+        assert!(causal_attention(&q, &k, &v, heads(2, 1, 4), &segments, &rotary, None).is_err());
         let segments = Segments::from_lengths([3]);
-        assert!(causal_attention(&q, &k, &v, heads(3, 2, 4), &segments, &rotary).is_err());
-        assert!(causal_attention(&q, &k, &v, heads(4, 2, 2), &segments, &rotary).is_err());
+        assert!(causal_attention(&q, &k, &v, heads(3, 2, 4), &segments, &rotary, None).is_err());
+        assert!(causal_attention(&q, &k, &v, heads(4, 2, 2), &segments, &rotary, None).is_err());
         Ok(())
     }
 }

@@ -6,8 +6,8 @@
 //! one sequence at a time. Padding stands after the real tokens, where causality hides it, and is dropped
 //! from the result. Softmax runs in f32 for half precision.
 //!
-//! The probabilities are kept for the backward pass, (batch, n_heads, length, length); to save that memory,
-//! checkpoint whole layers.
+//! The probabilities are kept for the backward pass, (batch, n_heads, length, length), also outside of a window; to save that
+//! memory, checkpoint whole layers.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use std::ops::Range;
 use candle_core::{D, DType, Result, Tensor};
 use candle_nn::ops::softmax;
 
-use super::Heads;
+use super::{Heads, first_visible};
 use crate::ops::{RotaryTable, Segments};
 
 /// The shortest length that segments are padded to.
@@ -32,6 +32,7 @@ pub fn portable(
     heads: Heads,
     segments: &Segments,
     rotary: &RotaryTable,
+    window: Option<usize>,
 ) -> Result<Tensor> {
     let mut places = vec![0; segments.n_rows()];
     let mut n_padded_rows = 0;
@@ -43,7 +44,8 @@ pub fn portable(
             }
         }
         n_padded_rows += members.len() * length;
-        let class = Class { heads, length, batch: members.len(), rows: padded_rows(&members, length) };
+        let rows = padded_rows(&members, length);
+        let class = Class { heads, length, window, lengths: members.iter().map(Range::len).collect(), rows };
         outs.push(class.attend(q, k, v, rotary)?);
     }
     if outs.is_empty() {
@@ -78,22 +80,26 @@ fn padded_rows(members: &[Range<usize>], length: usize) -> Vec<u32> {
 struct Class {
     heads: Heads,
     length: usize,
-    batch: usize,
+    window: Option<usize>,
+    /// Of each segment, without padding.
+    lengths: Vec<usize>,
     rows: Vec<u32>,
 }
 
 impl Class {
     /// Gives (batch·length, n_heads·head_dim).
     fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, rotary: &RotaryTable) -> Result<Tensor> {
-        let Self { heads: Heads { n_heads, n_kv_heads, head_dim }, length, batch, .. } = *self;
+        let Self { heads: Heads { n_heads, n_kv_heads, head_dim }, length, window, .. } = *self;
+        let batch = self.lengths.len();
         let group_size = n_heads / n_kv_heads;
         let rows = Tensor::new(&self.rows[..], q.device())?;
         let split = |x: &Tensor, n_heads: usize| {
             let shape = (batch, length, n_heads, head_dim);
             x.index_select(&rows, 0)?.reshape(shape)?.transpose(1, 2)?.contiguous()
         };
-        let q = rotate(&split(q, n_heads)?, rotary)?;
-        let k = rotate(&split(k, n_kv_heads)?, rotary)?;
+        let (cos, sin) = self.angles(rotary, q)?;
+        let q = rotate(&split(q, n_heads)?, &cos, &sin)?;
+        let k = rotate(&split(k, n_kv_heads)?, &cos, &sin)?;
         let v = split(v, n_kv_heads)?;
 
         // The query heads of a group lie one below the other, so that they meet their key-value head in one
@@ -104,7 +110,7 @@ impl Class {
         let scores = scores
             .to_dtype(wide)?
             .reshape((batch, n_kv_heads, group_size, length, length))?
-            .broadcast_add(&causal_mask(length, q.device())?.to_dtype(wide)?)?;
+            .broadcast_add(&causal_mask(length, window, q.device())?.to_dtype(wide)?)?;
         let probs = softmax(&scores, D::Minus1)?.to_dtype(q.dtype())?;
         let probs = probs.reshape((batch, n_kv_heads, group_size * length, length))?;
         probs
@@ -113,26 +119,42 @@ impl Class {
             .transpose(1, 2)?
             .reshape((batch * length, n_heads * head_dim))
     }
+
+    /// Cosines and sines of the positions, (batch, 1, length, head_dim/2), or one row for all segments that have the same.
+    fn angles(&self, rotary: &RotaryTable, like: &Tensor) -> Result<(Tensor, Tensor)> {
+        let shared = [self.length];
+        let lengths = if rotary.follows_length(self.length) { &self.lengths[..] } else { &shared };
+        let (mut cos, mut sin) = (Vec::new(), Vec::new());
+        for &length in lengths {
+            let angles = rotary.angles(0..length);
+            for position in 0..self.length {
+                let (of_cos, of_sin) = angles.of(position.min(length - 1));
+                cos.extend_from_slice(of_cos);
+                sin.extend_from_slice(of_sin);
+            }
+        }
+        let shape = (lengths.len(), 1, self.length, rotary.head_dim() / 2);
+        let table =
+            |entries: Vec<f32>| Tensor::from_vec(entries, shape, like.device())?.to_dtype(like.dtype());
+        Ok((table(cos)?, table(sin)?))
+    }
 }
 
-/// Turns heads (batch, n_heads, length, head_dim) by their positions 0 to length − 1.
-fn rotate(x: &Tensor, rotary: &RotaryTable) -> Result<Tensor> {
-    let (_, _, length, head_dim) = x.dims4()?;
-    let half = head_dim / 2;
-    let angles = rotary.angles(length);
-    let table = |entries: &[f32]| {
-        Tensor::from_slice(&entries[..length * half], (length, half), x.device())?.to_dtype(x.dtype())
-    };
-    let (cos, sin) = (table(&angles.cos)?, table(&angles.sin)?);
+/// Turns heads (batch, n_heads, length, head_dim) by cosines and sines (batch or 1, 1, length, head_dim/2).
+fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
+    let half = x.dim(3)? / 2;
     let (first, second) = (x.narrow(3, 0, half)?, x.narrow(3, half, half)?);
-    let turned_first = (first.broadcast_mul(&cos)? - second.broadcast_mul(&sin)?)?;
-    let turned_second = (second.broadcast_mul(&cos)? + first.broadcast_mul(&sin)?)?;
+    let turned_first = (first.broadcast_mul(cos)? - second.broadcast_mul(sin)?)?;
+    let turned_second = (second.broadcast_mul(cos)? + first.broadcast_mul(sin)?)?;
     Tensor::cat(&[turned_first, turned_second], 3)
 }
 
-/// (length, length): 0 where a query may look, −∞ after it.
-fn causal_mask(length: usize, device: &candle_core::Device) -> Result<Tensor> {
-    let entry = |query: usize, key: usize| if key > query { f32::NEG_INFINITY } else { 0.0 };
+/// (length, length): 0 where a query may look, −∞ after it and before its window.
+fn causal_mask(length: usize, window: Option<usize>, device: &candle_core::Device) -> Result<Tensor> {
+    let entry = |query: usize, key: usize| {
+        let visible = (first_visible(query, window)..=query).contains(&key);
+        if visible { 0.0 } else { f32::NEG_INFINITY }
+    };
     let mask = (0..length).flat_map(|query| (0..length).map(move |key| entry(query, key)));
     Tensor::from_vec(mask.collect(), (length, length), device)
 }
@@ -154,9 +176,11 @@ mod tests {
     }
 
     #[test]
-    fn the_mask_hides_what_comes_after() -> Result<()> {
-        let mask = causal_mask(2, &candle_core::Device::Cpu)?.to_vec2::<f32>()?;
-        assert_eq!(mask, [[0.0, f32::NEG_INFINITY], [0.0, 0.0]]);
+    fn the_mask_hides_what_comes_after_and_what_lies_before_the_window() -> Result<()> {
+        let mask = |length, window| causal_mask(length, window, &candle_core::Device::Cpu)?.to_vec2::<f32>();
+        const HIDDEN: f32 = f32::NEG_INFINITY;
+        assert_eq!(mask(2, None)?, [[0.0, HIDDEN], [0.0, 0.0]]);
+        assert_eq!(mask(3, Some(2))?, [[0.0, HIDDEN, HIDDEN], [0.0, 0.0, HIDDEN], [HIDDEN, 0.0, 0.0]]);
         Ok(())
     }
 }

@@ -1,0 +1,136 @@
+//! Every family against numbers that `transformers` computed: `tests/python/families.py` wrote the checkpoints, small and random
+//! but configured as real ones are, and what is expected of them.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use serde::Deserialize;
+use ts_model::generate::{Prompt, Request, Sampling, Unwatched, generate};
+use ts_model::log_prob::{Sequence, score_sequences, sequence_log_probs};
+use ts_model::ops::Segments;
+use ts_model::weights::{SaveOptions, Weights};
+use ts_model::{LanguageModel, ModelConfig};
+
+#[derive(Deserialize)]
+struct Case {
+    tokens: Vec<u32>,
+    prompt_len: usize,
+    positions: Vec<usize>,
+    logits: Vec<Vec<f32>>,
+    response_log_prob: f64,
+    greedy: Vec<u32>,
+}
+
+/// The checkpoints, by name.
+fn checkpoints() -> Vec<(String, PathBuf)> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/families"));
+    let mut found: Vec<(String, PathBuf)> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), path))
+        .collect();
+    found.sort();
+    assert_eq!(found.len(), 11);
+    found
+}
+
+fn cases(folder: &Path) -> Vec<Case> {
+    serde_json::from_str(&std::fs::read_to_string(folder.join("expected.json")).unwrap()).unwrap()
+}
+
+fn load(folder: &Path, dtype: DType) -> LanguageModel {
+    LanguageModel::load(folder, dtype, &Device::Cpu).unwrap()
+}
+
+/// Both kinds of operations, fused for f32 and portable for f64, with all sequences packed into one batch.
+#[test]
+fn logits_agree() {
+    for (name, folder) in checkpoints() {
+        let cases = cases(&folder);
+        for dtype in [DType::F32, DType::F64] {
+            let model = load(&folder, dtype);
+            let ids: Vec<u32> = cases.iter().flat_map(|case| case.tokens.clone()).collect();
+            let segments = Segments::from_lengths(cases.iter().map(|case| case.tokens.len()));
+            let logits = model.frozen().logits(&model.hidden(ids.into(), &segments).unwrap()).unwrap();
+            let mut worst = 0.0_f32;
+            for (case, rows) in cases.iter().zip(segments.ranges()) {
+                for (position, expected) in case.positions.iter().zip(&case.logits) {
+                    let row = logits.get(rows.start + position).unwrap().to_dtype(DType::F32).unwrap();
+                    let expected = Tensor::new(expected.as_slice(), &Device::Cpu).unwrap();
+                    let difference = (row - expected).unwrap().abs().unwrap().max_all().unwrap();
+                    worst = worst.max(difference.to_scalar::<f32>().unwrap());
+                }
+            }
+            assert!(worst < 1e-4, "{name} in {dtype:?}: off by {worst:e}");
+            println!("{name} in {dtype:?}: largest difference of a logit {worst:.1e}");
+        }
+    }
+}
+
+#[test]
+fn log_probabilities_of_responses_agree_alone_and_packed() {
+    for (name, folder) in checkpoints() {
+        let (model, cases) = (load(&folder, DType::F32), cases(&folder));
+        let sequence = |case: &Case| Sequence { tokens: case.tokens.clone(), prompt_len: case.prompt_len };
+        let sequences: Vec<Sequence> = cases.iter().map(sequence).collect();
+        let packed = sequence_log_probs(&model, &sequences).unwrap().to_vec1::<f32>().unwrap();
+        let scored = score_sequences(&model, &sequences, 64).unwrap();
+        for (index, case) in cases.iter().enumerate() {
+            let alone = sequence_log_probs(&model, &sequences[index..=index]).unwrap();
+            assert_eq!(alone.to_vec1::<f32>().unwrap(), packed[index..=index], "{name}");
+            let tolerance = 1e-5 * case.response_log_prob.abs();
+            for actual in [f64::from(packed[index]), scored[index]] {
+                let error = (actual - case.response_log_prob).abs();
+                assert!(error < tolerance, "{name}: {actual} is not {}", case.response_log_prob);
+            }
+        }
+    }
+}
+
+/// 256 tokens after each prompt, fused and portable, each prompt alone and all in one batch.
+#[test]
+fn greedy_decoding_agrees() {
+    for (name, folder) in checkpoints() {
+        let cases = cases(&folder);
+        for dtype in [DType::F32, DType::F64] {
+            let loaded = load(&folder, dtype);
+            // The reference went on to its limit, whatever ends a text.
+            let config = ModelConfig { eos_token_ids: Vec::new(), ..loaded.config().clone() };
+            let tensors =
+                loaded.parameters().iter().map(|(name, p)| (name.clone(), p.as_tensor().detach())).collect();
+            let model = LanguageModel::from_tensors(config, tensors).unwrap();
+            let request =
+                |case: &Case| Request { prompt: Prompt::Tokens(case.tokens.clone()), seeds: vec![0] };
+            let requests: Vec<Request> = cases.iter().map(request).collect();
+            for max_batch_rows in [1, 3] {
+                let sampling = Sampling { temperature: 0.0, top_p: 1.0, max_new_tokens: 256, max_batch_rows };
+                let draws = generate(&model, &requests, &sampling, &mut Unwatched).unwrap();
+                for (case, draws) in cases.iter().zip(&draws) {
+                    assert_eq!(draws[0].tokens, case.greedy, "{name} in {dtype:?}, {max_batch_rows} rows");
+                }
+            }
+        }
+    }
+}
+
+/// What was read is written again with the same configuration, the same bytes of weights and the same number format.
+#[test]
+fn a_checkpoint_goes_round() {
+    for (name, folder) in checkpoints() {
+        let model = load(&folder, DType::F32);
+        let written = tempfile::tempdir().unwrap();
+        let dtype = Weights::open(&folder, model.config()).unwrap().stored_dtype();
+        assert_eq!(dtype, DType::BF16, "{name}");
+        model.save(written.path(), &SaveOptions { dtype: Some(dtype), ..SaveOptions::default() }).unwrap();
+        let again = ModelConfig::read(written.path()).unwrap();
+        let fields = |config: &ModelConfig| ModelConfig { source: serde_json::Map::new(), ..config.clone() };
+        assert_eq!(fields(&again), fields(model.config()), "{name}");
+        assert_eq!(Weights::open(written.path(), &again).unwrap().stored_dtype(), dtype, "{name}");
+        let before = load(&folder, DType::F32);
+        let after = load(written.path(), DType::F32);
+        for ((tensor, before), (_, after)) in before.parameters().iter().zip(after.parameters()) {
+            let numbers = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(numbers(before.as_tensor()), numbers(after.as_tensor()), "{name}: {tensor}");
+        }
+    }
+}
