@@ -6,10 +6,16 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 use ts_model::generate::{Prompt, Request, Sampling, Unwatched, generate};
-use ts_model::log_prob::{Sequence, score_sequences, sequence_log_probs};
+use ts_model::log_prob::{Packed, Sequence, score_sequences, token_log_probs};
 use ts_model::ops::Segments;
 use ts_model::weights::{SaveOptions, Weights};
 use ts_model::{LanguageModel, ModelConfig};
+
+/// `log π(response | prompt)` of each sequence, in nats, by the decoder that is trained.
+fn log_probs_of(model: &LanguageModel, sequences: &[Sequence]) -> Tensor {
+    let packed = Packed::new(sequences).unwrap();
+    packed.sum_by_sequence(&token_log_probs(model.trainable(), &packed).unwrap()).unwrap()
+}
 
 #[derive(Deserialize)]
 struct Case {
@@ -73,10 +79,10 @@ fn log_probabilities_of_responses_agree_alone_and_packed() {
         let (model, cases) = (load(&folder, DType::F32), cases(&folder));
         let sequence = |case: &Case| Sequence { tokens: case.tokens.clone(), prompt_len: case.prompt_len };
         let sequences: Vec<Sequence> = cases.iter().map(sequence).collect();
-        let packed = sequence_log_probs(&model, &sequences).unwrap().to_vec1::<f32>().unwrap();
+        let packed = log_probs_of(&model, &sequences).to_vec1::<f32>().unwrap();
         let scored = score_sequences(&model, &sequences, 64).unwrap();
         for (index, case) in cases.iter().enumerate() {
-            let alone = sequence_log_probs(&model, &sequences[index..=index]).unwrap();
+            let alone = log_probs_of(&model, &sequences[index..=index]);
             assert_eq!(alone.to_vec1::<f32>().unwrap(), packed[index..=index], "{name}");
             let tolerance = 1e-5 * case.response_log_prob.abs();
             for actual in [f64::from(packed[index]), scored[index]] {

@@ -85,9 +85,8 @@ pub fn inspect(folder: &Path) -> Result<Inspection, Error> {
             "`</think>` is no token: set the recipe's prompt.reasoning_end to the text that ends the reasoning".into(),
         );
     }
-    let architecture = config.source.get("architectures").and_then(|names| names.get(0)?.as_str());
     Ok(Inspection {
-        architecture: architecture.unwrap_or(ts_model::config::KNOWN_ARCHITECTURES[0]).to_owned(),
+        architecture: config.family.architecture().to_owned(),
         parameters: weights.n_values(),
         bytes: weights.n_bytes(),
         dtypes: weights.stored_dtypes().into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),

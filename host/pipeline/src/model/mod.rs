@@ -46,10 +46,9 @@ impl OpenModel {
         let (dtype, device): (DType, Device) = (dtype_of(dtype), open_device(device)?);
         // On an accelerator one thread, with large batches.
         let n_workers = if device.is_cpu() { n_workers } else { 1 };
-        Ok(Self {
-            model: LanguageModel::load(folder, dtype, &device)?,
-            encoder: Encoder::open(folder, options)?,
-            workers: Workers::new(n_workers)?,
-        })
+        let encoder = Encoder::open(folder, options)?;
+        let model =
+            LanguageModel::load(folder, dtype, &device)?.with_n_tokens(encoder.tokenizer.vocab_size());
+        Ok(Self { model, encoder, workers: Workers::new(n_workers)? })
     }
 }

@@ -149,6 +149,11 @@ impl Family {
         }
     }
 
+    /// The architecture, by its name in `config.json`.
+    pub fn architecture(self) -> &'static str {
+        self.row().architecture
+    }
+
     /// Whether the heads of queries and keys are normalised before they are turned by their positions.
     pub fn has_head_norms(self) -> bool {
         self.row().head_norms
