@@ -7,8 +7,7 @@
 //! Fuel is the limit that decides: it counts executed instructions, and what the host does for a guest, so it stops a call at the
 //! same place on every machine. Processor time is the backstop behind it and is generous for that reason (`call/deadline.rs`).
 //!
-//! Left out on purpose: counting a component before it is compiled, which is `preflight`, and what compiling it may take, which is
-//! `compiler`.
+//! A component is counted before it is compiled by `preflight`; what compiling it may take is kept by `compiler`.
 
 use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;

@@ -1,7 +1,7 @@
 //! Opening plugins: by the recipe for a run, or one alone to look at it.
 //!
 //! In: a recipe's `[plugins]`. Out: [`Plugins`], each role loaded, pinned if the recipe says so, configured, and on record
-//! for the manifest. Calling them is left out on purpose: the stages do.
+//! for the manifest.
 
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 //! In: an evaluation's records before and after, and the stages' summaries. Out: [`Report`], which is
 //! `report.json`, and [`Report::to_markdown`], which is `report.md` and what the command line shows. Numbers are
 //! section 4.1.2's; the same code makes both columns. What a run's folder and its recipe say of themselves stands in the
-//! Markdown as text and nothing else. Judging the numbers is left out on purpose: the reader sees the interval of the difference.
+//! Markdown as text and nothing else. The numbers are not judged: the reader sees the interval of the difference.
 
 pub mod ablation;
 pub mod summary;

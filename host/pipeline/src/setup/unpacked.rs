@@ -1,7 +1,8 @@
 //! A folder in the temporary directory that goes with its process, however that ends.
 //!
 //! In: nothing. Out: a folder, locked for as long as the value lives and deleted with it. One that a killed process left is locked by
-//! nobody, and the next start of the same user deletes it. Left out on purpose: systems that know no owners of files.
+//! nobody, and the next start of the same user deletes it. Where files have no owners, what a
+//! killed process left stays.
 
 use std::fs::{self, File};
 use std::io;
