@@ -16,7 +16,7 @@ use std::path::Path;
 use std::thread;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
+use minijinja::value::{Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +104,7 @@ fn try_render(source: &str, values: &Values, fuel: u64) -> Result<String, Error>
     environment.set_fuel(Some(fuel));
     environment.set_unknown_method_callback(methods::call);
     environment.add_filter("tojson", python_json::tojson);
+    environment.add_test("iterable", is_iterable);
     environment.add_function("raise_exception", |message: &str| -> Result<String, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, shortened(message)))
     });
@@ -123,6 +124,11 @@ fn try_render(source: &str, values: &Values, fuel: u64) -> Result<String, Error>
     environment
         .template_from_str(&dialect::translated(source))?
         .render(context! { ..chosen, ..context! { ..named, ..given } })
+}
+
+/// Whether Python can iterate over a value: over `none`, to the engine an empty list, it cannot.
+fn is_iterable(value: &Value) -> bool {
+    !matches!(value.kind(), ValueKind::None | ValueKind::Bool | ValueKind::Number)
 }
 
 /// What an error says, and its causes.
@@ -310,7 +316,11 @@ mod tests {
     fn what_transformers_gives_is_there() {
         for (source, text) in [
             ("{{ bos_token }}{{ unk_token is defined }}", "<s>False"),
-            ("{{ tools is none }}{{ documents is none }}", "TrueTrue"),
+            ("{{ tools is none }}{{ documents is none }}{{ tools is iterable }}", "TrueTrueFalse"),
+            (
+                "{{ 'a' is iterable }}{{ [] is iterable }}{{ {} is iterable }}{{ 1 is iterable }}",
+                "TrueTrueTrueFalse",
+            ),
             ("{% if enable_thinking is defined and not enable_thinking %}no{% endif %}", "no"),
             ("{{ strftime_now('%d %b %Y, %A') }}", "07 Mar 2026, Saturday"),
             ("{% for i in [1, 2, 3] %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% endfor %}", "1"),
