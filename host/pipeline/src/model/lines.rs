@@ -43,6 +43,10 @@ impl<R: BufRead> InputLines<R> {
                 Ok(None) => return Ok(None),
                 Err(error) => return Err(fault(error.number(), error.to_string())),
             };
+            // A list would be taken for the fields in their order.
+            if !line.trim_start().starts_with('{') {
+                return Err(fault(number, "must be a JSON object".to_owned()));
+            }
             return match serde_json::from_str(line) {
                 Ok(value) => Ok(Some((number, value))),
                 Err(error) => Err(fault(number, error.to_string())),
