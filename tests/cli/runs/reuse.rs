@@ -77,7 +77,7 @@ fn what_only_the_report_needs_draws_nothing_again() {
     for (artefact, before) in ARTEFACTS.iter().zip(before) {
         assert!(read(host.path("a").join(artefact)) == before, "{artefact}");
     }
-    let stderr = host.fail(&["report", "a", "--set", "eval.n_runs=2"]);
+    let stderr = host.fail(&["report", "a", "--set", "eval.n_runs=3"]);
     assert!(stderr.contains("only values of [report]"), "{stderr}");
     let stderr = host.fail(&["report", "a", "--set", "eval.budget_tokens=2"]);
     assert!(stderr.contains("eval.budget_tokens is now report.budget_tokens"), "{stderr}");
