@@ -276,36 +276,32 @@ impl ModelConfig {
         let (d, f) = (self.hidden_size, self.intermediate_size);
         let queries = self.num_attention_heads * self.head_dim;
         let keys = self.num_key_value_heads * self.head_dim;
-        let biases = self.biases;
+        let Biases { queries_keys_values, attention_output, feed_forward } = self.biases;
+        let mut parts = vec![
+            ("input_layernorm", vec![d], false),
+            ("self_attn.q_proj", vec![queries, d], queries_keys_values),
+            ("self_attn.k_proj", vec![keys, d], queries_keys_values),
+            ("self_attn.v_proj", vec![keys, d], queries_keys_values),
+        ];
+        if self.family.has_head_norms() {
+            parts.push(("self_attn.q_norm", vec![self.head_dim], false));
+            parts.push(("self_attn.k_norm", vec![self.head_dim], false));
+        }
+        parts.extend([
+            ("self_attn.o_proj", vec![d, queries], attention_output),
+            ("post_attention_layernorm", vec![d], false),
+            ("mlp.gate_proj", vec![f, d], feed_forward),
+            ("mlp.up_proj", vec![f, d], feed_forward),
+            ("mlp.down_proj", vec![d, f], feed_forward),
+        ]);
         let mut tensors = vec![("model.embed_tokens.weight".to_owned(), vec![self.vocab_size, d])];
         for layer in 0..self.num_hidden_layers {
-            let mut add =
-                |name: &str, shape: Vec<usize>| tensors.push((format!("model.layers.{layer}.{name}"), shape));
-            add("input_layernorm.weight", vec![d]);
-            let mut project = |name: &str, outputs: usize, inputs: usize, biased: bool| {
-                add(&format!("{name}.weight"), vec![outputs, inputs]);
-                if biased {
-                    add(&format!("{name}.bias"), vec![outputs]);
+            for (name, shape, biased) in &parts {
+                tensors.push((format!("model.layers.{layer}.{name}.weight"), shape.clone()));
+                if *biased {
+                    tensors.push((format!("model.layers.{layer}.{name}.bias"), vec![shape[0]]));
                 }
-            };
-            project("self_attn.q_proj", queries, d, biases.queries_keys_values);
-            project("self_attn.k_proj", keys, d, biases.queries_keys_values);
-            project("self_attn.v_proj", keys, d, biases.queries_keys_values);
-            project("self_attn.o_proj", d, queries, biases.attention_output);
-            if self.family.has_head_norms() {
-                add("self_attn.q_norm.weight", vec![self.head_dim]);
-                add("self_attn.k_norm.weight", vec![self.head_dim]);
             }
-            add("post_attention_layernorm.weight", vec![d]);
-            let mut project = |name: &str, outputs: usize, inputs: usize| {
-                add(&format!("{name}.weight"), vec![outputs, inputs]);
-                if biases.feed_forward {
-                    add(&format!("{name}.bias"), vec![outputs]);
-                }
-            };
-            project("mlp.gate_proj", f, d);
-            project("mlp.up_proj", f, d);
-            project("mlp.down_proj", d, f);
         }
         tensors.push(("model.norm.weight".to_owned(), vec![d]));
         if !self.tie_word_embeddings {
