@@ -33,7 +33,7 @@ use crate::progress::Progress;
 use crate::responses::steps::Steps;
 use crate::stage::Stage;
 use crate::{Error, identity};
-use ts_recipe::{Dtype, Plugins, Recipe, open_plugins, user_cache};
+use ts_recipe::{Dtype, EMBEDDED, Plugins, Recipe, open_plugins, user_cache};
 
 /// Everything that the stages share.
 pub struct Run<'a> {
@@ -232,8 +232,12 @@ impl<'a> Run<'a> {
         Ok(model.with_n_tokens(self.tokenizer.vocab_size()))
     }
 
-    /// The number format of the checkpoint that the run starts from, as it is stored.
-    pub(crate) fn stored_dtype(&self) -> Result<DType, Error> {
+    /// The number format in which the trained model is written: that of the checkpoint that the run starts from, as it is stored.
+    /// The embedded one is an f32 model, packed in half of its bytes.
+    pub(crate) fn written_dtype(&self) -> Result<DType, Error> {
+        if self.recipe.model.source == EMBEDDED {
+            return Ok(DType::F32);
+        }
         let folder = &self.checkpoint.path;
         Ok(Weights::open(folder, &ModelConfig::read(folder)?)?.stored_dtype())
     }

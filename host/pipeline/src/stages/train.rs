@@ -189,7 +189,7 @@ const OPTIMISER_FILE: &str = "optimiser.safetensors";
 /// Writes the trained model as a Hugging Face folder: its weights, in the number format of the checkpoint that it started from,
 /// and what else that one has.
 fn save_model(run: &Run<'_>, model: &LanguageModel, folder: &Path) -> Result<(), Error> {
-    let options = SaveOptions { dtype: Some(run.stored_dtype()?), ..SaveOptions::default() };
+    let options = SaveOptions { dtype: Some(run.written_dtype()?), ..SaveOptions::default() };
     atomic::write_folder(folder, |partial| -> Result<(), Error> {
         model.save(partial, &options)?;
         ts_model::weights::copy_companions(run.checkpoint_folder(), partial)?;
