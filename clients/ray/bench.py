@@ -31,7 +31,7 @@ FLAGS = [
         "refine.n_rewrites=16",
         "train.steps=4",
         "eval.n_runs=4",
-        "eval.bootstrap_resamples=100",
+        "report.bootstrap_resamples=100",
     )
     for word in ("--set", setting)
 ]

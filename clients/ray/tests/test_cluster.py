@@ -38,7 +38,7 @@ FLAGS = [
         "train.steps=2",
         "train.batch_size=4",
         "eval.n_runs=2",
-        "eval.bootstrap_resamples=100",
+        "report.bootstrap_resamples=100",
     )
     for word in ("--set", setting)
 ]
