@@ -159,11 +159,7 @@ impl Loader<'_> {
     /// Loads a recipe by the name of a shipped one or the path of a file, puts `overrides` over it, in order,
     /// and validates it.
     pub fn load(&self, name: &str, overrides: Vec<Override>) -> Result<Recipe, RecipeError> {
-        let mut table = self.table(name, None, &mut Vec::new())?;
-        for value in overrides {
-            value.apply(&mut table)?;
-        }
-        from_table(name, &table)
+        from_table(name, self.table(name, None, &mut Vec::new())?, overrides)
     }
 
     /// A recipe that is complete in itself, such as the one that a run folder keeps.
@@ -223,19 +219,19 @@ impl Recipe {
     /// [`RecipeError`]: a key that there is not, a value out of its range.
     pub fn with(&self, overrides: Vec<Override>) -> Result<Self, RecipeError> {
         let text = self.to_toml()?;
-        let mut table: Table = text.parse().map_err(|e| parse_error(&self.run.name, &text, &e))?;
-        for value in overrides {
-            value.apply(&mut table)?;
-        }
-        from_table(&self.run.name, &table)
+        let table: Table = text.parse().map_err(|e| parse_error(&self.run.name, &text, &e))?;
+        from_table(&self.run.name, table, overrides)
     }
 }
 
-/// A recipe of values that stand in no file. Through text: an error then shows the line at fault all the same.
-fn from_table(name: &str, table: &Table) -> Result<Recipe, RecipeError> {
-    forbid_moved(name, table)?;
+/// A recipe of values that stand in no file, with `overrides` put over them, in order. Through text: an error then shows the line at fault all the same.
+fn from_table(name: &str, mut table: Table, overrides: Vec<Override>) -> Result<Recipe, RecipeError> {
+    for value in overrides {
+        value.apply(&mut table)?;
+    }
+    forbid_moved(name, &table)?;
     let wrong = |message: String| RecipeError::Parse { name: name.to_owned(), message };
-    let text = toml::to_string(table).map_err(|error| wrong(error.to_string()))?;
+    let text = toml::to_string(&table).map_err(|error| wrong(error.to_string()))?;
     let recipe: Recipe = toml::from_str(&text)
         .map_err(|error| wrong(format!("{}{}", error.message(), line_at_fault(&text, &error).1)))?;
     recipe.validate()?;

@@ -228,11 +228,7 @@ pub fn shard_folder(run_folder: &Path, shard: Shard) -> Result<PathBuf> {
 ///
 /// [`Error::Altered`] if they are not those that the run was made from; [`Error::Io`].
 pub fn problems_of(folder: &Path, manifest: &Manifest, set: Artefact) -> Result<ProblemFile> {
-    let split = if set == Artefact::ProblemsTrain { "train" } else { "heldout" };
-    let origin = manifest.problems.iter().find(|set| set.split == split);
-    // The manifest of a shard has the digests of the whole sets.
-    let sha256 = origin.filter(|_| manifest.shard.is_none()).map(|set| set.sha256.as_str());
-    ProblemFile::open(&set.path_in(folder), sha256)
+    ProblemFile::open(&set.path_in(folder), manifest.problems_sha256(set))
 }
 
 /// The name of a checkpoint in a run's folder.

@@ -13,6 +13,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::artefact::Artefact;
 use crate::atomic::{to_text, write_file};
 use crate::digest::sha256_bytes;
 use crate::shard::Shard;
@@ -141,6 +142,17 @@ pub struct Difference {
 impl Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} was {} and is now {}", self.field, self.old, self.new)
+    }
+}
+
+impl Manifest {
+    /// The digest that the file of one of the two problem sets must have. None in a shard, whose manifest has those of the whole
+    /// sets.
+    pub fn problems_sha256(&self, set: Artefact) -> Option<&str> {
+        let split = if set == Artefact::ProblemsTrain { "train" } else { "heldout" };
+        let origin = self.problems.iter().find(|set| set.split == split);
+        // No file has an empty digest.
+        self.shard.is_none().then(|| origin.map_or("", |set| &set.sha256))
     }
 }
 

@@ -22,6 +22,12 @@ pub struct Sampling {
 }
 
 impl Sampling {
+    /// How many prompts, of each of which `n_draws` are drawn, are to be drawn for together: two batches' worth, so that rows that
+    /// finish early make room for others.
+    pub fn prompts_at_once(&self, n_draws: u32) -> usize {
+        (2 * self.max_batch_rows).div_ceil(n_draws.max(1) as usize).max(1)
+    }
+
     /// Checks every setting's range.
     pub fn check(&self) -> Result<()> {
         let bad = |field, value, allowed| Err(ModelError::Sampling { field, value, allowed });

@@ -48,14 +48,12 @@ pub fn generate<R: BufRead, E: Send + From<ModelError> + From<Error>>(
     how: &Generation,
     mut sink: impl FnMut(Generated) -> Result<(), E>,
 ) -> Result<(), E> {
-    // Enough prompts to fill the rows, and as many again to refill them.
-    let at_once = (2 * how.sampling.max_batch_rows).div_ceil(how.n_draws.max(1) as usize).max(1);
+    let at_once = how.sampling.prompts_at_once(how.n_draws);
     let mut read = || -> Result<Option<(Value, Vec<u32>)>, Error> {
         let Some((line, Encoded { id, tokens, .. })) = open.encoder.next(&mut input)? else {
             return Ok(None);
         };
-        let (n, new, most) =
-            (tokens.len(), how.sampling.max_new_tokens, open.model.config().max_position_embeddings);
+        let (n, new, most) = (tokens.len(), how.sampling.max_new_tokens, open.model.config().max_positions());
         if n == 0 || n + new > most {
             let reason =
                 format!("a prompt of {n} tokens with {new} new ones, and the model has {most} positions");

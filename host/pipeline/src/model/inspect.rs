@@ -9,6 +9,7 @@ use ts_model::weights::Weights;
 use ts_model::{ModelConfig, TextTokenizer};
 
 use crate::Error;
+use crate::setup::check_vocabulary;
 
 /// The delimiters of reasoning that models have, to be looked for.
 const DELIMITERS: [&str; 4] = ["<think>", "</think>", "<|im_start|>", "<|im_end|>"];
@@ -67,15 +68,9 @@ pub fn inspect(folder: &Path) -> Result<Inspection, Error> {
         String::from_utf8_lossy(bytes).into_owned()
     };
     let mut notes = Vec::new();
-    if config.eos_token_ids.is_empty() {
-        notes.push("no token ends a text: set eos_token_id in generation_config.json, or every response runs to its limit".into());
-    }
-    if tokenizer.vocab_size() > config.vocab_size {
-        notes.push(format!(
-            "the tokenizer has ids up to {}, the model {} rows: they do not belong together",
-            tokenizer.vocab_size() - 1,
-            config.vocab_size
-        ));
+    if let Err(error) = check_vocabulary(folder, &config, &tokenizer) {
+        let hint = error.hint().map(|hint| format!(": {hint}")).unwrap_or_default();
+        notes.push(format!("{error}{hint}"));
     }
     if chat.is_plain() {
         notes.push("no chat template: messages follow each other with a blank line between them".into());

@@ -42,7 +42,7 @@ pub fn score<R: BufRead, E: Send + From<ModelError> + From<Error>>(
     let lines = std::iter::from_fn(|| {
         let read = input.read::<Input>().transpose()?;
         Some(read.and_then(|(line, Input { id, tokens })| {
-            let (n, most) = (tokens.len(), config.max_position_embeddings);
+            let (n, most) = (tokens.len(), config.max_positions());
             if let Some(token) = tokens.iter().find(|&&token| token as usize >= config.vocab_size) {
                 return Err(input.fault(line, format!("the model has no token {token}")));
             }

@@ -43,10 +43,9 @@ impl Draws<'_> {
         self.problems.len() * u64::from(self.per_problem)
     }
 
-    /// Problems to be drawn for together: two batches' worth, so that rows that finish early make room for others, and an
-    /// interruption loses little.
+    /// Problems to be drawn for together: few, so that an interruption loses little.
     pub(crate) fn tasks(&self) -> Result<Tasks<'_, Vec<ProblemRecord>>, Error> {
-        let at_once = (2 * self.sampling.max_batch_rows).div_ceil(self.per_problem as usize).max(1);
+        let at_once = self.sampling.prompts_at_once(self.per_problem);
         let mut problems = self.problems.problems()?;
         let draws = |problem: &ProblemRecord| {
             let id = problem.id.clone();

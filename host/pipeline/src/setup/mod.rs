@@ -329,11 +329,8 @@ pub(crate) fn keep_problems(
     set: Artefact,
     problems: impl Iterator<Item = ts_run::Result<ProblemRecord>>,
 ) -> Result<ProblemFile, Error> {
-    let split = if set == Artefact::ProblemsTrain { "train" } else { "heldout" };
-    let manifest = folder.manifest();
     let kept = ProblemFile::keep(&folder.path_of(set), problems)?;
-    let is_whole = manifest.problems.iter().any(|set| set.split == split && set.sha256 == kept.sha256());
-    if manifest.shard.is_none() && !is_whole {
+    if folder.manifest().problems_sha256(set).is_some_and(|sha256| sha256 != kept.sha256()) {
         let message = "not the problems that the run was made from".to_owned();
         return Err(Error::Inconsistent { file: set.file_name(), message });
     }
@@ -365,6 +362,22 @@ pub(crate) fn dtype_of(dtype: Dtype) -> DType {
     }
 }
 
+/// Checks that a checkpoint's configuration and its tokenizer belong together, and that a token ends its texts.
+pub(crate) fn check_vocabulary(
+    folder: &Path,
+    config: &ModelConfig,
+    tokenizer: &TextTokenizer,
+) -> Result<(), Error> {
+    let (tokens, rows) = (tokenizer.vocab_size(), config.vocab_size);
+    if tokens > rows {
+        return Err(Error::Vocabulary { folder: folder.to_owned(), tokens, rows });
+    }
+    if !config.eos_token_ids.iter().any(|&id| (id as usize) < tokens) {
+        return Err(Error::NoEndOfText { folder: folder.to_owned() });
+    }
+    Ok(())
+}
+
 /// The tokenizer of a recipe's model, and nothing else of it.
 pub(crate) fn tokenizer_of(recipe: &Recipe) -> Result<TextTokenizer, Error> {
     Ok(TextTokenizer::read(&open_checkpoint(&recipe.model.source, digest_cache().as_ref())?.path)?)
@@ -385,13 +398,7 @@ fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
     let weights = Weights::open(&checkpoint.path, &config)?;
     let limit = config.max_positions();
     let tokenizer = TextTokenizer::read(&checkpoint.path)?;
-    if tokenizer.vocab_size() > config.vocab_size {
-        let (tokens, rows) = (tokenizer.vocab_size(), config.vocab_size);
-        return Err(Error::Vocabulary { folder: checkpoint.path.clone(), tokens, rows });
-    }
-    if !config.eos_token_ids.iter().any(|&id| (id as usize) < tokenizer.vocab_size()) {
-        return Err(Error::NoEndOfText { folder: checkpoint.path.clone() });
-    }
+    check_vocabulary(&checkpoint.path, &config, &tokenizer)?;
     let prompts = Prompts::read(&checkpoint.path, &recipe.prompt)?;
     let (mut shortest, mut longest) = (usize::MAX, 0);
     let sampled = ("sample.max_new_tokens", recipe.sample.max_new_tokens);

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use ts_recipe::EMBEDDED;
+use ts_run::digest::short_digest;
 use ts_run::manifest::ProblemSetOrigin;
 use ts_run::problem_file::line_of;
 use ts_run::problems::ProblemReader;
@@ -107,7 +108,5 @@ impl Surveyed {
 }
 
 fn digest_of(prompt: &str) -> PromptDigest {
-    let mut digest = [0; 16];
-    digest.copy_from_slice(&Sha256::digest(prompt.trim())[..16]);
-    digest
+    short_digest(prompt.trim())
 }

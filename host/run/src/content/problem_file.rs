@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use ts_text::hexadecimal;
 
+use crate::digest::short_digest;
 use crate::records::ProblemRecord;
 use crate::{Error, Result, atomic};
 
@@ -146,7 +147,7 @@ impl Problems<'_> {
         }
         let offset = self.lines.offset;
         if self.lines.next_line()? {
-            let place = ProblemPlace { offset, digest: digest_of(&self.lines.line) };
+            let place = ProblemPlace { offset, digest: short_digest(&self.lines.line) };
             return Ok(Some((self.lines.problem()?, place)));
         }
         self.is_over = true;
@@ -182,7 +183,7 @@ impl ProblemLookup {
     pub fn at(&mut self, place: ProblemPlace) -> Result<ProblemRecord> {
         let lines = &mut self.lines;
         lines.reader.seek(SeekFrom::Start(place.offset)).map_err(Error::io("read", &lines.path))?;
-        if !lines.next_line()? || digest_of(&lines.line) != place.digest {
+        if !lines.next_line()? || short_digest(&lines.line) != place.digest {
             return Err(Error::Altered { path: lines.path.clone() });
         }
         lines.problem()
@@ -254,12 +255,6 @@ pub fn line_of(problem: &ProblemRecord) -> Result<Vec<u8>> {
     })?;
     line.push(b'\n');
     Ok(line)
-}
-
-fn digest_of(line: &[u8]) -> [u8; 8] {
-    let mut digest = [0; 8];
-    digest.copy_from_slice(&Sha256::digest(line)[..8]);
-    digest
 }
 
 #[cfg(test)]

@@ -20,9 +20,9 @@ use std::io::{BufRead, BufReader, Cursor};
 use std::path::Path;
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use ts_lines::{Fault, Lines};
 
+use crate::digest::short_digest;
 use crate::error::ProblemFault;
 use crate::records::ProblemRecord;
 use crate::{Error, Result};
@@ -90,9 +90,7 @@ impl ProblemReader {
                 }
             };
             let problem = parse_problem(text, line).map_err(|error| fault(line, error))?;
-            let mut digest = [0; 16];
-            digest.copy_from_slice(&Sha256::digest(&problem.id)[..16]);
-            if let Some(first_line) = lines_by_id.insert(digest, line) {
+            if let Some(first_line) = lines_by_id.insert(short_digest(&problem.id), line) {
                 return Err(fault(line, ProblemFault::DuplicateId { id: problem.id, first_line }));
             }
             return Ok(Some(problem));

@@ -21,6 +21,13 @@ pub fn sha256_bytes(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
+/// The first bytes of the digest of these bytes: enough to tell them from others, in little room.
+pub fn short_digest<const N: usize>(bytes: impl AsRef<[u8]>) -> [u8; N] {
+    let mut short = [0; N];
+    short.copy_from_slice(&Sha256::digest(bytes)[..N]);
+    short
+}
+
 /// The digest of a file's content.
 ///
 /// # Errors
