@@ -201,6 +201,7 @@ fn train(
             Ok::<(), Error>(total.add(gradients)?)
         })?;
         let report = optimiser.step(&total.finish()?, schedule.at(step))?;
+        model.parameters_changed()?;
         if !loss.is_finite() || !report.grad_norm.is_finite() {
             return Err(Error::Diverged { step: step + 1 });
         }

@@ -17,7 +17,7 @@
 //! share all the rest.
 //!
 //! There is no dropout, which fine-tuning at these lengths does without. The logits of a whole batch take too much memory at a
-//! vocabulary of 152k; [`crate::ops::target_log_probs`] gives what a loss needs.
+//! vocabulary of 152k; [`Weight::target_log_probs`] gives what a loss needs.
 
 use std::sync::Arc;
 
@@ -25,13 +25,13 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
-use crate::ops::{self, Heads, RotaryTable, Segments};
+use crate::ops::{self, Heads, RotaryTable, Segments, Weight};
 
 /// Weight and bias of a projection, or its weight alone.
 #[derive(Clone, Debug)]
 pub struct Linear {
     /// (outputs, inputs).
-    pub weight: Tensor,
+    pub weight: Weight,
     /// (outputs,).
     pub bias: Option<Tensor>,
 }
@@ -39,7 +39,7 @@ pub struct Linear {
 impl Linear {
     /// (N, inputs) to (N, outputs).
     pub fn apply(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(ops::linear(x, &self.weight, self.bias.as_ref())?)
+        Ok(self.weight.linear(x, self.bias.as_ref())?)
     }
 }
 
@@ -100,37 +100,39 @@ impl DecoderLayer {
 /// The tensors of a decoder, ready to compute with; cloning shares them.
 #[derive(Clone, Debug)]
 pub struct Decoder {
-    embed_tokens: Tensor,
+    embed_tokens: Weight,
     layers: Vec<DecoderLayer>,
     norm: Tensor,
     /// (V, D); the embedding itself if tied.
-    lm_head: Tensor,
+    lm_head: Weight,
     heads: Heads,
     rotary: Arc<RotaryTable>,
     rms_norm_eps: f64,
 }
 
 impl Decoder {
-    /// Takes its tensors by their names in the checkpoint.
+    /// Takes its weights by their names in the checkpoint.
     pub(crate) fn new(
         config: &ModelConfig,
         rotary: Arc<RotaryTable>,
-        mut tensor: impl FnMut(&str) -> Result<Tensor>,
+        mut weight: impl FnMut(&str) -> Result<Weight>,
     ) -> Result<Self> {
-        let embed_tokens = tensor("model.embed_tokens.weight")?;
+        let embed_tokens = weight("model.embed_tokens.weight")?;
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
         for layer in 0..config.num_hidden_layers {
-            let mut of = |name: &str| tensor(&format!("model.layers.{layer}.{name}"));
+            let mut of = |name: &str| weight(&format!("model.layers.{layer}.{name}"));
             let biases = config.biases;
+            let mut vector = |name: &str| Ok::<_, ModelError>(of(name)?.into_tensor()?);
             let head_norms = match config.family.has_head_norms() {
-                true => Some([of("self_attn.q_norm.weight")?, of("self_attn.k_norm.weight")?]),
+                true => Some([vector("self_attn.q_norm.weight")?, vector("self_attn.k_norm.weight")?]),
                 false => None,
             };
+            let norms = [vector("input_layernorm.weight")?, vector("post_attention_layernorm.weight")?];
+            let [input_layernorm, post_attention_layernorm] = norms;
             let mut linear = |name: &str, biased: bool| -> Result<Linear> {
-                Ok(Linear {
-                    weight: of(&format!("{name}.weight"))?,
-                    bias: if biased { Some(of(&format!("{name}.bias"))?) } else { None },
-                })
+                let weight = of(&format!("{name}.weight"))?;
+                let bias = if biased { Some(of(&format!("{name}.bias"))?.into_tensor()?) } else { None };
+                Ok(Linear { weight, bias })
             };
             layers.push(DecoderLayer {
                 q_proj: linear("self_attn.q_proj", biases.queries_keys_values)?,
@@ -141,15 +143,15 @@ impl Decoder {
                 gate_proj: linear("mlp.gate_proj", biases.feed_forward)?,
                 up_proj: linear("mlp.up_proj", biases.feed_forward)?,
                 down_proj: linear("mlp.down_proj", biases.feed_forward)?,
-                input_layernorm: of("input_layernorm.weight")?,
-                post_attention_layernorm: of("post_attention_layernorm.weight")?,
+                input_layernorm,
+                post_attention_layernorm,
                 rms_norm_eps: config.rms_norm_eps,
                 window: config.window(layer),
             });
         }
-        let norm = tensor("model.norm.weight")?;
+        let norm = weight("model.norm.weight")?.into_tensor()?;
         let lm_head =
-            if config.tie_word_embeddings { embed_tokens.clone() } else { tensor("lm_head.weight")? };
+            if config.tie_word_embeddings { embed_tokens.clone() } else { weight("lm_head.weight")? };
         let heads = Heads {
             n_heads: config.num_attention_heads,
             n_kv_heads: config.num_key_value_heads,
@@ -160,11 +162,11 @@ impl Decoder {
 
     /// Embeds tokens: (N, D).
     pub fn embed(&self, ids: Arc<[u32]>) -> Result<Tensor> {
-        let vocab_size = self.embed_tokens.dim(0)?;
+        let (vocab_size, _) = self.embed_tokens.shape()?;
         if let Some(&token) = ids.iter().find(|&&id| id as usize >= vocab_size) {
             return Err(ModelError::UnknownToken { token, vocab_size });
         }
-        Ok(ops::embed(&self.embed_tokens, ids)?)
+        Ok(self.embed_tokens.embed(ids)?)
     }
 
     /// The layers, first to last.
@@ -197,22 +199,22 @@ impl Decoder {
 
     /// Logits (N, V) of final hidden states (N, D). Mind the size of V.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        Ok(ops::linear(hidden, &self.lm_head, None)?)
+        Ok(self.lm_head.linear(hidden, None)?)
     }
 
     /// The output head (V, D).
-    pub fn lm_head(&self) -> &Tensor {
+    pub fn lm_head(&self) -> &Weight {
         &self.lm_head
     }
 
-    /// Where the tensors are.
+    /// Where the weights are.
     pub fn device(&self) -> &Device {
         self.embed_tokens.device()
     }
 
-    /// The tensors' number format.
+    /// The number format of the activations.
     pub fn dtype(&self) -> DType {
-        self.embed_tokens.dtype()
+        self.embed_tokens.activation_dtype()
     }
 
     /// How many heads, and how wide.
@@ -303,7 +305,7 @@ mod tests {
     fn loss(model: &LanguageModel, ids: &[u32], segments: &Segments) -> Tensor {
         let hidden = model.hidden(ids.into(), segments).unwrap();
         let targets: Vec<_> = ids.iter().map(|id| Some((id * 7 + 3) % 40)).collect();
-        let log_probs = ops::target_log_probs(&hidden, model.trainable().lm_head(), targets.into()).unwrap();
+        let log_probs = model.trainable().lm_head().target_log_probs(&hidden, targets.into()).unwrap();
         let weights: Vec<f64> = (0..ids.len()).map(|row| 0.2 + (row % 5) as f64).collect();
         let weights =
             Tensor::from_vec(weights, ids.len(), &Device::Cpu).unwrap().to_dtype(model.dtype()).unwrap();

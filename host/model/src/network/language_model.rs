@@ -13,27 +13,57 @@ use ts_core::seed::SplitMix64;
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::error::{ModelError, Result};
-use crate::ops::{RotaryTable, Segments};
+use crate::ops::bf16::PackedWeight;
+use crate::ops::{RotaryTable, Segments, Weight};
 use crate::rng::normal;
-use crate::weights::{self, SaveOptions};
+use crate::weights::{self, SaveOptions, Weights};
 
-/// A decoder with its configuration and its named, trainable parameters.
+/// A decoder with its configuration and its named parameters.
 #[derive(Debug)]
 pub struct LanguageModel {
     config: ModelConfig,
     /// Ids from 0 that stand for a token; the embedding may have more rows.
     n_tokens: usize,
+    /// None if it was loaded to be read only, in bf16 on the CPU.
     parameters: Vec<(String, Var)>,
+    /// Matrices that were packed from parameters.
+    packed: Vec<PackedWeight>,
     trainable: Decoder,
     frozen: Decoder,
 }
 
+/// Whether matrices are packed for the CPU's bf16 kernels.
+fn is_packed(dtype: DType, device: &Device) -> bool {
+    dtype == DType::BF16 && device.is_cpu()
+}
+
 impl LanguageModel {
-    /// Reads a checkpoint folder.
+    /// Reads a checkpoint folder, to sample and to score. In bf16 on the CPU the model has no parameters; elsewhere it could be
+    /// trained too.
     pub fn load(folder: &Path, dtype: DType, device: &Device) -> Result<Self> {
         let config = ModelConfig::read(folder)?;
-        let tensors = weights::load(folder, &config, dtype, device)?;
-        Self::from_tensors(config, tensors)
+        let weights = Weights::open(folder, &config)?;
+        if !is_packed(dtype, device) {
+            return Self::from_tensors(config, weights.load(dtype, device)?);
+        }
+        // One tensor at a time: it is dropped when it has been packed.
+        let mut packed = Vec::new();
+        weights.for_each(dtype, device, |name, tensor| {
+            packed.push((name, read_only(&tensor)?));
+            Ok(())
+        })?;
+        Self::of_weights(config, Vec::new(), &packed, Vec::new())
+    }
+
+    /// Reads a checkpoint folder, to train. In bf16 on the CPU its parameters are in f32, and its products of numbers rounded to bf16.
+    pub fn load_to_train(folder: &Path, dtype: DType, device: &Device) -> Result<Self> {
+        if is_packed(dtype, device) {
+            let config = ModelConfig::read(folder)?;
+            let tensors = Weights::open(folder, &config)?.load(DType::F32, device)?;
+            Self::to_train_in_bf16(config, tensors)
+        } else {
+            Self::load(folder, dtype, device)
+        }
     }
 
     /// A model whose weights are drawn from `seed`, in f32 and then converted: the same on every device.
@@ -64,28 +94,67 @@ impl LanguageModel {
         Self::from_tensors(config, tensors)
     }
 
-    /// A model of these tensors, which must be those of [`ModelConfig::tensors`], in that order.
+    /// A model of these tensors, which must be those of [`ModelConfig::tensors`], in that order. Its parameters are these tensors,
+    /// except in bf16 on the CPU, where it is one that is only read.
     pub fn from_tensors(config: ModelConfig, tensors: Vec<(String, Tensor)>) -> Result<Self> {
-        let mut parameters = Vec::with_capacity(tensors.len());
-        for (name, tensor) in tensors {
-            parameters.push((name, Var::from_tensor(&tensor)?));
+        if tensors.iter().all(|(_, tensor)| is_packed(tensor.dtype(), tensor.device())) {
+            let pack = |(name, tensor): (String, Tensor)| Ok((name, read_only(&tensor)?));
+            let weights = tensors.into_iter().map(pack).collect::<Result<Vec<_>>>()?;
+            return Self::of_weights(config, Vec::new(), &weights, Vec::new());
         }
+        let parameters = variables(tensors)?;
+        let weights: Vec<(String, Weight)> = parameters
+            .iter()
+            .map(|(name, parameter)| (name.clone(), Weight::Tensor(parameter.as_tensor().clone())))
+            .collect();
+        Self::of_weights(config, parameters, &weights, Vec::new())
+    }
+
+    /// A model of these f32 tensors on the CPU, whose matrices are multiplied in bf16.
+    pub fn to_train_in_bf16(config: ModelConfig, tensors: Vec<(String, Tensor)>) -> Result<Self> {
+        let parameters = variables(tensors)?;
+        let (mut weights, mut packed) = (Vec::new(), Vec::new());
+        for (name, parameter) in &parameters {
+            let weight = match parameter.rank() {
+                2 => {
+                    let matrix = PackedWeight::of_parameters(parameter)?;
+                    packed.push(matrix.clone());
+                    Weight::Packed(matrix)
+                }
+                _ => Weight::Tensor(parameter.as_tensor().clone()),
+            };
+            weights.push((name.clone(), weight));
+        }
+        Self::of_weights(config, parameters, &weights, packed)
+    }
+
+    fn of_weights(
+        config: ModelConfig,
+        parameters: Vec<(String, Var)>,
+        weights: &[(String, Weight)],
+        packed: Vec<PackedWeight>,
+    ) -> Result<Self> {
         let rotary = RotaryTable::scaled(config.head_dim, config.rope_theta, config.rope_scaling)?;
         let rotary = Arc::new(rotary);
         let find = |name: &str| {
-            parameters
-                .iter()
-                .find(|(other, _)| other == name)
-                .map(|(_, parameter)| parameter.as_tensor().clone())
-                .ok_or_else(|| ModelError::TensorMissing {
-                    tensor: name.to_owned(),
-                    file: "the tensors that were given".into(),
-                })
+            let found = weights.iter().find(|(other, _)| other == name);
+            found.map(|(_, weight)| weight.clone()).ok_or_else(|| ModelError::TensorMissing {
+                tensor: name.to_owned(),
+                file: "the tensors that were given".into(),
+            })
         };
         let trainable = Decoder::new(&config, rotary.clone(), find)?;
-        // Detached tensors share the parameters' storage: they follow every update and record no graph.
+        // Detached weights share the parameters' storage: they follow every update and record no graph.
         let frozen = Decoder::new(&config, rotary, |name| Ok(find(name)?.detach()))?;
-        Ok(Self { n_tokens: config.vocab_size, config, parameters, trainable, frozen })
+        Ok(Self { n_tokens: config.vocab_size, config, parameters, packed, trainable, frozen })
+    }
+
+    /// Takes note that the parameters have changed: to be called after each step of an optimiser.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn parameters_changed(&self) -> Result<()> {
+        Ok(self.packed.iter().try_for_each(PackedWeight::repack)?)
     }
 
     /// The same model for a tokenizer whose largest id is `n_tokens` − 1: larger ids, which pad the embedding to a round size, are
@@ -110,7 +179,7 @@ impl LanguageModel {
         self.n_tokens
     }
 
-    /// The parameters by their names in the checkpoint, in the order of the forward pass.
+    /// The parameters by their names in the checkpoint, in the order of the forward pass; none if the model is only read.
     pub fn parameters(&self) -> &[(String, Var)] {
         &self.parameters
     }
@@ -130,15 +199,27 @@ impl LanguageModel {
         self.trainable.hidden(ids, segments)
     }
 
-    /// Where the parameters are.
+    /// Where the weights are.
     pub fn device(&self) -> &Device {
         self.frozen.device()
     }
 
-    /// The parameters' number format.
+    /// The number format of the activations.
     pub fn dtype(&self) -> DType {
         self.frozen.dtype()
     }
+}
+
+/// A tensor of a model in bf16 that is only read: a packed matrix, or a vector in f32.
+fn read_only(tensor: &Tensor) -> Result<Weight> {
+    Ok(match tensor.rank() {
+        2 => Weight::Packed(PackedWeight::frozen(tensor, false)?),
+        _ => Weight::Tensor(tensor.to_dtype(DType::F32)?),
+    })
+}
+
+fn variables(tensors: Vec<(String, Tensor)>) -> Result<Vec<(String, Var)>> {
+    tensors.into_iter().map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?))).collect()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //! no error, so that gradients would stop there silently.
 
 mod attention;
+pub mod bf16;
 mod embed;
 pub(crate) mod kernels;
 mod linear;
@@ -26,6 +27,8 @@ mod rotary;
 mod segments;
 mod swiglu;
 mod target_log_probs;
+pub(crate) mod vectors;
+mod weight;
 
 use std::ops::{Deref, Range};
 
@@ -41,6 +44,7 @@ pub use rotary::{RotaryScaling, RotaryTable};
 pub use segments::Segments;
 pub use swiglu::swiglu;
 pub use target_log_probs::target_log_probs;
+pub use weight::Weight;
 
 /// The portable twins, for comparison and measurement. The functions of [`ops`](self) choose by themselves.
 pub mod portable {

@@ -15,7 +15,7 @@ use candle_core::{DType, Tensor};
 use crate::decoder::Decoder;
 use crate::error::{ModelError, Result};
 use crate::language_model::LanguageModel;
-use crate::ops::{self, Segments};
+use crate::ops::Segments;
 
 /// A prompt and its response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ pub fn pack_by_tokens(sequences: &[Sequence], max_tokens: usize) -> Vec<Range<us
 /// Log-probability of each row's target, (N,), in nats; 0 where there is none.
 pub fn token_log_probs(decoder: &Decoder, packed: &Packed) -> Result<Tensor> {
     let hidden = decoder.hidden(packed.ids.clone(), &packed.segments)?;
-    Ok(ops::target_log_probs(&hidden, decoder.lm_head(), packed.targets.clone())?)
+    Ok(decoder.lm_head().target_log_probs(&hidden, packed.targets.clone())?)
 }
 
 /// `log π(response | prompt)` of each sequence, in nats, without gradients: summed in f64, in batches of at

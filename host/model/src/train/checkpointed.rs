@@ -17,7 +17,6 @@ use candle_core::{Tensor, TensorId, Var};
 use crate::error::{ModelError, Result};
 use crate::language_model::LanguageModel;
 use crate::log_prob::{Packed, token_log_probs};
-use crate::ops;
 use crate::optim::collect_gradients;
 
 /// A loss and its gradients, one for each of [`LanguageModel::parameters`], in that order.
@@ -62,7 +61,7 @@ pub fn checkpointed_gradients(
     // The head, from the last layer's output.
     let last = next_input(&mut inputs)?;
     let hidden = trainable.final_norm(&last)?;
-    let loss = loss(&ops::target_log_probs(&hidden, trainable.lm_head(), packed.targets.clone())?)?;
+    let loss = loss(&trainable.lm_head().target_log_probs(&hidden, packed.targets.clone())?)?;
     let gradients = loss.backward()?;
     sums.add(model, &gradients)?;
     let mut output_gradient = gradient_of_input(&gradients, &last)?;

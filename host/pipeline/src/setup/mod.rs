@@ -208,9 +208,15 @@ impl<'a> Run<'a> {
         self.accelerator.as_ref().unwrap_or(&self.workers)
     }
 
-    /// Loads the model that the run starts from.
+    /// Loads the model that the run starts from, to sample and to score.
     pub(crate) fn base_model(&self) -> Result<LanguageModel, Error> {
         self.load(&self.checkpoint.path)
+    }
+
+    /// Loads the model that the run starts from, or a checkpoint of the training in progress, to train.
+    pub(crate) fn model_to_train(&self, checkpoint: Option<&Path>) -> Result<LanguageModel, Error> {
+        let folder = checkpoint.unwrap_or(&self.checkpoint.path);
+        Ok(LanguageModel::load_to_train(folder, dtype_of(self.recipe.model.dtype), &self.device)?)
     }
 
     /// Loads the model that the run trained.
@@ -220,11 +226,6 @@ impl<'a> Run<'a> {
             _ => self.folder.path(),
         };
         self.load(&Artefact::Model.path_in(folder))
-    }
-
-    /// Loads a checkpoint of the training in progress.
-    pub(crate) fn load_checkpoint(&self, folder: &Path) -> Result<LanguageModel, Error> {
-        self.load(folder)
     }
 
     fn load(&self, folder: &Path) -> Result<LanguageModel, Error> {

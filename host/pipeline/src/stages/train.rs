@@ -101,10 +101,7 @@ impl Trainer {
         (1..=step).try_for_each(|step| logged.expect(&Key::Step(step)).map(drop))?;
         journal.truncate(step)?;
         let folder = folder.filter(|_| step > 0);
-        let model = match &folder {
-            None => run.base_model()?,
-            Some(folder) => run.load_checkpoint(folder)?,
-        };
+        let model = run.model_to_train(folder.as_deref())?;
         let mut optimiser = AdamW::new(model.parameters(), config)?;
         if let Some(folder) = folder {
             let file = folder.join(OPTIMISER_FILE);
@@ -137,6 +134,7 @@ impl Trainer {
         )?;
         let learning_rate = self.schedule.at(self.step);
         let report = self.optimiser.step(&total.finish()?, learning_rate)?;
+        self.model.parameters_changed()?;
         self.step += 1;
 
         let mean = |sum: f64, weight: f64| (weight > 0.0).then(|| sum / weight);

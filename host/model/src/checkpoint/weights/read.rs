@@ -112,14 +112,31 @@ impl Weights {
     /// # Errors
     /// [`ModelError::NoMemory`] before anything is read, if the machine does not have as much;
     /// [`ModelError::NotFinite`] for a number that is none, or none in `dtype`.
-    pub fn load(mut self, dtype: DType, device: &Device) -> Result<Vec<(String, Tensor)>> {
-        self.check_memory(dtype, device)?;
+    pub fn load(self, dtype: DType, device: &Device) -> Result<Vec<(String, Tensor)>> {
         let mut tensors = Vec::with_capacity(self.tensors.len());
+        self.for_each(dtype, device, |name, tensor| {
+            tensors.push((name, tensor));
+            Ok(())
+        })?;
+        Ok(tensors)
+    }
+
+    /// Reads the tensors one after another, as `dtype` on `device`, and gives each to `take` before it reads the next.
+    ///
+    /// # Errors
+    /// As [`Weights::load`], and those of `take`.
+    pub fn for_each(
+        mut self,
+        dtype: DType,
+        device: &Device,
+        mut take: impl FnMut(String, Tensor) -> Result<()>,
+    ) -> Result<()> {
+        self.check_memory(dtype, device)?;
         for (name, shape, shard) in self.tensors {
             let tensor = self.shards[shard].read(&name, &shape, dtype)?;
-            tensors.push((name, tensor.to_device(device)?.to_dtype(dtype)?));
+            take(name, tensor.to_device(device)?.to_dtype(dtype)?)?;
         }
-        Ok(tensors)
+        Ok(())
     }
 
     /// Reads the tensors and keeps none: whether [`Weights::load`] would find each number to be one.

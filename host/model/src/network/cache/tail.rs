@@ -1,13 +1,10 @@
 //! Attention of one query over the few keys that nobody shares: the innermost loops of sampling.
 //!
 //! In: slices of one row and one head. Out: weights, and values summed by them. The loops are plain and
-//! vectorise; they are compiled three times and the machine's widest vectors are chosen at run time. The
-//! three give the same bits, because Rust contracts no products and sums, and because no sum is split by the
-//! vectors' width.
-//!
-//! Processors other than x86-64 take the plain version.
+//! vectorise, with the machine's widest vectors ([`crate::ops::vectors`]), and no sum is split by their width.
 
 use crate::ops::kernels;
+use crate::ops::vectors::widest_vectors;
 
 /// Columns of the values that are summed at once, in registers.
 const VALUE_LANES: usize = 32;
@@ -17,40 +14,6 @@ const VALUE_LANES: usize = 32;
 pub(super) struct Keys<'a> {
     pub(super) entries: &'a [f32],
     pub(super) capacity: usize,
-}
-
-/// Compiles a function for several instruction sets and calls the best that the machine has.
-macro_rules! widest_vectors {
-    ($(#[$meta:meta])* $visibility:vis fn $name:ident($($argument:ident: $kind:ty),* $(,)?) $body:block) => {
-        $(#[$meta])*
-        $visibility fn $name($($argument: $kind),*) {
-            #[inline(always)]
-            fn plain($($argument: $kind),*) $body
-
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f")]
-                fn avx512($($argument: $kind),*) {
-                    plain($($argument),*)
-                }
-
-                #[target_feature(enable = "avx2")]
-                fn avx2($($argument: $kind),*) {
-                    plain($($argument),*)
-                }
-
-                if is_x86_feature_detected!("avx512f") {
-                    // SAFETY: the line above saw that the machine has AVX-512F, all that `avx512` asks for.
-                    return unsafe { avx512($($argument),*) };
-                }
-                if is_x86_feature_detected!("avx2") {
-                    // SAFETY: the line above saw that the machine has AVX2, all that `avx2` asks for.
-                    return unsafe { avx2($($argument),*) };
-                }
-            }
-            plain($($argument),*)
-        }
-    };
 }
 
 widest_vectors! {

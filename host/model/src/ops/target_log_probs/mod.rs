@@ -10,15 +10,17 @@
 //!
 //! There is no temperature: log-probabilities in the objective are those of the model itself.
 
+mod head;
 mod portable;
 
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{CpuStorage, CustomOp2, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::ops::matmul::{Matrix, MatrixMut, Update, multiply, pool_parallelism};
+use crate::ops::bf16::PackedWeight;
 use crate::ops::{Contents, all_cpu_f32, f32_slice, kernels};
+use head::Head;
 pub use portable::portable;
 
 /// Entries of logits that exist at once (64 MiB).
@@ -34,7 +36,38 @@ const ROWS_PER_TASK: usize = 16;
 /// # Errors
 /// If the shapes do not fit, or a target is not below V.
 pub fn target_log_probs(hidden: &Tensor, head: &Tensor, targets: Arc<[Option<u32>]>) -> Result<Tensor> {
-    let ((n_rows, width), (vocab_size, head_width)) = (hidden.dims2()?, head.dims2()?);
+    check(hidden, head.dims2()?, &targets)?;
+    if all_cpu_f32(&[hidden, head]) {
+        let op = TargetLogProbs::new(&targets, None);
+        hidden.contiguous()?.apply_op2(&head.contiguous()?, op)
+    } else {
+        portable(hidden, head, &targets)
+    }
+}
+
+/// [`target_log_probs`] under a head in bf16, for hidden states in f32 on the CPU.
+///
+/// # Errors
+/// If the shapes do not fit, or a target is not below V.
+pub fn target_log_probs_in_bf16(
+    hidden: &Tensor,
+    head: &PackedWeight,
+    targets: Arc<[Option<u32>]>,
+) -> Result<Tensor> {
+    check(hidden, head.shape(), &targets)?;
+    let (hidden, op) = (hidden.contiguous()?, TargetLogProbs::new(&targets, Some(head.clone())));
+    match head.master().filter(|master| master.track_op()) {
+        Some(master) => hidden.apply_op2(master, op),
+        None => hidden.apply_op1(op),
+    }
+}
+
+fn check(
+    hidden: &Tensor,
+    (vocab_size, head_width): (usize, usize),
+    targets: &[Option<u32>],
+) -> Result<()> {
+    let (n_rows, width) = hidden.dims2()?;
     if width != head_width || n_rows != targets.len() {
         bail!(
             "target_log_probs: hidden states ({n_rows}, {width}), head ({vocab_size}, {head_width}), {} targets",
@@ -48,13 +81,7 @@ pub fn target_log_probs(hidden: &Tensor, head: &Tensor, targets: Arc<[Option<u32
             bail!("target_log_probs: target {target} at row {row} is not in the vocabulary of {vocab_size}");
         }
     }
-    if all_cpu_f32(&[hidden, head]) {
-        let scored_rows = scored_rows(&targets);
-        let op = TargetLogProbs { n_rows, scored_rows, log_sum_exp: OnceLock::new() };
-        hidden.contiguous()?.apply_op2(&head.contiguous()?, op)
-    } else {
-        portable(hidden, head, &targets)
-    }
+    Ok(())
 }
 
 /// The rows that have a target, and their targets.
@@ -72,6 +99,8 @@ struct TargetLogProbs {
     scored_rows: Vec<(usize, u32)>,
     /// log Σ e^logit of each scored row; set by the forward pass.
     log_sum_exp: OnceLock<Vec<f32>>,
+    /// The head in bf16, if it is not a tensor.
+    packed: Option<PackedWeight>,
 }
 
 /// A chunk of rows: their hidden states, copied together (rows, D), and their logits (rows, V).
@@ -81,21 +110,14 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn new(rows: &[(usize, u32)], hidden: &[f32], head: &[f32], width: usize) -> Self {
+    fn new(rows: &[(usize, u32)], hidden: &[f32], head: &Head<'_>) -> Self {
+        let (vocab_size, width) = head.shape();
         let mut packed = Vec::with_capacity(rows.len() * width);
         for &(row, _) in rows {
             packed.extend_from_slice(&hidden[row * width..][..width]);
         }
-        let vocab_size = head.len() / width;
         let mut logits = vec![0.0; rows.len() * vocab_size];
-        multiply(
-            MatrixMut::new(&mut logits, rows.len(), vocab_size),
-            Update::Overwrite,
-            1.0,
-            Matrix::new(&packed, rows.len(), width),
-            Matrix::new(head, vocab_size, width).transposed(),
-            pool_parallelism(),
-        );
+        head.logits(&mut logits, &packed, rows.len());
         Self { hidden: packed, logits }
     }
 
@@ -121,25 +143,18 @@ impl Chunk {
     }
 }
 
-impl CustomOp2 for TargetLogProbs {
-    fn name(&self) -> &'static str {
-        "target_log_probs"
+impl TargetLogProbs {
+    fn new(targets: &[Option<u32>], packed: Option<PackedWeight>) -> Self {
+        let (n_rows, scored_rows) = (targets.len(), scored_rows(targets));
+        Self { n_rows, scored_rows, log_sum_exp: OnceLock::new(), packed }
     }
 
-    fn cpu_fwd(
-        &self,
-        hidden: &CpuStorage,
-        hidden_layout: &Layout,
-        head: &CpuStorage,
-        head_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let hidden = f32_slice(self.name(), hidden, hidden_layout)?;
-        let head = f32_slice(self.name(), head, head_layout)?;
-        let (vocab_size, width) = head_layout.shape().dims2()?;
+    fn forward(&self, hidden: &[f32], head: &Head<'_>) -> (CpuStorage, Shape) {
+        let (vocab_size, _) = head.shape();
         let mut out = vec![0.0; self.n_rows];
         let mut all_log_sum_exp = Vec::with_capacity(self.scored_rows.len());
         for rows in self.scored_rows.chunks(rows_per_chunk(vocab_size)) {
-            let mut chunk = Chunk::new(rows, hidden, head, width);
+            let mut chunk = Chunk::new(rows, hidden, head);
             let scored: Vec<(f32, f32)> = chunk
                 .logits
                 .par_chunks_mut(vocab_size)
@@ -160,7 +175,84 @@ impl CustomOp2 for TargetLogProbs {
         }
         // candle runs the forward pass of an operation once, so the cell is empty.
         self.log_sum_exp.get_or_init(|| all_log_sum_exp);
-        Ok((CpuStorage::F32(out), Shape::from(self.n_rows)))
+        (CpuStorage::F32(out), Shape::from(self.n_rows))
+    }
+
+    /// The gradients of the hidden states and, if it is asked for, of the head.
+    fn backward(
+        &self,
+        hidden: &Tensor,
+        head: &Head<'_>,
+        grad: &Tensor,
+        wants_head: bool,
+    ) -> Result<(Tensor, Option<Tensor>)> {
+        let Some(log_sum_exp) = self.log_sum_exp.get() else {
+            bail!("target_log_probs: the backward pass ran before the forward pass");
+        };
+        let (vocab_size, width) = head.shape();
+        let grad = grad.contiguous()?;
+        let (hiddens, grads) = (Contents::of(hidden)?, Contents::of(&grad)?);
+        let mut grad_hidden = vec![0.0; hiddens.len()];
+        let mut grad_head = vec![0.0; if wants_head { vocab_size * width } else { 0 }];
+        let n_chunk_rows = rows_per_chunk(vocab_size);
+        for (rows, log_sum_exp) in self.scored_rows.chunks(n_chunk_rows).zip(log_sum_exp.chunks(n_chunk_rows))
+        {
+            let mut chunk = Chunk::new(rows, &hiddens, head);
+            chunk.logits_backward(rows, log_sum_exp, &grads, vocab_size);
+            if wants_head {
+                head.add_gradient(&mut grad_head, &chunk.logits, &chunk.hidden, rows.len());
+            }
+            // The packed hidden states have served; their gradient takes their place.
+            head.hidden_gradient(&mut chunk.hidden, &chunk.logits, rows.len())?;
+            for (&(row, _), grad) in rows.iter().zip(chunk.hidden.chunks(width)) {
+                grad_hidden[row * width..][..width].copy_from_slice(grad);
+            }
+        }
+        let grad_head = match wants_head {
+            true => Some(Tensor::from_vec(grad_head, (vocab_size, width), &Device::Cpu)?),
+            false => None,
+        };
+        Ok((Tensor::from_vec(grad_hidden, hidden.shape(), &Device::Cpu)?, grad_head))
+    }
+}
+
+impl CustomOp1 for TargetLogProbs {
+    fn name(&self) -> &'static str {
+        "target_log_probs under a frozen head"
+    }
+
+    fn cpu_fwd(&self, hidden: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let Some(packed) = &self.packed else { bail!("target_log_probs: there is no head") };
+        Ok(self.forward(f32_slice("target_log_probs", hidden, layout)?, &Head::Packed(packed.packings())))
+    }
+
+    fn bwd(&self, hidden: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let Some(packed) = &self.packed else { bail!("target_log_probs: there is no head") };
+        Ok(Some(self.backward(hidden, &Head::Packed(packed.packings()), grad, false)?.0))
+    }
+}
+
+impl CustomOp2 for TargetLogProbs {
+    fn name(&self) -> &'static str {
+        "target_log_probs"
+    }
+
+    fn cpu_fwd(
+        &self,
+        hidden: &CpuStorage,
+        hidden_layout: &Layout,
+        head: &CpuStorage,
+        head_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let hidden = f32_slice("target_log_probs", hidden, hidden_layout)?;
+        let head = match &self.packed {
+            Some(packed) => Head::Packed(packed.packings()),
+            None => Head::Dense {
+                head: f32_slice("target_log_probs", head, head_layout)?,
+                shape: head_layout.shape().dims2()?,
+            },
+        };
+        Ok(self.forward(hidden, &head))
     }
 
     fn bwd(
@@ -170,48 +262,14 @@ impl CustomOp2 for TargetLogProbs {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let Some(log_sum_exp) = self.log_sum_exp.get() else {
-            bail!("target_log_probs: the backward pass ran before the forward pass");
+        let wants_head = head.track_op();
+        let contents = Contents::of(head)?;
+        let head = match &self.packed {
+            Some(packed) => Head::Packed(packed.packings()),
+            None => Head::Dense { head: &contents, shape: head.dims2()? },
         };
-        let (vocab_size, width) = head.dims2()?;
-        let grad = grad.contiguous()?;
-        let (hiddens, heads, grads) = (Contents::of(hidden)?, Contents::of(head)?, Contents::of(&grad)?);
-        let mut grad_hidden = vec![0.0; hiddens.len()];
-        let mut grad_head = vec![0.0; heads.len()];
-        let n_chunk_rows = rows_per_chunk(vocab_size);
-        for (rows, log_sum_exp) in self.scored_rows.chunks(n_chunk_rows).zip(log_sum_exp.chunks(n_chunk_rows))
-        {
-            let mut chunk = Chunk::new(rows, &hiddens, &heads, width);
-            chunk.logits_backward(rows, log_sum_exp, &grads, vocab_size);
-            let grad_logits = Matrix::new(&chunk.logits, rows.len(), vocab_size);
-            if head.track_op() {
-                multiply(
-                    MatrixMut::new(&mut grad_head, vocab_size, width),
-                    Update::Add,
-                    1.0,
-                    grad_logits.transposed(),
-                    Matrix::new(&chunk.hidden, rows.len(), width),
-                    pool_parallelism(),
-                );
-            }
-            // The packed hidden states have served; their gradient takes their place.
-            multiply(
-                MatrixMut::new(&mut chunk.hidden, rows.len(), width),
-                Update::Overwrite,
-                1.0,
-                grad_logits,
-                Matrix::new(&heads, vocab_size, width),
-                pool_parallelism(),
-            );
-            for (&(row, _), grad) in rows.iter().zip(chunk.hidden.chunks(width)) {
-                grad_hidden[row * width..][..width].copy_from_slice(grad);
-            }
-        }
-        let grad_head = match head.track_op() {
-            true => Some(Tensor::from_vec(grad_head, head.shape(), &Device::Cpu)?),
-            false => None,
-        };
-        Ok((Some(Tensor::from_vec(grad_hidden, hidden.shape(), &Device::Cpu)?), grad_head))
+        let (grad_hidden, grad_head) = self.backward(hidden, &head, grad, wants_head)?;
+        Ok((Some(grad_hidden), grad_head))
     }
 }
 

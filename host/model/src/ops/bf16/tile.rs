@@ -1,0 +1,248 @@
+//! How operands are packed: tiles of 16 rows by 32 terms of a sum, in the order in which the kernels read them.
+//!
+//! In: a [`View`] of f32 or bf16 numbers. Out: [`Packed`] tiles. A tile is 16 × 16 cells of 32 bits, and a cell is a pair of
+//! neighbouring terms, (2p, 2p + 1). In a tile of the left operand cell (i, p) is row i's pair p; in one of the right operand it is
+//! the other way round, so that 16 columns of the result lie side by side. Rows and terms beyond the operand's are zeros.
+//!
+//! Packing is plain code; it is memory-bound, and weights are packed once.
+
+use half::bf16;
+use rayon::prelude::*;
+
+use crate::ops::vectors::widest_vectors;
+
+/// Rows of a tile.
+pub(super) const ROWS: usize = 16;
+/// Terms of a tile.
+pub(super) const TERMS: usize = 32;
+
+/// Operands of fewer tiles are packed on one thread.
+const TILES_PER_THREAD: usize = 256;
+
+/// 16 × 16 pairs of bf16 numbers, the first of a pair in the lower half.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(super) struct Tile(pub(super) [u32; 256]);
+
+impl Tile {
+    const ZERO: Self = Self([0; 256]);
+}
+
+/// A number that is packed: rounded to the nearest bf16, ties to even.
+pub(crate) trait Entry: Copy + Sync {
+    fn bits(self) -> u16;
+}
+
+impl Entry for bf16 {
+    #[inline(always)]
+    fn bits(self) -> u16 {
+        self.to_bits()
+    }
+}
+
+impl Entry for f32 {
+    #[inline(always)]
+    fn bits(self) -> u16 {
+        let bits = self.to_bits();
+        // The carry of a NaN's payload could make it an infinity; it stays a NaN.
+        let rounded = (bits + (0x7fff + (bits >> 16 & 1))) >> 16;
+        let quiet = bits >> 16 | 0x40;
+        (if self.is_nan() { quiet } else { rounded }) as u16
+    }
+}
+
+/// A read-only operand of `rows` rows and `depth` terms.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a, T> {
+    data: &'a [T],
+    rows: usize,
+    depth: usize,
+    /// Entries from one line to the next; lines are rows, or terms if `is_transposed`.
+    stride: usize,
+    is_transposed: bool,
+}
+
+impl<'a, T: Entry> View<'a, T> {
+    /// Row r's term k is entry r·depth + k.
+    pub(crate) fn rows(data: &'a [T], rows: usize, depth: usize) -> Self {
+        Self::new(data, rows, depth, depth, false)
+    }
+
+    /// Row r's term k is entry k·rows + r.
+    pub(crate) fn columns(data: &'a [T], rows: usize, depth: usize) -> Self {
+        Self::new(data, rows, depth, rows, true)
+    }
+
+    fn new(data: &'a [T], rows: usize, depth: usize, stride: usize, is_transposed: bool) -> Self {
+        assert_eq!(data.len(), rows * depth, "entries of an operand ({rows}, {depth})");
+        Self { data, rows, depth, stride, is_transposed }
+    }
+
+    /// How many rows.
+    pub(super) fn n_rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many terms.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+}
+
+/// Which operand tiles are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Strips of 16 rows; a strip's tiles follow the terms.
+    Left,
+    /// Panels of 32 rows, which become columns of the result; two tiles for each 32 terms.
+    Right,
+}
+
+impl Side {
+    /// Tiles side by side.
+    fn tiles(self) -> usize {
+        match self {
+            Self::Left => 1,
+            Self::Right => 2,
+        }
+    }
+}
+
+/// A packed operand.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Packed {
+    pub(super) tiles: Vec<Tile>,
+    pub(super) rows: usize,
+    pub(super) depth: usize,
+}
+
+impl Packed {
+    /// Nothing yet.
+    pub(super) const fn empty() -> Self {
+        Self { tiles: Vec::new(), rows: 0, depth: 0 }
+    }
+
+    /// Tiles along the terms.
+    pub(super) fn depth_tiles(&self) -> usize {
+        self.depth.div_ceil(TERMS)
+    }
+
+    /// Packs `view` in place of what was there, whose memory it uses again.
+    pub(super) fn fill<T: Entry>(&mut self, view: View<'_, T>, side: Side) {
+        (self.rows, self.depth) = (view.rows, view.depth);
+        let (along, group) = (self.depth_tiles(), side.tiles());
+        let strips = view.rows.div_ceil(ROWS * group) * group;
+        self.tiles.resize(strips * along, Tile::ZERO);
+        if strips * along == 0 {
+            return;
+        }
+        let pack_strip = |(index, tiles): (usize, &mut [Tile])| {
+            for (place, tile) in tiles.iter_mut().enumerate() {
+                let first_row = (index * group + place % group) * ROWS;
+                pack_tile(tile, view, first_row, place / group * TERMS, side);
+            }
+        };
+        if self.tiles.len() < TILES_PER_THREAD {
+            self.tiles.chunks_exact_mut(along * group).enumerate().for_each(pack_strip);
+        } else {
+            self.tiles.par_chunks_exact_mut(along * group).enumerate().for_each(pack_strip);
+        }
+    }
+}
+
+widest_vectors! {
+    /// The tile at that row and term.
+    fn pack_tile<T: Entry>(tile: &mut Tile, view: View<'_, T>, first_row: usize, first_term: usize, side: Side) {
+        let (rows, terms) = (ROWS.min(view.rows.saturating_sub(first_row)), TERMS.min(view.depth - first_term));
+        let mut cells = [[0_u32; 16]; 16];
+        if view.is_transposed {
+            // Lines are terms: two of them give a row of cells, one for each row of the operand.
+            let mut lines = [[0_u16; ROWS]; TERMS];
+            for (term, line) in lines.iter_mut().enumerate().take(if rows > 0 { terms } else { 0 }) {
+                let from = &view.data[(first_term + term) * view.stride + first_row..][..rows];
+                to_bits(from, line);
+            }
+            for (cells, lines) in cells.iter_mut().zip(lines.chunks_exact(2)) {
+                for (row, cell) in cells.iter_mut().enumerate() {
+                    *cell = u32::from(lines[0][row]) | u32::from(lines[1][row]) << 16;
+                }
+            }
+        } else {
+            for (row, cells) in cells.iter_mut().enumerate().take(rows) {
+                let mut line = [0_u16; TERMS];
+                to_bits(&view.data[(first_row + row) * view.stride + first_term..][..terms], &mut line);
+                for (cell, pair) in cells.iter_mut().zip(line.chunks_exact(2)) {
+                    *cell = u32::from(pair[0]) | u32::from(pair[1]) << 16;
+                }
+            }
+        }
+        let is_as_wanted = view.is_transposed == (side == Side::Right);
+        for (i, line) in tile.0.chunks_exact_mut(16).enumerate() {
+            for (j, cell) in line.iter_mut().enumerate() {
+                *cell = if is_as_wanted { cells[i][j] } else { cells[j][i] };
+            }
+        }
+    }
+}
+
+/// Rounds the numbers of a line that may be shorter than the tile.
+#[inline(always)]
+fn to_bits<T: Entry, const N: usize>(from: &[T], to: &mut [u16; N]) {
+    if let Ok(from) = <&[T; N]>::try_from(from) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = from.bits();
+        }
+    } else {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = from.bits();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f32_rounds_to_the_nearest_bf16_as_half_does() {
+        let numbers = [0.0, -0.0, 1.0, 1.003_906_2, 1.011_718_8, 3.4e38, 1e-40, f32::INFINITY, -7.3e-5];
+        for number in numbers {
+            assert_eq!(number.bits(), bf16::from_f32(number).to_bits(), "{number}");
+        }
+        for seed in 0..10_000_u32 {
+            let number = f32::from_bits(seed.wrapping_mul(2_654_435_761));
+            if !number.is_nan() {
+                assert_eq!(number.bits(), bf16::from_f32(number).to_bits(), "{number:e}");
+            }
+        }
+        assert!(bf16::from_bits(f32::NAN.bits()).is_nan());
+        assert!(bf16::from_bits(f32::from_bits(0x7f80_0001).bits()).is_nan());
+    }
+
+    #[test]
+    fn cells_lie_where_the_kernels_look_for_them() {
+        // 33 rows of 34 terms: two panels of two tiles of rows, two tiles of terms.
+        let (rows, depth) = (33, 34);
+        let entry = |row: usize, term: usize| bf16::from_f32((row * 3 + term) as f32);
+        let by_rows: Vec<bf16> = (0..rows * depth).map(|i| entry(i / depth, i % depth)).collect();
+        let by_terms: Vec<bf16> = (0..rows * depth).map(|i| entry(i % rows, i / rows)).collect();
+        let bits = |row: usize, term: usize| match row < rows && term < depth {
+            true => u32::from(entry(row, term).to_bits()),
+            false => 0,
+        };
+        for view in [View::rows(&by_rows, rows, depth), View::columns(&by_terms, rows, depth)] {
+            let (mut left, mut right) = (Packed::empty(), Packed::empty());
+            left.fill(view, Side::Left);
+            right.fill(view, Side::Right);
+            assert_eq!((left.tiles.len(), right.tiles.len()), (6, 8));
+            for row in 0..48 {
+                for pair in 0..32 {
+                    let cell = bits(row, 2 * pair) | bits(row, 2 * pair + 1) << 16;
+                    let left = left.tiles[row / 16 * 2 + pair / 16].0[row % 16 * 16 + pair % 16];
+                    let right = &right.tiles[row / 32 * 4 + pair / 16 * 2 + row / 16 % 2];
+                    assert_eq!((left, right.0[pair % 16 * 16 + row % 16]), (cell, cell), "{row} {pair}");
+                }
+            }
+        }
+    }
+}
