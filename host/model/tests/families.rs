@@ -48,27 +48,40 @@ fn load(folder: &Path, dtype: DType) -> LanguageModel {
     LanguageModel::load(folder, dtype, &Device::Cpu).unwrap()
 }
 
-/// Both kinds of operations, fused for f32 and portable for f64, with all sequences packed into one batch.
+/// Fused operations for f32 and portable ones for f64, with all sequences packed into one batch: no logit is off by 1e-4.
+///
+/// With products in bf16 it is the root mean square of the differences that is small, below 2e-2 of the logits' own: a single logit
+/// can be off by 0.14 here, where `transformers` in bf16 is off from itself in f32 by up to 0.32.
 #[test]
 fn logits_agree() {
     for (name, folder) in checkpoints() {
         let cases = cases(&folder);
-        for dtype in [DType::F32, DType::F64] {
+        for dtype in [DType::F32, DType::F64, DType::BF16] {
             let model = load(&folder, dtype);
             let ids: Vec<u32> = cases.iter().flat_map(|case| case.tokens.clone()).collect();
             let segments = Segments::from_lengths(cases.iter().map(|case| case.tokens.len()));
             let logits = model.frozen().logits(&model.hidden(ids.into(), &segments).unwrap()).unwrap();
-            let mut worst = 0.0_f32;
+            let (mut worst, mut squares, mut squares_of_logits) = (0.0_f64, 0.0, 0.0);
             for (case, rows) in cases.iter().zip(segments.ranges()) {
                 for (position, expected) in case.positions.iter().zip(&case.logits) {
-                    let row = logits.get(rows.start + position).unwrap().to_dtype(DType::F32).unwrap();
-                    let expected = Tensor::new(expected.as_slice(), &Device::Cpu).unwrap();
-                    let difference = (row - expected).unwrap().abs().unwrap().max_all().unwrap();
-                    worst = worst.max(difference.to_scalar::<f32>().unwrap());
+                    let row = logits.get(rows.start + position).unwrap().to_dtype(DType::F64).unwrap();
+                    for (actual, expected) in row.to_vec1::<f64>().unwrap().iter().zip(expected) {
+                        let (difference, expected) = (actual - f64::from(*expected), f64::from(*expected));
+                        worst = worst.max(difference.abs());
+                        squares += difference * difference;
+                        squares_of_logits += expected * expected;
+                    }
                 }
             }
-            assert!(worst < 1e-4, "{name} in {dtype:?}: off by {worst:e}");
-            println!("{name} in {dtype:?}: largest difference of a logit {worst:.1e}");
+            let share = (squares / squares_of_logits).sqrt();
+            let is_close = if dtype == DType::BF16 { share < 2e-2 } else { worst < 1e-4 };
+            println!(
+                "{name} in {dtype:?}: largest difference of a logit {worst:.1e}, root mean square {share:.1e} of the logits'"
+            );
+            assert!(
+                is_close,
+                "{name} in {dtype:?}: off by {worst:e}, root mean square {share:e} of the logits'"
+            );
         }
     }
 }
@@ -115,6 +128,33 @@ fn greedy_decoding_agrees() {
                     assert_eq!(draws[0].tokens, case.greedy, "{name} in {dtype:?}, {max_batch_rows} rows");
                 }
             }
+        }
+    }
+}
+
+/// In bf16 a draw is the same in every company, and a response's log-probability is the same in every pack.
+#[test]
+fn in_bf16_a_row_is_the_same_in_every_batch() {
+    for (name, folder) in checkpoints() {
+        let (model, cases) = (load(&folder, DType::BF16), cases(&folder));
+        let request =
+            |case: &Case| Request { prompt: Prompt::Tokens(case.tokens.clone()), seeds: (0..4).collect() };
+        let requests: Vec<Request> = cases.iter().map(request).collect();
+        let drawn = |max_batch_rows, temperature| {
+            let sampling = Sampling { temperature, top_p: 1.0, max_new_tokens: 60, max_batch_rows };
+            generate(&model, &requests, &sampling, &mut Unwatched).unwrap()
+        };
+        for temperature in [0.0, 1.0] {
+            assert_eq!(drawn(1, temperature), drawn(9, temperature), "{name}");
+        }
+        let sequence = |case: &Case| Sequence { tokens: case.tokens.clone(), prompt_len: case.prompt_len };
+        let sequences: Vec<Sequence> = cases.iter().map(sequence).collect();
+        let packed = log_probs_of(&model, &sequences).to_vec1::<f32>().unwrap();
+        for (index, case) in cases.iter().enumerate() {
+            let alone = log_probs_of(&model, &sequences[index..=index]);
+            assert_eq!(alone.to_vec1::<f32>().unwrap(), packed[index..=index], "{name}");
+            let (actual, expected) = (f64::from(packed[index]), case.response_log_prob);
+            assert!((actual - expected).abs() < 5e-3 * expected.abs(), "{name}: {actual} is not {expected}");
         }
     }
 }

@@ -29,8 +29,15 @@ struct DrawId {
 /// A request whose prompt was read and which has draws that did not begin yet.
 struct Opened<'a> {
     prefix: Cow<'a, Prefix>,
-    /// Logits of every draw's first token, (V,).
-    first_logits: Vec<f32>,
+    /// Logits of every draw's first token, (1, V), on the host.
+    first_logits: Tensor,
+}
+
+/// A draw that begins in this round.
+struct Entered<'a> {
+    prefix: Cow<'a, Prefix>,
+    /// Logits of its first token, (1, V), on the host.
+    first_logits: Tensor,
 }
 
 /// A call of `generate` in progress.
@@ -67,13 +74,12 @@ impl<'a> Generation<'a> {
     /// One token for every running draw; false once none is left.
     pub(crate) fn round(&mut self, watcher: &mut dyn Watcher) -> Result<bool> {
         let n_running = self.rows.len();
-        let mut logits = self.step()?;
-        let mut entered = Vec::new();
-        self.admit(watcher.lockstep(), &mut logits, &mut entered)?;
+        let logits = self.step()?;
+        let entered = self.admit(watcher.lockstep())?;
         if self.rows.is_empty() {
             return Ok(false);
         }
-        let tokens = self.pick(&logits)?;
+        let tokens = self.pick(logits.as_ref(), &entered)?;
         drop(logits);
         let mut running = self.deliver(&tokens, watcher);
         self.finish_round(&mut running, watcher);
@@ -83,7 +89,7 @@ impl<'a> Generation<'a> {
             batch.retain(&running[..n_running])?;
         }
         let contexts = entered.iter().zip(&running[n_running..]).filter(|(_, running)| **running);
-        let contexts: Vec<_> = contexts.map(|(prefix, _)| prefix.cache()).collect();
+        let contexts: Vec<_> = contexts.map(|(entered, _)| entered.prefix.cache()).collect();
         if let Some(first) = contexts.first() {
             self.batch.get_or_insert_with(|| BatchCache::like(first)).push(&contexts)?;
         }
@@ -97,27 +103,22 @@ impl<'a> Generation<'a> {
         self.draws
     }
 
-    /// Logits (rows, V), one row after another, for the draws in the batch.
-    fn step(&mut self) -> Result<Vec<f32>> {
+    /// Logits (rows, V) of the draws in the batch, on the host; none if there are no such draws.
+    fn step(&mut self) -> Result<Option<Tensor>> {
         let last = |row: &DrawId| self.draws[row.request][row.draw].tokens.last().copied();
         let tokens: Vec<u32> = self.rows.iter().filter_map(last).collect();
         match &mut self.batch {
             Some(batch) if !tokens.is_empty() => {
                 let decoder = self.model.frozen();
-                on_host(&decoder.logits(&batch.step(decoder, &tokens)?)?)
+                Ok(Some(on_host(&decoder.logits(&batch.step(decoder, &tokens)?)?)?))
             }
-            _ => Ok(Vec::new()),
+            _ => Ok(None),
         }
     }
 
-    /// Lets waiting draws in while there are rows for them; appends the logits of their first tokens and
-    /// their prefixes.
-    fn admit(
-        &mut self,
-        lockstep: bool,
-        logits: &mut Vec<f32>,
-        entered: &mut Vec<Cow<'a, Prefix>>,
-    ) -> Result<()> {
+    /// Lets waiting draws in while there are rows for them, and gives those that came in.
+    fn admit(&mut self, lockstep: bool) -> Result<Vec<Entered<'a>>> {
+        let mut entered = Vec::new();
         while let Some(&DrawId { request, draw }) = self.waiting.front() {
             let wanted = self.requests[request].seeds.len() - draw;
             let free = self.sampling.max_batch_rows - self.rows.len();
@@ -131,8 +132,8 @@ impl<'a> Generation<'a> {
             };
             for draw in draw..draw + n {
                 self.rows.push(DrawId { request, draw });
-                logits.extend_from_slice(&opened.first_logits);
-                entered.push(opened.prefix.clone());
+                let (prefix, first_logits) = (opened.prefix.clone(), opened.first_logits.clone());
+                entered.push(Entered { prefix, first_logits });
             }
             if n == wanted {
                 self.waiting.pop_front();
@@ -141,7 +142,7 @@ impl<'a> Generation<'a> {
                 self.opened = Some(opened);
             }
         }
-        Ok(())
+        Ok(entered)
     }
 
     fn open(&self, request: usize) -> Result<Opened<'a>> {
@@ -153,17 +154,20 @@ impl<'a> Generation<'a> {
         Ok(Opened { prefix, first_logits })
     }
 
-    /// The next token of every row.
-    fn pick(&self, logits: &[f32]) -> Result<Vec<u32>> {
-        let vocab_size = logits.len() / self.rows.len();
+    /// The next token of every row: of those in the batch, and then of those that entered.
+    fn pick(&self, logits: Option<&Tensor>, entered: &[Entered<'_>]) -> Result<Vec<u32>> {
+        let tensors = logits.into_iter().chain(entered.iter().map(|entered| &entered.first_logits));
+        let contents = tensors.map(Contents::of).collect::<candle_core::Result<Vec<_>>>()?;
+        let vocab_size = self.model.config().vocab_size;
+        let rows: Vec<&[f32]> = contents.iter().flat_map(|logits| logits.chunks_exact(vocab_size)).collect();
         let n_tokens = self.model.n_tokens();
-        let one = |(row, logits): (&DrawId, &[f32])| {
+        let one = |(row, logits): (&DrawId, &&[f32])| {
             let t = self.draws[row.request][row.draw].tokens.len();
             let uniform = token_uniform(self.requests[row.request].seeds[row.draw], t);
             // What comes after stands for no token.
             pick_token(&logits[..n_tokens], self.sampling, uniform)
         };
-        self.rows.par_iter().zip(logits.par_chunks_exact(vocab_size)).with_min_len(8).map(one).collect()
+        self.rows.par_iter().zip(&rows).with_min_len(8).map(one).collect()
     }
 
     /// Appends the tokens and asks the watcher; gives which rows go on.
@@ -231,8 +235,7 @@ fn forget(request: usize, waiting: &mut VecDeque<DrawId>, opened: &mut Option<Op
     }
 }
 
-/// The numbers of a tensor, as f32, row after row.
-fn on_host(logits: &Tensor) -> Result<Vec<f32>> {
-    let logits = logits.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.contiguous()?;
-    Ok(Contents::of(&logits)?.to_vec())
+/// A tensor's numbers as f32 on the host, row after row.
+fn on_host(logits: &Tensor) -> Result<Tensor> {
+    Ok(logits.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.contiguous()?)
 }

@@ -3,8 +3,11 @@
 //! In and out: slices of f32. Sums run over sixteen lanes, so that the compiler can vectorise them, and their
 //! order depends on the length alone. A NaN that goes in comes out.
 //!
-//! There are no intrinsics and no `target-cpu` flags. Plain loops that vectorise are enough here, because
-//! almost all the work is in [`matmul`](super::matmul), which picks its instruction set at run time.
+//! There are no intrinsics and no `target-cpu` flags. Plain loops that vectorise are enough here, some of them compiled for the widest
+//! vectors ([`vectors`](super::vectors)), because almost all the work is in [`matmul`](super::matmul) and [`bf16`](super::bf16),
+//! which pick their instruction set at run time.
+
+use super::vectors::widest_vectors;
 
 /// Accumulators that a sum is spread over.
 const LANES: usize = 16;
@@ -70,38 +73,40 @@ pub(crate) fn add_assign(y: &mut [f32], x: &[f32]) {
     }
 }
 
-/// The largest entry, NaN set aside; -∞ for an empty row.
-#[inline]
-pub(crate) fn row_max(row: &[f32]) -> f32 {
-    let larger = |a: f32, b: f32| if b > a { b } else { a };
-    let blocks = row.chunks_exact(LANES);
-    let rest = blocks.remainder().iter().copied().fold(f32::NEG_INFINITY, larger);
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    for block in blocks {
-        for lane in 0..LANES {
-            lanes[lane] = larger(lanes[lane], block[lane]);
+widest_vectors! {
+    /// The largest entry, NaN set aside; -∞ for an empty row.
+    pub(crate) fn row_max(row: &[f32]) -> f32 {
+        let larger = |a: f32, b: f32| if b > a { b } else { a };
+        let blocks = row.chunks_exact(LANES);
+        let rest = blocks.remainder().iter().copied().fold(f32::NEG_INFINITY, larger);
+        let mut lanes = [f32::NEG_INFINITY; LANES];
+        for block in blocks {
+            for lane in 0..LANES {
+                lanes[lane] = larger(lanes[lane], block[lane]);
+            }
         }
+        lanes.into_iter().fold(rest, larger)
     }
-    lanes.into_iter().fold(rest, larger)
 }
 
-/// Replaces each entry x by e^(x - `shift`) and returns their sum.
-#[inline]
-pub(crate) fn exp_in_place(row: &mut [f32], shift: f32) -> f32 {
-    let mut lanes = [0.0_f32; LANES];
-    let mut blocks = row.chunks_exact_mut(LANES);
-    for block in &mut blocks {
-        for lane in 0..LANES {
-            block[lane] = exp(block[lane] - shift);
-            lanes[lane] += block[lane];
+widest_vectors! {
+    /// Replaces each entry x by e^(x - `shift`) and returns their sum.
+    pub(crate) fn exp_in_place(row: &mut [f32], shift: f32) -> f32 {
+        let mut lanes = [0.0_f32; LANES];
+        let mut blocks = row.chunks_exact_mut(LANES);
+        for block in &mut blocks {
+            for lane in 0..LANES {
+                block[lane] = exp(block[lane] - shift);
+                lanes[lane] += block[lane];
+            }
         }
+        let mut sum: f32 = lanes.iter().sum();
+        for entry in blocks.into_remainder() {
+            *entry = exp(*entry - shift);
+            sum += *entry;
+        }
+        sum
     }
-    let mut sum: f32 = lanes.iter().sum();
-    for entry in blocks.into_remainder() {
-        *entry = exp(*entry - shift);
-        sum += *entry;
-    }
-    sum
 }
 
 /// Turns logits into probabilities and returns the natural logarithm of their normaliser, log Σ e^x.

@@ -9,6 +9,7 @@ use candle_core::{CpuStorage, CustomOp2, Device, Layout, Result, Shape, Tensor, 
 use rayon::prelude::*;
 
 use super::{Contents, all_cpu_f32, f32_slice, kernels};
+use crate::ops::vectors::widest_vectors;
 
 /// Entries that one task handles.
 const ENTRIES_PER_TASK: usize = 8192;
@@ -36,8 +37,32 @@ pub fn portable(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
     gate.silu()? * up
 }
 
+#[inline(always)]
 fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + kernels::exp(-x))
+}
+
+widest_vectors! {
+    /// `out` = silu(`gate`) · `up`.
+    fn forward(out: &mut [f32], gate: &[f32], up: &[f32]) {
+        for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+            *out = gate * sigmoid(*gate) * up;
+        }
+    }
+}
+
+widest_vectors! {
+    /// The gradients of `gate` and `up`, given that of the result.
+    fn backward(grad_gate: &mut [f32], grad_up: &mut [f32], gate: &[f32], up: &[f32], grad: &[f32]) {
+        let n = grad.len();
+        let (grad_gate, grad_up, gate, up) = (&mut grad_gate[..n], &mut grad_up[..n], &gate[..n], &up[..n]);
+        for i in 0..n {
+            let s = sigmoid(gate[i]);
+            let silu = gate[i] * s;
+            grad_up[i] = grad[i] * silu;
+            grad_gate[i] = grad[i] * up[i] * (s + silu * (1.0 - s));
+        }
+    }
 }
 
 struct SwiGlu;
@@ -61,9 +86,7 @@ impl CustomOp2 for SwiGlu {
             .zip(gate.par_chunks(ENTRIES_PER_TASK))
             .zip(up.par_chunks(ENTRIES_PER_TASK))
             .for_each(|((out, gate), up)| {
-                for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
-                    *out = gate * sigmoid(*gate) * up;
-                }
+                forward(out, gate, up);
             });
         Ok((CpuStorage::F32(out), gate_layout.shape().clone()))
     }
@@ -86,12 +109,7 @@ impl CustomOp2 for SwiGlu {
             .zip(ups.par_chunks(ENTRIES_PER_TASK))
             .zip(grads.par_chunks(ENTRIES_PER_TASK))
             .for_each(|((((grad_gate, grad_up), gate), up), grad)| {
-                for i in 0..grad.len() {
-                    let s = sigmoid(gate[i]);
-                    let silu = gate[i] * s;
-                    grad_up[i] = grad[i] * silu;
-                    grad_gate[i] = grad[i] * up[i] * (s + silu * (1.0 - s));
-                }
+                backward(grad_gate, grad_up, gate, up, grad);
             });
         Ok((
             Some(Tensor::from_vec(grad_gate, gate.shape(), &Device::Cpu)?),

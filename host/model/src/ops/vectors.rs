@@ -6,21 +6,21 @@
 
 /// Compiles a function for several instruction sets and calls the best that the machine has.
 macro_rules! widest_vectors {
-    ($(#[$meta:meta])* $visibility:vis fn $name:ident $(<$generic:ident: $bound:ident>)? ($($argument:ident: $kind:ty),* $(,)?) $body:block) => {
+    ($(#[$meta:meta])* $visibility:vis fn $name:ident $(<$generic:ident: $bound:ident>)? ($($argument:ident: $kind:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
         $(#[$meta])*
-        $visibility fn $name $(<$generic: $bound>)? ($($argument: $kind),*) {
+        $visibility fn $name $(<$generic: $bound>)? ($($argument: $kind),*) $(-> $result)? {
             #[inline(always)]
-            fn plain $(<$generic: $bound>)? ($($argument: $kind),*) $body
+            fn plain $(<$generic: $bound>)? ($($argument: $kind),*) $(-> $result)? $body
 
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512bw")]
-                fn avx512 $(<$generic: $bound>)? ($($argument: $kind),*) {
+                fn avx512 $(<$generic: $bound>)? ($($argument: $kind),*) $(-> $result)? {
                     plain($($argument),*)
                 }
 
                 #[target_feature(enable = "avx2")]
-                fn avx2 $(<$generic: $bound>)? ($($argument: $kind),*) {
+                fn avx2 $(<$generic: $bound>)? ($($argument: $kind),*) $(-> $result)? {
                     plain($($argument),*)
                 }
 

@@ -22,6 +22,7 @@ use gemm::Parallelism;
 use rayon::prelude::*;
 
 use crate::ops::matmul::{Matrix, MatrixMut, Update, multiply};
+use crate::ops::vectors::widest_vectors;
 use crate::ops::{Angles, Contents, RotaryTable, Segments, Turn, all_cpu_f32, f32_slice, kernels};
 pub use portable::portable;
 
@@ -272,23 +273,25 @@ impl CausalAttention {
     }
 }
 
-/// One row: turns q·k into P, and dP into dS; entries that are not `visible` become 0.
-fn scores_backward(
-    probs: &mut [f32],
-    grad_probs: &mut [f32],
-    visible: Range<usize>,
-    scale: f32,
-    log_sum_exp: f32,
-    mean_grad: f32,
-) {
-    let seen = probs[visible.clone()].iter_mut().zip(&mut grad_probs[visible.clone()]);
-    for (prob, grad_prob) in seen {
-        *prob = kernels::exp(*prob * scale - log_sum_exp);
-        *grad_prob = *prob * (*grad_prob - mean_grad) * scale;
-    }
-    for row in [probs, grad_probs] {
-        row[..visible.start].fill(0.0);
-        row[visible.end..].fill(0.0);
+widest_vectors! {
+    /// One row: turns q·k into P, and dP into dS; entries that are not `visible` become 0.
+    fn scores_backward(
+        probs: &mut [f32],
+        grad_probs: &mut [f32],
+        visible: Range<usize>,
+        scale: f32,
+        log_sum_exp: f32,
+        mean_grad: f32,
+    ) {
+        let seen = probs[visible.clone()].iter_mut().zip(&mut grad_probs[visible.clone()]);
+        for (prob, grad_prob) in seen {
+            *prob = kernels::exp(*prob * scale - log_sum_exp);
+            *grad_prob = *prob * (*grad_prob - mean_grad) * scale;
+        }
+        for row in [probs, grad_probs] {
+            row[..visible.start].fill(0.0);
+            row[visible.end..].fill(0.0);
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 //! summed at once, in sixteen registers.
 
 use std::arch::x86_64::{
-    __m512bh, _mm_prefetch, _MM_HINT_T1, _mm512_dpbf16_ps, _mm512_load_si512, _mm512_loadu_ps, _mm512_set1_epi32,
-    _mm512_setzero_ps, _mm512_storeu_ps,
+    __m512bh, _MM_HINT_T1, _mm_prefetch, _mm512_dpbf16_ps, _mm512_load_si512, _mm512_loadu_ps,
+    _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 use std::mem::transmute;
 
@@ -68,8 +68,9 @@ fn kernel<const R: usize>(
         }
         for pair in 0..16 {
             // SAFETY: a tile has sixteen aligned rows of sixteen cells, and sixteen cells are 32 bf16 numbers.
-            let columns: [__m512bh; 2] = [0, 1]
-                .map(|half| unsafe { transmute(_mm512_load_si512(right[half].0.as_ptr().add(pair * 16).cast())) });
+            let columns: [__m512bh; 2] = [0, 1].map(|half| unsafe {
+                transmute(_mm512_load_si512(right[half].0.as_ptr().add(pair * 16).cast()))
+            });
             for (r, sums) in sums.iter_mut().enumerate() {
                 let cell = left.0[(first + r) * 16 + pair].cast_signed();
                 // SAFETY: 512 bits either way.

@@ -29,11 +29,11 @@ use rayon::prelude::*;
 
 use crate::ops::matmul::Update;
 use block::{Ahead, Block, SIDE};
-use tile::{Packed, ROWS, Side, Tile};
 pub use linear::linear;
 pub(crate) use tile::{Entry, View};
-pub(crate) use weight::Packings;
+use tile::{Packed, ROWS, Side, Tile};
 pub use weight::PackedWeight;
+pub(crate) use weight::Packings;
 
 pub use super::target_log_probs::target_log_probs_in_bf16 as target_log_probs;
 
@@ -302,7 +302,9 @@ mod tests {
 
     #[test]
     fn every_kernel_gives_the_products_of_rounded_numbers() {
-        for (m, n, depth) in [(1, 1, 1), (3, 33, 31), (16, 32, 32), (17, 64, 65), (31, 50, 600), (70, 96, 1100)] {
+        for (m, n, depth) in
+            [(1, 1, 1), (3, 33, 31), (16, 32, 32), (17, 64, 65), (31, 50, 600), (70, 96, 1100)]
+        {
             let (left, right) = (values(m * depth, 1), values(n * depth, 2));
             let packed = PackedMatrix::new(View::rows(&right, n, depth));
             let (lefts, rights) = (rounded(&left), rounded(&right));
@@ -313,7 +315,10 @@ mod tests {
                     let terms = (0..depth).map(|k| lefts[row * depth + k] * rights[column * depth + k]);
                     let size: f64 = terms.clone().map(f64::abs).sum();
                     let difference = (f64::from(*actual) - terms.sum::<f64>()).abs();
-                    assert!(difference <= 1e-6 * size, "{kernel:?} ({m}, {n}, {depth}): {difference:e} of {size}");
+                    assert!(
+                        difference <= 1e-6 * size,
+                        "{kernel:?} ({m}, {n}, {depth}): {difference:e} of {size}"
+                    );
                 }
             }
         }

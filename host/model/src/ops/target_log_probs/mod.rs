@@ -62,11 +62,7 @@ pub fn target_log_probs_in_bf16(
     }
 }
 
-fn check(
-    hidden: &Tensor,
-    (vocab_size, head_width): (usize, usize),
-    targets: &[Option<u32>],
-) -> Result<()> {
+fn check(hidden: &Tensor, (vocab_size, head_width): (usize, usize), targets: &[Option<u32>]) -> Result<()> {
     let (n_rows, width) = hidden.dims2()?;
     if width != head_width || n_rows != targets.len() {
         bail!(

@@ -1,0 +1,105 @@
+//! What a training step costs on a checkpoint: processor time and peak memory.
+//!
+//! `cargo run --release -p ts-model --example bench_step -- FOLDER DTYPE [LENGTH] [STEPS] [checkpointed]`
+//!
+//! A step is forward, backward and AdamW on one pair of responses, each LENGTH tokens (256 if not given) with its prompt of a quarter
+//! of that, under DPO-L and SFT in equal parts, on one thread. Out: a line of JSON with the processor time of the median step after
+//! the first, and the largest resident memory. `tests/python/bench_peers.py` runs the same step elsewhere.
+
+use std::error::Error;
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use rustix::time::{ClockId, clock_gettime};
+use ts_model::LanguageModel;
+use ts_model::checkpointed::{checkpointed_gradients, gradients};
+use ts_model::log_prob::{Packed, Sequence};
+use ts_model::objective::{Preferences, sft};
+use ts_model::optim::{AdamW, AdamWConfig};
+use ts_model::shards::{CANDLE_THREADS_VARIABLE, Workers};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // SAFETY: this is the first statement of the program, so no other thread exists that could read the environment.
+    unsafe { std::env::set_var(CANDLE_THREADS_VARIABLE, "1") };
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [folder, dtype, rest @ ..] = args.as_slice() else {
+        return Err("usage: bench_step FOLDER DTYPE [LENGTH] [STEPS] [checkpointed]".into());
+    };
+    let dtype = match dtype.as_str() {
+        "f32" => DType::F32,
+        "bf16" => DType::BF16,
+        other => return Err(format!("{other}: must be f32 or bf16").into()),
+    };
+    let number = |place: usize, default: usize| rest.get(place).map_or(Ok(default), |text| text.parse());
+    let (length, n_steps) = (number(0, 256)?, number(1, 4)?);
+    let is_checkpointed = rest.get(2).is_some_and(|text| text == "checkpointed");
+
+    let seconds = Workers::new(1)?.map_ordered(vec![()], |()| {
+        let model = LanguageModel::load_to_train(Path::new(folder), dtype, &Device::Cpu)?;
+        let mut optimiser = AdamW::new(model.parameters(), AdamWConfig::default())?;
+        let packed = pair(&model, length)?;
+        let mut seconds = Vec::with_capacity(n_steps);
+        for _ in 0..n_steps {
+            let before = processor_seconds();
+            let gradients = match is_checkpointed {
+                true => checkpointed_gradients(&model, &packed, |log_probs| loss(&packed, log_probs))?,
+                false => gradients(&model, &packed, |log_probs| loss(&packed, log_probs))?,
+            };
+            optimiser.step(&gradients.of_parameters, 1e-6)?;
+            model.parameters_changed()?;
+            seconds.push(processor_seconds() - before);
+        }
+        Ok::<_, ts_model::ModelError>(seconds)
+    })?;
+    let mut seconds: Vec<f64> = seconds.concat().split_off(n_steps.min(2) - 1);
+    seconds.sort_by(f64::total_cmp);
+    let (median, peak) = (seconds[seconds.len() / 2], peak_mib()?);
+    println!("{{\"cpu_seconds_per_step\": {median:.3}, \"peak_rss_mib\": {peak}}}");
+    Ok(())
+}
+
+/// Two responses to one prompt, of tokens that look random.
+fn pair(model: &LanguageModel, length: usize) -> ts_model::Result<Packed> {
+    let vocab_size = model.n_tokens() as u32;
+    let token = |i: usize| (i as u32).wrapping_mul(2_654_435_761) % vocab_size;
+    let prompt_len = length / 4;
+    let sequence = |response: usize| Sequence {
+        tokens: (0..prompt_len)
+            .chain(length * response + prompt_len..length * (response + 1))
+            .map(token)
+            .collect(),
+        prompt_len,
+    };
+    Packed::new(&[sequence(1), sequence(2)])
+}
+
+/// Half DPO-L against a reference that a fresh model is a little off from, half SFT of the first response.
+fn loss(packed: &Packed, token_log_probs: &Tensor) -> ts_model::Result<Tensor> {
+    let log_probs = packed.sum_by_sequence(token_log_probs)?;
+    let [chosen, rejected] = [log_probs.narrow(0, 0, 1)?, log_probs.narrow(0, 1, 1)?];
+    let preferences = Preferences {
+        chosen_logp: &chosen,
+        rejected_logp: &rejected,
+        reference_chosen_logp: &(chosen.detach() - 1.0)?,
+        reference_rejected_logp: &(rejected.detach() + 1.0)?,
+        length_margin: &Tensor::new(&[0.5_f32], &Device::Cpu)?,
+    };
+    let n_tokens = Tensor::new(&[192.0_f32], &Device::Cpu)?;
+    let total = (preferences.dpo_l(0.1)? + sft(&chosen, &n_tokens)?)?;
+    Ok((total.sum_all()? * 0.5)?)
+}
+
+fn processor_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// The process's largest resident memory, in MiB.
+fn peak_mib() -> Result<u64, Box<dyn Error>> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
+    Ok(line.trim().trim_end_matches(" kB").trim().parse::<u64>()? / 1024)
+}
