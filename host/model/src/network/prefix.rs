@@ -48,16 +48,28 @@ impl Prefix {
         Ok(())
     }
 
-    /// Final hidden states of `continuation` after this prefix, (tokens, D); the prefix stays as it is.
+    /// Final hidden states of each of `continuations` after this prefix, (tokens, D); they are read together, and the prefix stays as
+    /// it is.
     ///
     /// # Errors
-    /// [`ModelError::Empty`] for no tokens.
-    pub fn hidden_after(&self, model: &LanguageModel, continuation: &[u32]) -> Result<Tensor> {
-        if continuation.is_empty() {
-            return Err(ModelError::Empty { what: "the continuation" });
+    /// [`ModelError::Empty`] for one of no tokens.
+    pub fn hidden_after(&self, model: &LanguageModel, continuations: &[&[u32]]) -> Result<Vec<Tensor>> {
+        for continuation in continuations {
+            if continuation.is_empty() {
+                return Err(ModelError::Empty { what: "the continuation" });
+            }
+            check_length(model, self.tokens.len() + continuation.len())?;
         }
-        check_length(model, self.tokens.len() + continuation.len())?;
-        self.cache.clone().extend(model.frozen(), continuation)
+        if continuations.is_empty() {
+            return Ok(Vec::new());
+        }
+        let hidden = self.cache.read(model.frozen(), continuations)?;
+        let mut start = 0;
+        let of = |tokens: &&[u32]| {
+            start += tokens.len();
+            Ok(hidden.narrow(0, start - tokens.len(), tokens.len())?)
+        };
+        continuations.iter().map(of).collect()
     }
 
     /// The tokens that were read.
@@ -96,10 +108,10 @@ mod tests {
         assert_eq!(prefix.tokens(), &tokens[..25]);
         let expected = whole(&model, &tokens);
         assert_tensors_close(prefix.last_hidden(), &expected.narrow(0, 24, 1).unwrap(), 2e-5);
-        let after = prefix.hidden_after(&model, &tokens[25..]).unwrap();
+        let after = prefix.hidden_after(&model, &[&tokens[25..]]).unwrap().remove(0);
         assert_tensors_close(&after, &expected.narrow(0, 25, 15).unwrap(), 2e-5);
         // Continuing left nothing behind.
-        let again = prefix.hidden_after(&model, &tokens[25..]).unwrap();
+        let again = prefix.hidden_after(&model, &[&tokens[25..]]).unwrap().remove(0);
         assert_tensors_close(&after, &again, 0.0);
     }
 
@@ -112,6 +124,6 @@ mod tests {
         assert!(matches!(error, ModelError::ContextTooLong { .. }), "{error}");
         let mut prefix = Prefix::new(&model, &vec![1; limit]).unwrap();
         assert!(prefix.extend(&model, &[1]).is_err());
-        assert!(prefix.hidden_after(&model, &[1]).is_err());
+        assert!(prefix.hidden_after(&model, &[&[1]]).is_err());
     }
 }

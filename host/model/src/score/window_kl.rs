@@ -23,6 +23,9 @@ use crate::prefix::Prefix;
 /// Logits held at a time for each of the two texts: 4 Mi numbers, 16 MiB in f32.
 const MAX_LOGITS: usize = 4 << 20;
 
+/// Tokens of rewrites and their windows that are read together, or one rewrite's if it has more.
+const MAX_READ_TOKENS: usize = 2048;
+
 /// The original's side of the divergence, ready to be compared with any number of rewrites.
 #[derive(Debug)]
 pub struct WindowKl<'a> {
@@ -62,18 +65,31 @@ impl<'a> WindowKl<'a> {
         if window.is_empty() {
             return Err(ModelError::Empty { what: "the window" });
         }
-        let original = predictors(model, prefix, original_step, window)?;
+        let original = predictors(model, prefix, &[original_step], window)?.remove(0);
         let original_logits =
             if window.len() <= chunk { Some(model.frozen().logits(&original)?) } else { None };
         Ok(Self { model, prefix, window: window.to_vec(), original, chunk, original_logits })
     }
 
-    /// Divergence of the original from `rewrite` at each position of the window, (T,), in nats.
+    /// Divergence of the original from each of `rewrites` at each position of the window, (T,), in nats. The rewrites are read
+    /// together.
     ///
     /// An empty rewrite is allowed: the window then follows the prefix at once.
-    pub fn score(&self, rewrite: &[u32]) -> Result<Vec<f64>> {
+    pub fn score(&self, rewrites: &[&[u32]]) -> Result<Vec<Vec<f64>>> {
+        let longest = rewrites.iter().map(|rewrite| rewrite.len()).max().unwrap_or(0);
+        let at_once = (MAX_READ_TOKENS / (longest + self.window.len())).max(1);
+        let mut divergences = Vec::with_capacity(rewrites.len());
+        for rewrites in rewrites.chunks(at_once) {
+            for rewritten in predictors(self.model, self.prefix, rewrites, &self.window)? {
+                divergences.push(self.divergences(&rewritten)?);
+            }
+        }
+        Ok(divergences)
+    }
+
+    /// Given the hidden states that predict the window after a rewrite, (T, D).
+    fn divergences(&self, rewritten: &Tensor) -> Result<Vec<f64>> {
         let decoder = self.model.frozen();
-        let rewritten = predictors(self.model, self.prefix, rewrite, &self.window)?;
         let mut divergences = Vec::with_capacity(self.window.len());
         for start in (0..self.window.len()).step_by(self.chunk) {
             let n = self.chunk.min(self.window.len() - start);
@@ -81,23 +97,35 @@ impl<'a> WindowKl<'a> {
                 Some(logits) => logits.clone(),
                 None => logits_of(decoder, &self.original, start, n)?,
             };
-            let rewritten = logits_of(decoder, &rewritten, start, n)?;
+            let rewritten = logits_of(decoder, rewritten, start, n)?;
             divergences.extend(kl_by_row(&original, &rewritten)?);
         }
         Ok(divergences)
     }
 }
 
-/// Final hidden states that predict `window` after `prefix` and `step`, (T, D).
-fn predictors(model: &LanguageModel, prefix: &Prefix, step: &[u32], window: &[u32]) -> Result<Tensor> {
+/// Final hidden states that predict `window` after `prefix` and each of `steps`, (T, D).
+fn predictors(
+    model: &LanguageModel,
+    prefix: &Prefix,
+    steps: &[&[u32]],
+    window: &[u32],
+) -> Result<Vec<Tensor>> {
     // The window's last token predicts nothing that is asked for.
     let known = &window[..window.len() - 1];
-    let continuation = [step, known].concat();
-    match step.len().checked_sub(1) {
-        Some(last) => Ok(prefix.hidden_after(model, &continuation)?.narrow(0, last, window.len())?),
-        None if known.is_empty() => Ok(prefix.last_hidden().clone()),
-        None => Ok(Tensor::cat(&[prefix.last_hidden(), &prefix.hidden_after(model, known)?], 0)?),
-    }
+    let continuations: Vec<Vec<u32>> = steps.iter().map(|step| [step, known].concat()).collect();
+    let not_empty = continuations.iter().map(Vec::as_slice).filter(|tokens| !tokens.is_empty());
+    let mut hidden = prefix.hidden_after(model, &not_empty.collect::<Vec<_>>())?.into_iter();
+    let mut of = |step: &&[u32]| {
+        let hidden = if step.len() + known.len() > 0 { hidden.next() } else { None };
+        Ok(match (step.len().checked_sub(1), hidden) {
+            (Some(last), Some(hidden)) => hidden.narrow(0, last, window.len())?,
+            // The prefix itself predicts the window's first token.
+            (_, Some(hidden)) => Tensor::cat(&[prefix.last_hidden(), &hidden], 0)?,
+            (_, None) => prefix.last_hidden().clone(),
+        })
+    };
+    steps.iter().map(&mut of).collect()
 }
 
 fn logits_of(decoder: &Decoder, hidden: &Tensor, start: usize, n: usize) -> Result<Tensor> {
@@ -197,16 +225,18 @@ mod tests {
         let prefix = Prefix::new(&model, &context).unwrap();
         for chunk in [1, 6, 20, 1000] {
             let scorer = WindowKl::with_chunk(&model, &prefix, &step, &window, chunk).unwrap();
-            for rewrite in [vec![], random_tokens(4, 1), random_tokens(5, 9)] {
-                let expected = naive(&model, &context, &step, &rewrite, &window);
-                let actual = scorer.score(&rewrite).unwrap();
+            let rewrites = [vec![], random_tokens(4, 1), random_tokens(5, 9)];
+            let together = scorer.score(&rewrites.each_ref().map(Vec::as_slice)).unwrap();
+            for (rewrite, actual) in rewrites.iter().zip(together) {
+                let expected = naive(&model, &context, &step, rewrite, &window);
+                assert_eq!(actual, scorer.score(&[rewrite]).unwrap()[0], "alone");
                 assert_eq!(actual.len(), 20);
                 assert!(expected[0] > 1e-3, "a test that tests something");
                 for (actual, expected) in actual.iter().zip(&expected) {
                     assert_close(*actual, *expected, 1e-5);
                 }
             }
-            assert!(scorer.score(&step).unwrap().iter().all(|&kl| kl == 0.0), "the original itself");
+            assert!(scorer.score(&[&step]).unwrap()[0].iter().all(|&kl| kl == 0.0), "the original itself");
         }
     }
 
@@ -215,8 +245,12 @@ mod tests {
         let model = random_model(22);
         let prefix = Prefix::new(&model, &[1, 2]).unwrap();
         let scorer = WindowKl::new(&model, &prefix, &[3, 4], &[5]).unwrap();
-        assert_close(scorer.score(&[6]).unwrap()[0], naive(&model, &[1, 2], &[3, 4], &[6], &[5])[0], 1e-5);
-        assert_eq!(scorer.score(&[]).unwrap().len(), 1);
+        assert_close(
+            scorer.score(&[&[6]]).unwrap()[0][0],
+            naive(&model, &[1, 2], &[3, 4], &[6], &[5])[0],
+            1e-5,
+        );
+        assert_eq!(scorer.score(&[&[]]).unwrap()[0].len(), 1);
         assert!(matches!(WindowKl::new(&model, &prefix, &[3], &[]), Err(ModelError::Empty { .. })));
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! All rewrites grow in lockstep, one token a round. By the step splitter's law a rewrite that is complete
 //! after round t has t - 1 or t tokens, so after round t every rewrite of up to t - 1 tokens is known. They
-//! are scored at once, and the first that passes ends everything: no later one can be shorter. So neither the
+//! are scored at once and together, and the first that passes ends everything: no later one can be shorter. So neither the
 //! longer rewrites' divergences nor their remaining tokens are ever computed, and the choice is what sampling
 //! and scoring all of them would give. `stages::refine` goes from step to step.
 
@@ -91,13 +91,18 @@ struct Divergence<'a> {
 }
 
 impl Divergence<'_> {
-    fn of(&mut self, rewrite: &[u32]) -> Result<Option<f64>, Error> {
-        if let Some(known) = self.known.get(rewrite) {
-            return Ok(*known);
+    /// Computes those of `rewrites` that are not known yet, all together.
+    fn learn<'r>(&mut self, rewrites: impl Iterator<Item = &'r [u32]>) -> Result<(), Error> {
+        let mut unknown: Vec<&[u32]> = Vec::new();
+        for rewrite in rewrites {
+            if !self.known.contains_key(rewrite) && !unknown.contains(&rewrite) {
+                unknown.push(rewrite);
+            }
         }
-        let kl_nats = reduce_kl(self.refine.kl_reduction, &self.window.score(rewrite)?);
-        self.known.insert(rewrite.to_vec(), kl_nats);
-        Ok(kl_nats)
+        for (rewrite, by_position) in unknown.iter().zip(self.window.score(&unknown)?) {
+            self.known.insert(rewrite.to_vec(), reduce_kl(self.refine.kl_reduction, &by_position));
+        }
+        Ok(())
     }
 }
 
@@ -158,7 +163,9 @@ impl Search<'_> {
         let original = self.original.len() as u32;
         let divergence = &mut self.divergence;
         let (max_kl_nats, early_stop) = (divergence.refine.max_kl_nats, divergence.refine.early_stop);
-        let kl_nats = |index: usize| divergence.of(&ready[index].1);
+        let shorter = ready.iter().map(|(_, rewrite)| rewrite.as_slice());
+        divergence.learn(shorter.filter(|rewrite| rewrite.len() < self.original.len()))?;
+        let kl_nats = |index: usize| Ok::<_, Error>(divergence.known.get(&ready[index].1).copied().flatten());
         let Choice { chosen, .. } = match early_stop {
             true => choose_early(original, &lengths, max_kl_nats, kl_nats)?,
             false => choose_scoring_all(original, &lengths, max_kl_nats, kl_nats)?,

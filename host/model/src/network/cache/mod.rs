@@ -49,6 +49,20 @@ impl ContextCache {
     }
 }
 
+impl ContextCache {
+    /// Final hidden states of several continuations, (tokens of all, D); the context stays as it is.
+    pub(crate) fn read(&self, decoder: &Decoder, continuations: &[&[u32]]) -> Result<Tensor> {
+        match self {
+            Self::Fused(context) => context.read(decoder, continuations),
+            Self::Portable(context) => {
+                let one = |tokens: &&[u32]| context.clone().extend(decoder, tokens);
+                let hidden = continuations.iter().map(one).collect::<Result<Vec<_>>>()?;
+                Ok(Tensor::cat(&hidden, 0)?)
+            }
+        }
+    }
+}
+
 /// The caches of sequences that are being drawn at the same time.
 #[derive(Debug)]
 pub(crate) enum BatchCache {
@@ -144,6 +158,34 @@ mod tests {
                 start += length;
             }
             assert_eq!(start, tokens.len());
+        }
+    }
+
+    #[test]
+    fn continuations_that_are_read_together_are_those_read_alone() {
+        random_models(7).iter().for_each(continuations_read_together);
+        continuations_read_together(&random_model_of(dynamic(random_model(7).config()), 7, DType::F32));
+        let bf16 = random_model_of(random_model(7).config().clone(), 7, DType::BF16);
+        continuations_read_together(&bf16);
+    }
+
+    fn continuations_read_together(model: &LanguageModel) {
+        let decoder = model.frozen();
+        let continuations = [random_tokens(2, 90), random_tokens(3, 1), random_tokens(4, 17)];
+        let together: Vec<&[u32]> = continuations.iter().map(Vec::as_slice).collect();
+        for (kind, context_len) in [(0, 0), (0, 1), (0, 70), (1, 70)] {
+            let mut context = both(model)[kind].clone();
+            if context_len > 0 {
+                context.extend(decoder, &random_tokens(1, context_len)).unwrap();
+            }
+            let hidden = context.read(decoder, &together).unwrap();
+            let mut start = 0;
+            for tokens in together.iter() {
+                let alone = context.clone().extend(decoder, tokens).unwrap();
+                // Bit for bit, where a clone of the context is extended by each.
+                assert_tensors_close(&hidden.narrow(0, start, tokens.len()).unwrap(), &alone, 0.0);
+                start += tokens.len();
+            }
         }
     }
 
