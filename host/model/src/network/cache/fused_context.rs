@@ -72,8 +72,9 @@ impl Context {
     pub(crate) fn read(&self, decoder: &Decoder, continuations: &[&[u32]]) -> Result<Tensor> {
         let context = &*self.key_values;
         let (heads, first) = (context.heads, context.len);
-        let longest = continuations.iter().map(|tokens| tokens.len()).max().unwrap_or(0);
-        let angles = decoder.rotary().angles(first..first + longest);
+        // Of each continuation, because dynamic scaling turns its rows by the length that it reaches.
+        let angles_of = |tokens: &&[u32]| decoder.rotary().angles(first..first + tokens.len());
+        let angles: Vec<Arc<Angles>> = continuations.iter().map(angles_of).collect();
         let mut ranges = Vec::with_capacity(continuations.len());
         let mut n = 0;
         for tokens in continuations {
@@ -85,10 +86,10 @@ impl Context {
             let [queries, keys, values] = layer.project(&x)?;
             let mut keys = Contents::of(&keys)?.to_vec();
             let mut queries = Contents::of(&queries)?.to_vec();
-            for range in &ranges {
+            for (range, angles) in ranges.iter().zip(&angles) {
                 let rows = |width: usize| range.start * width..range.end * width;
-                rotate_from(&angles, &mut keys[rows(heads.kv_width())], heads.kv_width(), first);
-                rotate_from(&angles, &mut queries[rows(heads.query_width())], heads.query_width(), first);
+                rotate_from(angles, &mut keys[rows(heads.kv_width())], heads.kv_width(), first);
+                rotate_from(angles, &mut queries[rows(heads.query_width())], heads.query_width(), first);
             }
             let new =
                 NewRows { queries: &queries, keys: &keys, values: &Contents::of(&values)?, ranges: &ranges };

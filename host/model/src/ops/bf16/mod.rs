@@ -43,6 +43,9 @@ const FEW_ROWS: usize = 64;
 const ROWS_PER_PASS: usize = 512;
 /// Tiles along the sum that a pass covers, at most.
 const DEPTH_TILES_PER_PASS: usize = 32;
+/// The same of the plain kernel, whose products are cut there in any case ([`crate::ops::matmul`]): so that the sums of many rows are
+/// cut where those of few are.
+const PLAIN_DEPTH_TILES_PER_PASS: usize = 16;
 /// Products of fewer terms than this stay on their thread.
 const TERMS_PER_THREAD: usize = 1 << 18;
 
@@ -223,6 +226,7 @@ impl Product<'_> {
         let along = self.left.depth_tiles();
         let (rows_per_pass, tiles_per_pass) = match rows.len() {
             ..=FEW_ROWS => (FEW_ROWS, along),
+            _ if self.kernel == Kernel::Plain => (ROWS_PER_PASS, PLAIN_DEPTH_TILES_PER_PASS),
             _ => (ROWS_PER_PASS, along.div_ceil(along.div_ceil(DEPTH_TILES_PER_PASS))),
         };
         // A block at the end of rows or columns is computed here, whole.
