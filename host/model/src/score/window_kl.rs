@@ -21,7 +21,7 @@ use crate::ops::Contents;
 use crate::prefix::Prefix;
 
 /// Logits held at a time for each of the two texts: 4 Mi numbers, 16 MiB in f32.
-const MAX_LOGITS: usize = 4 << 20;
+pub(crate) const MAX_LOGITS: usize = 4 << 20;
 
 /// The original's side of the divergence, ready to be compared with any number of rewrites.
 #[derive(Debug)]

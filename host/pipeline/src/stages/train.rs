@@ -12,7 +12,7 @@ use std::path::Path;
 use candle_core::Tensor;
 use ts_model::LanguageModel;
 use ts_model::optim::{AdamW, AdamWConfig, Decay, LearningRate};
-use ts_model::shards::GradientSum;
+use ts_model::shards::{GradientSum, gradient_sets};
 use ts_model::weights::SaveOptions;
 use ts_run::folder::{checkpoint_name, verify_folder};
 use ts_run::records::TrainRecord;
@@ -127,7 +127,9 @@ impl Trainer {
         let micro_batches = micro_batches(&batch, train.micro_batch_tokens);
         let mut total = GradientSum::default();
         let work = |micro: Vec<&Example>| micro_batch_gradients(&self.model, &micro, train, &weights);
-        run.model_workers().for_each_ordered(
+        let workers = run.model_workers();
+        workers.for_each_ordered_held(
+            gradient_sets(workers.count()),
             micro_batches.into_iter().map(Ok),
             work,
             |(losses, gradients)| {
