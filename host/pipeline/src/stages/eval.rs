@@ -10,6 +10,7 @@ use ts_run::records::{EvalRecord, ProblemRecord};
 
 use super::Done;
 use super::work::{Made, Work};
+use crate::memory::plan_stage;
 use crate::responses::draws::{Draws, Response};
 use crate::responses::grading::{Tally, grade};
 use crate::stage::Stage;
@@ -66,7 +67,10 @@ fn evaluate(
     let mut n_tokens: u64 = 0;
     let records = work.run(
         || draws.tasks(),
-        load,
+        || {
+            plan_stage(run, stage, &draws.demand())?;
+            load()
+        },
         |model, problems, wanted| draws.draw(model, &problems, wanted, graded),
         |record, note| {
             tally.count(record.outcome, record.failure.as_deref(), note);

@@ -19,6 +19,7 @@ use ts_run::records::TrainRecord;
 use ts_run::{Artefact, Journal, Key, atomic};
 
 use super::Done;
+use crate::memory::plan_stage;
 use crate::stage::Stage;
 use crate::training::objective::{Example, Sums, micro_batch_gradients, micro_batches};
 use crate::training::training_set::{Plan, TrainingSet};
@@ -33,6 +34,7 @@ pub(super) fn run(run: &mut Run<'_>) -> Result<Done, Error> {
         run.progress.warn(&format!("{n_too_long} examples are longer than {limit} tokens and left out"));
     }
     let plan = Plan::new(n_examples, &run.recipe.train, run.recipe.run.seed);
+    plan_stage(run, Stage::Train, &set.demand)?;
     let (n_steps, checkpoint_every) = (plan.n_steps, run.recipe.train.checkpoint_every);
     let mut trainer = Trainer::resume(run, plan)?;
     run.progress.start(Stage::Train.name(), "steps", trainer.step as u64, n_steps as u64);
