@@ -63,8 +63,8 @@ fn one(shape: &str, stage: &str, dtype: DType) -> Outcome<()> {
         "draw" => draw(&model, &load()?, &workers)?,
         "rewrite" => rewrite(&model, &load()?, &workers)?,
         "score" => score(&model, &load()?, &workers)?,
-        "train" => train(&model, &load()?, &workers, &Step { checkpointing: false, tokens: 1000 })?,
-        "recompute" => train(&model, &load()?, &workers, &Step { checkpointing: true, tokens: 1000 })?,
+        "train" => train(&model, &load()?, &workers, &Step { checkpointing: false, tokens: 400 })?,
+        "recompute" => train(&model, &load()?, &workers, &Step { checkpointing: true, tokens: 400 })?,
         _ => train(&model, &load()?, &Workers::new(1)?, &Step { checkpointing: true, tokens: 50 })?,
     };
     let took = status("VmHWM:")?.saturating_sub(before);
@@ -142,7 +142,7 @@ struct Step {
 fn train(model: &Footprint<'_>, loaded: &LanguageModel, workers: &Workers, step: &Step) -> Outcome<Plan> {
     let mut optimiser = AdamW::new(loaded.parameters(), AdamWConfig::default())?;
     let packed = Packed::new(&sequences(2, step.tokens))?;
-    let micro_batches = 5;
+    let micro_batches = 4;
     for _ in 0..2 {
         let total = Mutex::new(GradientSum::default());
         let work = |()| {

@@ -21,7 +21,15 @@ pub enum Part {
     Optimiser,
     /// What a checkpoint takes while it is read or written.
     Files,
+    /// What the allocator and threads hold beside that.
+    Allocator,
 }
+
+/// Bytes that a worker's thread and its part of the allocator take before it does anything large; measured.
+const BYTES_OF_WORKER: u64 = 24 << 20;
+
+/// One in so many bytes that come and go is held by the allocator and used by nobody; measured.
+const SLACK: u64 = 5;
 
 impl Part {
     /// Its name for people and in JSON.
@@ -34,6 +42,7 @@ impl Part {
             Self::Gradients => "gradients",
             Self::Optimiser => "optimiser",
             Self::Files => "files",
+            Self::Allocator => "allocator",
         }
     }
 }
@@ -62,6 +71,15 @@ impl Plan {
     /// The one of several points in time that takes the most; the first of equals.
     pub fn fullest(points: impl IntoIterator<Item = Self>) -> Self {
         points.into_iter().reduce(|a, b| if b.total() > a.total() { b } else { a }).unwrap_or_default()
+    }
+
+    /// The plan with what the allocator holds for so many workers.
+    pub(super) fn with_allocator(self, workers: usize) -> Self {
+        let comes_and_goes = |part: Part| !matches!(part, Part::Weights | Part::Optimiser | Part::Files);
+        let moving = self.parts.iter().filter(|(part, _)| comes_and_goes(*part));
+        let slack = moving.fold(0, |sum: u64, (_, bytes)| sum.saturating_add(*bytes)) / SLACK;
+        let of_workers = BYTES_OF_WORKER.saturating_mul(workers.max(1) as u64);
+        Self::new(self.parts.into_iter().chain([(Part::Allocator, slack.saturating_add(of_workers))]))
     }
 
     /// The parts that take anything.
@@ -107,6 +125,12 @@ mod tests {
         assert_eq!((plan.of(Part::Cache), plan.of(Part::Files)), (2 << 20, 0));
         assert_eq!(plan.to_string(), "1.0 GiB (weights 1.0 GiB, cache 2.0 MiB)");
         assert_eq!(Plan::default().to_string(), "0 bytes");
+    }
+
+    #[test]
+    fn the_allocator_holds_a_share_of_what_moves_and_some_for_each_worker() {
+        let plan = Plan::new([(Part::Weights, 1000), (Part::Cache, 100), (Part::Gradients, 50)]);
+        assert_eq!(plan.with_allocator(2).of(Part::Allocator), 30 + (48 << 20));
     }
 
     #[test]

@@ -81,20 +81,22 @@ impl Footprint<'_> {
     }
 
     fn of_workers(&self, workers: usize, cache: u64, activations: u64, logits: u64) -> Plan {
-        let workers = workers.max(1) as u64;
+        let of_all = |bytes: u64| bytes.saturating_mul(workers.max(1) as u64);
         let loading = Plan::new([(Part::Weights, self.weights()), (Part::Files, self.loading())]);
         let working = Plan::new([
             (Part::Weights, self.weights()),
-            (Part::Cache, cache.saturating_mul(workers)),
-            (Part::Activations, activations.saturating_mul(workers)),
-            (Part::Logits, logits.saturating_mul(workers)),
+            (Part::Cache, of_all(cache)),
+            (Part::Activations, of_all(activations)),
+            (Part::Logits, of_all(logits)),
         ]);
-        Plan::fullest([loading, working])
+        Plan::fullest([loading, working]).with_allocator(workers)
     }
 
-    /// Bytes of what layers compute of so many rows, none of it kept.
+    /// Bytes of what layers compute of so many rows, none of it kept: twice, since the allocator keeps a tensor that has gone
+    /// until one of its size comes.
     pub(super) fn passing(&self, rows: usize) -> u64 {
         product([
+            2,
             rows,
             self.passing_numbers(),
             self.numbers.activation.max(if self.numbers.is_fused { 0 } else { 4 }),
@@ -138,10 +140,10 @@ mod tests {
         // Three contexts of 40 tokens with room for 64, five tails of 64 tokens, 64 bytes a token.
         assert_eq!(plan.of(Part::Cache), 2 * (3 * 64 + 5 * 64) * 64);
         // 40 rows of the prompt, 68 numbers each; a block of scores, 40 · 40, which is more than five rows over 105 tokens.
-        assert_eq!(plan.of(Part::Activations), 2 * (40 * 68 * 4 + 40 * 40 * 4));
+        assert_eq!(plan.of(Part::Activations), 2 * (2 * 40 * 68 * 4 + 40 * 40 * 4));
         // Twice five rows of 40 numbers, and six rows' worth for a choice.
         assert_eq!(plan.of(Part::Logits), 2 * (2 * 5 + 6) * 40 * 4);
-        assert_eq!(plan.parts().len(), 4);
+        assert_eq!(plan.parts().len(), 5);
     }
 
     #[test]
@@ -159,7 +161,7 @@ mod tests {
         // A context of 100 tokens, its copy of 150, and eight tails of 19.
         assert_eq!(plan.of(Part::Cache), (128 + 256 + 8 * 32) * 64);
         // Step and window; a block of scores over 150 tokens.
-        assert_eq!(plan.of(Part::Activations), 50 * 68 * 4 + 64 * 150 * 4);
+        assert_eq!(plan.of(Part::Activations), 2 * 50 * 68 * 4 + 64 * 150 * 4);
         assert_eq!(plan.of(Part::Logits), (2 * 8 + 6) * 40 * 4 + 2 * 30 * 40 * 4);
     }
 

@@ -55,10 +55,10 @@ impl Adapters {
             .fold(0, usize::saturating_add)
     }
 
-    /// Numbers that they keep of a token in one layer: the inner product, and the outer one before and after it is scaled, and
-    /// added.
+    /// Numbers that they keep of a token in one layer: the inner product before and after it is scaled, the outer one, and its sum
+    /// with what the projection gives.
     fn kept_numbers(&self) -> usize {
-        self.shapes.iter().map(|(outputs, _)| self.rank + 3 * outputs).sum()
+        self.shapes.iter().map(|(outputs, _)| self.rank.saturating_add(*outputs).saturating_mul(2)).sum()
     }
 }
 
@@ -88,9 +88,10 @@ impl Footprint<'_> {
         ]
     }
 
-    /// Adapters of this rank on every projection.
-    pub fn adapters(&self, rank: usize) -> Adapters {
-        Adapters { rank, shapes: self.projections().map(|(_, outputs, inputs)| (outputs, inputs)).to_vec() }
+    /// Adapters of this rank on the projections of these names.
+    pub fn adapters(&self, rank: usize, names: &[&str]) -> Adapters {
+        let adapted = self.projections().into_iter().filter(|(name, ..)| names.contains(name));
+        Adapters { rank, shapes: adapted.map(|(_, outputs, inputs)| (outputs, inputs)).collect() }
     }
 
     /// Memory that scoring takes.
@@ -103,7 +104,7 @@ impl Footprint<'_> {
             (Part::Activations, activations.saturating_mul(workers)),
             (Part::Logits, self.logits_of_texts(scored.tokens).saturating_mul(workers)),
         ]);
-        Plan::fullest([loading, working])
+        Plan::fullest([loading, working]).with_allocator(scored.workers)
     }
 
     /// Memory that training takes.
@@ -135,6 +136,7 @@ impl Footprint<'_> {
             // A copy of the moments, and one tensor as bytes.
             at(&[(Part::Files, moments.saturating_add(largest.saturating_mul(4)))]),
         ])
+        .with_allocator(trained.workers)
     }
 
     fn trained_parameters(&self, adapters: Option<&Adapters>) -> Parameters {
@@ -205,7 +207,7 @@ mod tests {
         let config = config();
         let model = Footprint::new(&config, F32);
         let plan = model.scoring(&Scored { workers: 3, tokens: 50, longest: 30 });
-        assert_eq!(plan.of(Part::Activations), 3 * (50 * 68 * 4 + 30 * 30 * 4));
+        assert_eq!(plan.of(Part::Activations), 3 * (2 * 50 * 68 * 4 + 30 * 30 * 4));
         // All 50 rows at once: logits of 40 and a copy of 8 hidden numbers.
         assert_eq!(plan.of(Part::Logits), 3 * 50 * (40 + 8) * 4);
     }
@@ -239,7 +241,8 @@ mod tests {
     fn adapters_by_hand() {
         let config = config();
         let model = Footprint::new(&config, F32);
-        let adapters = model.adapters(2);
+        let adapters = model.adapters(2, &model.projections().map(|(name, ..)| name));
+        assert_eq!(model.adapters(2, &["q_proj", "v_proj"]).shapes, [(8, 8), (4, 8)]);
         // Outputs and inputs: q 8 + 8, k and v 4 + 8 each, o 8 + 8, gate, up and down 12 + 8 each: 116, at rank 2 in 2 layers.
         let n = 2 * 2 * 116;
         let plan = model.training(&Trained { adapters: Some(adapters), workers: 1, ..trained() });
@@ -247,8 +250,8 @@ mod tests {
         assert_eq!(plan.of(Part::Optimiser), 8 * n);
         // Three sets, and twice the largest matrix, of 2 · 12.
         assert_eq!(plan.of(Part::Gradients), 4 * (3 * n + 2 * 24));
-        // Outputs are 8 + 4 + 4 + 8 + 12 + 12 + 8 = 56: 7 · 2 + 3 · 56 more in a layer.
-        assert_eq!(plan.of(Part::Activations), 50 * (2 * (110 + 182) + 16 + 76) * 4 + 2 * 30 * 30 * 4);
+        // Outputs are 8 + 4 + 4 + 8 + 12 + 12 + 8 = 56: 2 · (7 · 2 + 56) more in a layer.
+        assert_eq!(plan.of(Part::Activations), 50 * (2 * (110 + 140) + 16 + 76) * 4 + 2 * 30 * 30 * 4);
     }
 
     #[test]

@@ -18,6 +18,7 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
+use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -46,6 +47,12 @@ impl Workers {
     /// # Errors
     /// [`ModelError::Threads`] if the system gives no more threads.
     pub fn new(n_workers: usize) -> Result<Self> {
+        // What is spread over all cores outside of a worker goes to rayon's own pool, which panics where it cannot be made.
+        match ThreadPoolBuilder::new().build_global() {
+            Err(error) if error.source().is_some() => return Err(error.into()),
+            // It was there already.
+            _ => {}
+        }
         let pool = |worker: usize| {
             let name = move |_| format!("worker-{worker}");
             ThreadPoolBuilder::new().num_threads(1).thread_name(name).build()
@@ -143,7 +150,8 @@ impl Workers {
         thread::scope(|scope| {
             for pool in &self.pools {
                 let (results, work) = (results_in.clone(), &work);
-                scope.spawn(move || pool.install(|| work(results)));
+                let work = move || pool.install(|| work(results));
+                thread::Builder::new().spawn_scoped(scope, work).map_err(ModelError::Thread)?;
             }
             drop(results_in);
             // Dropped at the end of this block, which ends the workers.

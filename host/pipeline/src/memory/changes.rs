@@ -229,9 +229,9 @@ mod tests {
         recipe
     }
 
-    /// Two layers of 64, and a vocabulary of 1,000.
+    /// Four layers of 256, and a vocabulary of 1,000: large enough for the cache to be what counts.
     fn config() -> ModelConfig {
-        ModelConfig::tiny(1000, 64, 128, 2, (4, 2))
+        ModelConfig::tiny(1000, 256, 512, 4, (8, 8))
     }
 
     const DRAWS: Demand = Demand::Draws { problems: 1000, prompt: 50 };
@@ -256,7 +256,7 @@ mod tests {
     /// Each is the largest: one more does not fit.
     #[test]
     fn rows_or_workers_make_room_and_change_no_record() {
-        let (changes, room) = fitting(Stage::Sample, &DRAWS, 60);
+        let (changes, room) = fitting(Stage::Sample, &DRAWS, 75);
         assert_eq!(changes.len(), 3, "{changes:?}");
         let shape_config = config();
         let shape = Shape { config: &shape_config, on_cpu: true };
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn where_one_setting_is_not_enough_several_are() {
-        let (changes, room) = fitting(Stage::Train, &EXAMPLES, 4);
+        let (changes, room) = fitting(Stage::Train, &EXAMPLES, 12);
         let [change] = changes.as_slice() else { panic!("{changes:?}") };
         assert!(change.settings.len() > 1, "{change:?}");
         let overrides: Vec<_> =

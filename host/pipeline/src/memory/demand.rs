@@ -36,7 +36,7 @@ pub(crate) enum Demand {
 
 impl Demand {
     /// The same under a recipe that may leave longer examples out.
-    pub(super) fn under(&self, recipe: &Recipe) -> Self {
+    pub(crate) fn under(&self, recipe: &Recipe) -> Self {
         match *self {
             Self::Examples { text, example } => {
                 let most = recipe.train.max_context_tokens;
@@ -51,10 +51,7 @@ impl Demand {
 impl Shape<'_> {
     /// What a stage takes under a recipe.
     pub(crate) fn plan(&self, recipe: &Recipe, stage: Stage, demand: &Demand) -> Plan {
-        let numbers = Numbers::of(dtype_of(recipe.model.dtype), self.on_cpu);
-        let model = Footprint::new(self.config, numbers);
-        // On an accelerator one thread, with large batches.
-        let threads = if self.on_cpu { recipe.run.n_workers() } else { 1 };
+        let (model, threads) = (self.footprint(recipe), self.threads(recipe));
         let at_once = |tasks: u64| threads.min(usize::try_from(tasks.max(1)).unwrap_or(usize::MAX));
         match *demand {
             Demand::Draws { problems, prompt } => {
@@ -82,21 +79,56 @@ impl Shape<'_> {
                 longest: text,
             }),
             Demand::Examples { text, example } => {
-                let train = &recipe.train;
-                let (most, batch) =
-                    (train.micro_batch_tokens.max(example), train.batch_size.saturating_mul(example));
-                // Of two micro-batches that follow each other, the first is full or the two are more than full.
-                let micro_batches = train.batch_size.min(2 * batch.div_ceil(train.micro_batch_tokens) + 1);
-                model.training(&Trained {
-                    workers: threads,
-                    micro_batches,
-                    tokens: most.min(batch),
-                    longest: text,
-                    checkpointing: train.activation_checkpointing,
-                    adapters: adapters(recipe, &model),
-                })
+                model.training(&trained(recipe, threads, (text, example), adapters(recipe, &model)))
             }
         }
+    }
+
+    /// What training takes under a recipe with adapters of this rank on the projections of these names, instead of what it trains.
+    pub(crate) fn with_adapters(
+        &self,
+        recipe: &Recipe,
+        demand: &Demand,
+        rank: usize,
+        names: &[&str],
+    ) -> Plan {
+        let model = self.footprint(recipe);
+        match *demand {
+            Demand::Examples { text, example } => {
+                let adapters = Some(model.adapters(rank, names));
+                model.training(&trained(recipe, self.threads(recipe), (text, example), adapters))
+            }
+            _ => Plan::default(),
+        }
+    }
+
+    fn footprint(&self, recipe: &Recipe) -> Footprint<'_> {
+        Footprint::new(self.config, Numbers::of(dtype_of(recipe.model.dtype), self.on_cpu))
+    }
+
+    /// On an accelerator one, with large batches.
+    fn threads(&self, recipe: &Recipe) -> usize {
+        if self.on_cpu { recipe.run.n_workers() } else { 1 }
+    }
+}
+
+/// The steps of a training whose longest text and longest example have so many tokens.
+fn trained(
+    recipe: &Recipe,
+    workers: usize,
+    (text, example): (usize, usize),
+    adapters: Option<Adapters>,
+) -> Trained {
+    let train = &recipe.train;
+    let (most, batch) = (train.micro_batch_tokens.max(example), train.batch_size.saturating_mul(example));
+    Trained {
+        workers,
+        // Of two micro-batches that follow each other, the first is full or the two are more than full.
+        micro_batches: train.batch_size.min(2 * batch.div_ceil(train.micro_batch_tokens) + 1),
+        tokens: most.min(batch),
+        longest: text,
+        checkpointing: train.activation_checkpointing,
+        adapters,
     }
 }
 

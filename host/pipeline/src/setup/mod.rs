@@ -405,6 +405,23 @@ pub(crate) fn tokenizer_of(recipe: &Recipe) -> Result<TextTokenizer, Error> {
     Ok(TextTokenizer::read(&open_checkpoint(&recipe.model.source, digest_cache().as_ref())?.path)?)
 }
 
+/// Tokens of the longest prompt of a recipe's problems, as a checkpoint's template and tokenizer make them.
+pub(crate) fn longest_prompt(
+    folder: &Path,
+    recipe: &Recipe,
+    tokenizer: &TextTokenizer,
+) -> Result<usize, Error> {
+    let prompts = Prompts::read(folder, &recipe.prompt)?;
+    let section = &recipe.problems;
+    let train = ProblemSource::new(&section.train, ts_embedded::train_problems, section.max_train);
+    let heldout = ProblemSource::new(&section.heldout, ts_embedded::heldout_problems, section.max_heldout);
+    let mut longest = 0;
+    for problem in train.problems()?.chain(heldout.problems()?) {
+        longest = longest.max(prompts.tokens(tokenizer, &problem?)?.len());
+    }
+    Ok(longest)
+}
+
 fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
     let device = open_device(&recipe.model.device)?;
     let plugins = open_plugins(recipe, log)?;

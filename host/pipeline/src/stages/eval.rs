@@ -46,7 +46,7 @@ fn evaluate(
     };
     let work = Work { run, stage, unit: "responses", total: draws.total(), workers: run.model_workers() };
     let graded = |problem: &ProblemRecord, response: Response| {
-        let grade = grade(&run.plugins.verifier, problem, &response.text);
+        let grade = grade(&run.plugins.verifier, problem, &response.text)?;
         let steps = run.steps_of(&problem.id, &response.tokens)?;
         let record = EvalRecord {
             problem: problem.id.clone(),

@@ -146,7 +146,7 @@ fn refine_one(run: &Run<'_>, model: &LanguageModel, item: &Item) -> Result<Made<
     }
     tokens.extend_from_slice(&original[steps.tail]);
     let text = run.tokenizer.decode_plain(&tokens)?;
-    let outcome = grade(&run.plugins.verifier, problem, &text).outcome;
+    let outcome = grade(&run.plugins.verifier, problem, &text)?.outcome;
     let record = RefinedRecord {
         problem: problem.id.clone(),
         draw: positive.draw,

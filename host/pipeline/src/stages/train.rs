@@ -110,7 +110,7 @@ impl Trainer {
         let mut optimiser = AdamW::new(model.parameters(), config)?;
         if let Some(folder) = folder {
             let file = folder.join(OPTIMISER_FILE);
-            optimiser.load_state(&candle_core::safetensors::load(file, model.device())?)?;
+            optimiser.load_state(candle_core::safetensors::load(file, model.device())?)?;
         }
         Ok(Self { model, optimiser, schedule, plan, step: step as usize, journal })
     }
