@@ -6,13 +6,19 @@
 //! | 1 | something failed, and the message says what |
 //! | 2 | the command line is wrong |
 //! | 3 | a run stopped because too many responses have no grade, for several reasons |
+//! | 4 | memory: a stage that takes more than there is was refused, or the system gave no more; what a run's folder has is whole |
 //! | 11 to 21 | calls of a plugin failed, all in the same way: [`HOW`], in that order |
 //!
 //! In: an error. Out: its code.
 
+use std::io;
 use std::process::ExitCode;
 
+#[cfg(feature = "training")]
+use ts_model::ModelError;
 use ts_plugin::CallError;
+
+use crate::out_of_memory;
 
 /// The ways in which a call fails. A place in this list is part of the command line's promise: new ones go to
 /// the end.
@@ -51,8 +57,14 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(CallFailed { how: name }) = cause.downcast_ref() {
         return how(name);
     }
+    if cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::OutOfMemory) {
+        return Some(out_of_memory::EXIT_CODE);
+    }
     #[cfg(feature = "training")]
     match cause.downcast_ref() {
+        Some(ts_pipeline::Error::Memory { .. } | ts_pipeline::Error::Model(ModelError::NoMemory { .. })) => {
+            return Some(out_of_memory::EXIT_CODE);
+        }
         Some(ts_pipeline::Error::Call(call)) => return how(call.kind.name()),
         Some(ts_pipeline::Error::TooManyUngraded { ungraded, .. }) => {
             return Some(ungraded.only_failure().and_then(how).unwrap_or(3));
@@ -109,6 +121,15 @@ mod tests {
             let start = LoadError::Start { origin: "o".into(), source: Box::new(call(kind)) };
             assert_eq!(anyhow::Error::from(start).chain().find_map(code_of), Some(code));
         }
+    }
+
+    #[test]
+    fn want_of_memory_has_a_code_of_its_own() {
+        let refused = Error::Memory { needs: "2".into(), has: "1".into(), what_fits: String::new() };
+        assert_eq!(code_of(&refused), Some(4));
+        assert_eq!(code_of(&Error::Model(ModelError::NoMemory { folder: "m".into(), needed: 1 })), Some(4));
+        assert_eq!(code_of(&io::Error::from(io::ErrorKind::OutOfMemory)), Some(4));
+        assert_eq!(code_of(&Error::Diverged { step: 1 }), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod args;
 mod commands;
 mod exit_code;
+mod out_of_memory;
 #[cfg(feature = "training")]
 mod plugin_log;
 #[cfg(feature = "training")]
@@ -14,9 +15,8 @@ mod usage;
 
 use std::process::ExitCode;
 
-/// Page faults cost 1.4 times as much with the system's allocator.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: out_of_memory::Allocator = out_of_memory::Allocator;
 
 fn main() -> ExitCode {
     // Workers share no pool inside candle: see `ts_model::shards`.
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         // Whoever started this process hears of an error by its status alone.
         return if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
+    out_of_memory::end_in_order();
     // A panic's text may quote what came from outside, and goes the way of everything else.
     std::panic::set_hook(Box::new(|panic| {
         terminal::note(format_args!("error: a fault of ts-host itself: {panic}"));

@@ -63,6 +63,10 @@ impl Terminal {
 }
 
 impl Progress for Terminal {
+    fn plan(&self, name: &str, plan: &str) {
+        self.print(&format!("{name:>16}  {plan}"));
+    }
+
     fn start(&self, name: &str, unit: &'static str, done: u64, total: u64) {
         let template = format!("{{prefix:>16}} [{{bar:30}}] {{pos}}/{{len}} {unit}, {{msg}}, {{eta}} left");
         let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());

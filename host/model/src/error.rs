@@ -289,6 +289,9 @@ pub enum ModelError {
     /// The system gave no more threads.
     #[error("cannot start worker threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The system gave no thread for a worker's work.
+    #[error("cannot start worker threads")]
+    Thread(#[source] std::io::Error),
     /// A worker panicked, which is a fault of this program.
     #[error("a worker panicked on item {item}: {message}")]
     WorkerPanicked {
@@ -362,7 +365,9 @@ impl ModelError {
             Self::OptimizerState { .. } => {
                 "the state was saved for another model; resume with its own checkpoint"
             }
-            Self::Threads(_) => "use fewer workers, or raise the limit on processes",
+            Self::Threads(_) | Self::Thread(_) => {
+                "use fewer workers, or raise the limit on processes (`ulimit -u`) or on address space (`ulimit -v`)"
+            }
             Self::WorkerPanicked { .. } => "this is a bug; report it with the message",
             Self::GradientCount { .. } | Self::Optimizer { .. } => return None,
             Self::Encode { .. }

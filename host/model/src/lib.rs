@@ -9,6 +9,7 @@
 //! | draw responses | [`generate`], [`sampler`], over a shared [`prefix`] |
 //! | score responses | [`log_prob`] (section 3.3), [`window_kl`] (section 3.2) |
 //! | train | [`optim`], [`shards`] |
+//! | know how much memory that takes | [`memory`] |
 //!
 //! Below them: [`ops`] holds the kernels, `cache` keys and values, [`rng`] the derived random numbers.
 //!
@@ -19,6 +20,7 @@ mod draw;
 pub mod error;
 #[cfg(test)]
 mod gradcheck;
+pub mod memory;
 mod network;
 pub mod ops;
 pub mod rng;

@@ -70,6 +70,16 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// A stage takes more memory than there is.
+    #[error("needs memory of {needs}, and there is {has}")]
+    Memory {
+        /// What it takes, and what for.
+        needs: String,
+        /// What there is, and what says so.
+        has: String,
+        /// Settings with which it fits.
+        what_fits: String,
+    },
     /// Nothing to train on.
     #[error("no example to train on: {reason}")]
     NoExamples {
@@ -215,6 +225,9 @@ impl Error {
                  stronger model"
                     .into(),
             ),
+            Self::Memory { what_fits, .. } => {
+                Some(format!("{what_fits}; --set run.memory_gib=N plans with N GiB instead"))
+            }
             Self::Diverged { .. } => Some("lower train.learning_rate, or train.max_grad_norm".into()),
             Self::Leak { .. } => Some("remove it from one of the two files".into()),
             Self::NotEmpty { .. } => Some("choose a new or an empty folder".into()),

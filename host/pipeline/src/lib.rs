@@ -17,6 +17,7 @@
 
 mod error;
 mod identity;
+mod memory;
 pub mod merge;
 pub mod model;
 mod past_run;

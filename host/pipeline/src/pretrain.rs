@@ -17,7 +17,7 @@ use ts_model::checkpointed::{Gradients, gradients};
 use ts_model::config::ModelConfig;
 use ts_model::log_prob::{Packed, Sequence};
 use ts_model::optim::{AdamW, AdamWConfig, Decay, LearningRate};
-use ts_model::shards::{GradientSum, Workers};
+use ts_model::shards::{GradientSum, Workers, gradient_sets};
 use ts_model::weights::SaveOptions;
 use ts_model::{LanguageModel, TextTokenizer};
 
@@ -196,7 +196,8 @@ fn train(
             let Gradients { loss, of_parameters } = gradients(model, &packed, mean)?;
             Ok((f64::from(loss.to_scalar::<f32>()?), of_parameters))
         };
-        workers.for_each_ordered(batches.into_iter().map(Ok), work, |(part, gradients)| {
+        let held = gradient_sets(workers.count());
+        workers.for_each_ordered_held(held, batches.into_iter().map(Ok), work, |(part, gradients)| {
             loss += part;
             Ok::<(), Error>(total.add(gradients)?)
         })?;

@@ -4,6 +4,8 @@
 /// Listens to the progress of a run. A stage's [`Progress::advance`] may come from several threads at once, all between its
 /// [`Progress::start`] and its [`Progress::finish`].
 pub trait Progress: Sync {
+    /// A stage will load the model; `plan` is one line on the memory that it takes.
+    fn plan(&self, stage: &str, plan: &str);
     /// A stage begins: `done` of `total` units are there already, from an earlier start.
     fn start(&self, stage: &str, unit: &'static str, done: u64, total: u64);
     /// `units` more are done; `tokens` is how many tokens were sampled, scored or trained on for them.
@@ -18,6 +20,7 @@ pub trait Progress: Sync {
 pub struct Silent;
 
 impl Progress for Silent {
+    fn plan(&self, _: &str, _: &str) {}
     fn start(&self, _: &str, _: &'static str, _: u64, _: u64) {}
     fn advance(&self, _: u64, _: u64) {}
     fn finish(&self, _: &str) {}

@@ -112,7 +112,8 @@ impl Replay {
         let mut regraded = Vec::with_capacity(self.samples.len());
         for sample in &self.samples {
             let before = self.grades.iter().find(|grade| grade.draw == sample.draw);
-            let now = grade(&verifier, &self.problem, &sample.text).into_record(&sample.problem, sample.draw);
+            let now =
+                grade(&verifier, &self.problem, &sample.text)?.into_record(&sample.problem, sample.draw);
             regraded.push(Regraded { sample, before, now });
         }
         Ok(regraded)

@@ -51,6 +51,8 @@ pub struct RunSection {
     pub seed: u64,
     /// Threads; 0 is one a core.
     pub workers: usize,
+    /// Memory that a stage may take, GiB; 0 is what the system says is free.
+    pub memory_gib: f64,
 }
 
 impl RunSection {
@@ -138,6 +140,7 @@ impl Recipe {
     pub fn what_decides_records(&self) -> Self {
         let mut recipe = self.clone();
         recipe.run.workers = 0;
+        recipe.run.memory_gib = 0.0;
         recipe.model.device.clear();
         recipe.plugins.max_failed_share = 0.0;
         recipe.sample.max_batch_rows = 0;

@@ -30,6 +30,8 @@ impl Recipe {
         check(is_name, "run.name", "letters, digits, `-`, `_` or `.`", &format_args!("`{name}`"));
         let workers = self.run.workers;
         check(workers <= MAX_WORKERS, "run.workers", &format!("0 to {MAX_WORKERS}"), &workers);
+        let memory = self.run.memory_gib;
+        check(memory >= 0.0 && memory.is_finite(), "run.memory_gib", "0 or above", &memory);
         let device = &self.model.device;
         let cuda = device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
         check(device == "cpu" || cuda, "model.device", "`cpu` or `cuda:N`", &format_args!("`{device}`"));

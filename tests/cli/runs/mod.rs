@@ -7,6 +7,7 @@ mod integrity;
 #[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod kills;
 mod main_job;
+mod memory;
 mod resume;
 mod reuse;
 #[cfg(unix)]

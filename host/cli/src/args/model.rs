@@ -10,20 +10,31 @@ use super::numbers::{at_least_one, threads};
 /// What to do with a checkpoint.
 #[derive(Subcommand, Debug)]
 pub(crate) enum ModelCommand {
-    /// Say what a checkpoint is: family, parameters, vocabulary, end of text, template, and what a run would trip over
-    Inspect {
-        /// A Hugging Face folder
-        folder: PathBuf,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    /// Say what a checkpoint is: family, parameters, vocabulary, end of text, template, the memory that a run takes, and what it
+    /// would trip over
+    Inspect(ModelInspectArgs),
     /// Show prompts as the model sees them: lines with `prompt` or `messages` in, text and tokens out
     Encode(ModelEncodeArgs),
     /// Answer prompts: lines with `tokens`, `prompt` or `messages` in, a line a draw out
     Generate(ModelGenerateArgs),
     /// Score texts: lines with `tokens` in; the log-probability of each token after the first out, in nats
     Score(ModelScoreArgs),
+}
+
+/// Flags of `model inspect`.
+#[derive(Args, Debug)]
+pub(crate) struct ModelInspectArgs {
+    /// A Hugging Face folder
+    pub(crate) folder: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The recipe whose memory is planned: the name of a shipped one or a TOML file
+    #[arg(long, default_value = "default")]
+    pub(crate) recipe: String,
+    /// Any value of the recipe, such as sample.max_batch_rows=16; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
 }
 
 /// A checkpoint and what it is asked with.

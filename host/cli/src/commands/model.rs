@@ -7,17 +7,22 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use ts_model::chat::TemplateOptions;
 use ts_model::generate::Sampling;
-use ts_pipeline::model::{Encoder, Generation, InputLines, Inspection, OpenModel, generate, inspect, score};
+use ts_pipeline::model::{
+    Encoder, Generation, InputLines, Inspection, Memory, OpenModel, generate, inspect, score,
+};
 use ts_recipe::{Dtype, n_threads};
 
-use super::key_values;
+use super::{key_values, loader, parse_overrides};
 use crate::args::model::{ModelCommand, ModelEncodeArgs, ModelGenerateArgs, ModelScoreArgs, OpenedArgs};
 use crate::terminal::{say, say_json};
 
 /// Does what was asked for.
 pub(super) fn dispatch(command: &ModelCommand) -> Result<()> {
     match command {
-        ModelCommand::Inspect { folder, json } => show(&inspect(folder)?, *json),
+        ModelCommand::Inspect(args) => {
+            let recipe = loader().load(&args.recipe, parse_overrides(&args.set)?)?;
+            show(&inspect(&args.folder, &recipe)?, args.json)
+        }
         ModelCommand::Encode(args) => encode(args),
         ModelCommand::Generate(args) => answer(args),
         ModelCommand::Score(args) => score_texts(args),
@@ -48,7 +53,27 @@ fn show(model: &Inspection, json: bool) -> Result<()> {
     }
     say(format_args!("chat template: {}", if model.has_chat_template { "its own" } else { "none" }))?;
     say(format_args!("{} bytes of keys and values a token in bf16", model.cache_bytes_per_token))?;
+    if let Some(memory) = &model.memory {
+        show_memory(memory)?;
+    }
     model.notes.iter().try_for_each(|note| say(format_args!("note: {note}")))
+}
+
+fn show_memory(memory: &Memory) -> Result<()> {
+    let Memory { recipe, device, workers, prompt_tokens, .. } = memory;
+    say(format_args!(
+        "memory with recipe `{recipe}` on {device}, {workers} workers, prompts of up to {prompt_tokens} tokens:"
+    ))?;
+    let (rank, modules) = (memory.adapter_rank, memory.adapter_modules.join(" and "));
+    for (what, planned) in [
+        ("sampling".to_owned(), &memory.sampling),
+        (format!("refining, steps of up to {} tokens", memory.step_tokens), &memory.refining),
+        ("training".to_owned(), &memory.training),
+        (format!("training adapters (LoRA) of rank {rank} on {modules}"), &memory.training_adapters),
+    ] {
+        say(format_args!("  {what}: up to {}", planned.text))?;
+    }
+    Ok(())
 }
 
 fn answer(args: &ModelGenerateArgs) -> Result<()> {

@@ -43,6 +43,7 @@ pub(crate) use rotary::{Angles, Turn};
 pub use rotary::{RotaryScaling, RotaryTable};
 pub use segments::Segments;
 pub use swiglu::swiglu;
+pub(crate) use target_log_probs::rows_per_chunk;
 pub use target_log_probs::target_log_probs;
 pub use weight::Weight;
 
@@ -57,7 +58,7 @@ pub mod portable {
 }
 
 /// Whether the fused operations can take these tensors.
-fn all_cpu_f32(tensors: &[&Tensor]) -> bool {
+pub(crate) fn all_cpu_f32(tensors: &[&Tensor]) -> bool {
     tensors.iter().all(|tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32)
 }
 
@@ -65,7 +66,7 @@ fn all_cpu_f32(tensors: &[&Tensor]) -> bool {
 ///
 /// # Errors
 /// Names `op` if the storage is anything else; the public functions see to it that it is not.
-fn f32_slice<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+pub(crate) fn f32_slice<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     match (storage, layout.contiguous_offsets()) {
         (CpuStorage::F32(data), Some((start, end))) => Ok(&data[start..end]),
         _ => bail!("{op}: the fused operation takes contiguous f32 tensors on the CPU"),

@@ -21,7 +21,7 @@ use crate::ops::Contents;
 use crate::prefix::Prefix;
 
 /// Logits held at a time for each of the two texts: 4 Mi numbers, 16 MiB in f32.
-const MAX_LOGITS: usize = 4 << 20;
+pub(crate) const MAX_LOGITS: usize = 4 << 20;
 
 /// Tokens of rewrites and their windows that are read together, or one rewrite's if it has more.
 const MAX_READ_TOKENS: usize = 2048;

@@ -13,20 +13,23 @@
 //! each of those operations on its caller's thread. Only a program's `main` can set it safely, while there is
 //! one thread.
 //!
-//! Each call hands out its items and waits for them.
+//! Each call hands out its items and waits for them. How many results may wait for an earlier one is bounded, and for results
+//! as large as a model ([`Workers::for_each_ordered_held`]) the caller sets the bound.
 
 use std::any::Any;
 use std::collections::VecDeque;
+use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use candle_core::Tensor;
+use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{ModelError, Result};
+use crate::ops::{all_cpu_f32, f32_slice, kernels};
 
 /// The environment variable from which candle takes the size of its own pool, once, at its first use. A
 /// program that uses [`Workers`] sets it to 1 as the first thing in `main`.
@@ -44,6 +47,12 @@ impl Workers {
     /// # Errors
     /// [`ModelError::Threads`] if the system gives no more threads.
     pub fn new(n_workers: usize) -> Result<Self> {
+        // What is spread over all cores outside of a worker goes to rayon's own pool, which panics where it cannot be made.
+        match ThreadPoolBuilder::new().build_global() {
+            Err(error) if error.source().is_some() => return Err(error.into()),
+            // It was there already.
+            _ => {}
+        }
         let pool = |worker: usize| {
             let name = move |_| format!("worker-{worker}");
             ThreadPoolBuilder::new().num_threads(1).thread_name(name).build()
@@ -91,6 +100,23 @@ impl Workers {
         &self,
         items: impl IntoIterator<Item = Result<I, E>>,
         f: impl Fn(I) -> Result<O, E> + Sync,
+        sink: impl FnMut(O) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        I: Send,
+        O: Send,
+        E: Send + From<ModelError>,
+    {
+        self.for_each_ordered_held(WINDOW * self.count(), items, f, sink)
+    }
+
+    /// [`Workers::for_each_ordered`] with at most `n_held` items, at least one, that are begun and whose results `sink` does not
+    /// have yet: results in the making and those that wait for an earlier one. The bound changes no result and not their order.
+    pub fn for_each_ordered_held<I, O, E>(
+        &self,
+        n_held: usize,
+        items: impl IntoIterator<Item = Result<I, E>>,
+        f: impl Fn(I) -> Result<O, E> + Sync,
         mut sink: impl FnMut(O) -> Result<(), E>,
     ) -> Result<(), E>
     where
@@ -124,7 +150,8 @@ impl Workers {
         thread::scope(|scope| {
             for pool in &self.pools {
                 let (results, work) = (results_in.clone(), &work);
-                scope.spawn(move || pool.install(|| work(results)));
+                let work = move || pool.install(|| work(results));
+                thread::Builder::new().spawn_scoped(scope, work).map_err(ModelError::Thread)?;
             }
             drop(results_in);
             // Dropped at the end of this block, which ends the workers.
@@ -132,7 +159,7 @@ impl Workers {
             let mut items = items.into_iter();
             // Whether no item is left to be taken.
             let mut is_exhausted = false;
-            let window = WINDOW * self.pools.len();
+            let window = n_held.max(1);
             // Those begun and not delivered yet; the first of them has index `n_delivered`.
             let mut begun: VecDeque<Option<Result<O, E>>> = VecDeque::new();
             let mut n_delivered = 0;
@@ -173,6 +200,12 @@ impl Workers {
     }
 }
 
+/// How many sets of gradients `n_workers` workers may hold at once: one each, and one that waits, so that no worker stands still
+/// because another is slow. A set is as large as the model.
+pub fn gradient_sets(n_workers: usize) -> usize {
+    n_workers.saturating_add(1)
+}
+
 /// Items of a worker that are held at once: enough that one that takes long does not make the others wait.
 const WINDOW: usize = 16;
 
@@ -194,9 +227,14 @@ pub fn sum_gradients(shards: impl IntoIterator<Item = Vec<Tensor>>) -> Result<Ve
     sum.finish()
 }
 
-/// A running sum of gradients, for [`Workers::for_each_ordered`].
+/// A running sum of gradients, for [`Workers::for_each_ordered_held`]. It holds one set: a shard's tensors go as soon as they are
+/// added.
 #[derive(Debug, Default)]
-pub struct GradientSum(Option<Vec<Tensor>>);
+pub struct GradientSum {
+    sums: Option<Vec<Tensor>>,
+    /// Whether nobody else can have the sums' storage, as with a shard's own tensors.
+    is_own: bool,
+}
 
 impl GradientSum {
     /// Adds a shard's gradients.
@@ -204,16 +242,20 @@ impl GradientSum {
     /// # Errors
     /// [`ModelError::GradientCount`] if there are not as many as in the shard before.
     pub fn add(&mut self, shard: Vec<Tensor>) -> Result<()> {
-        let Some(sum) = &mut self.0 else {
-            self.0 = Some(shard);
+        let Some(sums) = &mut self.sums else {
+            self.sums = Some(shard);
             return Ok(());
         };
-        if sum.len() != shard.len() {
-            return Err(ModelError::GradientCount { expected: sum.len(), actual: shard.len() });
+        if sums.len() != shard.len() {
+            return Err(ModelError::GradientCount { expected: sums.len(), actual: shard.len() });
         }
-        for (sum, grad) in sum.iter_mut().zip(&shard) {
-            *sum = (&*sum + grad)?;
+        for (sum, grad) in sums.iter_mut().zip(shard) {
+            match self.is_own && all_cpu_f32(&[sum, &grad]) {
+                true => sum.inplace_op2(&grad.contiguous()?, &AddInPlace)?,
+                false => *sum = (&*sum + grad)?,
+            }
         }
+        self.is_own = true;
         Ok(())
     }
 
@@ -222,7 +264,30 @@ impl GradientSum {
     /// # Errors
     /// [`ModelError::Empty`] if nothing was added.
     pub fn finish(self) -> Result<Vec<Tensor>> {
-        self.0.ok_or(ModelError::Empty { what: "the sum of gradients" })
+        self.sums.ok_or(ModelError::Empty { what: "the sum of gradients" })
+    }
+}
+
+/// `sum` += `grad`, f32 on the CPU.
+struct AddInPlace;
+
+impl InplaceOp2 for AddInPlace {
+    fn name(&self) -> &'static str {
+        "sum of gradients"
+    }
+
+    fn cpu_fwd(
+        &self,
+        sum: &mut CpuStorage,
+        sum_layout: &Layout,
+        grad: &CpuStorage,
+        grad_layout: &Layout,
+    ) -> candle_core::Result<()> {
+        let (CpuStorage::F32(sum), Some((start, end))) = (sum, sum_layout.contiguous_offsets()) else {
+            candle_core::bail!("sum of gradients: not contiguous f32");
+        };
+        kernels::add_assign(&mut sum[start..end], f32_slice(self.name(), grad, grad_layout)?);
+        Ok(())
     }
 }
 
@@ -232,6 +297,7 @@ mod tests {
     use crate::gradcheck::tensor;
     use crate::ops::{linear, swiglu};
     use candle_core::Var;
+    use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
     #[test]
@@ -300,6 +366,46 @@ mod tests {
         });
         assert!(matches!(result, Err(ModelError::Empty { what: "source" })));
         assert_eq!((delivered.get(), taken.get()), (500, 501));
+    }
+
+    /// With a slow first item the others wait for it: no more of them than the bound allows, and none of them starves.
+    #[test]
+    fn results_that_wait_are_bounded() {
+        for (n_workers, n_held) in [(1, 1), (2, 1), (2, 2), (2, 3), (4, 5)] {
+            let workers = Workers::new(n_workers).unwrap();
+            let (live, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let work = |i: u64| -> Result<u64> {
+                most.fetch_max(live.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(if i.is_multiple_of(7) { 8 } else { 0 }));
+                Ok(i)
+            };
+            let mut seen = Vec::new();
+            let all = workers.for_each_ordered_held(n_held, (0..40).map(Ok), work, |i| {
+                live.fetch_sub(1, Ordering::SeqCst);
+                seen.push(i);
+                Ok(())
+            });
+            all.unwrap();
+            assert_eq!(seen, (0..40).collect::<Vec<_>>());
+            assert!(most.into_inner() <= n_held, "{n_workers} workers, {n_held} held");
+        }
+    }
+
+    #[test]
+    fn a_sum_leaves_the_shards_as_they_were() {
+        let shards: Vec<Tensor> = (0..4).map(|seed| tensor(&[5, 3], seed)).collect();
+        let numbers = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let before: Vec<Vec<f32>> = shards.iter().map(numbers).collect();
+        let sum = sum_gradients(shards.iter().map(|shard| vec![shard.clone(), shard.clone()])).unwrap();
+        let expected: Vec<f32> =
+            (0..15).map(|i| ((before[0][i] + before[1][i]) + before[2][i]) + before[3][i]).collect();
+        assert!(sum.iter().all(|sum| numbers(sum) == expected));
+        assert_eq!(shards.iter().map(numbers).collect::<Vec<_>>(), before);
+        // A shard whose tensor is a view of another order.
+        let views = (0..3).map(|seed| vec![tensor(&[3, 5], seed).t().unwrap()]);
+        let views = numbers(&sum_gradients(views).unwrap()[0]);
+        let columns = |seed| numbers(&tensor(&[3, 5], seed).t().unwrap());
+        assert_eq!(views[7], (columns(0)[7] + columns(1)[7]) + columns(2)[7]);
     }
 
     #[test]

@@ -5,11 +5,15 @@ use std::path::Path;
 
 use serde::Serialize;
 use ts_model::chat::ChatTemplate;
+use ts_model::memory::Plan;
 use ts_model::weights::Weights;
 use ts_model::{ModelConfig, TextTokenizer};
+use ts_recipe::Recipe;
 
 use crate::Error;
-use crate::setup::check_vocabulary;
+use crate::memory::{Demand, Shape};
+use crate::setup::{check_vocabulary, longest_prompt};
+use crate::stage::Stage;
 
 /// The delimiters of reasoning that models have, to be looked for.
 const DELIMITERS: [&str; 4] = ["<think>", "</think>", "<|im_start|>", "<|im_end|>"];
@@ -49,15 +53,95 @@ pub struct Inspection {
     pub has_chat_template: bool,
     /// Bytes of keys and values of one token, at two bytes a number.
     pub cache_bytes_per_token: usize,
+    /// Memory that a run with the recipe takes; none if its prompts cannot be made.
+    pub memory: Option<Memory>,
     /// What a run would trip over, a sentence each.
     pub notes: Vec<String>,
 }
 
-/// Reads a folder's configuration, tokenizer, template, and the headers of its weights.
+/// Memory that the stages of a run take, if every response is as long as it may be.
+#[derive(Debug, Serialize)]
+pub struct Memory {
+    /// The recipe's name.
+    pub recipe: String,
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+    /// Workers, as many as the recipe means on this machine.
+    pub workers: usize,
+    /// Tokens of the longest prompt of the recipe's problems.
+    pub prompt_tokens: usize,
+    /// Tokens of the longest step that refining is planned with.
+    pub step_tokens: usize,
+    /// Rank of the adapters that training with adapters is planned with.
+    pub adapter_rank: usize,
+    /// The projections that they are on.
+    pub adapter_modules: Vec<&'static str>,
+    /// Stage 1.
+    pub sampling: Planned,
+    /// Stage 2.
+    pub refining: Planned,
+    /// Stage 3, of all weights.
+    pub training: Planned,
+    /// Stage 3, of low-rank adapters (LoRA).
+    pub training_adapters: Planned,
+}
+
+/// What one stage takes, in bytes.
+#[derive(Debug, Serialize)]
+pub struct Planned {
+    /// In all.
+    pub bytes: u64,
+    /// By what it is for.
+    pub parts: BTreeMap<&'static str, u64>,
+    /// For people.
+    #[serde(skip)]
+    pub text: String,
+}
+
+impl From<Plan> for Planned {
+    fn from(plan: Plan) -> Self {
+        let parts = plan.parts().iter().map(|(part, bytes)| (part.name(), *bytes)).collect();
+        Self { bytes: plan.total(), parts, text: plan.to_string() }
+    }
+}
+
+/// Longest step to plan refining with: steps are known once there are responses.
+const STEP_TOKENS: usize = 256;
+
+/// Rank and places of adapters as PEFT has them where nothing is said.
+const ADAPTER_RANK: usize = 8;
+const ADAPTER_MODULES: [&str; 2] = ["q_proj", "v_proj"];
+
+fn memory(config: &ModelConfig, recipe: &Recipe, prompt: usize) -> Memory {
+    let on_cpu = recipe.model.device == "cpu";
+    let shape = Shape { config, on_cpu };
+    // As many problems as keep every worker busy.
+    let many = 1 << 20;
+    let response = recipe.sample.max_new_tokens;
+    let text = prompt.saturating_add(response);
+    let step_tokens = STEP_TOKENS.min(response);
+    let rewrites = Demand::Rewrites { positives: many, prompt, text, step: step_tokens };
+    let example = Demand::Examples { text, example: text.saturating_mul(2) }.under(recipe);
+    Memory {
+        recipe: recipe.run.name.clone(),
+        device: recipe.model.device.clone(),
+        workers: if on_cpu { recipe.run.n_workers() } else { 1 },
+        prompt_tokens: prompt,
+        step_tokens,
+        adapter_rank: ADAPTER_RANK,
+        adapter_modules: ADAPTER_MODULES.to_vec(),
+        sampling: shape.plan(recipe, Stage::Sample, &Demand::Draws { problems: many, prompt }).into(),
+        refining: shape.plan(recipe, Stage::Refine, &rewrites).into(),
+        training: shape.plan(recipe, Stage::Train, &example).into(),
+        training_adapters: shape.with_adapters(recipe, &example, ADAPTER_RANK, &ADAPTER_MODULES).into(),
+    }
+}
+
+/// Reads a folder's configuration, tokenizer, template, and the headers of its weights; `recipe` is what memory is planned for.
 ///
 /// # Errors
 /// What cannot be read or is not supported, by its name.
-pub fn inspect(folder: &Path) -> Result<Inspection, Error> {
+pub fn inspect(folder: &Path, recipe: &Recipe) -> Result<Inspection, Error> {
     ts_model::files::check_folder(folder)?;
     let config = ModelConfig::read(folder)?;
     let weights = Weights::open(folder, &config)?;
@@ -80,6 +164,13 @@ pub fn inspect(folder: &Path) -> Result<Inspection, Error> {
             "`</think>` is no token: set the recipe's prompt.reasoning_end to the text that ends the reasoning".into(),
         );
     }
+    let memory = match longest_prompt(folder, recipe, &tokenizer) {
+        Ok(prompt) => Some(memory(&config, recipe, prompt)),
+        Err(error) => {
+            notes.push(format!("memory is not known without prompts: {error}"));
+            None
+        }
+    };
     Ok(Inspection {
         architecture: config.family.architecture().to_owned(),
         parameters: weights.n_values(),
@@ -104,6 +195,7 @@ pub fn inspect(folder: &Path) -> Result<Inspection, Error> {
             * config.num_hidden_layers
             * config.num_key_value_heads
             * config.head_dim,
+        memory,
         notes,
     })
 }

@@ -17,7 +17,7 @@ use ts_recipe::Dtype;
 
 pub use self::asked::{Encoded, Encoder};
 pub use self::generate::{Generation, generate};
-pub use self::inspect::{Inspection, inspect};
+pub use self::inspect::{Inspection, Memory, Planned, inspect};
 pub use self::lines::{Fault, InputLines};
 pub use self::score::score;
 use crate::Error;

@@ -10,6 +10,7 @@ use ts_model::generate::{Draw, Finish, Prompt, Request, Sampling, Watcher, gener
 use ts_run::records::ProblemRecord;
 use ts_run::{Key, ProblemFile};
 
+use crate::memory::Demand;
 use crate::progress::Progress;
 use crate::stage::Stage;
 use crate::stages::work::{Made, Task, Tasks};
@@ -41,6 +42,11 @@ impl Draws<'_> {
     /// How many responses in all.
     pub(crate) fn total(&self) -> u64 {
         self.problems.len() * u64::from(self.per_problem)
+    }
+
+    /// What decides how much memory it takes.
+    pub(crate) fn demand(&self) -> Demand {
+        Demand::Draws { problems: self.problems.len(), prompt: self.run.longest_prompt() }
     }
 
     /// Problems to be drawn for together: few, so that an interruption loses little.

@@ -2,10 +2,11 @@
 //!
 //! In: a problem and a response. Out: a [`Graded`]. A call that fails becomes the outcome "the grader failed"
 //! with a note; like a bad reference or an undecided case it is never "incorrect", and too many of these stop
-//! a run ([`Tally`]).
+//! a run ([`Tally`]). Where the host had no memory for an instance, nothing can be said of the response: that is an error, and the
+//! run goes on from there another time.
 
 use ts_core::Outcome;
-use ts_plugin::{Problem, Verdict, Verifier};
+use ts_plugin::{CallErrorKind, Problem, Verdict, Verifier};
 use ts_run::records::{GradeRecord, ProblemRecord};
 
 use crate::Error;
@@ -30,8 +31,11 @@ impl Graded {
 }
 
 /// Grades one response; every failure of the grader is an outcome.
-pub(crate) fn grade(verifier: &Verifier, problem: &ProblemRecord, response: &str) -> Graded {
-    match verifier.grade(&plugin_problem(problem), response) {
+///
+/// # Errors
+/// [`Error::Call`] if the grader could not be started.
+pub(crate) fn grade(verifier: &Verifier, problem: &ProblemRecord, response: &str) -> Result<Graded, Error> {
+    Ok(match verifier.grade(&plugin_problem(problem), response) {
         Ok(call) => {
             let grade = call.value;
             let (outcome, reason) = match grade.verdict {
@@ -50,6 +54,7 @@ pub(crate) fn grade(verifier: &Verifier, problem: &ProblemRecord, response: &str
                 fuel: Some(call.fuel),
             }
         }
+        Err(error) if matches!(error.kind, CallErrorKind::Unavailable(_)) => return Err(error.into()),
         Err(error) => Graded {
             outcome: Outcome::GraderFailed,
             score: 0.0,
@@ -58,7 +63,7 @@ pub(crate) fn grade(verifier: &Verifier, problem: &ProblemRecord, response: &str
             failure: Some(error.kind.name().to_owned()),
             fuel: error.fuel,
         },
-    }
+    })
 }
 
 /// A problem as a plugin sees it.

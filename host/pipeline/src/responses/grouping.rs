@@ -80,7 +80,7 @@ impl Grouping<'_> {
     ) -> Result<Option<u32>, Error> {
         for (index, step) in steps.steps.iter().enumerate() {
             let prefix = self.tokenizer.decode_plain(&sample.tokens[..step.end])?;
-            if grade(&self.plugins.verifier, problem, &prefix).outcome.is_correct() {
+            if grade(&self.plugins.verifier, problem, &prefix)?.outcome.is_correct() {
                 return Ok(Some(index as u32 + 1));
             }
         }

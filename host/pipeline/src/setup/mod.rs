@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device};
+use ts_model::memory::Available;
 use ts_model::shards::Workers;
 use ts_model::weights::Weights;
 use ts_model::{LanguageModel, ModelConfig, TextTokenizer};
@@ -57,6 +58,10 @@ pub struct Run<'a> {
     device: Device,
     workers: Workers,
     accelerator: Option<Workers>,
+    /// Tokens of the longest prompt.
+    longest_prompt: usize,
+    /// Bytes of private memory that the process had before a model was loaded.
+    memory_before: u64,
     digests: Option<DigestCache>,
     /// Of a shard, the run that it is a share of, if that has begun.
     whole: Option<PastRun>,
@@ -132,7 +137,7 @@ impl<'a> Run<'a> {
         progress: &'a dyn Progress,
         log: Option<LogSink>,
     ) -> Result<Self, Error> {
-        let Opened { plugins, train, heldout, tokenizer, checkpoint, prompts, device, .. } =
+        let Opened { plugins, train, heldout, tokenizer, checkpoint, prompts, prompt_tokens, device, .. } =
             open(&recipe, log)?;
         let manifest = Manifest {
             format: ts_run::manifest::FORMAT,
@@ -192,6 +197,8 @@ impl<'a> Run<'a> {
             device,
             workers,
             accelerator,
+            longest_prompt: prompt_tokens.1,
+            memory_before: Available::taken().unwrap_or(0),
             digests: digest_cache(),
             whole,
             verified: Mutex::default(),
@@ -206,6 +213,21 @@ impl<'a> Run<'a> {
     /// Threads for work with the model: on an accelerator one, with large batches.
     pub(crate) fn model_workers(&self) -> &Workers {
         self.accelerator.as_ref().unwrap_or(&self.workers)
+    }
+
+    /// Whether the model is computed on the CPU.
+    pub(crate) fn is_on_cpu(&self) -> bool {
+        self.device.is_cpu()
+    }
+
+    /// Tokens of the longest prompt.
+    pub(crate) fn longest_prompt(&self) -> usize {
+        self.longest_prompt
+    }
+
+    /// Bytes of private memory that the process had before a model was loaded.
+    pub(crate) fn memory_before(&self) -> u64 {
+        self.memory_before
     }
 
     /// Loads the model that the run starts from, to sample and to score.
@@ -382,6 +404,23 @@ pub(crate) fn check_vocabulary(
 /// The tokenizer of a recipe's model, and nothing else of it.
 pub(crate) fn tokenizer_of(recipe: &Recipe) -> Result<TextTokenizer, Error> {
     Ok(TextTokenizer::read(&open_checkpoint(&recipe.model.source, digest_cache().as_ref())?.path)?)
+}
+
+/// Tokens of the longest prompt of a recipe's problems, as a checkpoint's template and tokenizer make them.
+pub(crate) fn longest_prompt(
+    folder: &Path,
+    recipe: &Recipe,
+    tokenizer: &TextTokenizer,
+) -> Result<usize, Error> {
+    let prompts = Prompts::read(folder, &recipe.prompt)?;
+    let section = &recipe.problems;
+    let train = ProblemSource::new(&section.train, ts_embedded::train_problems, section.max_train);
+    let heldout = ProblemSource::new(&section.heldout, ts_embedded::heldout_problems, section.max_heldout);
+    let mut longest = 0;
+    for problem in train.problems()?.chain(heldout.problems()?) {
+        longest = longest.max(prompts.tokens(tokenizer, &problem?)?.len());
+    }
+    Ok(longest)
 }
 
 fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {

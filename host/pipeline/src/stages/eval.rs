@@ -10,6 +10,7 @@ use ts_run::records::{EvalRecord, ProblemRecord};
 
 use super::Done;
 use super::work::{Made, Work};
+use crate::memory::plan_stage;
 use crate::responses::draws::{Draws, Response};
 use crate::responses::grading::{Tally, grade};
 use crate::stage::Stage;
@@ -45,7 +46,7 @@ fn evaluate(
     };
     let work = Work { run, stage, unit: "responses", total: draws.total(), workers: run.model_workers() };
     let graded = |problem: &ProblemRecord, response: Response| {
-        let grade = grade(&run.plugins.verifier, problem, &response.text);
+        let grade = grade(&run.plugins.verifier, problem, &response.text)?;
         let steps = run.steps_of(&problem.id, &response.tokens)?;
         let record = EvalRecord {
             problem: problem.id.clone(),
@@ -66,7 +67,10 @@ fn evaluate(
     let mut n_tokens: u64 = 0;
     let records = work.run(
         || draws.tasks(),
-        load,
+        || {
+            plan_stage(run, stage, &draws.demand())?;
+            load()
+        },
         |model, problems, wanted| draws.draw(model, &problems, wanted, graded),
         |record, note| {
             tally.count(record.outcome, record.failure.as_deref(), note);

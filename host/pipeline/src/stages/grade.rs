@@ -39,7 +39,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         })))
     };
     let make = |(): &(), (problem, sample): (Arc<ProblemRecord>, SampleRecord), _: &[usize]| {
-        let grade = grade(&run.plugins.verifier, &problem, &sample.text);
+        let grade = grade(&run.plugins.verifier, &problem, &sample.text)?;
         Ok(vec![Made::from(grade.into_record(&sample.problem, sample.draw))])
     };
     let mut tally = Tally::new(run.recipe.plugins.max_failed_share);

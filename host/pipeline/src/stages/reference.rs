@@ -13,6 +13,7 @@ use ts_run::{Key, Records};
 
 use super::Done;
 use super::work::{Made, Task, Tasks, Work};
+use crate::memory::{Demand, plan_stage};
 use crate::responses::selected::{ResponseReader, Responses};
 use crate::stage::Stage;
 use crate::{Error, Run};
@@ -44,7 +45,12 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         })))
     };
     let make = |model: &LanguageModel, input: Input, wanted: &[usize]| score(run, model, &input, wanted);
-    let records = work.run(tasks, || run.base_model(), make, |_, _| Ok(()))?;
+    let load = || {
+        let text = run.longest_prompt() + run.recipe.sample.max_new_tokens;
+        plan_stage(run, Stage::Reference, &Demand::Scores { problems: run.train.len(), text })?;
+        run.base_model()
+    };
+    let records = work.run(tasks, load, make, |_, _| Ok(()))?;
     Ok(Done { records, summary: format!("log-probabilities of {records} examples") })
 }
 

@@ -13,6 +13,7 @@ use ts_run::records::{PositiveRecord, ProblemRecord, RefinedRecord, SampleRecord
 
 use super::Done;
 use super::work::{Made, Task, Tasks, Work};
+use crate::memory::{Demand, plan_stage};
 use crate::responses::grading::grade;
 use crate::responses::rewrite::Rewriter;
 use crate::responses::selected::{SelectedReader, count_selected};
@@ -46,7 +47,10 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     let mut totals = Totals::default();
     let records = work.run(
         tasks,
-        || run.base_model(),
+        || {
+            plan_stage(run, Stage::Refine, &demand(run)?)?;
+            run.base_model()
+        },
         make,
         |record, _| {
             totals.add(record);
@@ -54,6 +58,25 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         },
     )?;
     Ok(Done { records, summary: totals.summary() })
+}
+
+/// The longest positive and the longest of their steps.
+fn demand(run: &Run<'_>) -> Result<Demand, Error> {
+    let (mut positives, mut response, mut longest_step) = (0, 0, 0);
+    let mut selected = SelectedReader::open(run)?;
+    for problem in run.train.problems()? {
+        let problem = problem?;
+        let selected = selected.of(&problem)?;
+        for positive in &selected.selection.positives {
+            let tokens = cut(run, &problem.id, selected.sample(positive.draw)?, positive.keep_steps)?;
+            let steps = run.steps_of(&problem.id, &tokens)?.steps;
+            longest_step = steps.iter().map(|step| step.len()).fold(longest_step, usize::max);
+            response = response.max(tokens.len());
+            positives += 1;
+        }
+    }
+    let prompt = run.longest_prompt();
+    Ok(Demand::Rewrites { positives, prompt, text: prompt + response, step: longest_step })
 }
 
 /// The positives of the next problem, which must be this one.
@@ -123,7 +146,7 @@ fn refine_one(run: &Run<'_>, model: &LanguageModel, item: &Item) -> Result<Made<
     }
     tokens.extend_from_slice(&original[steps.tail]);
     let text = run.tokenizer.decode_plain(&tokens)?;
-    let outcome = grade(&run.plugins.verifier, problem, &text).outcome;
+    let outcome = grade(&run.plugins.verifier, problem, &text)?.outcome;
     let record = RefinedRecord {
         problem: problem.id.clone(),
         draw: positive.draw,

@@ -7,6 +7,7 @@ use ts_run::records::{ProblemRecord, SampleRecord};
 
 use super::Done;
 use super::work::{Made, Work};
+use crate::memory::plan_stage;
 use crate::responses::draws::{Draws, Response};
 use crate::stage::Stage;
 use crate::{Error, Run};
@@ -40,7 +41,10 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     let mut n_tokens: u64 = 0;
     let records = work.run(
         || draws.tasks(),
-        || run.base_model(),
+        || {
+            plan_stage(run, Stage::Sample, &draws.demand())?;
+            run.base_model()
+        },
         |model, problems, wanted| draws.draw(model, &problems, wanted, record),
         |sample, _| {
             n_tokens += sample.tokens.len() as u64;

@@ -12,13 +12,14 @@ use std::path::Path;
 use candle_core::Tensor;
 use ts_model::LanguageModel;
 use ts_model::optim::{AdamW, AdamWConfig, Decay, LearningRate};
-use ts_model::shards::GradientSum;
+use ts_model::shards::{GradientSum, gradient_sets};
 use ts_model::weights::SaveOptions;
 use ts_run::folder::{checkpoint_name, verify_folder};
 use ts_run::records::TrainRecord;
 use ts_run::{Artefact, Journal, Key, atomic};
 
 use super::Done;
+use crate::memory::plan_stage;
 use crate::stage::Stage;
 use crate::training::objective::{Example, Sums, micro_batch_gradients, micro_batches};
 use crate::training::training_set::{Plan, TrainingSet};
@@ -33,6 +34,7 @@ pub(super) fn run(run: &mut Run<'_>) -> Result<Done, Error> {
         run.progress.warn(&format!("{n_too_long} examples are longer than {limit} tokens and left out"));
     }
     let plan = Plan::new(n_examples, &run.recipe.train, run.recipe.run.seed);
+    plan_stage(run, Stage::Train, &set.demand)?;
     let (n_steps, checkpoint_every) = (plan.n_steps, run.recipe.train.checkpoint_every);
     let mut trainer = Trainer::resume(run, plan)?;
     run.progress.start(Stage::Train.name(), "steps", trainer.step as u64, n_steps as u64);
@@ -105,7 +107,7 @@ impl Trainer {
         let mut optimiser = AdamW::new(model.parameters(), config)?;
         if let Some(folder) = folder {
             let file = folder.join(OPTIMISER_FILE);
-            optimiser.load_state(&candle_core::safetensors::load(file, model.device())?)?;
+            optimiser.load_state(candle_core::safetensors::load(file, model.device())?)?;
         }
         Ok(Self { model, optimiser, schedule, plan, step: step as usize, journal })
     }
@@ -124,7 +126,9 @@ impl Trainer {
         let micro_batches = micro_batches(&batch, train.micro_batch_tokens);
         let mut total = GradientSum::default();
         let work = |micro: Vec<&Example>| micro_batch_gradients(&self.model, &micro, train, &weights);
-        run.model_workers().for_each_ordered(
+        let workers = run.model_workers();
+        workers.for_each_ordered_held(
+            gradient_sets(workers.count()),
             micro_batches.into_iter().map(Ok),
             work,
             |(losses, gradients)| {

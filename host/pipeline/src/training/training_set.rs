@@ -12,6 +12,7 @@ use ts_model::log_prob::Sequence;
 use ts_run::records::{ExampleKind, ExampleRecord, ReferenceRecord, RefinedRecord, SampleRecord};
 use ts_run::{Key, Lookup, ProblemLookup, ProblemPlace};
 
+use crate::memory::Demand;
 use crate::responses::selected::{Place, ResponseReader};
 use crate::stage::Stage;
 use crate::stages::reference::examples_of;
@@ -24,6 +25,8 @@ pub(crate) struct TrainingSet {
     entries: Vec<Entry>,
     /// How many were left out because they are longer than `max_context_tokens`.
     pub(crate) n_too_long: usize,
+    /// The longest example and the longest of their texts.
+    pub(crate) demand: Demand,
     problems: ProblemLookup,
     samples: Lookup<SampleRecord>,
     refined: Lookup<RefinedRecord>,
@@ -64,6 +67,7 @@ impl TrainingSet {
         let mut examples = run.records::<ExampleRecord>(Stage::Pair)?;
         let mut reference = run.records::<ReferenceRecord>(Stage::Reference)?;
         let (mut entries, mut n_too_long, mut n_examples) = (Vec::new(), 0, 0);
+        let (mut longest_text, mut longest_example) = (0, 0);
         let mut problems = run.train.problems()?;
         while let Some((problem, place)) = problems.next_placed()? {
             let responses = responses.of(&problem)?;
@@ -84,6 +88,9 @@ impl TrainingSet {
                 if weights.pair * train.dpo_weight + weights.sft * (1.0 - train.dpo_weight) <= 0.0 {
                     continue;
                 }
+                let of_rejected = rejected.map_or(0, |rejected| prompt_len + rejected.tokens.len());
+                longest_example = longest_example.max(prompt_len + chosen.tokens.len() + of_rejected);
+                longest_text = longest_text.max(prompt_len + longest);
                 let rejected = rejected.map(|rejected| RejectedEntry {
                     place: rejected.place,
                     lengths: [record.len_chosen, record.len_rejected.unwrap_or(0.0)],
@@ -103,7 +110,8 @@ impl TrainingSet {
         }
         let samples = run.records::<SampleRecord>(Stage::Sample)?.lookup()?;
         let refined = run.records::<RefinedRecord>(Stage::Refine)?.lookup()?;
-        Ok(Self { entries, n_too_long, problems: run.train.lookup()?, samples, refined })
+        let demand = Demand::Examples { text: longest_text, example: longest_example };
+        Ok(Self { entries, n_too_long, demand, problems: run.train.lookup()?, samples, refined })
     }
 
     /// How many there are.

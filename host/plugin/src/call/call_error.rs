@@ -112,7 +112,9 @@ impl CallErrorKind {
                 "a plugin returns indices and offsets, not text; the limit is `output_kib`"
             }
             Self::StackOverflow => "it recurses without end, or it needs more: the limit `stack_kib`",
-            Self::Unavailable(_) => "fewer instances at once may help: lower `max_parallel`",
+            Self::Unavailable(_) => {
+                "the system gave no memory or no address space (`ulimit -v`) for an instance: fewer workers take fewer instances"
+            }
             Self::OutOfProgramTime => {
                 "fewer tests, a shorter time for each, or more for all of a call: the limit `program_ms`"
             }

@@ -9,6 +9,11 @@ use crate::ops::Heads;
 /// Positions that a cache begins with; it doubles.
 const FIRST_CAPACITY: usize = 32;
 
+/// Positions that a cache has room for, once it holds `n`.
+pub(crate) fn room_for(n: usize) -> usize {
+    n.checked_next_power_of_two().unwrap_or(usize::MAX).max(FIRST_CAPACITY)
+}
+
 /// Keys and values of one run of tokens, all layers.
 #[derive(Clone, Debug)]
 pub(super) struct KeyValues {
@@ -43,7 +48,7 @@ impl KeyValues {
         if needed <= self.capacity {
             return;
         }
-        let (old, new) = (self.capacity, needed.next_power_of_two().max(FIRST_CAPACITY));
+        let (old, new) = (self.capacity, room_for(needed));
         let Heads { n_kv_heads, head_dim, .. } = self.heads;
         for layer in &mut self.layers {
             let mut keys = vec![0.0; n_kv_heads * head_dim * new];

@@ -17,6 +17,8 @@ mod key_values;
 mod portable;
 mod tail;
 
+pub(crate) use key_values::room_for;
+
 use candle_core::{DType, Tensor, bail};
 
 use crate::decoder::Decoder;

@@ -86,7 +86,7 @@ fn scored_rows(targets: &[Option<u32>]) -> Vec<(usize, u32)> {
 }
 
 /// Rows of logits to compute at once.
-fn rows_per_chunk(vocab_size: usize) -> usize {
+pub(crate) fn rows_per_chunk(vocab_size: usize) -> usize {
     (MAX_LOGITS / vocab_size.max(1)).clamp(1, MAX_ROWS)
 }
 

@@ -195,20 +195,20 @@ impl AdamW {
         Ok(tensors)
     }
 
-    /// Replaces the state by one from [`AdamW::state_tensors`]. On an error the state is as it was.
+    /// Replaces the state by one from [`AdamW::state_tensors`], whose tensors go one by one. On an error the state is as it was.
     ///
     /// # Errors
     /// [`ModelError::OptimizerState`] if a tensor is missing or does not fit.
-    pub fn load_state(&mut self, tensors: &HashMap<String, Tensor>) -> Result<()> {
+    pub fn load_state(&mut self, mut tensors: HashMap<String, Tensor>) -> Result<()> {
         let broken =
             |tensor: &str, reason: String| ModelError::OptimizerState { tensor: tensor.into(), reason };
         let steps = tensors.get(STEP).ok_or_else(|| broken(STEP, "is missing".into()))?;
         let steps = steps.to_scalar::<i64>().map_err(|error| broken(STEP, error.to_string()))?;
         let steps = u32::try_from(steps).map_err(|_| broken(STEP, format!("is {steps}")))?;
 
-        let take = |kind: &str, param: &Param| {
+        let mut take = |kind: &str, param: &Param| {
             let name = format!("{kind}.{}", param.name);
-            let Some(tensor) = tensors.get(&name) else { return Err(broken(&name, "is missing".into())) };
+            let Some(tensor) = tensors.remove(&name) else { return Err(broken(&name, "is missing".into())) };
             if tensor.dims() != param.var.dims() || tensor.dtype() != DType::F32 {
                 let (dtype, shape) = (tensor.dtype().as_str(), tensor.dims());
                 return Err(broken(&name, format!("is {dtype} {shape:?}, not f32 {:?}", param.var.dims())));
@@ -240,8 +240,9 @@ impl AdamW {
 impl State {
     fn zeros(var: &Var) -> Result<Self> {
         if var.device().is_cpu() && var.dtype() == DType::F32 {
-            let zeros = vec![0.0; var.elem_count()];
-            return Ok(Self::Host { first_moment: zeros.clone(), second_moment: zeros });
+            // Two of them, and no copy: what was never written takes no memory.
+            let zeros = || vec![0.0; var.elem_count()];
+            return Ok(Self::Host { first_moment: zeros(), second_moment: zeros() });
         }
         let first_moment = Tensor::zeros(var.shape(), DType::F32, var.device())?;
         let second_moment = first_moment.zeros_like()?;
@@ -453,7 +454,7 @@ mod tests {
             let resumed: Vec<_> = whole.iter().map(copy).collect();
             let state: HashMap<_, _> = adamw.state_tensors().unwrap().into_iter().collect();
             let mut second = AdamW::new(&resumed, config()).unwrap();
-            second.load_state(&state).unwrap();
+            second.load_state(state).unwrap();
             for step in 3..5 {
                 adamw.step(&grads(step), 0.01).unwrap();
                 second.step(&grads(step), 0.01).unwrap();
@@ -488,7 +489,7 @@ mod tests {
         let mut adamw = AdamW::new(&params, config()).unwrap();
         let mut state: HashMap<_, _> = adamw.state_tensors().unwrap().into_iter().collect();
         state.insert("second_moment.p0".into(), tensor(&[3], 1));
-        let error = adamw.load_state(&state).unwrap_err();
+        let error = adamw.load_state(state).unwrap_err();
         assert!(error.to_string().contains("second_moment.p0"), "{error}");
         assert!(AdamW::new(&params, AdamWConfig { beta2: 1.0, ..config() }).is_err());
         assert!(AdamW::new(&params, AdamWConfig { eps: 0.0, ..config() }).is_err());

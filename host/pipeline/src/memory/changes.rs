@@ -1,0 +1,309 @@
+//! Settings with which a stage would fit, each tried on the plan.
+//!
+//! In: a stage that does not fit. Out: changes of the recipe, each of which is enough by itself; or, where none is, several that
+//! are enough together. A number is the largest that fits.
+
+use ts_recipe::{Dtype, Recipe};
+
+use super::demand::{Demand, Shape};
+use crate::stage::Stage;
+
+/// A setting that takes less memory with another value.
+#[derive(Clone, Copy)]
+enum Setting {
+    /// A number, the smaller the less memory.
+    Number { key: &'static str, get: fn(&Recipe) -> usize, set: fn(&mut Recipe, usize) },
+    /// One other value.
+    Other { text: &'static str, set: fn(&mut Recipe) },
+}
+
+/// Changes that fit together, as `--set` takes them, and whether the run's records become others.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Change {
+    settings: Vec<String>,
+    changes_records: bool,
+}
+
+const WORKERS: Setting = Setting::Number {
+    key: "run.workers",
+    get: |recipe| recipe.run.n_workers(),
+    set: |recipe, n| recipe.run.workers = n,
+};
+const SAMPLE_ROWS: Setting = Setting::Number {
+    key: "sample.max_batch_rows",
+    get: |recipe| recipe.sample.max_batch_rows,
+    set: |recipe, n| recipe.sample.max_batch_rows = n,
+};
+const EVAL_ROWS: Setting = Setting::Number {
+    key: "eval.max_batch_rows",
+    get: |recipe| recipe.eval.max_batch_rows,
+    set: |recipe, n| recipe.eval.max_batch_rows = n,
+};
+const REWRITES: Setting = Setting::Number {
+    key: "refine.n_rewrites",
+    get: |recipe| recipe.refine.n_rewrites as usize,
+    set: |recipe, n| recipe.refine.n_rewrites = n as u32,
+};
+const MICRO_BATCH: Setting = Setting::Number {
+    key: "train.micro_batch_tokens",
+    get: |recipe| recipe.train.micro_batch_tokens,
+    set: |recipe, n| recipe.train.micro_batch_tokens = n,
+};
+const CONTEXT: Setting = Setting::Number {
+    key: "train.max_context_tokens",
+    get: |recipe| recipe.train.max_context_tokens,
+    set: |recipe, n| recipe.train.max_context_tokens = n.max(2),
+};
+const CHECKPOINTING: Setting = Setting::Other {
+    text: "train.activation_checkpointing=true",
+    set: |recipe| recipe.train.activation_checkpointing = true,
+};
+const BF16: Setting =
+    Setting::Other { text: "model.dtype=bf16", set: |recipe| recipe.model.dtype = Dtype::Bf16 };
+
+/// The settings of a stage's memory, those that cost least first.
+fn settings_of(stage: Stage) -> &'static [Setting] {
+    match stage {
+        Stage::Sample => &[SAMPLE_ROWS, WORKERS, BF16],
+        Stage::EvalBaseline | Stage::EvalResult => &[EVAL_ROWS, WORKERS, BF16],
+        Stage::Refine => &[WORKERS, REWRITES, BF16],
+        Stage::Reference => &[WORKERS, MICRO_BATCH, BF16],
+        Stage::Train => &[MICRO_BATCH, CHECKPOINTING, WORKERS, CONTEXT, BF16],
+        Stage::Grade | Stage::Select | Stage::Pair => &[],
+    }
+}
+
+/// Changes with which the stage fits into `room` bytes.
+pub(super) fn that_fit(
+    shape: &Shape<'_>,
+    recipe: &Recipe,
+    stage: Stage,
+    demand: &Demand,
+    room: u64,
+) -> Vec<Change> {
+    let settings = settings_of(stage);
+    let search = Search { shape, stage, demand, room };
+    let alone = settings.iter().filter_map(|setting| search.fitting(recipe, *setting));
+    let alone: Vec<Change> = alone.map(|(changed, text)| change(recipe, &changed, vec![text])).collect();
+    if !alone.is_empty() {
+        return alone;
+    }
+    search.together(recipe, settings).into_iter().collect()
+}
+
+/// What to do, as one sentence.
+pub(super) fn advice(changes: &[Change]) -> String {
+    let name = |change: &Change| {
+        let settings: Vec<String> =
+            change.settings.iter().map(|setting| format!("--set {setting}")).collect();
+        let mark = if change.changes_records {
+            " (other results: in another folder, with --from this one)"
+        } else {
+            ""
+        };
+        format!("{}{mark}", settings.join(" "))
+    };
+    match changes {
+        [] => "no setting makes it fit: it takes a smaller model or more memory".to_owned(),
+        [one] => format!("this fits: {}", name(one)),
+        several => format!("each of these fits: {}", several.iter().map(name).collect::<Vec<_>>().join("; ")),
+    }
+}
+
+fn change(before: &Recipe, after: &Recipe, settings: Vec<String>) -> Change {
+    Change { settings, changes_records: before.what_decides_records() != after.what_decides_records() }
+}
+
+struct Search<'a> {
+    shape: &'a Shape<'a>,
+    stage: Stage,
+    demand: &'a Demand,
+    room: u64,
+}
+
+impl Search<'_> {
+    fn takes(&self, recipe: &Recipe) -> u64 {
+        self.shape.plan(recipe, self.stage, &self.demand.under(recipe)).total()
+    }
+
+    /// The recipe with this setting so that the stage fits, and the setting; none if it cannot.
+    fn fitting(&self, recipe: &Recipe, setting: Setting) -> Option<(Recipe, String)> {
+        let fits = |recipe: &Recipe| self.takes(recipe) <= self.room;
+        match setting {
+            Setting::Other { text, set } => {
+                let mut changed = recipe.clone();
+                set(&mut changed);
+                (changed != *recipe && fits(&changed)).then(|| (changed, text.to_owned()))
+            }
+            Setting::Number { key, get, set } => {
+                let with = |n: usize| {
+                    let mut changed = recipe.clone();
+                    set(&mut changed, n);
+                    changed
+                };
+                let n = largest(get(recipe), |n| fits(&with(n)))?;
+                Some((with(n), format!("{key}={n}")))
+            }
+        }
+    }
+
+    /// Settings that are enough together: as many as it takes, and then each as large as the others allow.
+    fn together(&self, recipe: &Recipe, settings: &[Setting]) -> Option<Change> {
+        let mut changed = recipe.clone();
+        let mut used = Vec::new();
+        for setting in settings {
+            if let Some((last, text)) = self.fitting(&changed, *setting) {
+                return Some(self.widened(recipe, last, used, text));
+            }
+            let mut smaller = changed.clone();
+            match setting {
+                Setting::Number { set, .. } => set(&mut smaller, 1),
+                Setting::Other { set, .. } => set(&mut smaller),
+            }
+            if self.takes(&smaller) < self.takes(&changed) {
+                used.push((*setting, (smaller.clone(), changed)));
+                changed = smaller;
+            }
+        }
+        None
+    }
+
+    /// The numbers of `used`, which are 1, as large as they may be with `last`.
+    fn widened(
+        &self,
+        before: &Recipe,
+        mut last: Recipe,
+        used: Vec<(Setting, (Recipe, Recipe))>,
+        text: String,
+    ) -> Change {
+        let mut texts = Vec::new();
+        for (setting, _) in used.into_iter().rev() {
+            match setting {
+                Setting::Other { text, .. } => texts.push(text.to_owned()),
+                Setting::Number { key, get, set } => {
+                    let with = |n: usize| {
+                        let mut wider = last.clone();
+                        set(&mut wider, n);
+                        wider
+                    };
+                    let n = largest(get(before), |n| self.takes(&with(n)) <= self.room).unwrap_or(1);
+                    last = with(n);
+                    texts.push(format!("{key}={n}"));
+                }
+            }
+        }
+        texts.reverse();
+        texts.push(text);
+        change(before, &last, texts)
+    }
+}
+
+/// The largest number from 1 to below `current` that fits: by halving, and then between the first that fits and its double. What
+/// does not fit may be smaller than what does, where more micro-batches take more sets of gradients.
+fn largest(current: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
+    let mut fitting = current / 2;
+    while fitting > 0 && !fits(fitting) {
+        fitting /= 2;
+    }
+    if fitting == 0 {
+        return None;
+    }
+    let mut over = (2 * fitting + 1).min(current);
+    while over - fitting > 1 {
+        let middle = fitting + (over - fitting) / 2;
+        if fits(middle) { fitting = middle } else { over = middle }
+    }
+    Some(fitting)
+}
+
+#[cfg(test)]
+mod tests {
+    use ts_model::ModelConfig;
+    use ts_recipe::Loader;
+
+    use super::*;
+
+    fn recipe() -> Recipe {
+        let mut recipe = Loader { shipped: ts_embedded::RECIPES }.load("default", vec![]).unwrap();
+        recipe.run.workers = 4;
+        recipe
+    }
+
+    /// Four layers of 256, and a vocabulary of 1,000: large enough for the cache to be what counts.
+    fn config() -> ModelConfig {
+        ModelConfig::tiny(1000, 256, 512, 4, (8, 8))
+    }
+
+    const DRAWS: Demand = Demand::Draws { problems: 1000, prompt: 50 };
+    const EXAMPLES: Demand = Demand::Examples { text: 500, example: 1000 };
+
+    /// What fits into so many hundredths of what the stage takes.
+    fn fitting(stage: Stage, demand: &Demand, percent: u64) -> (Vec<Change>, u64) {
+        let (recipe, config) = (recipe(), config());
+        let shape = Shape { config: &config, on_cpu: true };
+        let room = shape.plan(&recipe, stage, demand).total() / 100 * percent;
+        (that_fit(&shape, &recipe, stage, demand, room), room)
+    }
+
+    #[test]
+    fn the_largest_number_that_fits() {
+        for most in [1, 2, 3, 31, 32, 33, 62, 63] {
+            assert_eq!(largest(64, |n| n <= most), Some(most));
+        }
+        assert_eq!((largest(64, |_| false), largest(1, |_| true)), (None, None));
+    }
+
+    /// Each is the largest: one more does not fit.
+    #[test]
+    fn rows_or_workers_make_room_and_change_no_record() {
+        let (changes, room) = fitting(Stage::Sample, &DRAWS, 75);
+        assert_eq!(changes.len(), 3, "{changes:?}");
+        let shape_config = config();
+        let shape = Shape { config: &shape_config, on_cpu: true };
+        let rows: usize =
+            changes[0].settings[0].strip_prefix("sample.max_batch_rows=").unwrap().parse().unwrap();
+        let takes = |rows| {
+            let mut recipe = recipe();
+            recipe.sample.max_batch_rows = rows;
+            shape.plan(&recipe, Stage::Sample, &DRAWS).total()
+        };
+        assert!(takes(rows) <= room && takes(rows + 1) > room);
+        assert_eq!(changes[1].settings, ["run.workers=2"]);
+        assert!(!changes[0].changes_records && !changes[1].changes_records && changes[2].changes_records);
+        let advice = advice(&changes);
+        assert!(advice.starts_with("each of these fits: --set sample.max_batch_rows="), "{advice}");
+        assert!(advice.contains("; --set model.dtype=bf16 (other results"), "{advice}");
+    }
+
+    #[test]
+    fn training_fits_with_smaller_micro_batches_or_recomputation() {
+        let (changes, _) = fitting(Stage::Train, &EXAMPLES, 70);
+        let texts: Vec<&str> = changes.iter().map(|change| change.settings[0].as_str()).collect();
+        assert!(texts.iter().any(|text| text.starts_with("train.micro_batch_tokens=")), "{texts:?}");
+        assert!(texts.contains(&"train.activation_checkpointing=true"), "{texts:?}");
+        assert!(texts.iter().any(|text| text.starts_with("run.workers=")), "{texts:?}");
+    }
+
+    #[test]
+    fn where_one_setting_is_not_enough_several_are() {
+        let (changes, room) = fitting(Stage::Train, &EXAMPLES, 12);
+        let [change] = changes.as_slice() else { panic!("{changes:?}") };
+        assert!(change.settings.len() > 1, "{change:?}");
+        let overrides: Vec<_> =
+            change.settings.iter().map(|text| ts_recipe::Override::parse(text).unwrap()).collect();
+        let mut changed = Loader { shipped: ts_embedded::RECIPES }.load("default", overrides).unwrap();
+        if !change.settings.iter().any(|text| text.starts_with("run.workers")) {
+            changed.run.workers = 4;
+        }
+        let shape_config = config();
+        let shape = Shape { config: &shape_config, on_cpu: true };
+        assert!(shape.plan(&changed, Stage::Train, &EXAMPLES.under(&changed)).total() <= room, "{change:?}");
+    }
+
+    #[test]
+    fn what_fits_with_nothing_says_so() {
+        let (changes, _) = fitting(Stage::Sample, &DRAWS, 0);
+        assert_eq!(changes, []);
+        assert!(advice(&changes).starts_with("no setting makes it fit"));
+    }
+}
