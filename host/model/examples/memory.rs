@@ -107,7 +107,7 @@ fn rewrite(model: &Footprint<'_>, loaded: &LanguageModel, workers: &Workers) -> 
             let seeds = (0..rewrites as u64).collect();
             let request = Request { prompt: Prompt::Prefix(prefix.clone()), seeds };
             let draws = generate(loaded, &[request], &sampling, &mut Unwatched)?;
-            window.score(&draws[0][0].tokens)?;
+            window.score(&[&draws[0][0].tokens])?;
             drop(window);
             prefix.extend(loaded, &step)?;
         }

@@ -30,7 +30,7 @@ mod testing;
 mod train;
 
 pub use checkpoint::{bpe, chat, config, files, tokenizer, weights};
-pub use draw::{generate, sampler};
+pub use draw::{generate, sampler, serve};
 pub use network::{decoder, language_model, prefix};
 pub use score::{log_prob, window_kl};
 pub use train::{checkpointed, objective, optim, shards};

@@ -11,7 +11,7 @@
 //!
 //! [`crate::sampler`] turns logits into a token; the rounds themselves are in `rounds`.
 
-pub use super::request::{Draw, Finish, Prompt, Request, Unwatched, Watch, Watcher};
+pub use super::request::{Draw, Finish, Prompt, Request, Requests, Unwatched, Watch, Watcher};
 use super::rounds::Generation;
 use crate::error::{ModelError, Result};
 use crate::language_model::LanguageModel;
@@ -29,20 +29,64 @@ pub fn generate(
     sampling: &Sampling,
     watcher: &mut dyn Watcher,
 ) -> Result<Vec<Vec<Draw>>> {
-    sampling.check()?;
-    for (request, Request { prompt, seeds }) in requests.iter().enumerate() {
-        if prompt.len() == 0 {
-            return Err(ModelError::Empty { what: "a prompt" });
-        }
-        check_length(model, prompt.len() + sampling.max_new_tokens)?;
-        if watcher.lockstep() && seeds.len() > sampling.max_batch_rows {
-            let max_batch_rows = sampling.max_batch_rows;
-            return Err(ModelError::LockstepTooWide { request, draws: seeds.len(), max_batch_rows });
-        }
+    for (number, request) in requests.iter().enumerate() {
+        check(model, number, request, sampling, watcher.lockstep())?;
     }
+    let mut listed = Listed { requests: requests.iter(), draws: vec![Vec::new(); requests.len()] };
+    generate_streamed(model, &mut listed, sampling, watcher)?;
+    Ok(listed.draws)
+}
+
+/// Draws the responses of requests as they come: a row that is free takes the next draw, of whichever request, so that rows are never
+/// left empty because a batch of requests has not ended.
+///
+/// # Errors
+/// As [`generate`].
+pub fn generate_streamed(
+    model: &LanguageModel,
+    requests: &mut dyn Requests,
+    sampling: &Sampling,
+    watcher: &mut dyn Watcher,
+) -> Result<()> {
+    sampling.check()?;
     let mut generation = Generation::new(model, requests, sampling);
     while generation.round(watcher)? {}
-    Ok(generation.into_draws())
+    Ok(())
+}
+
+/// Whether a request can be drawn for.
+pub(super) fn check(
+    model: &LanguageModel,
+    number: usize,
+    Request { prompt, seeds }: &Request,
+    sampling: &Sampling,
+    lockstep: bool,
+) -> Result<()> {
+    if prompt.len() == 0 {
+        return Err(ModelError::Empty { what: "a prompt" });
+    }
+    check_length(model, prompt.len() + sampling.max_new_tokens)?;
+    if lockstep && seeds.len() > sampling.max_batch_rows {
+        let (draws, max_batch_rows) = (seeds.len(), sampling.max_batch_rows);
+        return Err(ModelError::LockstepTooWide { request: number, draws, max_batch_rows });
+    }
+    Ok(())
+}
+
+/// Requests that are all there from the start.
+struct Listed<'a> {
+    requests: std::slice::Iter<'a, Request>,
+    draws: Vec<Vec<Draw>>,
+}
+
+impl Requests for Listed<'_> {
+    fn next(&mut self, _may_wait: bool) -> Option<Request> {
+        self.requests.next().cloned()
+    }
+
+    fn done(&mut self, request: usize, draws: Vec<Draw>) {
+        self.draws[request] = draws;
+    }
 }
 
 #[cfg(test)]

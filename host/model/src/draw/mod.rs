@@ -4,3 +4,4 @@ pub mod generate;
 mod request;
 mod rounds;
 pub mod sampler;
+pub mod serve;

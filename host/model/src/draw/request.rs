@@ -32,6 +32,17 @@ pub struct Request {
     pub seeds: Vec<u64>,
 }
 
+/// Where requests come from, and where their draws go.
+pub trait Requests {
+    /// The next request. None if there are no more; with `may_wait` false, also if there is none right now. It is true when nothing
+    /// is being drawn.
+    fn next(&mut self, may_wait: bool) -> Option<Request>;
+
+    /// The draws of a request, one for each seed, in the order of the seeds. Requests are numbered from 0 in the order in which they
+    /// came; they end in any order.
+    fn done(&mut self, request: usize, draws: Vec<Draw>);
+}
+
 /// Why a draw has no more tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {

@@ -1,16 +1,17 @@
 //! The rounds of [`super::generate`]: which draws run, which wait, and what each round does to them.
 //!
-//! In: a model, requests, settings. Out: draws. One round is: a step for the rows in the batch, room for
-//! draws that wait, a token for every row, the watcher's verdicts, and then the rows that ended leave. A draw
-//! that ends with its first token never gets a row.
+//! In: a model, requests as they come, settings. Out: the draws of each request when its last one has ended. One round is: a step for
+//! the rows in the batch, room for draws that wait, a token for every row, the watcher's verdicts, and then the rows that ended
+//! leave. A draw that ends with its first token never gets a row.
 
-use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 
-use super::request::{Draw, Finish, Prompt, Request, Watch, Watcher};
+use super::generate::check;
+use super::request::{Draw, Finish, Prompt, Request, Requests, Watch, Watcher};
 use crate::error::Result;
 use crate::language_model::LanguageModel;
 use crate::network::cache::BatchCache;
@@ -26,46 +27,60 @@ struct DrawId {
     draw: usize,
 }
 
-/// A request whose prompt was read and which has draws that did not begin yet.
-struct Opened<'a> {
-    prefix: Cow<'a, Prefix>,
+/// A request whose draws have not all ended.
+struct Live {
+    seeds: Vec<u64>,
+    /// Filled as draws end. A running draw's `finish` is provisional.
+    draws: Vec<Draw>,
+    /// How many of them run.
+    n_running: usize,
+}
+
+/// The request whose draws begin next.
+struct Waiting {
+    request: usize,
+    /// The first that has not begun.
+    draw: usize,
+    prompt: Prompt,
+    /// Its prompt, once it was read.
+    opened: Option<Opened>,
+}
+
+/// A prompt that was read.
+#[derive(Clone)]
+struct Opened {
+    prefix: Arc<Prefix>,
     /// Logits of every draw's first token, (1, V), on the host.
     first_logits: Tensor,
 }
 
-/// A draw that begins in this round.
-struct Entered<'a> {
-    prefix: Cow<'a, Prefix>,
-    /// Logits of its first token, (1, V), on the host.
-    first_logits: Tensor,
-}
-
-/// A call of `generate` in progress.
+/// Draws in progress.
 pub(crate) struct Generation<'a> {
     model: &'a LanguageModel,
-    requests: &'a [Request],
+    requests: &'a mut dyn Requests,
+    /// How many requests have come.
+    n_requests: usize,
     sampling: &'a Sampling,
-    /// Results, filled as draws end. A running draw's `finish` is provisional.
-    draws: Vec<Vec<Draw>>,
-    /// Requests whose draws have not all begun, each with its next draw.
-    waiting: VecDeque<DrawId>,
-    opened: Option<Opened<'a>>,
+    live: BTreeMap<usize, Live>,
+    waiting: Option<Waiting>,
     /// The running draws, in the order of their rows.
     rows: Vec<DrawId>,
     batch: Option<BatchCache>,
 }
 
 impl<'a> Generation<'a> {
-    pub(crate) fn new(model: &'a LanguageModel, requests: &'a [Request], sampling: &'a Sampling) -> Self {
-        let unbegun = Draw { tokens: Vec::new(), finish: Finish::Stopped };
-        let with_draws = requests.iter().enumerate().filter(|(_, request)| !request.seeds.is_empty());
+    pub(crate) fn new(
+        model: &'a LanguageModel,
+        requests: &'a mut dyn Requests,
+        sampling: &'a Sampling,
+    ) -> Self {
         Self {
             model,
             requests,
+            n_requests: 0,
             sampling,
-            draws: requests.iter().map(|request| vec![unbegun.clone(); request.seeds.len()]).collect(),
-            waiting: with_draws.map(|(request, _)| DrawId { request, draw: 0 }).collect(),
-            opened: None,
+            live: BTreeMap::new(),
+            waiting: None,
             rows: Vec::new(),
             batch: None,
         }
@@ -89,23 +104,17 @@ impl<'a> Generation<'a> {
             batch.retain(&running[..n_running])?;
         }
         let contexts = entered.iter().zip(&running[n_running..]).filter(|(_, running)| **running);
-        let contexts: Vec<_> = contexts.map(|(entered, _)| entered.prefix.cache()).collect();
+        let contexts: Vec<_> = contexts.map(|(opened, _)| opened.prefix.cache()).collect();
         if let Some(first) = contexts.first() {
             self.batch.get_or_insert_with(|| BatchCache::like(first)).push(&contexts)?;
         }
-        let mut running = running.into_iter();
-        self.rows.retain(|_| running.next().unwrap_or(false));
+        self.leave(&running);
         Ok(true)
-    }
-
-    /// The draws, by request and seed.
-    pub(crate) fn into_draws(self) -> Vec<Vec<Draw>> {
-        self.draws
     }
 
     /// Logits (rows, V) of the draws in the batch, on the host; none if there are no such draws.
     fn step(&mut self) -> Result<Option<Tensor>> {
-        let last = |row: &DrawId| self.draws[row.request][row.draw].tokens.last().copied();
+        let last = |row: &DrawId| self.draw(*row).tokens.last().copied();
         let tokens: Vec<u32> = self.rows.iter().filter_map(last).collect();
         match &mut self.batch {
             Some(batch) if !tokens.is_empty() => {
@@ -116,58 +125,89 @@ impl<'a> Generation<'a> {
         }
     }
 
-    /// Lets waiting draws in while there are rows for them, and gives those that came in.
-    fn admit(&mut self, lockstep: bool) -> Result<Vec<Entered<'a>>> {
+    /// Lets waiting draws in while there are rows for them, and gives what each of those that came in begins with.
+    fn admit(&mut self, lockstep: bool) -> Result<Vec<Opened>> {
         let mut entered = Vec::new();
-        while let Some(&DrawId { request, draw }) = self.waiting.front() {
-            let wanted = self.requests[request].seeds.len() - draw;
-            let free = self.sampling.max_batch_rows - self.rows.len();
-            let n = wanted.min(free);
-            if n == 0 || (lockstep && n < wanted) {
+        while self.rows.len() < self.sampling.max_batch_rows {
+            let waiting = match self.waiting.take() {
+                Some(waiting) => waiting,
+                None => match self.next_request(lockstep)? {
+                    Some(waiting) => waiting,
+                    None => break,
+                },
+            };
+            let Waiting { request, draw, prompt, opened } = waiting;
+            let n_draws = self.live.get(&request).map_or(0, |live| live.draws.len());
+            let wanted = n_draws - draw;
+            let n = wanted.min(self.sampling.max_batch_rows - self.rows.len());
+            if lockstep && n < wanted {
+                self.waiting = Some(Waiting { request, draw, prompt, opened });
                 break;
             }
-            let opened = match self.opened.take() {
+            let opened = match opened {
                 Some(opened) => opened,
-                None => self.open(request)?,
+                None => self.open(&prompt)?,
             };
             for draw in draw..draw + n {
                 self.rows.push(DrawId { request, draw });
-                let (prefix, first_logits) = (opened.prefix.clone(), opened.first_logits.clone());
-                entered.push(Entered { prefix, first_logits });
+                entered.push(opened.clone());
             }
-            if n == wanted {
-                self.waiting.pop_front();
-            } else {
-                self.waiting[0].draw += n;
-                self.opened = Some(opened);
+            if let Some(live) = self.live.get_mut(&request) {
+                live.n_running += n;
+            }
+            if n < wanted {
+                self.waiting = Some(Waiting { request, draw: draw + n, prompt, opened: Some(opened) });
             }
         }
         Ok(entered)
     }
 
-    fn open(&self, request: usize) -> Result<Opened<'a>> {
-        let prefix = match &self.requests[request].prompt {
-            Prompt::Tokens(tokens) => Cow::Owned(Prefix::new(self.model, tokens)?),
-            Prompt::Prefix(prefix) => Cow::Borrowed(prefix),
+    /// The next request that has draws.
+    fn next_request(&mut self, lockstep: bool) -> Result<Option<Waiting>> {
+        loop {
+            let Some(request) = self.requests.next(self.rows.is_empty()) else { return Ok(None) };
+            let number = self.n_requests;
+            self.n_requests += 1;
+            check(self.model, number, &request, self.sampling, lockstep)?;
+            let Request { prompt, seeds } = request;
+            if seeds.is_empty() {
+                self.requests.done(number, Vec::new());
+                continue;
+            }
+            // A draw that never began counts as stopped.
+            let draws = vec![Draw { tokens: Vec::new(), finish: Finish::Stopped }; seeds.len()];
+            self.live.insert(number, Live { seeds, draws, n_running: 0 });
+            return Ok(Some(Waiting { request: number, draw: 0, prompt, opened: None }));
+        }
+    }
+
+    fn open(&self, prompt: &Prompt) -> Result<Opened> {
+        let prefix = match prompt {
+            Prompt::Tokens(tokens) => Prefix::new(self.model, tokens)?,
+            Prompt::Prefix(prefix) => prefix.clone(),
         };
         let first_logits = on_host(&self.model.frozen().logits(prefix.last_hidden())?)?;
-        Ok(Opened { prefix, first_logits })
+        Ok(Opened { prefix: Arc::new(prefix), first_logits })
+    }
+
+    /// A draw of a live request.
+    fn draw(&self, id: DrawId) -> &Draw {
+        &self.live[&id.request].draws[id.draw]
     }
 
     /// The next token of every row: of those in the batch, and then of those that entered.
-    fn pick(&self, logits: Option<&Tensor>, entered: &[Entered<'_>]) -> Result<Vec<u32>> {
-        let tensors = logits.into_iter().chain(entered.iter().map(|entered| &entered.first_logits));
+    fn pick(&self, logits: Option<&Tensor>, entered: &[Opened]) -> Result<Vec<u32>> {
+        let tensors = logits.into_iter().chain(entered.iter().map(|opened| &opened.first_logits));
         let contents = tensors.map(Contents::of).collect::<candle_core::Result<Vec<_>>>()?;
         let vocab_size = self.model.config().vocab_size;
-        let rows: Vec<&[f32]> = contents.iter().flat_map(|logits| logits.chunks_exact(vocab_size)).collect();
-        let n_tokens = self.model.n_tokens();
-        let one = |(row, logits): (&DrawId, &&[f32])| {
-            let t = self.draws[row.request][row.draw].tokens.len();
-            let uniform = token_uniform(self.requests[row.request].seeds[row.draw], t);
-            // What comes after stands for no token.
-            pick_token(&logits[..n_tokens], self.sampling, uniform)
-        };
-        self.rows.par_iter().zip(&rows).with_min_len(8).map(one).collect()
+        let logits = contents.iter().flat_map(|logits| logits.chunks_exact(vocab_size));
+        let uniform =
+            |id: &DrawId| token_uniform(self.live[&id.request].seeds[id.draw], self.draw(*id).tokens.len());
+        let rows: Vec<(&[f32], f64)> = logits.zip(self.rows.iter().map(uniform)).collect();
+        let (n_tokens, sampling) = (self.model.n_tokens(), self.sampling);
+        // Logits after those of the last token stand for none.
+        let one = |(logits, uniform): &(&[f32], f64)| pick_token(&logits[..n_tokens], sampling, *uniform);
+        rows.par_iter().with_min_len(8).map(one).collect()
     }
 
     /// Appends the tokens and asks the watcher; gives which rows go on.
@@ -175,11 +215,11 @@ impl<'a> Generation<'a> {
         let mut stopped = None;
         let mut running = Vec::with_capacity(tokens.len());
         for (row, &token) in self.rows.iter().zip(tokens) {
-            let draw = &mut self.draws[row.request][row.draw];
-            if stopped == Some(row.request) {
+            let draw = self.live.get_mut(&row.request).and_then(|live| live.draws.get_mut(row.draw));
+            let (false, Some(draw)) = (stopped == Some(row.request), draw) else {
                 running.push(false);
                 continue;
-            }
+            };
             draw.tokens.push(token);
             let watch = watcher.after_token(row.request, row.draw, &draw.tokens);
             let ended = if self.model.config().eos_token_ids.contains(&token) {
@@ -200,7 +240,7 @@ impl<'a> Generation<'a> {
             if watch == Watch::StopRequest {
                 stopped = Some(row.request);
                 end_rows(row.request, &self.rows, &mut running);
-                forget(row.request, &mut self.waiting, &mut self.opened);
+                forget(row.request, &mut self.waiting);
             }
         }
         running
@@ -213,9 +253,26 @@ impl<'a> Generation<'a> {
         for request in requests {
             if watcher.after_round(request).is_break() {
                 end_rows(request, &self.rows, running);
-                forget(request, &mut self.waiting, &mut self.opened);
+                forget(request, &mut self.waiting);
             }
         }
+    }
+
+    /// Takes the rows that do not go on away, and hands over the requests that they were the last of.
+    fn leave(&mut self, running: &[bool]) {
+        for (row, _) in self.rows.iter().zip(running).filter(|(_, running)| !**running) {
+            let Some(live) = self.live.get_mut(&row.request) else { continue };
+            live.n_running -= 1;
+            let is_waiting = self.waiting.as_ref().is_some_and(|waiting| waiting.request == row.request);
+            if live.n_running == 0
+                && !is_waiting
+                && let Some(live) = self.live.remove(&row.request)
+            {
+                self.requests.done(row.request, live.draws);
+            }
+        }
+        let mut running = running.iter();
+        self.rows.retain(|_| running.next().copied().unwrap_or(false));
     }
 }
 
@@ -226,12 +283,10 @@ fn end_rows(request: usize, rows: &[DrawId], running: &mut [bool]) {
     }
 }
 
-/// Takes the draws of `request` that have not begun off the queue.
-fn forget(request: usize, waiting: &mut VecDeque<DrawId>, opened: &mut Option<Opened<'_>>) {
-    // Only the first in the queue can have begun.
-    if waiting.front().is_some_and(|row| row.request == request) {
-        waiting.pop_front();
-        *opened = None;
+/// Begins no more draws of `request`.
+fn forget(request: usize, waiting: &mut Option<Waiting>) {
+    if waiting.as_ref().is_some_and(|waiting| waiting.request == request) {
+        *waiting = None;
     }
 }
 

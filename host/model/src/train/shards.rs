@@ -17,12 +17,12 @@
 //! as large as a model ([`Workers::for_each_ordered_held`]) the caller sets the bound.
 
 use std::any::Any;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, TryLockError};
 use std::thread;
 
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor};
@@ -59,6 +59,11 @@ impl Workers {
         };
         let pools = (0..n_workers.max(1)).map(pool).collect::<Result<_, _>>()?;
         Ok(Self { pools })
+    }
+
+    /// How many small results may wait for an earlier one.
+    pub fn n_held(&self) -> usize {
+        WINDOW * self.count()
     }
 
     /// How many workers there are.
@@ -107,7 +112,7 @@ impl Workers {
         O: Send,
         E: Send + From<ModelError>,
     {
-        self.for_each_ordered_held(WINDOW * self.count(), items, f, sink)
+        self.for_each_ordered_held(self.n_held(), items, f, sink)
     }
 
     /// [`Workers::for_each_ordered`] with at most `n_held` items, at least one, that are begun and whose results `sink` does not
@@ -117,6 +122,30 @@ impl Workers {
         n_held: usize,
         items: impl IntoIterator<Item = Result<I, E>>,
         f: impl Fn(I) -> Result<O, E> + Sync,
+        sink: impl FnMut(O) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        I: Send,
+        O: Send,
+        E: Send + From<ModelError>,
+    {
+        let serve = |inbox: &mut Inbox<'_, I, O, E>| {
+            while let Some((index, item)) = inbox.take(true) {
+                let result = f(item);
+                inbox.give(index, result);
+            }
+            Ok(())
+        };
+        self.serve_ordered(n_held, items, serve, sink)
+    }
+
+    /// As [`Workers::for_each_ordered_held`], for work on several items at a time: every worker runs `serve`, which takes items as
+    /// it has room for them and gives their results in any order, until there are no more.
+    pub fn serve_ordered<I, O, E>(
+        &self,
+        n_held: usize,
+        items: impl IntoIterator<Item = Result<I, E>>,
+        serve: impl Fn(&mut Inbox<'_, I, O, E>) -> Result<(), E> + Sync,
         mut sink: impl FnMut(O) -> Result<(), E>,
     ) -> Result<(), E>
     where
@@ -128,23 +157,15 @@ impl Workers {
         let (items_in, items_out) = mpsc::channel::<(usize, I)>();
         let items_out = Mutex::new(items_out);
         let (results_in, results_out) = mpsc::channel::<(usize, Result<O, E>)>();
-        // Takes items until there are none left; earlier ones are always taken first.
         let work = |results: mpsc::Sender<(usize, Result<O, E>)>| {
-            loop {
-                let item = items_out.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                let Ok((index, item)) = item else { return };
-                if is_stopped.load(Ordering::Relaxed) {
-                    return;
-                }
-                let result = catch_unwind(AssertUnwindSafe(|| f(item))).unwrap_or_else(|panic| {
-                    Err(ModelError::WorkerPanicked { item: index, message: panic_message(&*panic) }.into())
-                });
-                if result.is_err() {
-                    is_stopped.store(true, Ordering::Relaxed);
-                }
-                if results.send((index, result)).is_err() {
-                    return;
-                }
+            let mut inbox =
+                Inbox { items: &items_out, results, is_stopped: &is_stopped, taken: BTreeSet::new() };
+            let served = catch_unwind(AssertUnwindSafe(|| serve(&mut inbox))).unwrap_or_else(|panic| {
+                let item = inbox.taken.first().copied().unwrap_or(0);
+                Err(ModelError::WorkerPanicked { item, message: panic_message(&*panic) }.into())
+            });
+            if let (Err(error), Some(&first)) = (served, inbox.taken.first()) {
+                inbox.give(first, Err(error));
             }
         };
         thread::scope(|scope| {
@@ -197,6 +218,49 @@ impl Workers {
                 begun[index - n_delivered] = Some(result);
             }
         })
+    }
+}
+
+/// Where a worker takes items from and gives their results to; see [`Workers::serve_ordered`].
+#[derive(Debug)]
+pub struct Inbox<'a, I, O, E> {
+    items: &'a Mutex<mpsc::Receiver<(usize, I)>>,
+    results: mpsc::Sender<(usize, Result<O, E>)>,
+    is_stopped: &'a AtomicBool,
+    /// Items without a result.
+    taken: BTreeSet<usize>,
+}
+
+impl<I, O, E> Inbox<'_, I, O, E> {
+    /// The next item and its number; earlier ones are always taken first. None if there are no more; with `may_wait` false, also if
+    /// there is none right now. Each item that was taken has to be given a result.
+    pub fn take(&mut self, may_wait: bool) -> Option<(usize, I)> {
+        let items = match may_wait {
+            true => self.items.lock().unwrap_or_else(PoisonError::into_inner),
+            // Another worker that holds the lock waits for an item.
+            false => match self.items.try_lock() {
+                Ok(items) => items,
+                Err(TryLockError::Poisoned(items)) => items.into_inner(),
+                Err(TryLockError::WouldBlock) => return None,
+            },
+        };
+        // After an error no further item is begun.
+        if self.is_stopped.load(Ordering::Relaxed) {
+            return None;
+        }
+        let (index, item) = if may_wait { items.recv().ok()? } else { items.try_recv().ok()? };
+        self.taken.insert(index);
+        Some((index, item))
+    }
+
+    /// Gives the result of an item that was taken.
+    pub fn give(&mut self, index: usize, result: Result<O, E>) {
+        self.taken.remove(&index);
+        if result.is_err() {
+            self.is_stopped.store(true, Ordering::Relaxed);
+        }
+        // Nobody listens any more after an error.
+        let _ = self.results.send((index, result));
     }
 }
 

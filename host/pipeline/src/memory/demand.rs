@@ -58,7 +58,8 @@ impl Shape<'_> {
                 let (sampling, draws) = sampling(recipe, stage);
                 let prompts = sampling.prompts_at_once(draws).min(problems as usize);
                 model.drawing(&Drawn {
-                    workers: at_once(problems.div_ceil(prompts.max(1) as u64)),
+                    // Few problems are shared out by their draws.
+                    workers: at_once(problems.saturating_mul(u64::from(draws))),
                     rows: sampling.max_batch_rows.min(prompts.saturating_mul(draws as usize)),
                     prompts,
                     prompt_tokens: prompt,

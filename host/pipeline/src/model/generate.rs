@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 use ts_core::seed::derive_seed;
 use ts_model::ModelError;
-use ts_model::generate::{Finish, Prompt, Request, Sampling, Unwatched, generate as draw};
+use ts_model::generate::{Draw, Finish, Prompt, Request, Sampling, Unwatched};
+use ts_model::serve::{items_held, parts_of_draws, serve};
 
 use super::{Encoded, InputLines, OpenModel};
 use crate::Error;
@@ -48,7 +49,7 @@ pub fn generate<R: BufRead, E: Send + From<ModelError> + From<Error>>(
     how: &Generation,
     mut sink: impl FnMut(Generated) -> Result<(), E>,
 ) -> Result<(), E> {
-    let at_once = how.sampling.prompts_at_once(how.n_draws);
+    let n_workers = open.workers.count();
     let mut read = || -> Result<Option<(Value, Vec<u32>)>, Error> {
         let Some((line, Encoded { id, tokens, .. })) = open.encoder.next(&mut input)? else {
             return Ok(None);
@@ -62,43 +63,56 @@ pub fn generate<R: BufRead, E: Send + From<ModelError> + From<Error>>(
         Ok(Some((id, tokens)))
     };
     let mut is_over = false;
-    let groups = std::iter::from_fn(|| {
-        let mut group = Vec::new();
-        while group.len() < at_once && !is_over {
-            match read() {
-                Ok(Some(prompt)) => group.push(prompt),
-                Ok(None) => is_over = true,
-                Err(error) => {
-                    is_over = true;
-                    return Some(Err(E::from(error)));
-                }
-            }
+    let mut prompts = std::iter::from_fn(|| {
+        if is_over {
+            return None;
         }
-        (!group.is_empty()).then_some(Ok(group))
+        let prompt = read().transpose();
+        is_over = !matches!(prompt, Some(Ok(_)));
+        prompt
     });
-    let answer = |group: Vec<(Value, Vec<u32>)>| -> Result<Vec<Generated>, E> {
-        let seeds = |id: &Value| {
-            let name = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
-            (0..how.n_draws).map(|draw| derive_seed(how.seed, "generate", &name, u64::from(draw))).collect()
-        };
-        let requests: Vec<Request> = group
-            .iter()
-            .map(|(id, tokens)| Request { prompt: Prompt::Tokens(tokens.clone()), seeds: seeds(id) })
-            .collect();
-        let draws = draw(&open.model, &requests, &how.sampling, &mut Unwatched)?;
-        let mut answers = Vec::new();
-        for ((id, _), draws) in group.into_iter().zip(draws) {
-            for (number, draw) in draws.into_iter().enumerate() {
-                answers.push(Generated {
-                    id: id.clone(),
-                    draw: number as u32,
-                    text: open.encoder.tokenizer.decode_plain(&draw.tokens)?,
-                    finished: draw.finish == Finish::EndOfText,
-                    tokens: draw.tokens,
-                });
-            }
+    // Whether there are as many prompts as workers is known when so many were read.
+    let first: Vec<_> = prompts.by_ref().take(n_workers).collect();
+    let per_item = how.n_draws.div_ceil(parts_of_draws(first.len() as u64, how.n_draws, n_workers)).max(1);
+    let items = first.into_iter().chain(prompts).flat_map(|prompt| match prompt {
+        Ok((id, tokens)) => {
+            let starts = (0..how.n_draws).step_by(per_item as usize);
+            starts
+                .map(|first_draw| Ok(Asked { id: id.clone(), tokens: tokens.clone(), first_draw }))
+                .collect()
         }
-        Ok(answers)
+        Err(error) => vec![Err(E::from(error))],
+    });
+    let request = |Asked { id, tokens, first_draw }: &Asked| {
+        let name = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+        let draws = *first_draw..how.n_draws.min(first_draw + per_item);
+        let seeds = draws.map(|draw| derive_seed(how.seed, "generate", &name, u64::from(draw)));
+        Ok(Request { prompt: Prompt::Tokens(tokens.clone()), seeds: seeds.collect() })
     };
-    open.workers.for_each_ordered(groups, answer, |answers| answers.into_iter().try_for_each(&mut sink))
+    let answers = |Asked { id, first_draw, .. }: Asked, draws: Vec<Draw>| {
+        let answer = |(draw, Draw { tokens, finish }): (u32, Draw)| {
+            Ok(Generated {
+                id: id.clone(),
+                draw,
+                text: open.encoder.tokenizer.decode_plain(&tokens)?,
+                finished: finish == Finish::EndOfText,
+                tokens,
+            })
+        };
+        (first_draw..).zip(draws).map(answer).collect::<Result<Vec<_>, E>>()
+    };
+    open.workers.serve_ordered(
+        items_held(&how.sampling, how.n_draws, n_workers),
+        items,
+        |inbox| serve(&open.model, &how.sampling, &mut Unwatched, inbox, request, answers),
+        |answers| answers.into_iter().try_for_each(&mut sink),
+    )
+}
+
+/// Responses to one prompt, or some of them.
+struct Asked {
+    id: Value,
+    tokens: Vec<u32>,
+    /// The number of the first.
+    first_draw: u32,
 }

@@ -6,14 +6,15 @@
 
 use ts_core::seed::derive_seed;
 use ts_model::LanguageModel;
-use ts_model::generate::{Draw, Finish, Prompt, Request, Sampling, Watcher, generate};
+use ts_model::generate::{Draw, Finish, Prompt, Request, Sampling, Watcher};
+use ts_model::serve::{items_held, parts_of_draws, serve};
 use ts_run::records::ProblemRecord;
 use ts_run::{Key, ProblemFile};
 
 use crate::memory::Demand;
 use crate::progress::Progress;
 use crate::stage::Stage;
-use crate::stages::work::{Made, Task, Tasks};
+use crate::stages::work::{Made, Task, TaskInbox, Tasks};
 use crate::{Error, Run};
 
 /// One response.
@@ -26,6 +27,13 @@ pub(crate) struct Response {
     pub(crate) text: String,
     /// Whether the model ended it.
     pub(crate) finished: bool,
+}
+
+/// Responses to one problem, or some of them.
+pub(crate) struct Asked {
+    problem: ProblemRecord,
+    /// The number of the first.
+    first_draw: u32,
 }
 
 /// What to draw.
@@ -49,62 +57,59 @@ impl Draws<'_> {
         Demand::Draws { problems: self.problems.len(), prompt: self.run.longest_prompt() }
     }
 
-    /// Problems to be drawn for together: few, so that an interruption loses little.
-    pub(crate) fn tasks(&self) -> Result<Tasks<'_, Vec<ProblemRecord>>, Error> {
-        let at_once = self.sampling.prompts_at_once(self.per_problem);
-        let mut problems = self.problems.problems()?;
-        let draws = |problem: &ProblemRecord| {
-            let id = problem.id.clone();
-            (0..self.per_problem).map(move |draw| Key::Draw(id.clone(), draw))
+    /// A task for each problem, or several where problems are fewer than workers.
+    pub(crate) fn tasks(&self) -> Result<Tasks<'_, Asked>, Error> {
+        let problems = self.problems.problems()?;
+        let n_parts = parts_of_draws(self.problems.len(), self.per_problem, self.run.model_workers().count());
+        let per_task = self.per_problem.div_ceil(n_parts).max(1) as usize;
+        let task = move |problem: &ProblemRecord, first_draw: u32| {
+            let draws = first_draw..self.per_problem.min(first_draw + per_task as u32);
+            let keys = draws.map(|draw| Key::Draw(problem.id.clone(), draw)).collect();
+            Ok(Task { keys, input: Asked { problem: problem.clone(), first_draw } })
         };
-        Ok(Box::new(std::iter::from_fn(move || {
-            let together = problems.by_ref().take(at_once).collect::<Result<Vec<_>, _>>();
-            match together {
-                Ok(together) if together.is_empty() => None,
-                Ok(together) => {
-                    Some(Ok(Task { keys: together.iter().flat_map(draws).collect(), input: together }))
-                }
-                Err(error) => Some(Err(error.into())),
+        Ok(Box::new(problems.flat_map(move |problem| match problem {
+            Ok(problem) => {
+                let starts = (0..self.per_problem).step_by(per_task);
+                starts.map(|first_draw| task(&problem, first_draw)).collect()
             }
+            Err(error) => vec![Err(error.into())],
         })))
     }
 
-    /// The records of some of a task's responses, by their places in it. Each response is reported as soon as it has ended, though
-    /// others of the task go on.
-    pub(crate) fn draw<R>(
-        &self,
-        model: &LanguageModel,
-        problems: &[ProblemRecord],
-        wanted: &[usize],
-        record: impl Fn(&ProblemRecord, Response) -> Result<Made<R>, Error>,
-    ) -> Result<Vec<Made<R>>, Error> {
-        let run = self.run;
-        let per_problem = self.per_problem as usize;
-        let mut requests = Vec::with_capacity(problems.len());
-        let mut asked: Vec<(&ProblemRecord, &[usize])> = Vec::with_capacity(problems.len());
-        for places in wanted.chunk_by(|a, b| a / per_problem == b / per_problem) {
-            let problem = &problems[places[0] / per_problem];
-            let prompt = Prompt::Tokens(run.prompt_tokens(problem)?);
-            let seeds = places.iter().map(|place| self.seed(problem, place % per_problem));
-            requests.push(Request { prompt, seeds: seeds.collect() });
-            asked.push((problem, places));
-        }
-        let draws = generate(model, &requests, &self.sampling, &mut Reports(run.progress))?;
-        let mut records = Vec::with_capacity(wanted.len());
-        for ((problem, places), draws) in asked.into_iter().zip(draws) {
-            for (place, Draw { tokens, finish }) in places.iter().zip(draws) {
-                let draw = place % per_problem;
-                let text = run.tokenizer.decode_plain(&tokens)?;
-                let finished = finish == Finish::EndOfText;
-                let seed = self.seed(problem, draw);
-                records.push(record(problem, Response { draw: draw as u32, seed, tokens, text, finished })?);
-            }
-        }
-        Ok(records)
+    /// How many tasks are to be held at once.
+    pub(crate) fn n_held(&self) -> usize {
+        items_held(&self.sampling, self.per_problem, self.run.model_workers().count())
     }
 
-    fn seed(&self, problem: &ProblemRecord, draw: usize) -> u64 {
-        derive_seed(self.run.recipe.run.seed, self.seeds_of.name(), &problem.id, draw as u64)
+    /// Works through an inbox of tasks. Each response is reported as soon as it has ended, though others of its task go on.
+    pub(crate) fn serve<R>(
+        &self,
+        model: &LanguageModel,
+        inbox: &mut TaskInbox<'_, Asked, R>,
+        record: impl Fn(&ProblemRecord, Response) -> Result<Made<R>, Error>,
+    ) -> Result<(), Error> {
+        let run = self.run;
+        let draw_of = |asked: &Asked, place: usize| asked.first_draw + place as u32;
+        let request = |(asked, places): &(Asked, Vec<usize>)| {
+            let prompt = Prompt::Tokens(run.prompt_tokens(&asked.problem)?);
+            let seeds = places.iter().map(|place| self.seed(&asked.problem, draw_of(asked, *place)));
+            Ok(Request { prompt, seeds: seeds.collect() })
+        };
+        let records = |(asked, places): (Asked, Vec<usize>), draws: Vec<Draw>| {
+            let one = |(place, Draw { tokens, finish }): (&usize, Draw)| {
+                let draw = draw_of(&asked, *place);
+                let text = run.tokenizer.decode_plain(&tokens)?;
+                let finished = finish == Finish::EndOfText;
+                let seed = self.seed(&asked.problem, draw);
+                record(&asked.problem, Response { draw, seed, tokens, text, finished })
+            };
+            places.iter().zip(draws).map(one).collect()
+        };
+        serve(model, &self.sampling, &mut Reports(run.progress), inbox, request, records)
+    }
+
+    fn seed(&self, problem: &ProblemRecord, draw: u32) -> u64 {
+        derive_seed(self.run.recipe.run.seed, self.seeds_of.name(), &problem.id, u64::from(draw))
     }
 }
 

@@ -65,13 +65,14 @@ fn evaluate(
     };
     let mut tally = Tally::new(run.recipe.plugins.max_failed_share);
     let mut n_tokens: u64 = 0;
-    let records = work.run(
+    let records = work.serve(
         || draws.tasks(),
         || {
             plan_stage(run, stage, &draws.demand())?;
             load()
         },
-        |model, problems, wanted| draws.draw(model, &problems, wanted, graded),
+        draws.n_held(),
+        |model, inbox| draws.serve(model, inbox, graded),
         |record, note| {
             tally.count(record.outcome, record.failure.as_deref(), note);
             n_tokens += u64::from(record.tokens);

@@ -39,13 +39,14 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         Ok(Made { record, n_tokens: None, note: String::new() })
     };
     let mut n_tokens: u64 = 0;
-    let records = work.run(
+    let records = work.serve(
         || draws.tasks(),
         || {
             plan_stage(run, Stage::Sample, &draws.demand())?;
             run.base_model()
         },
-        |model, problems, wanted| draws.draw(model, &problems, wanted, record),
+        draws.n_held(),
+        |model, inbox| draws.serve(model, inbox, record),
         |sample, _| {
             n_tokens += sample.tokens.len() as u64;
             Ok(())

@@ -8,7 +8,7 @@
 
 use std::cell::RefCell;
 
-use ts_model::shards::Workers;
+use ts_model::shards::{Inbox, Workers};
 use ts_run::{Journal, Key, Record};
 
 use super::present::{Keys, Order, Present};
@@ -40,6 +40,9 @@ impl<R> From<R> for Made<R> {
 /// The list of a stage's tasks, in order; made anew whenever it is asked for.
 pub(crate) type Tasks<'a, I> = Box<dyn Iterator<Item = Result<Task<I>, Error>> + 'a>;
 
+/// Where a worker takes tasks from, with the places of their missing keys, and gives their records to.
+pub(crate) type TaskInbox<'a, I, R> = Inbox<'a, (I, Vec<usize>), Vec<Made<R>>, Error>;
+
 /// A stage at work.
 pub(crate) struct Work<'a> {
     pub(crate) run: &'a Run<'a>,
@@ -63,6 +66,29 @@ impl Work<'_> {
         tasks: impl Fn() -> Result<Tasks<'t, I>, Error>,
         prepare: impl FnOnce() -> Result<C, Error>,
         make: impl Fn(&C, I, &[usize]) -> Result<Vec<Made<R>>, Error> + Sync,
+        each: impl FnMut(&R, &str) -> Result<(), Error>,
+    ) -> Result<u64, Error> {
+        let serve = |shared: &C, inbox: &mut TaskInbox<'_, I, R>| {
+            while let Some((index, (input, absent))) = inbox.take(true) {
+                let made = make(shared, input, &absent);
+                inbox.give(index, made);
+            }
+            Ok(())
+        };
+        self.serve(tasks, prepare, self.workers.n_held(), serve, each)
+    }
+
+    /// The same for work on several tasks at a time: `serve`, which every worker runs, takes tasks with the places of their missing
+    /// keys, of which `n_held` are held at once, and gives their records.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(crate) fn serve<'t, I: Send + 't, R: Record + Send, C: Sync>(
+        &self,
+        tasks: impl Fn() -> Result<Tasks<'t, I>, Error>,
+        prepare: impl FnOnce() -> Result<C, Error>,
+        n_held: usize,
+        serve: impl Fn(&C, &mut TaskInbox<'_, I, R>) -> Result<(), Error> + Sync,
         each: impl FnMut(&R, &str) -> Result<(), Error>,
     ) -> Result<u64, Error> {
         let Self { run, stage, .. } = *self;
@@ -116,8 +142,8 @@ impl Work<'_> {
 
         if missing.peek().is_some() {
             let shared = prepare()?;
-            let work = |(input, absent): (I, Vec<usize>)| make(&shared, input, &absent);
-            self.workers.for_each_ordered(missing, work, |made| {
+            let work = |inbox: &mut TaskInbox<'_, I, R>| serve(&shared, inbox);
+            self.workers.serve_ordered(n_held, missing, work, |made| {
                 for Made { record, n_tokens, note } in made {
                     let offset = journal.end();
                     journal.append(&record)?;
