@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     out_of_memory::end_in_order();
     // A panic's text may quote what came from outside, and goes the way of everything else.
     std::panic::set_hook(Box::new(|panic| {
+        out_of_memory::end_if_said(&panic.to_string());
         terminal::note(format_args!("error: a fault of ts-host itself: {panic}"));
     }));
     match commands::dispatch(usage::parse()) {

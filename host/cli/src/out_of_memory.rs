@@ -4,6 +4,8 @@
 //! once. Who asked for much may have another way; if not, Rust aborts the process, and [`end_in_order`] sees to it that this abort,
 //! and no other, ends in the same way. What a run's folder has is whole, because records are sealed one by one.
 //!
+//! wasmtime panics where a thread cannot have a stack for signals: [`end_if_said`] recognises that too.
+//!
 //! Nothing here takes memory or a lock: the request that failed may have been made anywhere.
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -97,6 +99,17 @@ pub(crate) fn end_in_order() {
     }
 }
 
+/// Ends the process in the same way if a panic, whose text this is, says that the system gave no memory.
+pub(crate) fn end_if_said(panic: &str) {
+    // The kind of an `std::io::Error`, as Rust shows it.
+    #[cfg(unix)]
+    if panic.contains("kind: OutOfMemory") {
+        end(REFUSED.load(Ordering::Relaxed));
+    }
+    #[cfg(not(unix))]
+    let _ = panic;
+}
+
 /// Elsewhere an abort ends as it does.
 #[cfg(not(unix))]
 pub(crate) fn end_in_order() {}
@@ -125,10 +138,11 @@ impl std::fmt::Write for Message {
 
 fn message(bytes: usize) -> Message {
     let mut message = Message { bytes: [0; 512], length: 0 };
+    let more = if bytes > 0 { format_args!("{bytes} bytes more") } else { format_args!("more") };
     let _ = std::fmt::Write::write_fmt(
         &mut message,
         format_args!(
-            "error: out of memory: the system did not give {bytes} bytes more\n\
+            "error: out of memory: the system did not give {more}\n\
              hint: what a run's folder has is whole, and the same command goes on from it; it takes less memory with fewer \
              workers (run.workers), rows (sample.max_batch_rows, eval.max_batch_rows) or tokens at once \
              (train.micro_batch_tokens, train.activation_checkpointing)\n"

@@ -44,7 +44,7 @@ fn ended_in_order(kib: u64, output: &Output) -> bool {
 fn least(host: &Host) -> u64 {
     let model = repository("host/embedded/checkpoint");
     let (mut fails, mut works) = (50_000, 6_000_000);
-    while works - fails > 10_000 {
+    while works - fails > 20_000 {
         let middle = (fails + works) / 2;
         match ended_in_order(middle, &limited(host, middle, &["check", "--model", &model, "--workers", "2"]))
         {
@@ -69,8 +69,7 @@ fn under_a_limit_on_address_space_each_stage_ends_in_order_and_goes_on() {
             (least * 3 / 4, OVERRULED),
             (least + 10_000, PLANNED),
             (least + 10_000, OVERRULED),
-            (least + 40_000, OVERRULED),
-            (least + 100_000, OVERRULED),
+            (least + 60_000, OVERRULED),
         ];
         for (kib, how) in limits {
             let output = limited(&host, kib, &[&args[..], how].concat());

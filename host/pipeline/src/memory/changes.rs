@@ -49,11 +49,6 @@ const MICRO_BATCH: Setting = Setting::Number {
     get: |recipe| recipe.train.micro_batch_tokens,
     set: |recipe, n| recipe.train.micro_batch_tokens = n,
 };
-const CONTEXT: Setting = Setting::Number {
-    key: "train.max_context_tokens",
-    get: |recipe| recipe.train.max_context_tokens,
-    set: |recipe, n| recipe.train.max_context_tokens = n.max(2),
-};
 const CHECKPOINTING: Setting = Setting::Other {
     text: "train.activation_checkpointing=true",
     set: |recipe| recipe.train.activation_checkpointing = true,
@@ -68,7 +63,7 @@ fn settings_of(stage: Stage) -> &'static [Setting] {
         Stage::EvalBaseline | Stage::EvalResult => &[EVAL_ROWS, WORKERS, BF16],
         Stage::Refine => &[WORKERS, REWRITES, BF16],
         Stage::Reference => &[WORKERS, MICRO_BATCH, BF16],
-        Stage::Train => &[MICRO_BATCH, CHECKPOINTING, WORKERS, CONTEXT, BF16],
+        Stage::Train => &[MICRO_BATCH, CHECKPOINTING, WORKERS, BF16],
         Stage::Grade | Stage::Select | Stage::Pair => &[],
     }
 }
@@ -123,7 +118,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn takes(&self, recipe: &Recipe) -> u64 {
-        self.shape.plan(recipe, self.stage, &self.demand.under(recipe)).total()
+        self.shape.plan(recipe, self.stage, self.demand).total()
     }
 
     /// The recipe with this setting so that the stage fits, and the setting; none if it cannot.
@@ -297,7 +292,7 @@ mod tests {
         }
         let shape_config = config();
         let shape = Shape { config: &shape_config, on_cpu: true };
-        assert!(shape.plan(&changed, Stage::Train, &EXAMPLES.under(&changed)).total() <= room, "{change:?}");
+        assert!(shape.plan(&changed, Stage::Train, &EXAMPLES).total() <= room, "{change:?}");
     }
 
     #[test]
