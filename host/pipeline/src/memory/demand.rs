@@ -3,6 +3,7 @@
 use ts_model::ModelConfig;
 use ts_model::generate::Sampling;
 use ts_model::memory::{Adapters, Drawn, Footprint, Numbers, Plan, Rewritten, Scored, Trained};
+use ts_model::serve::parts_of_draws;
 use ts_recipe::{EvalSection, Recipe, SampleSection};
 
 use crate::setup::dtype_of;
@@ -56,12 +57,14 @@ impl Shape<'_> {
         match *demand {
             Demand::Draws { problems, prompt } => {
                 let (sampling, draws) = sampling(recipe, stage);
-                let prompts = sampling.prompts_at_once(draws).min(problems as usize);
+                // Few problems are shared out by their draws.
+                let parts = parts_of_draws(problems, draws, threads);
+                let tasks = usize::try_from(problems.saturating_mul(u64::from(parts))).unwrap_or(usize::MAX);
+                let draws_of_all = tasks.saturating_mul(draws.div_ceil(parts) as usize);
                 model.drawing(&Drawn {
-                    // Few problems are shared out by their draws.
-                    workers: at_once(problems.saturating_mul(u64::from(draws))),
-                    rows: sampling.max_batch_rows.min(prompts.saturating_mul(draws as usize)),
-                    prompts,
+                    workers: at_once(tasks as u64),
+                    rows: sampling.max_batch_rows.min(draws_of_all),
+                    prompts: sampling.prompts_at_once(draws).min(tasks),
                     prompt_tokens: prompt,
                     new_tokens: sampling.max_new_tokens,
                 })
@@ -182,19 +185,18 @@ mod tests {
         assert_eq!(shape.plan(&recipe, Stage::EvalResult, &draws), eval);
     }
 
-    /// 64 rows, 32 draws a problem: a task is of four problems.
+    /// 4 workers, 64 rows each, 32 draws a problem: rows for two problems, and four are begun at once.
     #[test]
-    fn there_are_no_more_workers_than_tasks_and_no_more_rows_than_draws() {
+    fn every_worker_has_draws_and_no_more_rows_than_there_are() {
         let (recipe, config) = (recipe(), config());
         let shape = Shape { config: &config, on_cpu: true };
         let cache = |problems| {
             shape.plan(&recipe, Stage::Sample, &Demand::Draws { problems, prompt: 10 }).of(Part::Cache)
         };
-        assert_eq!(cache(8), 2 * cache(4));
-        assert_eq!((cache(16), cache(1000)), (4 * cache(4), 4 * cache(4)));
-        // One problem: 32 rows instead of 64, and two contexts instead of five.
         let tokens = |contexts: u64, rows: u64| (contexts * 32 + rows * 1024) * 64;
-        assert_eq!((cache(1), cache(4)), (tokens(2, 32), tokens(5, 64)));
+        assert_eq!((cache(4), cache(1000)), (4 * tokens(5, 64), 4 * tokens(5, 64)));
+        // One problem is cut into four parts of eight draws.
+        assert_eq!(cache(1), 4 * tokens(5, 32));
     }
 
     #[test]
