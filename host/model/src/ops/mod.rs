@@ -17,8 +17,10 @@
 //! no error, so that gradients would stop there silently.
 
 mod attention;
+mod dropout;
 mod embed;
 pub(crate) mod kernels;
+mod known;
 mod linear;
 pub(crate) mod matmul;
 mod rms_norm;
@@ -33,6 +35,7 @@ use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
 
 pub(crate) use attention::first_visible;
 pub use attention::{Heads, causal_attention};
+pub use dropout::dropout;
 pub use embed::embed;
 pub use linear::linear;
 pub use rms_norm::rms_norm;
@@ -45,6 +48,7 @@ pub use target_log_probs::target_log_probs;
 /// The portable twins, for comparison and measurement. The functions of [`ops`](self) choose by themselves.
 pub mod portable {
     pub use super::attention::portable as causal_attention;
+    pub use super::dropout::portable as dropout;
     pub use super::embed::portable as embed;
     pub use super::linear::portable as linear;
     pub use super::rms_norm::portable as rms_norm;

@@ -177,7 +177,7 @@ impl CustomOp2 for TargetLogProbs {
         let grad = grad.contiguous()?;
         let (hiddens, heads, grads) = (Contents::of(hidden)?, Contents::of(head)?, Contents::of(&grad)?);
         let mut grad_hidden = vec![0.0; hiddens.len()];
-        let mut grad_head = vec![0.0; heads.len()];
+        let mut grad_head = vec![0.0; if head.track_op() { heads.len() } else { 0 }];
         let n_chunk_rows = rows_per_chunk(vocab_size);
         for (rows, log_sum_exp) in self.scored_rows.chunks(n_chunk_rows).zip(log_sum_exp.chunks(n_chunk_rows))
         {
