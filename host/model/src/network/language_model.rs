@@ -10,15 +10,17 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor, Var};
 use ts_core::seed::SplitMix64;
 
+use crate::adapters::{Adapters, Pair};
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::error::{ModelError, Result};
+use crate::folder::ModelFolder;
 use crate::ops::{RotaryTable, Segments};
 use crate::rng::normal;
 use crate::weights::{self, SaveOptions};
 
-/// A decoder with its configuration and its named, trainable parameters.
-#[derive(Debug)]
+/// A decoder with its configuration and its named, trainable parameters; cloning shares them.
+#[derive(Clone, Debug)]
 pub struct LanguageModel {
     config: ModelConfig,
     /// Ids from 0 that stand for a token; the embedding may have more rows.
@@ -26,13 +28,30 @@ pub struct LanguageModel {
     parameters: Vec<(String, Var)>,
     trainable: Decoder,
     frozen: Decoder,
+    /// Of a model with adapters, which are its parameters.
+    adapted: Option<Adapted>,
+}
+
+/// What stands beside the parameters of a model with adapters.
+#[derive(Clone, Debug)]
+struct Adapted {
+    /// The weights, which nothing changes.
+    weights: Vec<(String, Tensor)>,
+    /// The parameters again, off the graph.
+    adapters: Adapters,
+    dropout: f64,
 }
 
 impl LanguageModel {
-    /// Reads a checkpoint folder.
+    /// Reads a checkpoint folder, or an adapter's, which is merged into the weights of its base.
     pub fn load(folder: &Path, dtype: DType, device: &Device) -> Result<Self> {
-        let config = ModelConfig::read(folder)?;
-        let tensors = weights::load(folder, &config, dtype, device)?;
+        Self::load_from(&ModelFolder::open(folder)?, dtype, device)
+    }
+
+    /// The same of a folder that is open.
+    pub fn load_from(folder: &ModelFolder, dtype: DType, device: &Device) -> Result<Self> {
+        let config = folder.config()?;
+        let tensors = folder.weights(&config)?.load(dtype, device)?;
         Self::from_tensors(config, tensors)
     }
 
@@ -85,7 +104,55 @@ impl LanguageModel {
         let trainable = Decoder::new(&config, rotary.clone(), find)?;
         // Detached tensors share the parameters' storage: they follow every update and record no graph.
         let frozen = Decoder::new(&config, rotary, |name| Ok(find(name)?.detach()))?;
-        Ok(Self { n_tokens: config.vocab_size, config, parameters, trainable, frozen })
+        let adapted = None;
+        Ok(Self { n_tokens: config.vocab_size, config, parameters, trainable, frozen, adapted })
+    }
+
+    /// The same model with adapters, which become its parameters. Its weights are frozen: they are on no graph, so that no
+    /// gradient is computed of them. `dropout` is what [`Self::for_pass`] drops of the adapters' inputs.
+    ///
+    /// # Errors
+    /// [`ModelError::Lora`] if the model has adapters already.
+    pub fn with_adapters(self, adapters: &Adapters, dropout: f64) -> Result<Self> {
+        if self.adapted.is_some() {
+            let reason = "are there already: merge them first".into();
+            return Err(ModelError::Lora { field: "adapters", reason });
+        }
+        let mut parameters = Vec::with_capacity(2 * adapters.pairs.len());
+        let (mut tracked, mut detached) = (Vec::new(), Vec::new());
+        for Pair { place, down, up } in &adapters.pairs {
+            let place = *place;
+            let (down, up) = (Var::from_tensor(down)?, Var::from_tensor(up)?);
+            let pair = |of: fn(&Var) -> Tensor| Pair { place, down: of(&down), up: of(&up) };
+            tracked.push(pair(|var| var.as_tensor().clone()));
+            detached.push(pair(Var::as_detached_tensor));
+            parameters.extend(place.tensor_names().into_iter().zip([down, up]));
+        }
+        let scaling = adapters.scaling;
+        let adapters = Adapters { scaling, pairs: detached };
+        let frozen = self.frozen.with_adapters(&adapters);
+        let trainable = frozen.clone().with_adapters(&Adapters { scaling, pairs: tracked });
+        let weights = self.parameters.into_iter().map(|(name, var)| (name, var.as_detached_tensor()));
+        let adapted = Some(Adapted { weights: weights.collect(), adapters, dropout });
+        Ok(Self { parameters, trainable, frozen, adapted, ..self })
+    }
+
+    /// The same model, same storage, for one forward and backward pass in training: its adapters drop a share of their inputs,
+    /// as `seed` decides, each time that a layer is computed the same.
+    pub fn for_pass(&self, seed: u64) -> Self {
+        let mut model = self.clone();
+        if let Some(Adapted { dropout, .. }) = self.adapted
+            && dropout > 0.0
+        {
+            model.trainable = model.trainable.with_dropout(dropout, seed);
+            model.frozen = model.frozen.with_dropout(dropout, seed);
+        }
+        model
+    }
+
+    /// The adapters, off the graph, if it has any.
+    pub fn adapters(&self) -> Option<&Adapters> {
+        self.adapted.as_ref().map(|adapted| &adapted.adapters)
     }
 
     /// The same model for a tokenizer whose largest id is `n_tokens` − 1: larger ids, which pad the embedding to a round size, are
@@ -94,8 +161,16 @@ impl LanguageModel {
         Self { n_tokens: n_tokens.min(self.config.vocab_size), ..self }
     }
 
-    /// Writes weights and `config.json` into a folder that exists.
+    /// Writes weights and `config.json` into a folder that exists; adapters are merged into the weights.
     pub fn save(&self, folder: &Path, options: &SaveOptions) -> Result<()> {
+        if let Some(Adapted { weights, adapters, .. }) = &self.adapted {
+            let merged: Vec<(&str, Tensor)> = weights
+                .iter()
+                .map(|(name, weight)| Ok((name.as_str(), adapters.merge(name, weight, weight.dtype())?)))
+                .collect::<Result<_>>()?;
+            let tensors = merged.iter().map(|(name, tensor)| (*name, tensor));
+            return weights::save(folder, &self.config, tensors, options);
+        }
         let tensors = self.parameters.iter().map(|(name, parameter)| (name.as_str(), parameter.as_tensor()));
         weights::save(folder, &self.config, tensors, options)
     }
@@ -110,7 +185,8 @@ impl LanguageModel {
         self.n_tokens
     }
 
-    /// The parameters by their names in the checkpoint, in the order of the forward pass.
+    /// What is trained, by its name in the checkpoint, in the order of the forward pass: the weights, or the adapters if there are
+    /// any.
     pub fn parameters(&self) -> &[(String, Var)] {
         &self.parameters
     }

@@ -105,3 +105,35 @@ impl Deref for Contents<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use candle_core::Var;
+
+    use super::*;
+    use crate::gradcheck::tensor;
+
+    #[test]
+    fn a_frozen_weight_gets_no_gradient_and_takes_none_from_x() -> Result<()> {
+        let targets: Arc<[Option<u32>]> = Arc::from([Some(2), None, Some(0)]);
+        let apply = |x: &Tensor, [weight, bias, norm]: &[Tensor; 3]| {
+            let normed = rms_norm(x, norm, 1e-6)?;
+            let out = linear(&normed, weight, Some(bias))?;
+            target_log_probs(&linear(&out, weight, None)?, weight, targets.clone())?.sum_all()
+        };
+        for dtype in [DType::F32, DType::F64] {
+            let of = |shape: &[usize], seed| Var::from_tensor(&tensor(shape, seed).to_dtype(dtype)?);
+            let (x, weights) = (of(&[3, 4], 1)?, [of(&[4, 4], 2)?, of(&[4], 3)?, of(&[4], 4)?]);
+            let trained = apply(&x, &weights.each_ref().map(|var| var.as_tensor().clone()))?.backward()?;
+            let frozen = apply(&x, &weights.each_ref().map(Var::as_detached_tensor))?.backward()?;
+            assert_eq!((trained.get_ids().count(), frozen.get_ids().count()), (4, 1), "{dtype:?}");
+            let of_x = |grads: &candle_core::backprop::GradStore| {
+                grads.get(&x).unwrap().to_dtype(DType::F64)?.to_vec2::<f64>()
+            };
+            assert_eq!(of_x(&trained)?, of_x(&frozen)?);
+        }
+        Ok(())
+    }
+}
