@@ -12,7 +12,7 @@ use crate::checkpoint::adapter::{self, AdapterConfig};
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 use crate::files;
-use crate::weights::Weights;
+use crate::weights::{Weights, copy_generation, copy_texts};
 
 /// Where a model is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,18 @@ impl ModelFolder {
         match AdapterConfig::read(folder)? {
             None => Ok(Self { base: folder.to_owned(), adapter: None }),
             Some(adapter) => Self::of_adapter(folder, Path::new(&adapter.base)),
+        }
+    }
+
+    /// The same; if it is an adapter's, then over this base.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_over(folder: &Path, base: &Path) -> Result<Self> {
+        files::check_folder(folder)?;
+        match AdapterConfig::read(folder)? {
+            None => Ok(Self { base: folder.to_owned(), adapter: None }),
+            Some(_) => Self::of_adapter(folder, base),
         }
     }
 
@@ -91,6 +103,15 @@ impl ModelFolder {
     /// As [`adapter::read`].
     pub fn adapters(&self, config: &ModelConfig) -> Result<Option<(AdapterConfig, Adapters)>> {
         self.adapter().map(|folder| adapter::read(folder, config)).transpose()
+    }
+
+    /// Copies the files beside configuration and weights that make a checkpoint usable, those that exist.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub fn copy_companions(&self, to: &Path) -> Result<()> {
+        copy_texts(self.texts(), to)?;
+        copy_generation(&self.base, to)
     }
 
     /// The weights, with the adapter in them once they are loaded.

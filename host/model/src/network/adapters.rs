@@ -9,7 +9,7 @@
 //!
 //! Reference: Hu et al., "LoRA: low-rank adaptation of large language models", 2021.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use ts_core::seed::derive_seed;
 
 use crate::config::ModelConfig;
@@ -146,7 +146,7 @@ impl Adapters {
         let mut places: Vec<Place> = self.pairs.iter().chain(&other.pairs).map(|pair| pair.place).collect();
         places.sort();
         places.dedup();
-        let cpu = candle_core::Device::Cpu;
+        let cpu = Device::Cpu;
         let plain = |tensor: &Tensor| tensor.detach().to_dtype(DType::F32)?.to_device(&cpu);
         let (first, second) = (self.rank(), other.rank());
         let pair = |place: Place| -> Result<Pair> {
@@ -166,6 +166,18 @@ impl Adapters {
             Ok(Pair { place, down: Tensor::cat(&downs, 0)?, up: Tensor::cat(&ups, 1)? })
         };
         Ok(Self { scaling: 1.0, pairs: places.into_iter().map(pair).collect::<Result<_>>()? })
+    }
+
+    /// The same matrices in another number format or on another device.
+    ///
+    /// # Errors
+    /// If memory cannot be had.
+    pub fn to(&self, dtype: DType, device: &Device) -> Result<Self> {
+        let moved = |tensor: &Tensor| tensor.to_device(device)?.to_dtype(dtype);
+        let pair = |pair: &Pair| -> Result<Pair> {
+            Ok(Pair { place: pair.place, down: moved(&pair.down)?, up: moved(&pair.up)? })
+        };
+        Ok(Self { scaling: self.scaling, pairs: self.pairs.iter().map(pair).collect::<Result<_>>()? })
     }
 
     /// Rows of A; 0 without a pair.
@@ -225,8 +237,6 @@ impl Adapter {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
-
     use super::*;
     use crate::decoder::Linear;
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
+use ts_model::TextTokenizer;
 use ts_model::chat::ChatTemplate;
 use ts_model::weights::Weights;
-use ts_model::{ModelConfig, TextTokenizer};
 
 use crate::Error;
-use crate::setup::check_vocabulary;
+use crate::setup::{check_vocabulary, open_folder};
 
 /// The delimiters of reasoning that models have, to be looked for.
 const DELIMITERS: [&str; 4] = ["<think>", "</think>", "<|im_start|>", "<|im_end|>"];
@@ -49,8 +49,25 @@ pub struct Inspection {
     pub has_chat_template: bool,
     /// Bytes of keys and values of one token, at two bytes a number.
     pub cache_bytes_per_token: usize,
+    /// The adapter to these weights, if the folder is one's.
+    pub adapter: Option<InspectedAdapter>,
     /// What a run would trip over, a sentence each.
     pub notes: Vec<String>,
+}
+
+/// What an adapter is.
+#[derive(Debug, Serialize)]
+pub struct InspectedAdapter {
+    /// The base, as the adapter names it.
+    pub base: String,
+    /// Rows of an adapter's first matrix.
+    pub rank: usize,
+    /// What its product is multiplied by.
+    pub scaling: f64,
+    /// How many projections have one.
+    pub n_adapted: usize,
+    /// How many numbers its matrices hold.
+    pub parameters: usize,
 }
 
 /// Reads a folder's configuration, tokenizer, template, and the headers of its weights.
@@ -58,11 +75,19 @@ pub struct Inspection {
 /// # Errors
 /// What cannot be read or is not supported, by its name.
 pub fn inspect(folder: &Path) -> Result<Inspection, Error> {
-    ts_model::files::check_folder(folder)?;
-    let config = ModelConfig::read(folder)?;
+    let open = open_folder(folder, None)?;
+    let folder = open.folder.base();
+    let config = open.folder.config()?;
     let weights = Weights::open(folder, &config)?;
-    let tokenizer = TextTokenizer::read(folder)?;
-    let chat = ChatTemplate::read(folder)?;
+    let tokenizer = TextTokenizer::read(open.folder.texts())?;
+    let chat = ChatTemplate::read(open.folder.texts())?;
+    let adapter = open.folder.adapters(&config)?.map(|(adapter, adapters)| InspectedAdapter {
+        base: adapter.base,
+        rank: adapter.rank,
+        scaling: adapters.scaling,
+        n_adapted: adapters.pairs.len(),
+        parameters: adapters.n_values(),
+    });
     let text = |id: u32| {
         let bytes = tokenizer.token_bytes(id).unwrap_or_default();
         String::from_utf8_lossy(bytes).into_owned()
@@ -104,6 +129,7 @@ pub fn inspect(folder: &Path) -> Result<Inspection, Error> {
             * config.num_hidden_layers
             * config.num_key_value_heads
             * config.head_dim,
+        adapter,
         notes,
     })
 }

@@ -212,6 +212,7 @@ mod tests {
             adam_eps: 1e-8,
             weight_decay: 0.0,
             activation_checkpointing: false,
+            lora: None,
             checkpoint_every: 1,
         }
     }

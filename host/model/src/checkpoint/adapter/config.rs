@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::CONFIG;
-use crate::adapters::{Place, Projection};
+use crate::adapters::{Adapters, Place, Projection};
 use crate::checkpoint::config::read_object;
 use crate::error::{ModelError, Result};
 use crate::lora::LoraConfig;
@@ -89,6 +89,26 @@ impl AdapterConfig {
             is_rank_stabilised: false,
             dropout: lora.dropout,
             targets: Targets::Names(names.map(|projection| projection.name().to_owned()).collect()),
+        }
+    }
+
+    /// Of adapters of several runs, [joined](Adapters::joined), to a model of so many layers.
+    pub fn of_joined(base: &str, adapters: &Adapters, n_layers: usize, dropout: f64) -> Self {
+        let places = |projection| {
+            adapters.pairs.iter().map(|pair| pair.place).filter(move |place| place.projection == projection)
+        };
+        let names = Projection::ALL.into_iter().flat_map(|projection| {
+            let everywhere = places(projection).count() == n_layers;
+            let modules: Vec<String> = places(projection).map(Place::module).collect();
+            if everywhere { vec![projection.name().to_owned()] } else { modules }
+        });
+        Self {
+            base: base.to_owned(),
+            rank: adapters.rank(),
+            alpha: adapters.scaling * adapters.rank() as f64,
+            is_rank_stabilised: false,
+            dropout,
+            targets: Targets::Names(names.collect()),
         }
     }
 

@@ -109,9 +109,8 @@ pub fn save<'a>(
     write_json(&folder.join("config.json"), &fields)
 }
 
-/// Copies the tokenizer's, the template's and generation's files, those that exist, from one checkpoint folder to another.
-pub fn copy_companions(from: &Path, to: &Path) -> Result<()> {
-    copy_texts(from, to)?;
+/// Copies `generation_config.json`, if there is one, from one checkpoint folder to another.
+pub fn copy_generation(from: &Path, to: &Path) -> Result<()> {
     copy(from, to, &[GENERATION])
 }
 
