@@ -117,6 +117,12 @@ def write():
         model.float().save_pretrained(folder)
         model.double()
         (folder / "README.md").unlink()
+        config = folder / "adapter_config.json"
+        fields = json.loads(config.read_text())
+        if isinstance(fields["target_modules"], list):
+            # PEFT writes a set, in any order.
+            fields["target_modules"].sort()
+        config.write_text(json.dumps(fields, indent=2) + "\n")
 
         sequence = tokens(40, 100 + index)
         with torch.no_grad():
