@@ -135,7 +135,10 @@ fn an_adapter_is_a_model_for_tools_for_merging_and_for_the_next_round() {
     fs::write(host.path("in.jsonl"), format!("{question}\n")).unwrap();
     let answer = |folder: &str| host.run(&["model", "generate", folder, "--input", "in.jsonl"]);
     assert_eq!(answer("merged"), answer("first/model"));
-    assert_ne!(answer("merged"), answer(&repository("host/embedded/checkpoint")));
+    fs::write(host.path("text.jsonl"), "{\"tokens\": [1, 316, 225, 21, 27]}\n").unwrap();
+    let scores = |folder: &str| host.run(&["model", "score", folder, "--input", "text.jsonl"]);
+    assert_eq!(scores("merged"), scores("first/model"));
+    assert_ne!(scores("merged"), scores(&repository("host/embedded/checkpoint")));
     let error = host.fail(&["model", "merge", "first/model", "merged"]);
     assert!(
         error.contains("merged exists already") && error.contains("hint: choose a new folder"),

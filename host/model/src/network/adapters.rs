@@ -91,6 +91,13 @@ impl Place {
         (0..config.num_hidden_layers).flat_map(of_layer).collect()
     }
 
+    /// The place of the weight `name`, such as `model.layers.0.self_attn.q_proj.weight`; `None` if it is no projection's.
+    fn of_weight(name: &str) -> Option<Self> {
+        let (layer, path) = name.strip_prefix("model.layers.")?.strip_suffix(".weight")?.split_once('.')?;
+        let projection = Projection::ALL.into_iter().find(|projection| projection.path() == path)?;
+        Some(Self { layer: layer.parse().ok()?, projection })
+    }
+
     /// The module's name in the model, such as `model.layers.0.self_attn.q_proj`.
     pub fn module(self) -> String {
         format!("model.layers.{}.{}", self.layer, self.projection.path())
@@ -129,9 +136,10 @@ impl Adapters {
     /// # Errors
     /// If a tensor operation fails.
     pub fn merge(&self, name: &str, weight: &Tensor, dtype: DType) -> Result<Tensor> {
-        let module = name.strip_suffix(".weight");
-        let pair = self.pairs.iter().find(|pair| module == Some(&pair.place.module()));
-        let Some(Pair { down, up, .. }) = pair else { return Ok(weight.to_dtype(dtype)?) };
+        let place =
+            Place::of_weight(name).map(|place| self.pairs.binary_search_by_key(&place, |pair| pair.place));
+        let Some(Ok(index)) = place else { return Ok(weight.to_dtype(dtype)?) };
+        let Pair { down, up, .. } = &self.pairs[index];
         let wide = if dtype == DType::F64 { DType::F64 } else { DType::F32 };
         let like_weight = |tensor: &Tensor| tensor.detach().to_dtype(wide)?.to_device(weight.device());
         let delta = (like_weight(up)?.matmul(&like_weight(down)?)? * self.scaling)?;
@@ -309,6 +317,11 @@ mod tests {
         for place in places {
             let (outputs, inputs) = place.projection.shape(&config);
             assert_eq!(tensors[&format!("{}.weight", place.module())], [outputs, inputs], "{place:?}");
+        }
+        for (name, _) in config.tensors() {
+            let place = Place::of_weight(&name);
+            assert_eq!(place.is_some(), name.ends_with("_proj.weight"), "{name}");
+            assert!(place.is_none_or(|place| format!("{}.weight", place.module()) == name));
         }
         assert_eq!(
             PLACE.tensor_names(),

@@ -232,6 +232,23 @@ mod tests {
         }
     }
 
+    /// In half precision, which only the portable operations have: roughly the gradients of f32.
+    #[test]
+    fn half_precision_has_gradients_too() {
+        let config = random_model(4).config().clone();
+        let of = |dtype| {
+            let model = adapted(random_model_of(config.clone(), 4, dtype), &lora(&Projection::ALL));
+            checkpointed_gradients(&model.for_pass(5), &packed(), loss).unwrap().of_parameters
+        };
+        for (half, whole) in of(DType::BF16).iter().zip(&of(DType::F32)) {
+            assert_eq!(half.dtype(), DType::BF16);
+            let (half, whole) = (numbers(half), numbers(whole));
+            let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+            let difference: Vec<f64> = half.iter().zip(&whole).map(|(a, b)| a - b).collect();
+            assert!(norm(&difference) < 0.1 * norm(&whole), "{} of {}", norm(&difference), norm(&whole));
+        }
+    }
+
     #[test]
     fn training_moves_the_adapters_and_leaves_the_weights() {
         let base = random_model(6);

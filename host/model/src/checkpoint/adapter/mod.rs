@@ -28,6 +28,7 @@ mod tests {
     use super::*;
     use crate::adapters::{Adapters, Projection};
     use crate::config::ModelConfig;
+    use crate::error::ModelError;
     use crate::lora::LoraConfig;
 
     fn config() -> ModelConfig {
@@ -155,7 +156,13 @@ mod tests {
         // A pattern is Python's to match: the file says where it did.
         change(folder.path(), |fields| fields["target_modules"] = json!(".*(v|down)_proj"));
         assert_eq!(read(folder.path(), &config()).unwrap().1.pairs.len(), 4);
-        std::fs::remove_file(folder.path().join(WEIGHTS)).unwrap();
+        let path = folder.path().join(WEIGHTS);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        assert!(matches!(read(folder.path(), &config()), Err(ModelError::Truncated { .. })));
+        std::fs::write(&path, [&bytes[..bytes.len() - 4], &f32::NAN.to_le_bytes()].concat()).unwrap();
+        assert!(matches!(read(folder.path(), &config()), Err(ModelError::NotFinite { .. })));
+        std::fs::remove_file(path).unwrap();
         let none = refused(folder.path());
         assert!(none.contains("no adapter_model.safetensors"), "{none}");
     }
