@@ -1,13 +1,13 @@
 //! The client of `ts-host serve` in the trainers that it is for: TRL's and verl's own code, from their
-//! packages, on the CPU.
+//! packages, on the CPU. And what passes between them and `ts-host` as files: chat templates, and adapters with PEFT.
 //!
 //! In: the real binary, a grader that fails in every way, and the Python files beside this one. Out: their
 //! output where one fails. TRL and verl are installed under the target folder, once for each version of
 //! `requirements.txt`, which takes minutes and gigabytes. So the tests are ignored unless asked for:
 //! `cargo test --release --workspace --test trainers -- --ignored`.
 //!
-//! There are no GPUs, and no weights that have learnt anything. What is tested is the way from a response to
-//! its reward.
+//! There are no GPUs, and but for the embedded model no weights that have learnt anything. What is tested of the trainers is the way
+//! from a response to its reward.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -90,6 +90,13 @@ fn the_client_is_held_by_no_server() {
 fn trl_trains_with_the_servers_rewards() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     passes(&python(), "test_trl.py");
+}
+
+#[test]
+#[ignore = "installs PEFT and PyTorch"]
+fn adapters_go_to_peft_and_come_from_it() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    passes(&python(), "test_peft.py");
 }
 
 #[test]

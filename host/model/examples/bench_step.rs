@@ -13,6 +13,7 @@ use candle_core::{DType, Device, Tensor};
 use rustix::time::{ClockId, clock_gettime};
 use ts_model::LanguageModel;
 use ts_model::checkpointed::{checkpointed_gradients, gradients};
+use ts_model::folder::ModelFolder;
 use ts_model::log_prob::{Packed, Sequence};
 use ts_model::objective::{Preferences, sft};
 use ts_model::optim::{AdamW, AdamWConfig};
@@ -38,7 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let is_checkpointed = rest.get(2).is_some_and(|text| text == "checkpointed");
 
     let seconds = Workers::new(1)?.map_ordered(vec![()], |()| {
-        let model = LanguageModel::load_to_train(Path::new(folder), dtype, &Device::Cpu)?;
+        let model =
+            LanguageModel::load_to_train(&ModelFolder::open(Path::new(folder))?, dtype, &Device::Cpu)?;
         let mut optimiser = AdamW::new(model.parameters(), AdamWConfig::default())?;
         let packed = pair(&model, length)?;
         let mut seconds = Vec::with_capacity(n_steps);

@@ -278,6 +278,45 @@ pub enum ModelError {
         /// The range.
         allowed: &'static str,
     },
+    /// A field of `adapter_config.json` holds a value that is wrong or not implemented.
+    #[error("{}: {field}: {reason}", path.display())]
+    AdapterConfig {
+        /// The file.
+        path: PathBuf,
+        /// The field's name.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An adapter's files do not belong together, or not to their base.
+    #[error("{}: {reason}", path.display())]
+    Adapter {
+        /// The folder or the file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The model that an adapter is of cannot be used.
+    #[error("the base of the adapter {}, `{}`, {reason}", adapter.display(), base.display())]
+    AdapterBase {
+        /// The adapter's folder.
+        adapter: PathBuf,
+        /// The base, as the adapter or the caller names it.
+        base: PathBuf,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A model that was loaded without parameters is to be written.
+    #[error("a model that was loaded to be read only cannot be written: its numbers are packed")]
+    ReadOnly,
+    /// A setting of low-rank adapters outside its range.
+    #[error("lora: {field} {reason}")]
+    Lora {
+        /// The setting.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A saved optimiser state that does not fit the parameters.
     #[error("optimizer state: tensor {tensor} {reason}")]
     OptimizerState {
@@ -368,8 +407,19 @@ impl ModelError {
             Self::Threads(_) | Self::Thread(_) => {
                 "use fewer workers, or raise the limit on processes (`ulimit -u`) or on address space (`ulimit -v`)"
             }
+            Self::AdapterConfig { .. } => {
+                "use a plain LoRA adapter, or merge this one with PEFT (`merge_and_unload`) and use the checkpoint that that gives"
+            }
+            Self::Adapter { .. } => {
+                "an adapter's folder has adapter_config.json and adapter_model.safetensors, and belongs to one base"
+            }
+            Self::AdapterBase { .. } => {
+                "name the base's folder: in base_model_name_or_path of adapter_config.json, or with `ts-host model merge --base`"
+            }
             Self::WorkerPanicked { .. } => "this is a bug; report it with the message",
-            Self::GradientCount { .. } | Self::Optimizer { .. } => return None,
+            Self::GradientCount { .. } | Self::Optimizer { .. } | Self::Lora { .. } | Self::ReadOnly => {
+                return None;
+            }
             Self::Encode { .. }
             | Self::Empty { .. }
             | Self::Sampling { .. }

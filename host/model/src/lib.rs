@@ -4,11 +4,11 @@
 //!
 //! | to do this | use |
 //! |---|---|
-//! | read or write a checkpoint folder | [`config`], [`weights`], [`tokenizer`], [`chat`] |
+//! | read or write a checkpoint folder | [`folder`], [`config`], [`weights`], [`adapter`], [`tokenizer`], [`chat`] |
 //! | compute hidden states, with gradients | [`language_model`], [`decoder`], [`checkpointed`] for less memory |
 //! | draw responses | [`generate`], [`sampler`], over a shared [`prefix`] |
 //! | score responses | [`log_prob`] (section 3.3), [`window_kl`] (section 3.2) |
-//! | train | [`optim`], [`shards`] |
+//! | train | [`optim`], [`shards`], [`lora`] for a few numbers beside the weights |
 //! | know how much memory that takes | [`memory`] |
 //!
 //! Below them: [`ops`] holds the kernels, `cache` keys and values, [`rng`] the derived random numbers.
@@ -29,14 +29,15 @@ mod score;
 mod testing;
 mod train;
 
-pub use checkpoint::{bpe, chat, config, files, tokenizer, weights};
+pub use checkpoint::{adapter, bpe, chat, config, files, folder, tokenizer, weights};
 pub use draw::{generate, sampler, serve};
-pub use network::{decoder, language_model, prefix};
+pub use network::{adapters, decoder, language_model, prefix};
 pub use score::{log_prob, window_kl};
-pub use train::{checkpointed, objective, optim, shards};
+pub use train::{checkpointed, lora, objective, optim, shards};
 
 pub use config::ModelConfig;
 pub use error::{ModelError, Result};
+pub use folder::ModelFolder;
 pub use language_model::LanguageModel;
 pub use prefix::Prefix;
 pub use tokenizer::TextTokenizer;

@@ -106,6 +106,12 @@ pub enum Error {
         /// The folder.
         folder: PathBuf,
     },
+    /// A folder that should be new.
+    #[error("{} exists already", path.display())]
+    Exists {
+        /// What is there.
+        path: PathBuf,
+    },
     /// Two runs that would share a folder.
     #[error("{what} is a duplicate among the {among}")]
     Twice {
@@ -230,6 +236,7 @@ impl Error {
             }
             Self::Diverged { .. } => Some("lower train.learning_rate, or train.max_grad_norm".into()),
             Self::Leak { .. } => Some("remove it from one of the two files".into()),
+            Self::Exists { .. } => Some("choose a new folder".into()),
             Self::NotEmpty { .. } => Some("choose a new or an empty folder".into()),
             Self::Twice { .. } => Some("a row is known by its recipe's run.name, and each has one run a seed".into()),
             Self::Vocabulary { .. } => {

@@ -12,6 +12,7 @@
 //! than this crate, and so link no tensors.
 
 mod load;
+mod lora_section;
 mod open;
 mod open_error;
 mod plugins_section;
@@ -21,6 +22,7 @@ mod user_folders;
 mod validate;
 
 pub use load::{Loader, Override, RecipeError};
+pub use lora_section::{LoraSection, TargetModules};
 pub use open::{
     Plugins, Settings, key_of, load_plugin, open_for, open_plugin, open_plugin_with_runners, open_plugins,
     open_verifier,

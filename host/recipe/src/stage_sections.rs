@@ -5,6 +5,8 @@ use ts_core::objective::LengthMargin;
 use ts_core::pairing::PairScope;
 use ts_core::refinement::KlReduction;
 
+use crate::lora_section::LoraSection;
+
 /// `[sample]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +111,9 @@ pub struct TrainSection {
     pub activation_checkpointing: bool,
     /// Steps.
     pub checkpoint_every: usize,
+    /// Adapters to train instead of the weights. The only section that may be missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraSection>,
 }
 
 /// What the SFT term imitates. Open in the paper.

@@ -77,6 +77,10 @@ impl Recipe {
         let decay = t.weight_decay;
         check(decay >= 0.0 && decay.is_finite(), "train.weight_decay", "0 or above", &decay);
 
+        if let Some(lora) = &t.lora {
+            lora.validate(&mut check);
+        }
+
         let e = &self.eval;
         let temperature = e.temperature;
         check(temperature >= 0.0 && temperature.is_finite(), "eval.temperature", "0 or above", &temperature);

@@ -6,6 +6,7 @@ mod injector;
 mod integrity;
 #[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod kills;
+mod lora;
 mod main_job;
 mod memory;
 mod resume;

@@ -45,7 +45,7 @@ fn killed_in_each_stage_and_resumed_a_run_ends_with_the_same_bytes() {
 }
 
 /// Starts a command and kills it as soon as its file has so many records; it may be done before that.
-fn kill_after(host: &Host, args: &[&str], file: &str, n_records: usize) {
+pub(super) fn kill_after(host: &Host, args: &[&str], file: &str, n_records: usize) {
     let mut child = host.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let started = Instant::now();
     let path = host.path("killed").join(file);

@@ -19,6 +19,16 @@ pub(crate) enum ModelCommand {
     Generate(ModelGenerateArgs),
     /// Score texts: lines with `tokens` in; the log-probability of each token after the first out, in nats
     Score(ModelScoreArgs),
+    /// Merge an adapter into the weights of its base: a whole checkpoint, in the base's number format
+    Merge {
+        /// An adapter's folder, in PEFT's layout
+        adapter: PathBuf,
+        /// The folder to write, which must not exist
+        out: PathBuf,
+        /// The base's folder; by default the one that adapter_config.json names
+        #[arg(long, value_name = "FOLDER")]
+        base: Option<PathBuf>,
+    },
 }
 
 /// Flags of `model inspect`.

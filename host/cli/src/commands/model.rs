@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use ts_model::chat::TemplateOptions;
 use ts_model::generate::Sampling;
 use ts_pipeline::model::{
-    Encoder, Generation, InputLines, Inspection, Memory, OpenModel, generate, inspect, score,
+    Encoder, Generation, InputLines, Inspection, Memory, Merged, OpenModel, generate, inspect, merge, score,
 };
 use ts_recipe::{Dtype, n_threads};
 
@@ -26,6 +26,13 @@ pub(super) fn dispatch(command: &ModelCommand) -> Result<()> {
         ModelCommand::Encode(args) => encode(args),
         ModelCommand::Generate(args) => answer(args),
         ModelCommand::Score(args) => score_texts(args),
+        ModelCommand::Merge { adapter, out, base } => {
+            let Merged { folder, n_adapted, rank, dtype } = merge(adapter, out, base.as_deref())?;
+            say(format_args!(
+                "{}: {n_adapted} projections merged with adapters of rank {rank}, in {dtype}",
+                folder.display()
+            ))
+        }
     }
 }
 
@@ -53,6 +60,12 @@ fn show(model: &Inspection, json: bool) -> Result<()> {
     }
     say(format_args!("chat template: {}", if model.has_chat_template { "its own" } else { "none" }))?;
     say(format_args!("{} bytes of keys and values a token in bf16", model.cache_bytes_per_token))?;
+    if let Some(adapter) = &model.adapter {
+        say(format_args!(
+            "adapter to {}: {} parameters, rank {}, scaling {}, beside {} projections",
+            adapter.base, adapter.parameters, adapter.rank, adapter.scaling, adapter.n_adapted
+        ))?;
+    }
     if let Some(memory) = &model.memory {
         show_memory(memory)?;
     }

@@ -16,30 +16,38 @@
 //! [`DecoderLayer`] is split at its attention, so that [`crate::prefix`] can put a key-value cache there and
 //! share all the rest.
 //!
-//! There is no dropout, which fine-tuning at these lengths does without. The logits of a whole batch take too much memory at a
+//! A projection may have a low-rank adapter beside it ([`crate::adapters`]). There is no dropout but that of adapters'
+//! inputs: fine-tuning at these lengths does without. The logits of a whole batch take too much memory at a
 //! vocabulary of 152k; [`Weight::target_log_probs`] gives what a loss needs.
 
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
+use crate::adapters::{Adapter, Adapters, Place, Projection};
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 use crate::ops::{self, Heads, RotaryTable, Segments, Weight};
 
-/// Weight and bias of a projection, or its weight alone.
+/// Weight and bias of a projection, or its weight alone, and the adapter beside it, if any.
 #[derive(Clone, Debug)]
 pub struct Linear {
     /// (outputs, inputs).
     pub weight: Weight,
     /// (outputs,).
     pub bias: Option<Tensor>,
+    /// What is added to the result.
+    pub adapter: Option<Adapter>,
 }
 
 impl Linear {
     /// (N, inputs) to (N, outputs).
     pub fn apply(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(self.weight.linear(x, self.bias.as_ref())?)
+        let out = self.weight.linear(x, self.bias.as_ref())?;
+        match &self.adapter {
+            None => Ok(out),
+            Some(adapter) => Ok((out + adapter.apply(x)?)?),
+        }
     }
 }
 
@@ -76,10 +84,27 @@ impl DecoderLayer {
         }
     }
 
+    fn linear_mut(&mut self, projection: Projection) -> &mut Linear {
+        match projection {
+            Projection::Query => &mut self.q_proj,
+            Projection::Key => &mut self.k_proj,
+            Projection::Value => &mut self.v_proj,
+            Projection::Output => &mut self.o_proj,
+            Projection::Gate => &mut self.gate_proj,
+            Projection::Up => &mut self.up_proj,
+            Projection::Down => &mut self.down_proj,
+        }
+    }
+
     /// Normalises each head of x (N, heads·hd).
     fn norm_heads(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
         let rows = x.reshape(((), weight.dim(0)?))?;
         Ok(ops::rms_norm(&rows, weight, self.rms_norm_eps)?.reshape(x.shape())?)
+    }
+
+    /// Whether its matrices are packed for the CPU's bf16 kernels.
+    pub(crate) fn is_packed(&self) -> bool {
+        matches!(self.q_proj.weight, Weight::Packed(_))
     }
 
     /// How many of the last tokens this layer sees, itself included; all of them if none.
@@ -132,7 +157,7 @@ impl Decoder {
             let mut linear = |name: &str, biased: bool| -> Result<Linear> {
                 let weight = of(&format!("{name}.weight"))?;
                 let bias = if biased { Some(of(&format!("{name}.bias"))?.into_tensor()?) } else { None };
-                Ok(Linear { weight, bias })
+                Ok(Linear { weight, bias, adapter: None })
             };
             layers.push(DecoderLayer {
                 q_proj: linear("self_attn.q_proj", biases.queries_keys_values)?,
@@ -158,6 +183,28 @@ impl Decoder {
             head_dim: config.head_dim,
         };
         Ok(Self { embed_tokens, layers, norm, lm_head, heads, rotary, rms_norm_eps: config.rms_norm_eps })
+    }
+
+    /// The same decoder with adapters beside its projections.
+    pub(crate) fn with_adapters(mut self, adapters: &Adapters) -> Self {
+        for (place, adapter) in adapters.parts() {
+            if let Some(layer) = self.layers.get_mut(place.layer) {
+                layer.linear_mut(place.projection).adapter = Some(adapter);
+            }
+        }
+        self
+    }
+
+    /// The same decoder, whose adapters drop a share of their inputs, as `seed` decides.
+    pub(crate) fn with_dropout(mut self, share: f64, seed: u64) -> Self {
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            for projection in Projection::ALL {
+                if let Some(adapter) = &mut layer.linear_mut(projection).adapter {
+                    adapter.drop_inputs(Place { layer: index, projection }, share, seed);
+                }
+            }
+        }
+        self
     }
 
     /// Embeds tokens: (N, D).

@@ -10,16 +10,18 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor, Var};
 use ts_core::seed::SplitMix64;
 
+use crate::adapters::{Adapters, Pair};
 use crate::config::ModelConfig;
 use crate::decoder::Decoder;
 use crate::error::{ModelError, Result};
+use crate::folder::ModelFolder;
 use crate::ops::bf16::PackedWeight;
 use crate::ops::{RotaryTable, Segments, Weight};
 use crate::rng::normal;
-use crate::weights::{self, SaveOptions, Weights};
+use crate::weights::{self, SaveOptions};
 
-/// A decoder with its configuration and its named parameters.
-#[derive(Debug)]
+/// A decoder with its configuration and its named parameters; cloning shares them.
+#[derive(Clone, Debug)]
 pub struct LanguageModel {
     config: ModelConfig,
     /// Ids from 0 that stand for a token; the embedding may have more rows.
@@ -30,6 +32,18 @@ pub struct LanguageModel {
     packed: Vec<PackedWeight>,
     trainable: Decoder,
     frozen: Decoder,
+    /// Of a model with adapters, which are its parameters.
+    adapted: Option<Adapted>,
+}
+
+/// What stands beside the parameters of a model with adapters.
+#[derive(Clone, Debug)]
+struct Adapted {
+    /// The weights, which nothing changes.
+    weights: Vec<(String, Tensor)>,
+    /// The parameters again, off the graph.
+    adapters: Adapters,
+    dropout: f64,
 }
 
 /// Whether matrices are packed for the CPU's bf16 kernels.
@@ -38,32 +52,60 @@ fn is_packed(dtype: DType, device: &Device) -> bool {
 }
 
 impl LanguageModel {
-    /// Reads a checkpoint folder, to sample and to score. In bf16 on the CPU the model has no parameters; elsewhere it could be
-    /// trained too.
+    /// Reads a checkpoint folder, or an adapter's, which is merged into the weights of its base.
+    ///
+    /// # Errors
+    /// What cannot be read or is not supported, by its name.
     pub fn load(folder: &Path, dtype: DType, device: &Device) -> Result<Self> {
-        let config = ModelConfig::read(folder)?;
-        let weights = Weights::open(folder, &config)?;
-        if !is_packed(dtype, device) {
-            return Self::from_tensors(config, weights.load(dtype, device)?);
+        Self::load_from(&ModelFolder::open(folder)?, dtype, device)
+    }
+
+    /// The same of a folder that is open, to sample and to score. In bf16 on the CPU the model has no parameters.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_from(folder: &ModelFolder, dtype: DType, device: &Device) -> Result<Self> {
+        if is_packed(dtype, device) {
+            return Self::load_frozen(folder, dtype, device, false);
         }
-        // One tensor at a time: it is dropped when it has been packed.
+        let config = folder.config()?;
+        let tensors = folder.weights(&config)?.load(dtype, device)?;
+        Self::from_tensors(config, tensors)
+    }
+
+    /// The same to train all of it. In bf16 on the CPU the parameters are in f32, and products of numbers rounded to bf16.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_to_train(folder: &ModelFolder, dtype: DType, device: &Device) -> Result<Self> {
+        if is_packed(dtype, device) {
+            let config = folder.config()?;
+            let tensors = folder.weights(&config)?.load(DType::F32, device)?;
+            return Self::to_train_in_bf16(config, tensors);
+        }
+        Self::load_from(folder, dtype, device)
+    }
+
+    /// The same to train adapters beside it ([`Self::with_adapters`]), with nothing held that only its own training needs.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_to_adapt(folder: &ModelFolder, dtype: DType, device: &Device) -> Result<Self> {
+        match is_packed(dtype, device) {
+            true => Self::load_frozen(folder, dtype, device, true),
+            false => Self::load_from(folder, dtype, device),
+        }
+    }
+
+    /// In bf16 on the CPU, without parameters: one tensor at a time, each dropped when it has been packed.
+    fn load_frozen(folder: &ModelFolder, dtype: DType, device: &Device, has_gradients: bool) -> Result<Self> {
+        let config = folder.config()?;
         let mut packed = Vec::new();
-        weights.for_each(dtype, device, |name, tensor| {
-            packed.push((name, read_only(&tensor)?));
+        folder.weights(&config)?.for_each(dtype, device, |name, tensor| {
+            packed.push((name, frozen_weight(&tensor, has_gradients)?));
             Ok(())
         })?;
         Self::of_weights(config, Vec::new(), &packed, Vec::new())
-    }
-
-    /// Reads a checkpoint folder, to train. In bf16 on the CPU its parameters are in f32, and its products of numbers rounded to bf16.
-    pub fn load_to_train(folder: &Path, dtype: DType, device: &Device) -> Result<Self> {
-        if is_packed(dtype, device) {
-            let config = ModelConfig::read(folder)?;
-            let tensors = Weights::open(folder, &config)?.load(DType::F32, device)?;
-            Self::to_train_in_bf16(config, tensors)
-        } else {
-            Self::load(folder, dtype, device)
-        }
     }
 
     /// A model whose weights are drawn from `seed`, in f32 and then converted: the same on every device.
@@ -98,7 +140,7 @@ impl LanguageModel {
     /// except in bf16 on the CPU, where it is one that is only read.
     pub fn from_tensors(config: ModelConfig, tensors: Vec<(String, Tensor)>) -> Result<Self> {
         if tensors.iter().all(|(_, tensor)| is_packed(tensor.dtype(), tensor.device())) {
-            let pack = |(name, tensor): (String, Tensor)| Ok((name, read_only(&tensor)?));
+            let pack = |(name, tensor): (String, Tensor)| Ok((name, frozen_weight(&tensor, false)?));
             let weights = tensors.into_iter().map(pack).collect::<Result<Vec<_>>>()?;
             return Self::of_weights(config, Vec::new(), &weights, Vec::new());
         }
@@ -146,7 +188,8 @@ impl LanguageModel {
         let trainable = Decoder::new(&config, rotary.clone(), find)?;
         // Detached weights share the parameters' storage: they follow every update and record no graph.
         let frozen = Decoder::new(&config, rotary, |name| Ok(find(name)?.detach()))?;
-        Ok(Self { n_tokens: config.vocab_size, config, parameters, packed, trainable, frozen })
+        let (n_tokens, adapted) = (config.vocab_size, None);
+        Ok(Self { n_tokens, config, parameters, packed, trainable, frozen, adapted })
     }
 
     /// Takes note that the parameters have changed: to be called after each step of an optimiser.
@@ -157,14 +200,75 @@ impl LanguageModel {
         Ok(self.packed.iter().try_for_each(PackedWeight::repack)?)
     }
 
+    /// The same model with adapters, which become its parameters. Its weights are frozen: they are on no graph, so that no
+    /// gradient is computed of them. `dropout` is what [`Self::for_pass`] drops of the adapters' inputs.
+    ///
+    /// # Errors
+    /// [`ModelError::Lora`] if the model has adapters already.
+    pub fn with_adapters(self, adapters: &Adapters, dropout: f64) -> Result<Self> {
+        if self.adapted.is_some() {
+            let reason = "are there already: merge them first".into();
+            return Err(ModelError::Lora { field: "adapters", reason });
+        }
+        let mut parameters = Vec::with_capacity(2 * adapters.pairs.len());
+        let (mut tracked, mut detached) = (Vec::new(), Vec::new());
+        for Pair { place, down, up } in &adapters.pairs {
+            let place = *place;
+            let (down, up) = (Var::from_tensor(down)?, Var::from_tensor(up)?);
+            let pair = |of: fn(&Var) -> Tensor| Pair { place, down: of(&down), up: of(&up) };
+            tracked.push(pair(|var| var.as_tensor().clone()));
+            detached.push(pair(Var::as_detached_tensor));
+            parameters.extend(place.tensor_names().into_iter().zip([down, up]));
+        }
+        let scaling = adapters.scaling;
+        let adapters = Adapters { scaling, pairs: detached };
+        let frozen = self.frozen.with_adapters(&adapters);
+        let trainable = frozen.clone().with_adapters(&Adapters { scaling, pairs: tracked });
+        let weights = self.parameters.into_iter().map(|(name, var)| (name, var.as_detached_tensor()));
+        let adapted = Some(Adapted { weights: weights.collect(), adapters, dropout });
+        Ok(Self { parameters, trainable, frozen, adapted, ..self })
+    }
+
+    /// The same model, same storage, for one forward and backward pass in training: its adapters drop a share of their inputs,
+    /// as `seed` decides, each time that a layer is computed the same.
+    pub fn for_pass(&self, seed: u64) -> Self {
+        let mut model = self.clone();
+        if let Some(Adapted { dropout, .. }) = self.adapted
+            && dropout > 0.0
+        {
+            model.trainable = model.trainable.with_dropout(dropout, seed);
+            model.frozen = model.frozen.with_dropout(dropout, seed);
+        }
+        model
+    }
+
+    /// The adapters, off the graph, if it has any.
+    pub fn adapters(&self) -> Option<&Adapters> {
+        self.adapted.as_ref().map(|adapted| &adapted.adapters)
+    }
+
     /// The same model for a tokenizer whose largest id is `n_tokens` − 1: larger ids, which pad the embedding to a round size, are
     /// never drawn.
     pub fn with_n_tokens(self, n_tokens: usize) -> Self {
         Self { n_tokens: n_tokens.min(self.config.vocab_size), ..self }
     }
 
-    /// Writes weights and `config.json` into a folder that exists.
+    /// Writes weights and `config.json` into a folder that exists; adapters are merged into the weights.
+    ///
+    /// # Errors
+    /// [`ModelError::ReadOnly`] for a model without parameters; a file that cannot be written.
     pub fn save(&self, folder: &Path, options: &SaveOptions) -> Result<()> {
+        if self.frozen.layers().first().is_some_and(|layer| layer.is_packed()) && self.packed.is_empty() {
+            return Err(ModelError::ReadOnly);
+        }
+        if let Some(Adapted { weights, adapters, .. }) = &self.adapted {
+            let merged: Vec<(&str, Tensor)> = weights
+                .iter()
+                .map(|(name, weight)| Ok((name.as_str(), adapters.merge(name, weight, weight.dtype())?)))
+                .collect::<Result<_>>()?;
+            let tensors = merged.iter().map(|(name, tensor)| (*name, tensor));
+            return weights::save(folder, &self.config, tensors, options);
+        }
         let tensors = self.parameters.iter().map(|(name, parameter)| (name.as_str(), parameter.as_tensor()));
         weights::save(folder, &self.config, tensors, options)
     }
@@ -179,7 +283,8 @@ impl LanguageModel {
         self.n_tokens
     }
 
-    /// The parameters by their names in the checkpoint, in the order of the forward pass; none if the model is only read.
+    /// What is trained, by its name in the checkpoint, in the order of the forward pass: the weights, or the adapters if there are
+    /// any; none if the model is only read.
     pub fn parameters(&self) -> &[(String, Var)] {
         &self.parameters
     }
@@ -210,10 +315,10 @@ impl LanguageModel {
     }
 }
 
-/// A tensor of a model in bf16 that is only read: a packed matrix, or a vector in f32.
-fn read_only(tensor: &Tensor) -> Result<Weight> {
+/// A tensor of a model in bf16 without parameters: a packed matrix, through which gradients may flow, or a vector in f32.
+fn frozen_weight(tensor: &Tensor, has_gradients: bool) -> Result<Weight> {
     Ok(match tensor.rank() {
-        2 => Weight::Packed(PackedWeight::frozen(tensor, false)?),
+        2 => Weight::Packed(PackedWeight::frozen(tensor, has_gradients)?),
         _ => Weight::Tensor(tensor.to_dtype(DType::F32)?),
     })
 }

@@ -8,6 +8,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 
+use super::known::with_backward;
 use super::matmul::{Matrix, MatrixMut, Update, multiply, pool_parallelism};
 use super::{Contents, all_cpu_f32, f32_slice, kernels};
 
@@ -39,6 +40,15 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
 /// # Errors
 /// If a tensor operation fails.
 pub fn portable(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    if weight.track_op() || bias.is_some_and(Tensor::track_op) {
+        return product(x, weight, bias);
+    }
+    // Frozen: of the three, x alone may get a gradient.
+    let (value, weight) = (product(&x.detach(), weight, bias)?, weight.clone());
+    with_backward(x, value, move |grad| grad.matmul(&weight))
+}
+
+fn product(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let out = x.matmul(&weight.t()?)?;
     match bias {
         None => Ok(out),
@@ -167,6 +177,9 @@ impl CustomOp3 for Linear {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
         let (grad_x, grad_weight) = backward(x, weight, &grad)?;
+        if !bias.track_op() {
+            return Ok((grad_x, grad_weight, None));
+        }
         let mut grad_bias = vec![0.0; bias.elem_count()];
         for row in Contents::of(&grad)?.chunks(grad_bias.len().max(1)) {
             kernels::add_assign(&mut grad_bias, row);

@@ -18,8 +18,10 @@
 
 mod attention;
 pub mod bf16;
+mod dropout;
 mod embed;
 pub(crate) mod kernels;
+mod known;
 mod linear;
 pub(crate) mod matmul;
 mod rms_norm;
@@ -36,6 +38,7 @@ use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
 
 pub(crate) use attention::first_visible;
 pub use attention::{Heads, causal_attention};
+pub use dropout::dropout;
 pub use embed::embed;
 pub use linear::linear;
 pub use rms_norm::rms_norm;
@@ -50,6 +53,7 @@ pub use weight::Weight;
 /// The portable twins, for comparison and measurement. The functions of [`ops`](self) choose by themselves.
 pub mod portable {
     pub use super::attention::portable as causal_attention;
+    pub use super::dropout::portable as dropout;
     pub use super::embed::portable as embed;
     pub use super::linear::portable as linear;
     pub use super::rms_norm::portable as rms_norm;
@@ -104,5 +108,37 @@ impl Deref for Contents<'_> {
             // `of` refuses every other storage, and the guard keeps this one in place.
             _ => &[],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use candle_core::Var;
+
+    use super::*;
+    use crate::gradcheck::tensor;
+
+    #[test]
+    fn a_frozen_weight_gets_no_gradient_and_takes_none_from_x() -> Result<()> {
+        let targets: Arc<[Option<u32>]> = Arc::from([Some(2), None, Some(0)]);
+        let apply = |x: &Tensor, [weight, bias, norm]: &[Tensor; 3]| {
+            let normed = rms_norm(x, norm, 1e-6)?;
+            let out = linear(&normed, weight, Some(bias))?;
+            target_log_probs(&linear(&out, weight, None)?, weight, targets.clone())?.sum_all()
+        };
+        for dtype in [DType::F32, DType::F64] {
+            let of = |shape: &[usize], seed| Var::from_tensor(&tensor(shape, seed).to_dtype(dtype)?);
+            let (x, weights) = (of(&[3, 4], 1)?, [of(&[4, 4], 2)?, of(&[4], 3)?, of(&[4], 4)?]);
+            let trained = apply(&x, &weights.each_ref().map(|var| var.as_tensor().clone()))?.backward()?;
+            let frozen = apply(&x, &weights.each_ref().map(Var::as_detached_tensor))?.backward()?;
+            assert_eq!((trained.get_ids().count(), frozen.get_ids().count()), (4, 1), "{dtype:?}");
+            let of_x = |grads: &candle_core::backprop::GradStore| {
+                grads.get(&x).unwrap().to_dtype(DType::F64)?.to_vec2::<f64>()
+            };
+            assert_eq!(of_x(&trained)?, of_x(&frozen)?);
+        }
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@
 use candle_core::{CpuStorage, CustomOp2, D, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use super::known::with_backward;
 use super::{Contents, all_cpu_f32, f32_slice, kernels};
 
 /// Rows that one task handles; also the bounds of the partial sums of the weight's gradient.
@@ -42,7 +43,12 @@ pub fn portable(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
         _ => x.clone(),
     };
     let root_mean_square = (wide.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?;
-    wide.broadcast_div(&root_mean_square)?.to_dtype(dtype)?.broadcast_mul(weight)
+    let normed = wide.broadcast_div(&root_mean_square)?.to_dtype(dtype)?;
+    if weight.track_op() {
+        return normed.broadcast_mul(weight);
+    }
+    let (value, weight) = (normed.detach().broadcast_mul(weight)?, weight.clone());
+    with_backward(&normed, value, move |grad| grad.broadcast_mul(&weight))
 }
 
 struct RmsNorm {
@@ -136,10 +142,11 @@ impl CustomOp2 for RmsNorm {
         for partial_sum in &partial_sums {
             kernels::add_assign(&mut grad_weight, partial_sum);
         }
-        Ok((
-            Some(Tensor::from_vec(grad_x, x.shape(), &Device::Cpu)?),
-            Some(Tensor::from_vec(grad_weight, width, &Device::Cpu)?),
-        ))
+        let grad_weight = match weight.track_op() {
+            true => Some(Tensor::from_vec(grad_weight, width, &Device::Cpu)?),
+            false => None,
+        };
+        Ok((Some(Tensor::from_vec(grad_x, x.shape(), &Device::Cpu)?), grad_weight))
     }
 }
 

@@ -67,15 +67,22 @@ pub fn checkpointed_gradients(
     let mut output_gradient = gradient_of_input(&gradients, &last)?;
     drop((gradients, hidden, last));
 
-    for layer in trainable.layers().iter().rev() {
+    // With adapters the embedding is frozen: nothing below the first layer asks for a gradient.
+    let embedded = trainable.embed(packed.ids.clone())?;
+    for (index, layer) in trainable.layers().iter().enumerate().rev() {
         let input = next_input(&mut inputs)?;
-        let output = trainable.layer(layer, &input, &packed.segments)?;
+        let is_last = index == 0 && !embedded.track_op();
+        let x = if is_last { input.as_detached_tensor() } else { input.as_tensor().clone() };
+        let output = trainable.layer(layer, &x, &packed.segments)?;
         let gradients = (output * &output_gradient)?.sum_all()?.backward()?;
         sums.add(model, &gradients)?;
-        output_gradient = gradient_of_input(&gradients, &input)?;
+        if !is_last {
+            output_gradient = gradient_of_input(&gradients, &input)?;
+        }
     }
-    let embedded = trainable.embed(packed.ids.clone())?;
-    sums.add(model, &(embedded * output_gradient)?.sum_all()?.backward()?)?;
+    if embedded.track_op() {
+        sums.add(model, &(embedded * output_gradient)?.sum_all()?.backward()?)?;
+    }
     Ok(Gradients { loss: loss.detach(), of_parameters: sums.in_order(model)? })
 }
 

@@ -151,9 +151,10 @@ fn sampling(recipe: &Recipe, stage: Stage) -> (Sampling, u32) {
     }
 }
 
-/// The adapters that a recipe trains instead of the weights; none, which recipes do not have yet.
-fn adapters(_: &Recipe, _: &Footprint<'_>) -> Option<Adapters> {
-    None
+/// The adapters that a recipe trains instead of the weights.
+fn adapters(recipe: &Recipe, model: &Footprint<'_>) -> Option<Adapters> {
+    let lora = recipe.train.lora.as_ref()?;
+    Some(model.adapters(lora.rank, &lora.target_modules.names()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@
 mod changes;
 mod demand;
 
-use ts_model::ModelConfig;
 use ts_model::memory::{Available, Plan, human};
 use ts_recipe::Recipe;
 
@@ -28,7 +27,7 @@ struct Room {
 /// # Errors
 /// [`Error::Memory`].
 pub(crate) fn plan_stage(run: &Run<'_>, stage: Stage, demand: &Demand) -> Result<(), Error> {
-    let config = ModelConfig::read(run.checkpoint_folder())?;
+    let config = run.checkpoint_folder().config()?;
     let shape = Shape { config: &config, on_cpu: run.is_on_cpu() };
     let plan = shape.plan(&run.recipe, stage, demand);
     // What a device has, nobody has asked it.

@@ -6,10 +6,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_model::TextTokenizer;
+use ts_model::adapter::AdapterConfig;
 use ts_model::chat::{ChatTemplate, Message, TemplateOptions};
 
 use super::{Fault, InputLines};
 use crate::Error;
+use crate::setup::open_folder;
 
 /// A line of the input; one of the last three.
 #[derive(Deserialize)]
@@ -39,11 +41,19 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Reads the two from a checkpoint folder.
+    /// Reads the two from a checkpoint folder, or those that an adapter's folder or its base has.
     ///
     /// # Errors
     /// They cannot be read.
     pub fn open(folder: &Path, options: TemplateOptions) -> Result<Self, Error> {
+        match AdapterConfig::read(folder)? {
+            None => Self::of(folder, options),
+            Some(_) => Self::of(open_folder(folder, None)?.folder.texts(), options),
+        }
+    }
+
+    /// Reads the two from the folder that has them.
+    pub(super) fn of(folder: &Path, options: TemplateOptions) -> Result<Self, Error> {
         Ok(Self { tokenizer: TextTokenizer::read(folder)?, chat: ChatTemplate::read(folder)?.with(options) })
     }
 

@@ -12,7 +12,7 @@ use ts_recipe::Recipe;
 
 use crate::Error;
 use crate::memory::{Demand, Shape};
-use crate::setup::{check_vocabulary, longest_prompt};
+use crate::setup::{check_vocabulary, longest_prompt, open_folder};
 use crate::stage::Stage;
 
 /// The delimiters of reasoning that models have, to be looked for.
@@ -53,10 +53,27 @@ pub struct Inspection {
     pub has_chat_template: bool,
     /// Bytes of keys and values of one token, at two bytes a number.
     pub cache_bytes_per_token: usize,
+    /// The adapter to these weights, if the folder is one's.
+    pub adapter: Option<InspectedAdapter>,
     /// Memory that a run with the recipe takes; none if its prompts cannot be made.
     pub memory: Option<Memory>,
     /// What a run would trip over, a sentence each.
     pub notes: Vec<String>,
+}
+
+/// What an adapter is.
+#[derive(Debug, Serialize)]
+pub struct InspectedAdapter {
+    /// The base, as the adapter names it.
+    pub base: String,
+    /// Rows of an adapter's first matrix.
+    pub rank: usize,
+    /// What its product is multiplied by.
+    pub scaling: f64,
+    /// How many projections have one.
+    pub n_adapted: usize,
+    /// How many numbers its matrices hold.
+    pub parameters: usize,
 }
 
 /// Memory that the stages of a run take, if every response is as long as it may be.
@@ -142,11 +159,19 @@ fn memory(config: &ModelConfig, recipe: &Recipe, prompt: usize) -> Memory {
 /// # Errors
 /// What cannot be read or is not supported, by its name.
 pub fn inspect(folder: &Path, recipe: &Recipe) -> Result<Inspection, Error> {
-    ts_model::files::check_folder(folder)?;
-    let config = ModelConfig::read(folder)?;
+    let open = open_folder(folder, None)?;
+    let folder = open.folder.base();
+    let config = open.folder.config()?;
     let weights = Weights::open(folder, &config)?;
-    let tokenizer = TextTokenizer::read(folder)?;
-    let chat = ChatTemplate::read(folder)?;
+    let tokenizer = TextTokenizer::read(open.folder.texts())?;
+    let chat = ChatTemplate::read(open.folder.texts())?;
+    let adapter = open.folder.adapters(&config)?.map(|(adapter, adapters)| InspectedAdapter {
+        base: adapter.base,
+        rank: adapter.rank,
+        scaling: adapters.scaling,
+        n_adapted: adapters.pairs.len(),
+        parameters: adapters.n_values(),
+    });
     let text = |id: u32| {
         let bytes = tokenizer.token_bytes(id).unwrap_or_default();
         String::from_utf8_lossy(bytes).into_owned()
@@ -164,7 +189,7 @@ pub fn inspect(folder: &Path, recipe: &Recipe) -> Result<Inspection, Error> {
             "`</think>` is no token: set the recipe's prompt.reasoning_end to the text that ends the reasoning".into(),
         );
     }
-    let memory = match longest_prompt(folder, recipe, &tokenizer) {
+    let memory = match longest_prompt(open.folder.texts(), recipe, &tokenizer) {
         Ok(prompt) => Some(memory(&config, recipe, prompt)),
         Err(error) => {
             notes.push(format!("memory is not known without prompts: {error}"));
@@ -195,6 +220,7 @@ pub fn inspect(folder: &Path, recipe: &Recipe) -> Result<Inspection, Error> {
             * config.num_hidden_layers
             * config.num_key_value_heads
             * config.head_dim,
+        adapter,
         memory,
         notes,
     })

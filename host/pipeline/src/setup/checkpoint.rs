@@ -3,50 +3,95 @@
 //! In: a recipe's `[model]`. Out: a [`Checkpoint`], a Hugging Face folder with its digest. Weights are not read here: grading
 //! should not wait for them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+use ts_model::ModelFolder;
+use ts_model::adapter::AdapterConfig;
 use ts_run::DigestCache;
-use ts_run::digest::sha256_folder;
+use ts_run::digest::{sha256_bytes, sha256_folder};
 use ts_run::manifest::ModelOrigin;
 
 use crate::Error;
 use crate::setup::unpacked::Unpacked;
 use ts_recipe::EMBEDDED;
 
-/// A folder with a checkpoint, deleted with this value if it was unpacked from the binary.
-pub(super) struct Checkpoint {
-    pub(super) path: PathBuf,
-    /// What the manifest says of it.
-    pub(super) origin: ModelOrigin,
+/// A folder with a checkpoint or an adapter; what was unpacked from the binary is deleted with this value.
+pub(crate) struct OpenFolder {
+    pub(crate) folder: ModelFolder,
+    /// Whether the weights are the embedded ones, which are those of an f32 model, packed in half of its bytes.
+    pub(crate) is_embedded: bool,
     _unpacked: Option<Unpacked>,
 }
 
-/// Finds a checkpoint, or unpacks the embedded one.
-pub(super) fn open_checkpoint(source: &str, digests: Option<&DigestCache>) -> Result<Checkpoint, Error> {
-    if source != EMBEDDED {
-        let path = PathBuf::from(source);
-        // Before all of it is read: a pipe in it has no end.
-        ts_model::files::check_folder(&path)?;
-        let sha256 = sha256_folder(&path, digests)?.sha256;
-        return Ok(Checkpoint {
-            path,
-            origin: ModelOrigin { source: source.to_owned(), sha256 },
-            _unpacked: None,
-        });
+/// Opens a checkpoint's or an adapter's folder. An adapter to the embedded model says that it is.
+pub(crate) fn open_folder(path: &Path, base: Option<&Path>) -> Result<OpenFolder, Error> {
+    let plain = |folder| OpenFolder { folder, is_embedded: false, _unpacked: None };
+    if let Some(base) = base {
+        return Ok(plain(ModelFolder::of_adapter(path, base)?));
     }
+    // Before anything of it is read: a pipe in it has no end.
+    ts_model::files::check_folder(path)?;
+    match AdapterConfig::read(path)? {
+        Some(adapter) if adapter.base == EMBEDDED => {
+            let unpacked = unpack()?;
+            let folder = ModelFolder::of_adapter(path, &unpacked.path())?;
+            Ok(OpenFolder { folder, is_embedded: true, _unpacked: Some(unpacked) })
+        }
+        _ => Ok(plain(ModelFolder::open(path)?)),
+    }
+}
+
+fn unpack() -> Result<Unpacked, Error> {
     let unpacked = Unpacked::new().map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
     for (name, bytes) in ts_embedded::CHECKPOINT {
         let path = unpacked.path().join(name);
         std::fs::write(&path, bytes).map_err(|source| Error::File { path, source })?;
     }
-    let path = unpacked.path();
-    let sha256 = sha256_folder(&path, None)?.sha256;
-    Ok(Checkpoint {
-        path,
-        origin: ModelOrigin { source: source.to_owned(), sha256 },
-        _unpacked: Some(unpacked),
-    })
+    Ok(unpacked)
+}
+
+/// The checkpoint that a run starts from.
+pub(super) struct Checkpoint {
+    pub(super) open: OpenFolder,
+    /// What the manifest says of it.
+    pub(super) origin: ModelOrigin,
+}
+
+/// Finds a checkpoint, or unpacks the embedded one.
+pub(super) fn open_checkpoint(source: &str, digests: Option<&DigestCache>) -> Result<Checkpoint, Error> {
+    let open = match source {
+        EMBEDDED => {
+            let unpacked = unpack()?;
+            let folder = ModelFolder::open(&unpacked.path())?;
+            OpenFolder { folder, is_embedded: true, _unpacked: Some(unpacked) }
+        }
+        _ => open_folder(&PathBuf::from(source), None)?,
+    };
+    let digests_of_base = digests.filter(|_| !open.is_embedded);
+    let mut sha256 = sha256_folder(open.folder.base(), digests_of_base)?.sha256;
+    if let Some(adapter) = open.folder.adapter() {
+        let of_adapter = sha256_folder(adapter, digests)?.sha256;
+        sha256 = sha256_bytes(format!("{sha256} {of_adapter}").as_bytes());
+    }
+    Ok(Checkpoint { open, origin: ModelOrigin { source: source.to_owned(), sha256 } })
+}
+
+impl Checkpoint {
+    /// What an adapter to this checkpoint names as its base: what the checkpoint itself names if it is an adapter, or else where its
+    /// folder is.
+    pub(super) fn name_of_base(&self) -> Result<String, Error> {
+        if let Some(adapter) = self.open.folder.adapter().map(AdapterConfig::read).transpose()?.flatten() {
+            return Ok(adapter.base);
+        }
+        if self.open.is_embedded {
+            return Ok(EMBEDDED.to_owned());
+        }
+        let path = self.open.folder.base();
+        let path =
+            std::path::absolute(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+        Ok(path.display().to_string())
+    }
 }
 
 /// The device of that name: `cpu` or `cuda:N`.

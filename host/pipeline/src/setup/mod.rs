@@ -17,7 +17,7 @@ use candle_core::{DType, Device};
 use ts_model::memory::Available;
 use ts_model::shards::Workers;
 use ts_model::weights::Weights;
-use ts_model::{LanguageModel, ModelConfig, TextTokenizer};
+use ts_model::{LanguageModel, ModelConfig, ModelFolder, TextTokenizer};
 use ts_plugin::LogSink;
 use ts_run::folder::shard_folder;
 use ts_run::manifest::{Manifest, PluginOrigin, stopping};
@@ -25,16 +25,17 @@ use ts_run::records::ProblemRecord;
 use ts_run::seal::{seal_text, unseal_text};
 use ts_run::{Artefact, DigestCache, ProblemFile, Record, Records, RunFolder, Seal, Shard, atomic};
 
-pub(crate) use self::checkpoint::open_device;
-use self::checkpoint::{Checkpoint, open_checkpoint};
+use self::checkpoint::{Checkpoint, OpenFolder, open_checkpoint};
+pub(crate) use self::checkpoint::{open_device, open_folder};
 use self::problems::{ProblemSource, Surveyed};
 use self::prompts::{Prompts, note_on_reasoning_end};
 use crate::past_run::PastRun;
 use crate::progress::Progress;
 use crate::responses::steps::Steps;
 use crate::stage::Stage;
+use crate::training::lora::lora_config;
 use crate::{Error, identity};
-use ts_recipe::{Dtype, EMBEDDED, Plugins, Recipe, open_plugins, user_cache};
+use ts_recipe::{Dtype, Plugins, Recipe, open_plugins, user_cache};
 
 /// Everything that the stages share.
 pub struct Run<'a> {
@@ -108,6 +109,13 @@ pub fn check(recipe: &Recipe) -> Result<Vec<String>, Error> {
             opened.train.1.origin.n, opened.heldout.1.origin.n
         ),
     ];
+    if let Some(adapter) = opened.checkpoint.open.folder.adapter() {
+        lines.push(format!("with the adapter {}", adapter.display()));
+    }
+    if let Some(lora) = &recipe.train.lora {
+        let n = lora_config(lora).n_values(&opened.checkpoint.open.folder.config()?);
+        lines.push(format!("trains {n} numbers of adapters of rank {}, and no weight", lora.rank));
+    }
     if let Some(problem) = &opened.train.1.first {
         let (shortest, longest) = opened.prompt_tokens;
         let first = opened.prompts.text(problem)?;
@@ -232,13 +240,23 @@ impl<'a> Run<'a> {
 
     /// Loads the model that the run starts from, to sample and to score.
     pub(crate) fn base_model(&self) -> Result<LanguageModel, Error> {
-        self.load(&self.checkpoint.path)
+        self.load_from(&self.checkpoint.open.folder)
     }
 
-    /// Loads the model that the run starts from, or a checkpoint of the training in progress, to train.
+    /// Loads the model that the run starts from, or a checkpoint of the training in progress, to train all of it.
     pub(crate) fn model_to_train(&self, checkpoint: Option<&Path>) -> Result<LanguageModel, Error> {
-        let folder = checkpoint.unwrap_or(&self.checkpoint.path);
-        Ok(LanguageModel::load_to_train(folder, dtype_of(self.recipe.model.dtype), &self.device)?)
+        let start = &self.checkpoint.open.folder;
+        let folder = match checkpoint {
+            None => start.clone(),
+            Some(folder) => ModelFolder::open_over(folder, start.base())?,
+        };
+        Ok(LanguageModel::load_to_train(&folder, dtype_of(self.recipe.model.dtype), &self.device)?)
+    }
+
+    /// Loads the model that the run starts from, to train adapters beside it.
+    pub(crate) fn model_to_adapt(&self) -> Result<LanguageModel, Error> {
+        let dtype = dtype_of(self.recipe.model.dtype);
+        Ok(LanguageModel::load_to_adapt(&self.checkpoint.open.folder, dtype, &self.device)?)
     }
 
     /// Loads the model that the run trained.
@@ -247,27 +265,29 @@ impl<'a> Run<'a> {
             Some(whole) if !self.folder.is_done(Stage::Train.name()) => &whole.folder,
             _ => self.folder.path(),
         };
-        self.load(&Artefact::Model.path_in(folder))
+        let model = Artefact::Model.path_in(folder);
+        // An adapter is merged into the weights of the run's base.
+        self.load_from(&ModelFolder::open_over(&model, self.checkpoint.open.folder.base())?)
     }
 
-    fn load(&self, folder: &Path) -> Result<LanguageModel, Error> {
-        let model = LanguageModel::load(folder, dtype_of(self.recipe.model.dtype), &self.device)?;
+    fn load_from(&self, folder: &ModelFolder) -> Result<LanguageModel, Error> {
+        let model = LanguageModel::load_from(folder, dtype_of(self.recipe.model.dtype), &self.device)?;
         Ok(model.with_n_tokens(self.tokenizer.vocab_size()))
     }
 
     /// The number format in which the trained model is written: that of the checkpoint that the run starts from, as it is stored.
-    /// The embedded one is an f32 model, packed in half of its bytes.
     pub(crate) fn written_dtype(&self) -> Result<DType, Error> {
-        if self.recipe.model.source == EMBEDDED {
-            return Ok(DType::F32);
-        }
-        let folder = &self.checkpoint.path;
-        Ok(Weights::open(folder, &ModelConfig::read(folder)?)?.stored_dtype())
+        written_dtype(&self.checkpoint.open)
     }
 
     /// The folder of the checkpoint that the run starts from.
-    pub(crate) fn checkpoint_folder(&self) -> &Path {
-        &self.checkpoint.path
+    pub(crate) fn checkpoint_folder(&self) -> &ModelFolder {
+        &self.checkpoint.open.folder
+    }
+
+    /// What an adapter that the run trains names as its base.
+    pub(crate) fn name_of_base(&self) -> Result<String, Error> {
+        self.checkpoint.name_of_base()
     }
 
     /// The tokens that the model sees of a problem, the chat template around it.
@@ -385,6 +405,16 @@ pub(crate) fn dtype_of(dtype: Dtype) -> DType {
     }
 }
 
+/// The number format in which a model that was made from this one is written: that of its weights as they are stored. The embedded
+/// one is an f32 model, packed in half of its bytes.
+pub(crate) fn written_dtype(open: &OpenFolder) -> Result<DType, Error> {
+    if open.is_embedded {
+        return Ok(DType::F32);
+    }
+    let folder = &open.folder;
+    Ok(Weights::open(folder.base(), &folder.config()?)?.stored_dtype())
+}
+
 /// Checks that a checkpoint's configuration and its tokenizer belong together, and that a token ends its texts.
 pub(crate) fn check_vocabulary(
     folder: &Path,
@@ -403,7 +433,9 @@ pub(crate) fn check_vocabulary(
 
 /// The tokenizer of a recipe's model, and nothing else of it.
 pub(crate) fn tokenizer_of(recipe: &Recipe) -> Result<TextTokenizer, Error> {
-    Ok(TextTokenizer::read(&open_checkpoint(&recipe.model.source, digest_cache().as_ref())?.path)?)
+    Ok(TextTokenizer::read(
+        open_checkpoint(&recipe.model.source, digest_cache().as_ref())?.open.folder.texts(),
+    )?)
 }
 
 /// Tokens of the longest prompt of a recipe's problems, as a checkpoint's template and tokenizer make them.
@@ -434,12 +466,13 @@ fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
     let of_heldout = heldout.survey("heldout", |problem| of_train.forbid_leak(&train, problem))?;
     let (train, heldout) = ((train, of_train), (heldout, of_heldout));
     let checkpoint = open_checkpoint(&recipe.model.source, digest_cache().as_ref())?;
-    let config = ModelConfig::read(&checkpoint.path)?;
-    let weights = Weights::open(&checkpoint.path, &config)?;
+    let folder = &checkpoint.open.folder;
+    let config = folder.config()?;
+    let weights = folder.weights(&config)?;
     let limit = config.max_positions();
-    let tokenizer = TextTokenizer::read(&checkpoint.path)?;
-    check_vocabulary(&checkpoint.path, &config, &tokenizer)?;
-    let prompts = Prompts::read(&checkpoint.path, &recipe.prompt)?;
+    let tokenizer = TextTokenizer::read(folder.texts())?;
+    check_vocabulary(folder.base(), &config, &tokenizer)?;
+    let prompts = Prompts::read(folder.texts(), &recipe.prompt)?;
     let (mut shortest, mut longest) = (usize::MAX, 0);
     let sampled = ("sample.max_new_tokens", recipe.sample.max_new_tokens);
     let measured = ("eval.max_new_tokens", recipe.eval.max_new_tokens);

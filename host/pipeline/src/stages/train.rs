@@ -1,8 +1,8 @@
 //! Stage 3, third part: train with DPO-L + SFT. TokenSqueeze, section 3.3 and A.2.
 //!
 //! In: `examples.jsonl`, the responses that they name, `reference.jsonl` and the checkpoint that the run
-//! starts from. Out: `train.jsonl`, a line a step, and `model/`, a Hugging Face folder. Checkpoints hold the
-//! weights and the optimiser's moments in full, the manifest names the one to go on from, and batches derive
+//! starts from. Out: `train.jsonl`, a line a step, and `model/`, a Hugging Face folder, or an adapter's in PEFT's layout if the recipe
+//! has `[train.lora]`. Checkpoints hold what is trained, the weights or the adapters, and the optimiser's moments in full, the manifest names the one to go on from, and batches derive
 //! from the seed, so a run that resumes goes through the same steps to the same bits on the CPU. The loss is
 //! in `objective`.
 
@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::Tensor;
+use ts_core::seed::derive_seed;
 use ts_model::LanguageModel;
 use ts_model::optim::{AdamW, AdamWConfig, Decay, LearningRate};
 use ts_model::shards::{GradientSum, gradient_sets};
@@ -21,6 +22,7 @@ use ts_run::{Artefact, Journal, Key, atomic};
 use super::Done;
 use crate::memory::plan_stage;
 use crate::stage::Stage;
+use crate::training::lora;
 use crate::training::objective::{Example, Sums, micro_batch_gradients, micro_batches};
 use crate::training::training_set::{Plan, TrainingSet};
 use crate::{Error, Run};
@@ -103,7 +105,10 @@ impl Trainer {
         (1..=step).try_for_each(|step| logged.expect(&Key::Step(step)).map(drop))?;
         journal.truncate(step)?;
         let folder = folder.filter(|_| step > 0);
-        let model = run.model_to_train(folder.as_deref())?;
+        let model = match &train.lora {
+            Some(section) => lora::with_adapters(run, section, folder.as_deref())?,
+            None => run.model_to_train(folder.as_deref())?,
+        };
         let mut optimiser = AdamW::new(model.parameters(), config)?;
         if let Some(folder) = folder {
             let file = folder.join(OPTIMISER_FILE);
@@ -125,11 +130,16 @@ impl Trainer {
         let weights = sums;
         let micro_batches = micro_batches(&batch, train.micro_batch_tokens);
         let mut total = GradientSum::default();
-        let work = |micro: Vec<&Example>| micro_batch_gradients(&self.model, &micro, train, &weights);
+        // What dropout drops depends on the step and the micro-batch, and on nothing that a worker does.
+        let (seed, step) = (run.recipe.run.seed, self.step.to_string());
+        let work = |(index, micro): (usize, Vec<&Example>)| {
+            let model = self.model.for_pass(derive_seed(seed, "dropout", &step, index as u64));
+            micro_batch_gradients(&model, &micro, train, &weights)
+        };
         let workers = run.model_workers();
         workers.for_each_ordered_held(
             gradient_sets(workers.count()),
-            micro_batches.into_iter().map(Ok),
+            micro_batches.into_iter().enumerate().map(Ok),
             work,
             |(losses, gradients)| {
                 sums.add_losses(&losses);
@@ -173,7 +183,10 @@ impl Trainer {
         let before = run.folder.state(Stage::Train.name()).and_then(|state| state.checkpoint.clone());
         let name = checkpoint_name(self.step as u64);
         atomic::write_folder(&run.folder.path().join(&name), |partial| -> Result<(), Error> {
-            self.model.save(partial, &SaveOptions::default())?;
+            match (&run.recipe.train.lora, self.model.adapters()) {
+                (Some(section), Some(adapters)) => lora::save_new(run, section, adapters, partial)?,
+                _ => self.model.save(partial, &SaveOptions::default())?,
+            }
             let state: HashMap<String, Tensor> = self.optimiser.state_tensors()?.into_iter().collect();
             candle_core::safetensors::save(&state, partial.join(OPTIMISER_FILE))?;
             Ok(())
@@ -189,12 +202,17 @@ impl Trainer {
 const OPTIMISER_FILE: &str = "optimiser.safetensors";
 
 /// Writes the trained model as a Hugging Face folder: its weights, in the number format of the checkpoint that it started from,
-/// and what else that one has.
+/// and what else that one has; or the adapters that were trained, and the tokenizer.
 fn save_model(run: &Run<'_>, model: &LanguageModel, folder: &Path) -> Result<(), Error> {
+    if let (Some(section), Some(adapters)) = (&run.recipe.train.lora, model.adapters()) {
+        return atomic::write_folder(folder, |partial| {
+            lora::save_all(run, section, model, adapters, partial)
+        });
+    }
     let options = SaveOptions { dtype: Some(run.written_dtype()?), ..SaveOptions::default() };
     atomic::write_folder(folder, |partial| -> Result<(), Error> {
         model.save(partial, &options)?;
-        ts_model::weights::copy_companions(run.checkpoint_folder(), partial)?;
+        run.checkpoint_folder().copy_companions(partial)?;
         Ok(())
     })
 }

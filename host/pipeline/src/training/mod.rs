@@ -1,4 +1,5 @@
 //! What the optimiser sees, and what it minimises.
 
+pub(crate) mod lora;
 pub(crate) mod objective;
 pub(crate) mod training_set;

@@ -184,9 +184,14 @@ pub(crate) fn micro_batch_gradients(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use candle_core::Device;
+    use serde::Deserialize;
     use ts_core::objective::{self as law, LengthMargin, composite, dpo_l};
-    use ts_model::ModelConfig;
+    use ts_model::log_prob::score_sequences;
+    use ts_model::shards::GradientSum;
+    use ts_model::{ModelConfig, adapter};
 
     use super::*;
     use ts_recipe::{Schedule, SftExamples};
@@ -212,6 +217,7 @@ mod tests {
             adam_eps: 1e-8,
             weight_decay: 0.0,
             activation_checkpointing: false,
+            lora: None,
             checkpoint_every: 1,
         }
     }
@@ -341,5 +347,122 @@ mod tests {
         assert_eq!(sizes, [2, 1, 1]); // 3 + 4 tokens; 10, too many and alone; 2
         assert_eq!(micro_batches(&examples, 7).concat(), examples);
         assert!(micro_batches(&[], 7).is_empty());
+    }
+
+    #[derive(Deserialize)]
+    struct Expected {
+        beta: f64,
+        lambda: f64,
+        eta: f64,
+        #[serde(flatten)]
+        of_adapters: Batch,
+        full: Option<Batch>,
+    }
+
+    #[derive(Deserialize)]
+    struct Batch {
+        examples: Vec<Written>,
+        loss: f64,
+    }
+
+    /// An example as `lora.py` writes it.
+    #[derive(Deserialize)]
+    struct Written {
+        prompt: Vec<u32>,
+        chosen: Vec<u32>,
+        rejected: Option<Vec<u32>>,
+        lengths: Option<[f64; 2]>,
+        reference_logp: Option<[f64; 2]>,
+        pair_weight: f64,
+        sft_weight: f64,
+    }
+
+    impl Written {
+        fn example(&self) -> Example {
+            let rejected = self.rejected.as_ref().map(|rejected| Rejected {
+                sequence: Sequence::new(&self.prompt, rejected),
+                lengths: self.lengths.unwrap(),
+                reference_logp: self.reference_logp.unwrap(),
+            });
+            Example {
+                chosen: Sequence::new(&self.prompt, &self.chosen),
+                rejected,
+                pair_weight: self.pair_weight,
+                sft_weight: self.sft_weight,
+            }
+        }
+    }
+
+    /// The loss and the gradients that PyTorch has, those of all weights and those of adapters of PEFT's; `lora.py` of ts-model's
+    /// tests computed them, the loss from its formula. In f32 by the fused operations, in f64 by the portable ones, the batch at
+    /// once and in micro-batches, with all activations kept and with none.
+    #[test]
+    fn gradients_are_pytorch_s_full_and_of_adapters() {
+        let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../model/tests/data"));
+        for name in ["qwen2-tied", "llama-biases", "qwen3"] {
+            let folder = data.join("lora").join(name);
+            let text = std::fs::read_to_string(folder.join("expected.json")).unwrap();
+            let expected: Expected = serde_json::from_str(&text).unwrap();
+            let Expected { beta, lambda, eta: dpo_weight, .. } = expected;
+            for dtype in [DType::F32, DType::F64] {
+                let base =
+                    LanguageModel::load(&data.join("families").join(name), dtype, &Device::Cpu).unwrap();
+                let adapters = adapter::read(&folder, base.config()).unwrap().1;
+                let adapted =
+                    base.clone().with_adapters(&adapters.to(dtype, &Device::Cpu).unwrap(), 0.0).unwrap();
+                // The reference is the model without its adapters.
+                for example in expected.of_adapters.examples.iter().map(Written::example) {
+                    let Some(rejected) = example.rejected else { continue };
+                    let scores = score_sequences(&base, &[example.chosen, rejected.sequence], 100).unwrap();
+                    for (score, reference) in scores.iter().zip(rejected.reference_logp) {
+                        assert!((score - reference).abs() < 1e-5 * reference.abs(), "{score} {reference}");
+                    }
+                }
+                let adapted = (adapted, &expected.of_adapters, "gradients.safetensors");
+                let full = expected.full.as_ref().map(|full| (base, full, "gradients-full.safetensors"));
+                for (model, batch, file) in std::iter::once(adapted).chain(full) {
+                    let torch = candle_core::safetensors::load(folder.join(file), &Device::Cpu).unwrap();
+                    assert_eq!(torch.len(), model.parameters().len(), "{name}: {file}");
+                    let examples: Vec<Example> = batch.examples.iter().map(Written::example).collect();
+                    let examples: Vec<&Example> = examples.iter().collect();
+                    let weights = Sums::weights(&examples);
+                    for (max_tokens, activation_checkpointing) in [(1000, false), (20, true)] {
+                        let train =
+                            TrainSection { beta, lambda, dpo_weight, activation_checkpointing, ..train() };
+                        let (mut sums, mut total) = (weights, GradientSum::default());
+                        for micro in micro_batches(&examples, max_tokens) {
+                            let (losses, gradients) =
+                                micro_batch_gradients(&model, &micro, &train, &weights).unwrap();
+                            sums.add_losses(&losses);
+                            total.add(gradients).unwrap();
+                        }
+                        let loss = composite(
+                            dpo_weight,
+                            sums.dpo_loss / weights.pair_weight,
+                            sums.sft_loss / weights.sft_weight,
+                        );
+                        assert!((loss - batch.loss).abs() < 1e-5, "{name}: {file}: {loss} {}", batch.loss);
+                        let numbers = |tensor: &Tensor| {
+                            tensor
+                                .flatten_all()
+                                .unwrap()
+                                .to_dtype(DType::F64)
+                                .unwrap()
+                                .to_vec1::<f64>()
+                                .unwrap()
+                        };
+                        let (mut largest, mut worst) = (0.0_f64, 0.0_f64);
+                        for ((tensor, _), ours) in model.parameters().iter().zip(&total.finish().unwrap()) {
+                            for (ours, torch) in numbers(ours).into_iter().zip(numbers(&torch[tensor])) {
+                                largest = largest.max(torch.abs());
+                                worst = worst.max((ours - torch).abs());
+                            }
+                        }
+                        assert!(worst < 1e-5 * largest, "{name}: {file}: off by {worst:e} of {largest:e}");
+                        println!("{name}, {file}, {dtype:?}: off by {:.0e} of the largest", worst / largest);
+                    }
+                }
+            }
+        }
     }
 }

@@ -19,8 +19,10 @@ mod read;
 mod values;
 mod write;
 
+pub(super) use read::Shard;
 pub use read::{Weights, load};
-pub use write::{SaveOptions, copy_companions, save};
+pub use write::{SaveOptions, copy_generation, copy_texts, save};
+pub(super) use write::{to_file_dtype, write_json, write_tensors};
 
 /// The only file of a checkpoint that is not sharded.
 const SINGLE: &str = "model.safetensors";

@@ -22,6 +22,7 @@ use serde_json::{Map, Value};
 use super::header::{Entry, Header};
 use super::values::first_not_finite;
 use super::{INDEX, SINGLE};
+use crate::adapters::Adapters;
 use crate::config::{ModelConfig, read_object};
 use crate::error::{ModelError, Result};
 use crate::files;
@@ -44,6 +45,8 @@ pub struct Weights {
     shards: Vec<Shard>,
     /// Name, shape and the shard of each, in the configuration's order.
     tensors: Vec<(String, Vec<usize>, usize)>,
+    /// What is merged into them.
+    adapters: Option<Adapters>,
 }
 
 impl Weights {
@@ -68,9 +71,14 @@ impl Weights {
             shards[shard].check(&name, &shape)?;
             tensors.push((name, shape, shard));
         }
-        let weights = Self { shards, tensors };
+        let weights = Self { shards, tensors, adapters: None };
         weights.check_no_more(folder, &location, config)?;
         Ok(weights)
+    }
+
+    /// The same weights, which [`Weights::load`] merges these adapters into.
+    pub fn with_adapters(self, adapters: Adapters) -> Self {
+        Self { adapters: Some(adapters), ..self }
     }
 
     /// Bytes of the tensors as they are stored.
@@ -133,7 +141,10 @@ impl Weights {
     ) -> Result<()> {
         self.check_memory(dtype, device)?;
         for (name, shape, shard) in self.tensors {
-            let tensor = self.shards[shard].read(&name, &shape, dtype)?;
+            let mut tensor = self.shards[shard].read(&name, &shape, dtype)?;
+            if let Some(adapters) = &self.adapters {
+                tensor = adapters.merge(&name, &tensor, dtype)?;
+            }
             take(name, tensor.to_device(device)?.to_dtype(dtype)?)?;
         }
         Ok(())
@@ -246,14 +257,14 @@ impl Location {
 }
 
 /// One open safetensors file.
-struct Shard {
+pub(in crate::checkpoint) struct Shard {
     path: PathBuf,
     file: File,
     header: Header,
 }
 
 impl Shard {
-    fn open(folder: &Path, name: &str) -> Result<Self> {
+    pub(in crate::checkpoint) fn open(folder: &Path, name: &str) -> Result<Self> {
         let path = folder.join(name);
         let missing = || ModelError::io(&path)(std::io::ErrorKind::NotFound.into());
         let mut file = files::open(folder, name)?.ok_or_else(missing)?;
@@ -261,12 +272,22 @@ impl Shard {
         Ok(Self { path, file, header })
     }
 
+    /// The names of its tensors, in no order.
+    pub(in crate::checkpoint) fn names(&self) -> impl Iterator<Item = &str> {
+        self.header.tensors.keys().map(String::as_str)
+    }
+
+    /// The shape of a tensor, if it is there.
+    pub(in crate::checkpoint) fn shape(&self, name: &str) -> Option<&Vec<usize>> {
+        self.entry(name).map(|entry| &entry.shape)
+    }
+
     fn entry(&self, name: &str) -> Option<&Entry> {
         self.header.tensors.get(name)
     }
 
     /// Checks that a tensor is there and as it should be.
-    fn check(&self, name: &str, expected: &[usize]) -> Result<()> {
+    pub(in crate::checkpoint) fn check(&self, name: &str, expected: &[usize]) -> Result<()> {
         let (tensor, file) = (name.to_owned(), self.path.clone());
         let Some(entry) = self.entry(name) else { return Err(ModelError::TensorMissing { tensor, file }) };
         if entry.shape != expected {
@@ -281,7 +302,12 @@ impl Shard {
     }
 
     /// The tensor `name`, which was checked, on the CPU, in the dtype of the file. It is to become `dtype`.
-    fn read(&mut self, name: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
+    pub(in crate::checkpoint) fn read(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        dtype: DType,
+    ) -> Result<Tensor> {
         let (bytes, stored) = self.read_bytes(name, dtype)?;
         Ok(Tensor::from_raw_buffer(&bytes, stored, shape, &Device::Cpu)?)
     }

@@ -16,8 +16,11 @@ use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 use crate::files;
 
-/// Files beside the weights that make a checkpoint usable, copied by [`copy_companions`].
-const COMPANIONS: &[&str] = &[
+/// The end-of-text ids and more, where the configuration is.
+const GENERATION: &str = "generation_config.json";
+
+/// Files of tokenizer and template, copied by [`copy_texts`].
+const TEXTS: &[&str] = &[
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -25,7 +28,6 @@ const COMPANIONS: &[&str] = &[
     "vocab.json",
     "merges.txt",
     "chat_template.jinja",
-    "generation_config.json",
 ];
 
 /// How [`save`] writes.
@@ -86,12 +88,7 @@ pub fn save<'a>(
     }
     for (shard, tensors) in shards.into_iter().enumerate() {
         let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        write_then_rename(&folder.join(file_name(shard)), |partial| {
-            safetensors::serialize_to_file(tensors, Some(metadata), partial).map_err(|error| match error {
-                SafeTensorError::IoError(error) => ModelError::io(partial)(error),
-                error => ModelError::Safetensors { file: partial.to_owned(), reason: error.to_string() },
-            })
-        })?;
+        write_tensors(&folder.join(file_name(shard)), tensors, metadata)?;
     }
     if n_shards > 1 {
         let weight_map: BTreeMap<_, _> =
@@ -112,9 +109,18 @@ pub fn save<'a>(
     write_json(&folder.join("config.json"), &fields)
 }
 
-/// Copies the tokenizer's and generation's files, those that exist, from one checkpoint folder to another.
-pub fn copy_companions(from: &Path, to: &Path) -> Result<()> {
-    for name in COMPANIONS {
+/// Copies `generation_config.json`, if there is one, from one checkpoint folder to another.
+pub fn copy_generation(from: &Path, to: &Path) -> Result<()> {
+    copy(from, to, &[GENERATION])
+}
+
+/// Copies the tokenizer's and the template's files, those that exist, from one checkpoint folder to another.
+pub fn copy_texts(from: &Path, to: &Path) -> Result<()> {
+    copy(from, to, TEXTS)
+}
+
+fn copy(from: &Path, to: &Path, names: &[&str]) -> Result<()> {
+    for name in names {
         let Some(mut source) = files::open(from, name)? else { continue };
         write_then_rename(&to.join(name), |partial| {
             let mut target = File::create(partial).map_err(ModelError::io(partial))?;
@@ -125,7 +131,21 @@ pub fn copy_companions(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write_json(path: &Path, value: &Value) -> Result<()> {
+/// Writes a safetensors file.
+pub(in crate::checkpoint) fn write_tensors<N: AsRef<str> + Ord + std::fmt::Display>(
+    path: &Path,
+    tensors: Vec<(N, Tensor)>,
+    metadata: HashMap<String, String>,
+) -> Result<()> {
+    write_then_rename(path, |partial| {
+        safetensors::serialize_to_file(tensors, Some(metadata), partial).map_err(|error| match error {
+            SafeTensorError::IoError(error) => ModelError::io(partial)(error),
+            error => ModelError::Safetensors { file: partial.to_owned(), reason: error.to_string() },
+        })
+    })
+}
+
+pub(in crate::checkpoint) fn write_json(path: &Path, value: &Value) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value).map_err(ModelError::json(path))?;
     text.push('\n');
     write_then_rename(path, |partial| std::fs::write(partial, text).map_err(ModelError::io(partial)))
@@ -149,7 +169,7 @@ fn write_then_rename(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Re
 
 /// The tensor as it goes into a file: detached (what is being saved is not being trained), f32 unless it is a
 /// half format.
-fn to_file_dtype(tensor: &Tensor, dtype: Option<DType>) -> Result<Tensor> {
+pub(in crate::checkpoint) fn to_file_dtype(tensor: &Tensor, dtype: Option<DType>) -> Result<Tensor> {
     let dtype = match dtype.unwrap_or(tensor.dtype()) {
         half @ (DType::BF16 | DType::F16) => half,
         _ => DType::F32,

@@ -6,13 +6,13 @@
 //! graph and then passed through an operation that returns them unchanged and whose backward pass computes
 //! the chunks again.
 
-use candle_core::backend::BackendStorage;
 use candle_core::{
-    CpuStorage, CudaStorage, CustomOp3, D, DType, Layout, MetalStorage, Result, Shape, Tensor, bail,
+    CpuStorage, CudaStorage, CustomOp3, D, DType, Layout, MetalStorage, Result, Shape, Tensor,
 };
 use candle_nn::ops::softmax;
 
 use super::{rows_per_chunk, scored_rows};
+use crate::ops::known::whole;
 
 /// As [`target_log_probs`](super::target_log_probs()), whose caller has checked shapes and targets.
 ///
@@ -129,28 +129,27 @@ impl CustomOp3 for TargetLogProbs {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let is_head_frozen = !head.track_op();
         let (hidden, head, grad) = (hidden.detach(), head.detach(), grad.detach());
         let dtype = hidden.dtype();
         let mut grad_hidden = hidden.zeros_like()?;
         // Sums over chunks stay in f32, whatever the dtype of the head.
-        let mut grad_head = Tensor::zeros(head.dims(), wide(dtype), head.device())?;
+        let mut grad_head = match is_head_frozen {
+            true => None,
+            false => Some(Tensor::zeros(head.dims(), wide(dtype), head.device())?),
+        };
         for rows in self.scored_rows.chunks(rows_per_chunk(head.dim(0)?)) {
             let chunk = Chunk::new(rows, &hidden, &head)?;
             let grad_logits = chunk.grad_logits(&grad)?.to_dtype(dtype)?;
             grad_hidden = grad_hidden.index_add(&chunk.rows, &grad_logits.matmul(&head)?, 0)?;
-            let grad_chunk = grad_logits.t()?.matmul(&chunk.hidden)?;
-            grad_head = (grad_head + grad_chunk.to_dtype(wide(dtype))?)?;
+            if let Some(sum) = &mut grad_head {
+                let grad_chunk = grad_logits.t()?.matmul(&chunk.hidden)?;
+                *sum = (&*sum + grad_chunk.to_dtype(wide(dtype))?)?;
+            }
         }
-        Ok((Some(grad_hidden), Some(grad_head.to_dtype(head.dtype())?), None))
+        let grad_head = grad_head.map(|sum| sum.to_dtype(head.dtype())).transpose()?;
+        Ok((Some(grad_hidden), grad_head, None))
     }
-}
-
-/// A copy of a storage that holds one contiguous tensor and nothing else.
-fn whole<S: BackendStorage>(storage: &S, layout: &Layout) -> Result<(S, Shape)> {
-    if !layout.is_contiguous() || layout.start_offset() != 0 {
-        bail!("target_log_probs: the values must fill their storage");
-    }
-    Ok((storage.try_clone(layout)?, layout.shape().clone()))
 }
 
 #[cfg(test)]
