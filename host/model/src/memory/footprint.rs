@@ -19,15 +19,23 @@ pub struct Numbers {
     pub weight: usize,
     /// Bytes of a number between layers, and of one in the cache.
     pub activation: usize,
-    /// Whether our own operations compute (f32 on the CPU), or candle's, which keep their steps for the backward pass.
+    /// Whether our own operations compute (on the CPU), or candle's, which keep their steps for the backward pass.
     pub is_fused: bool,
+    /// Whether matrices are packed for products in bf16: once for sampling and scoring, twice where gradients flow.
+    pub is_packed: bool,
 }
 
 impl Numbers {
     /// Those of a model in `dtype`, on the CPU or elsewhere.
     pub fn of(dtype: DType, on_cpu: bool) -> Self {
         let size = dtype.size_in_bytes();
-        Self { weight: size, activation: size, is_fused: on_cpu && dtype == DType::F32 }
+        let is_packed = on_cpu && dtype == DType::BF16;
+        Self {
+            weight: size,
+            activation: if is_packed { 4 } else { size },
+            is_fused: is_packed || on_cpu && dtype == DType::F32,
+            is_packed,
+        }
     }
 }
 
@@ -148,7 +156,8 @@ pub(super) mod tests {
         ModelConfig::tiny(40, 8, 12, 2, (2, 1))
     }
 
-    pub(in crate::memory) const F32: Numbers = Numbers { weight: 4, activation: 4, is_fused: true };
+    pub(in crate::memory) const F32: Numbers =
+        Numbers { weight: 4, activation: 4, is_fused: true, is_packed: false };
 
     #[test]
     fn one_copy_and_one_token_by_hand() {
@@ -175,7 +184,7 @@ pub(super) mod tests {
     fn half_precision_halves_weights_and_cache() {
         let config = config();
         let [wide, half] =
-            [DType::F32, DType::BF16].map(|dtype| Footprint::new(&config, Numbers::of(dtype, true)));
+            [DType::F32, DType::F16].map(|dtype| Footprint::new(&config, Numbers::of(dtype, true)));
         assert!(wide.numbers.is_fused && !half.numbers.is_fused);
         assert!(!Numbers::of(DType::F32, false).is_fused);
         assert_eq!((wide.weights(), wide.cache_of_token()), (2 * half.weights(), 2 * half.cache_of_token()));

@@ -119,10 +119,12 @@ impl Footprint<'_> {
             .saturating_mul(sets)
             .saturating_add(largest.saturating_mul(2 * at_once as u64))
             .saturating_mul(gradient);
-        let weights = if trained.adapters.is_some() {
-            self.weights().saturating_add(n.saturating_mul(4))
-        } else {
-            self.weights()
+        let weights = match (&trained.adapters, self.numbers.is_packed) {
+            (None, false) => self.weights(),
+            // The parameters in f32 and both packings.
+            (None, true) => n.saturating_mul(4).saturating_add(self.weights().saturating_mul(2)),
+            (Some(_), false) => self.weights().saturating_add(n.saturating_mul(4)),
+            (Some(_), true) => self.weights().saturating_mul(2).saturating_add(n.saturating_mul(4)),
         };
         let always = [(Part::Weights, weights), (Part::Optimiser, moments)];
         let at = |parts: &[(Part, u64)]| Plan::new(always.iter().chain(parts).copied());
@@ -142,8 +144,8 @@ impl Footprint<'_> {
     fn trained_parameters(&self, adapters: Option<&Adapters>) -> Parameters {
         match adapters {
             None => {
-                let optimiser = if self.numbers.weight == 4 { 8 } else { 12 };
-                let gradient = self.numbers.weight as u64;
+                let is_wide = self.numbers.weight == 4 || self.numbers.is_packed;
+                let (gradient, optimiser) = if is_wide { (4, 8) } else { (self.numbers.weight as u64, 12) };
                 Parameters { n: self.n_parameters(), largest: self.largest_tensor(), gradient, optimiser }
             }
             Some(adapters) => {
@@ -200,6 +202,25 @@ mod tests {
             checkpointing: false,
             adapters: None,
         }
+    }
+
+    #[test]
+    fn in_bf16_on_the_cpu_matrices_are_packed_twice_beside_what_is_trained() {
+        let config = config();
+        let wide = Footprint::new(&config, F32);
+        let packed = Footprint::new(&config, Numbers::of(DType::BF16, true));
+        let (in_f32, in_bf16) = (wide.training(&trained()), packed.training(&trained()));
+        let n = wide.n_parameters();
+        assert_eq!((in_f32.of(Part::Weights), in_bf16.of(Part::Weights)), (4 * n, (4 + 2 + 2) * n));
+        for part in [Part::Gradients, Part::Optimiser, Part::Activations] {
+            assert_eq!(in_f32.of(part), in_bf16.of(part), "{part:?}");
+        }
+        let adapters = Some(packed.adapters(2, &["q_proj"]));
+        // q is 8 · 8 and a layer has one: A and B are 16 numbers each.
+        let plan = packed.training(&Trained { adapters, ..trained() });
+        assert_eq!(plan.of(Part::Weights), 2 * 2 * n + 4 * 2 * 32);
+        let scored = packed.scoring(&Scored { workers: 1, tokens: 50, longest: 30 });
+        assert_eq!(scored.of(Part::Weights), 2 * n);
     }
 
     #[test]
