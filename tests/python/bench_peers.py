@@ -9,8 +9,8 @@ the table says why.
 
 Sampling: n draws of one prompt of 64 tokens, temperature 1, 64 new tokens (17 at 0.5 B). What counts is tokens for each second of
 processor time, of a process and those below it, less what a run with one new token takes: loading and reading the prompt. Training:
-`peers/training.py` says what a step is. Everything has one thread, and a process of its own for each figure; a round runs every side
-once before the next begins. Printed is the median of the rounds, in brackets ts-host's divided by it (seconds and memory: it divided by
+`peers/training.py` says what a step is. Everything has one thread, and a process of its own for each figure (vLLM: for each model); a round runs every
+side once before the next begins. Printed is the median of the rounds, in brackets ts-host's divided by it (seconds and memory: it divided by
 ts-host's), at the same precision; q8_0 is beside bf16. Memory is the largest resident memory of the process, weights and cache and all.
 
 Python with torch and transformers is the one that runs this, unless `--python transformers=…`, `torch=…`, `trl=…` say otherwise.
@@ -50,11 +50,17 @@ class Skipped(Exception):
     """A side that cannot run here, and why."""
 
 
-def run(command, limit_s):
+def preloaded(python):
+    """vLLM asks for Intel's OpenMP to be loaded before all else; it is among what it depends on."""
+    library = Path(python).parent.parent / "lib/libiomp5.so"
+    return {"LD_PRELOAD": str(library)} if library.exists() else {}
+
+
+def run(command, limit_s, environment={}):
     """The standard output of a process, its processor seconds and its largest resident memory in MiB."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
         try:
-            child = subprocess.Popen(list(map(str, command)), stdout=out, stderr=said, env=ENVIRONMENT, start_new_session=True)
+            child = subprocess.Popen(list(map(str, command)), stdout=out, stderr=said, env=ENVIRONMENT | environment, start_new_session=True)
         except OSError as error:
             raise Skipped(f"{command[0]}: {error.strerror}") from error
         deadline = time.monotonic() + limit_s
@@ -83,7 +89,7 @@ class Bench:
     def __init__(self, options):
         self.options, self.work = options, options.work
         self.python = dict(each.split("=", 1) for each in options.python)
-        self.folders, self.skipped, self.rows = {}, {}, []
+        self.folders, self.skipped, self.rows, self.said = {}, {}, [], {}
         self.work.mkdir(parents=True, exist_ok=True)
 
     def interpreter(self, engine):
@@ -129,10 +135,16 @@ class Bench:
         few, many = draw(1), draw(NEW_TOKENS[size] + 1)
         return {"tokens": many[0] - few[0], "cpu_seconds": many[1] - few[1], "peak_rss_mib": many[2]}
 
-    def their_sampling(self, engine, size, dtype, n):
+    def their_sampling(self, engine, size, dtype, n, number):
         model = self.folders[size] if engine != "llama.cpp" else self.gguf(self.folders[size], dtype)
-        job = {"engine": engine, "dtype": dtype, "model": str(model), "prompt": PROMPT, "draws": [n], "new_tokens": NEW_TOKENS[size]}
-        said = last_line(run([self.interpreter(engine), PEERS / "sampling.py", json.dumps(job)], self.options.limit)[0])
+        # vLLM takes minutes to start: one process a round draws every n in turn, as a server would.
+        draws = self.options.draws if engine == "vllm" else [n]
+        job = {"engine": engine, "dtype": dtype, "model": str(model), "prompt": PROMPT, "draws": draws, "new_tokens": NEW_TOKENS[size]}
+        key = json.dumps([job, number])
+        if key not in self.said:
+            command = [self.interpreter(engine), PEERS / "sampling.py", json.dumps(job)]
+            self.said[key] = last_line(run(command, self.options.limit, preloaded(command[0]) if engine == "vllm" else {})[0])
+        said = self.said[key]
         return said["measured"][str(n)] | {"version": said["version"], "settings": said["settings"]}
 
     # Training.
@@ -153,7 +165,7 @@ class Bench:
 
     # Rounds.
 
-    def sides(self):
+    def sides(self, number):
         """Everything that a round runs: a key and what runs it."""
         wanted = {"ts-host", *self.options.peers}
         for size in self.folders:
@@ -162,7 +174,7 @@ class Bench:
                     if engine not in wanted:
                         continue
                     ours = lambda size=size, dtype=dtype, n=n: self.our_sampling(size, dtype, n)
-                    theirs = lambda engine=engine, size=size, dtype=dtype, n=n: self.their_sampling(engine, size, dtype, n)
+                    theirs = lambda engine=engine, size=size, dtype=dtype, n=n: self.their_sampling(engine, size, dtype, n, number)
                     yield ("sampling", size, engine, dtype, n), ours if engine == "ts-host" else theirs
         if "135 M" in self.folders and wanted & {"torch", "trl"}:
             for engine, dtype in TRAINERS:
@@ -173,7 +185,7 @@ class Bench:
                 yield ("training", "135 M", engine, dtype, None), ours if engine == "ts-host" else theirs
 
     def round(self, number):
-        for key, side in self.sides():
+        for key, side in self.sides(number):
             what, size, engine, dtype, n = key
             if key in self.skipped:
                 continue
@@ -191,10 +203,13 @@ class Bench:
             print(f"{number} {what} {size} {engine} {dtype} n={n}: {figure:.2f}, {row['peak_rss_mib']:.0f} MiB, load {self.rows[-1]['load']}", file=sys.stderr, flush=True)
             self.write()
 
+    def record(self):
+        skipped = [[*key, why] for key, why in self.skipped.items()]
+        return {"machine": machine(), "draws": self.options.draws, "rows": self.rows, "skipped": skipped}
+
     def write(self):
         if self.options.json:
-            skipped = [list(key) + [why] for key, why in self.skipped.items()]
-            self.options.json.write_text(json.dumps({"machine": machine(), "rows": self.rows, "skipped": skipped}, indent=1) + "\n")
+            self.options.json.write_text(json.dumps(self.record(), indent=1) + "\n")
 
 
 # Tables.
@@ -224,8 +239,11 @@ class Figures:
         return f"{shown} ({theirs / ours if inverse else ours / theirs:.2f})"
 
 
-def show(rows, skipped, draws):
+def show(record):
+    rows, draws = record["rows"], record["draws"]
     figures = Figures(rows)
+    n_rounds = len({row["round"] for row in rows})
+    print(f"{record['machine']}; one thread, median of {n_rounds} rounds, load average {min(r['load'] for r in rows)} to {max(r['load'] for r in rows)}")
     present = lambda what, order: [side for side in order if any((what, *side) == (r["what"], r["engine"], r["dtype"]) for r in rows)]
     for size in dict.fromkeys(row["size"] for row in rows if row["what"] == "sampling"):
         print(f"\n| {size}, tokens a CPU second | " + " | ".join(f"n = {n}" for n in draws) + f" | peak MiB, n = {draws[-1]} |")
@@ -246,7 +264,7 @@ def show(rows, skipped, draws):
             print(f"| {NAMES.get(engine, engine)} {dtype}{' autocast' if dtype == 'bf16' and engine != 'ts-host' else ''} | " + " | ".join(cells) + " |")
     versions = {row["engine"]: row["version"] for row in rows if "version" in row}
     print("\n" + "\n".join(f"{NAMES.get(engine, engine)}: {version}" for engine, version in versions.items()))
-    for (what, size, engine, dtype, n), why in skipped.items():
+    for what, size, engine, dtype, n, why in record["skipped"]:
         print(f"skipped: {what}, {size}, {NAMES.get(engine, engine)} {dtype}{f', n = {n}' if n else ''}: {why}")
 
 
@@ -281,7 +299,10 @@ def main():
     parser.add_argument("--steps", type=int, default=2, help="training steps that are measured")
     parser.add_argument("--limit", type=int, default=900, metavar="SECONDS", help="end a process that takes longer")
     parser.add_argument("--json", type=Path, metavar="OUT", help="every figure of every round, written as they come")
+    parser.add_argument("--table", type=Path, metavar="OUT", help="run nothing: print the tables of what --json wrote")
     options = parser.parse_args()
+    if options.table:
+        return show(json.loads(options.table.read_text()))
     options.peers = [peer for peer in options.peers.split(",") if peer]
     unknown = set(options.peers) - {"transformers", "llama.cpp", "vllm", "torch", "trl"}
     if unknown:
@@ -292,11 +313,12 @@ def main():
 
     bench = Bench(options)
     bench.prepare()
-    print(machine(), file=sys.stderr)
-    for number in range(options.rounds):
-        bench.round(number)
-    print(f"{machine()}; median of {options.rounds} rounds, one thread")
-    show(bench.rows, bench.skipped, options.draws)
+    try:
+        for number in range(options.rounds):
+            bench.round(number)
+    except KeyboardInterrupt:
+        print("ended early", file=sys.stderr)
+    show(bench.record())
 
 
 if __name__ == "__main__":
