@@ -7,7 +7,7 @@ FOLDER of SmolLM2-135M is what `examples/smollm2/convert.py` writes. In the work
 stop, random weights of Qwen2.5-0.5B's shape, and GGUF files of both. A peer that is not installed, or does not run, is left out, and
 the table says why.
 
-Sampling: n draws of one prompt of 64 tokens, temperature 1, 64 new tokens (17 at 0.5 B). What counts is tokens for each second of
+Sampling: n draws of one prompt of 64 tokens, temperature 1, 64 new tokens (at 0.5 B 32 with 8 draws, 17 with more). What counts is tokens for each second of
 processor time, of a process and those below it, less what a run with one new token takes: loading and reading the prompt. Training:
 `peers/training.py` says what a step is. Everything has one thread, and a process of its own for each figure (vLLM: for each model); a round runs every
 side once before the next begins. Printed is the median of the rounds, in brackets ts-host's divided by it (seconds and memory: it divided by
@@ -33,7 +33,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = Path(__file__).resolve().parent / "peers"
 PROMPT = list(range(300, 364))
-NEW_TOKENS = {"135 M": 64, "0.5 B": 17}
 ENVIRONMENT = os.environ | {
     "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error",
     "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1",
@@ -44,6 +43,11 @@ SAMPLERS = [
 ]
 TRAINERS = [("ts-host", "f32"), ("ts-host", "bf16"), ("torch", "f32"), ("torch", "bf16"), ("trl", "f32"), ("trl", "bf16")]
 NAMES = {"vllm": "vLLM", "torch": "PyTorch", "trl": "TRL"}
+
+
+def new_tokens(size, n):
+    """Of each draw: at 0.5 B fewer, but enough that reading the model does not drown them."""
+    return 64 if size == "135 M" else {1: 64, 8: 32}.get(n, 17)
 
 
 class Skipped(Exception):
@@ -126,20 +130,21 @@ class Bench:
         request = self.work / "request.jsonl"
         request.write_text(json.dumps({"id": "a", "tokens": PROMPT}) + "\n")
 
-        def draw(new_tokens):
-            flags = {"--input": request, "--dtype": dtype, "--workers": 1, "--draws": n, "--max-new-tokens": new_tokens, "--temperature": 1}
+        def draw(most):
+            flags = {"--input": request, "--dtype": dtype, "--workers": 1, "--draws": n, "--max-new-tokens": most, "--temperature": 1}
             flat = [part for flag in flags.items() for part in flag]
             out, cpu, mib = run([self.options.ts_host, "model", "generate", self.folders[size], *flat], self.options.limit)
             return sum(len(json.loads(line)["tokens"]) for line in out.splitlines()), cpu, mib
 
-        few, many = draw(1), draw(NEW_TOKENS[size] + 1)
-        return {"tokens": many[0] - few[0], "cpu_seconds": many[1] - few[1], "peak_rss_mib": many[2]}
+        few = [draw(1) for _ in range(3)][1:]
+        tokens, cpu, mib = draw(new_tokens(size, n) + 1)
+        return {"tokens": tokens - few[0][0], "cpu_seconds": cpu - (few[0][1] + few[1][1]) / 2, "peak_rss_mib": mib}
 
     def their_sampling(self, engine, size, dtype, n, number):
         model = self.folders[size] if engine != "llama.cpp" else self.gguf(self.folders[size], dtype)
         # vLLM takes minutes to start: one process a round draws every n in turn, as a server would.
-        draws = self.options.draws if engine == "vllm" else [n]
-        job = {"engine": engine, "dtype": dtype, "model": str(model), "prompt": PROMPT, "draws": draws, "new_tokens": NEW_TOKENS[size]}
+        draws = [(each, new_tokens(size, each)) for each in (self.options.draws if engine == "vllm" else [n])]
+        job = {"engine": engine, "dtype": dtype, "model": str(model), "prompt": PROMPT, "draws": draws}
         key = json.dumps([job, number])
         if key not in self.said:
             command = [self.interpreter(engine), PEERS / "sampling.py", json.dumps(job)]
@@ -239,6 +244,13 @@ class Figures:
         return f"{shown} ({theirs / ours if inverse else ours / theirs:.2f})"
 
 
+def together(records):
+    """The rounds of several runs as those of one."""
+    first = records[0]
+    rows = [row | {"round": (at, row["round"])} for at, record in enumerate(records) for row in record["rows"]]
+    return first | {"rows": rows, "skipped": [each for record in records for each in record["skipped"]]}
+
+
 def show(record):
     rows, draws = record["rows"], record["draws"]
     figures = Figures(rows)
@@ -299,10 +311,10 @@ def main():
     parser.add_argument("--steps", type=int, default=2, help="training steps that are measured")
     parser.add_argument("--limit", type=int, default=900, metavar="SECONDS", help="end a process that takes longer")
     parser.add_argument("--json", type=Path, metavar="OUT", help="every figure of every round, written as they come")
-    parser.add_argument("--table", type=Path, metavar="OUT", help="run nothing: print the tables of what --json wrote")
+    parser.add_argument("--table", type=Path, nargs="+", metavar="OUT", help="run nothing: print the tables of what --json wrote")
     options = parser.parse_args()
     if options.table:
-        return show(json.loads(options.table.read_text()))
+        return show(together([json.loads(path.read_text()) for path in options.table]))
     options.peers = [peer for peer in options.peers.split(",") if peer]
     unknown = set(options.peers) - {"transformers", "llama.cpp", "vllm", "torch", "trl"}
     if unknown:

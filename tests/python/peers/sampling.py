@@ -2,12 +2,12 @@
 
     python sampling.py JOB
 
-In: a job as JSON, `{"engine", "dtype", "model", "prompt", "draws": [n, …], "new_tokens"}`; `model` is a Hugging Face folder, for
+In: a job as JSON, `{"engine", "dtype", "model", "prompt", "draws": [[n, new_tokens], …]}`; `model` is a Hugging Face folder, for
 llama.cpp a GGUF file. Out: its last line, JSON with the version, what it was set to, and for each n the tokens and the processor
 seconds of drawing them.
 
-Each n is drawn three times: one new token to warm up, one again, and `new_tokens` + 1. The last two are told apart by `new_tokens`
-tokens of each draw; loading and reading the prompt are in both, and go away.
+Each n is drawn four times: one new token to warm up, one twice more, and `new_tokens` + 1. What the last takes beyond the mean of the two
+before it is `new_tokens` tokens of each draw, without loading and reading the prompt.
 """
 
 import json
@@ -64,7 +64,7 @@ class LlamaCpp:
         self.model = api.llama_model_load_from_file(job["model"].encode(), api.llama_model_default_params())
         if not self.model:
             sys.exit(f"llama.cpp does not load {job['model']}")
-        self.prompt, self.context, self.length = job["prompt"], None, len(job["prompt"]) + job["new_tokens"] + 1
+        self.prompt, self.context, self.length = job["prompt"], None, len(job["prompt"]) + max(new_tokens for _, new_tokens in job["draws"]) + 1
         self.settings = "flash attention, a cache a sequence"
 
     def open(self, n):
@@ -127,7 +127,7 @@ class Vllm:
         self.prompt, self.parameters = {"prompt_token_ids": job["prompt"]}, vllm.SamplingParams
         dtype = {"f32": "float32", "bf16": "bfloat16"}[job["dtype"]]
         self.engine = vllm.LLM(
-            model=job["model"], dtype=dtype, max_model_len=256, max_num_seqs=max(job["draws"]), seed=0, skip_tokenizer_init=True,
+            model=job["model"], dtype=dtype, max_model_len=256, max_num_seqs=max(n for n, _ in job["draws"]), seed=0, skip_tokenizer_init=True,
         )
         self.settings = "in one process, compiled, a cache of 1 GiB"
 
@@ -152,11 +152,11 @@ def main():
         return cpu_seconds() - started
 
     measured = {}
-    for n in job["draws"]:
+    for n, new_tokens in job["draws"]:
         seconds(n, 1)
-        one = seconds(n, 1)
-        spent = seconds(n, job["new_tokens"] + 1) - one
-        measured[n] = {"tokens": n * job["new_tokens"], "cpu_seconds": spent, "peak_rss_mib": peak_rss_mib()}
+        one = (seconds(n, 1) + seconds(n, 1)) / 2
+        spent = seconds(n, new_tokens + 1) - one
+        measured[n] = {"tokens": n * new_tokens, "cpu_seconds": spent, "peak_rss_mib": peak_rss_mib()}
         if hasattr(engine, "sampler_seconds"):
             measured[n]["sampler_seconds"] = engine.sampler_seconds
     print(json.dumps({"version": engine.version, "settings": engine.settings, "measured": measured}), flush=True)
