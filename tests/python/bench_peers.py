@@ -138,7 +138,9 @@ class Bench:
 
         few = [draw(1) for _ in range(3)][1:]
         tokens, cpu, mib = draw(new_tokens(size, n) + 1)
-        return {"tokens": tokens - few[0][0], "cpu_seconds": cpu - (few[0][1] + few[1][1]) / 2, "peak_rss_mib": mib}
+        before = [cpu for _, cpu, _ in few]
+        spent = cpu - sum(before) / 2
+        return {"tokens": tokens - few[0][0], "cpu_seconds": spent, "before_seconds": before, "peak_rss_mib": mib}
 
     def their_sampling(self, engine, size, dtype, n, number):
         model = self.folders[size] if engine != "llama.cpp" else self.gguf(self.folders[size], dtype)
@@ -173,7 +175,7 @@ class Bench:
     def sides(self, number):
         """Everything that a round runs: a key and what runs it."""
         wanted = {"ts-host", *self.options.peers}
-        for size in self.folders:
+        for size in self.folders if "sampling" in self.options.measure else []:
             for n in self.options.draws:
                 for engine, dtype in SAMPLERS:
                     if engine not in wanted:
@@ -181,7 +183,7 @@ class Bench:
                     ours = lambda size=size, dtype=dtype, n=n: self.our_sampling(size, dtype, n)
                     theirs = lambda engine=engine, size=size, dtype=dtype, n=n: self.their_sampling(engine, size, dtype, n, number)
                     yield ("sampling", size, engine, dtype, n), ours if engine == "ts-host" else theirs
-        if "135 M" in self.folders and wanted & {"torch", "trl"}:
+        if "135 M" in self.folders and "training" in self.options.measure:
             for engine, dtype in TRAINERS:
                 if engine not in wanted:
                     continue
@@ -307,6 +309,7 @@ def main():
     parser.add_argument("--python", action="append", default=[], metavar="PEER=PYTHON", help="the Python that has a peer")
     parser.add_argument("--sizes", default="135 M,0.5 B", metavar="LIST")
     parser.add_argument("--draws", default="1,8,32,64", metavar="LIST")
+    parser.add_argument("--measure", default="sampling,training", metavar="LIST", help="default: both")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=2, help="training steps that are measured")
     parser.add_argument("--limit", type=int, default=900, metavar="SECONDS", help="end a process that takes longer")
