@@ -1,0 +1,340 @@
+"""Sampling and training beside what people would use instead, at real shapes: all sides interleaved in one run, in processor time.
+
+    cargo build --release --workspace --bins --example bench_train
+    python tests/python/bench_peers.py --smollm2 FOLDER --work FOLDER --json OUT --python vllm=PYTHON --python llama.cpp=PYTHON
+
+FOLDER of SmolLM2-135M is what `examples/smollm2/convert.py` writes. In the work folder this makes, once, a copy of it that does not
+stop, random weights of Qwen2.5-0.5B's shape, and GGUF files of both. A peer that is not installed, or does not run, is left out, and
+the table says why.
+
+Sampling: n draws of one prompt of 64 tokens, temperature 1, 64 new tokens (at 0.5 B 32 with 8 draws, 17 with more). What counts is tokens for each second of
+processor time, of a process and those below it, less what a run with one new token takes: loading and reading the prompt. Training:
+`peers/training.py` says what a step is. Everything has one thread, and a process of its own for each figure (vLLM: for each model); a round runs every
+side once before the next begins. Printed is the median of the rounds, in brackets ts-host's divided by it (seconds and memory: it divided by
+ts-host's), at the same precision; q8_0 is beside bf16. Memory is the largest resident memory of the process, weights and cache and all.
+
+Python with torch and transformers is the one that runs this, unless `--python transformers=…`, `torch=…`, `trl=…` say otherwise.
+`python` for llama.cpp needs llama-cpp-python, that of `gguf` numpy and gguf, that of `vllm` vLLM's CPU build.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PEERS = Path(__file__).resolve().parent / "peers"
+PROMPT = list(range(300, 364))
+ENVIRONMENT = os.environ | {
+    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error",
+    "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1",
+}
+SAMPLERS = [
+    ("ts-host", "f32"), ("ts-host", "bf16"), ("transformers", "f32"), ("transformers", "bf16"),
+    ("llama.cpp", "bf16"), ("llama.cpp", "q8_0"), ("vllm", "bf16"),
+]
+TRAINERS = [("ts-host", "f32"), ("ts-host", "bf16"), ("torch", "f32"), ("torch", "bf16"), ("trl", "f32"), ("trl", "bf16")]
+NAMES = {"vllm": "vLLM", "torch": "PyTorch", "trl": "TRL"}
+
+
+def new_tokens(size, n):
+    """Of each draw: at 0.5 B fewer, but enough that reading the model does not drown them."""
+    return 64 if size == "135 M" else {1: 64, 8: 32}.get(n, 17)
+
+
+class Skipped(Exception):
+    """A side that cannot run here, and why."""
+
+
+def preloaded(python):
+    """vLLM asks for Intel's OpenMP to be loaded before all else; it is among what it depends on."""
+    library = Path(python).parent.parent / "lib/libiomp5.so"
+    return {"LD_PRELOAD": str(library)} if library.exists() else {}
+
+
+def run(command, limit_s, environment={}):
+    """The standard output of a process, its processor seconds and its largest resident memory in MiB."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
+        try:
+            child = subprocess.Popen(list(map(str, command)), stdout=out, stderr=said, env=ENVIRONMENT | environment, start_new_session=True)
+        except OSError as error:
+            raise Skipped(f"{command[0]}: {error.strerror}") from error
+        deadline = time.monotonic() + limit_s
+        while not (ended := os.wait4(child.pid, os.WNOHANG))[0]:
+            if time.monotonic() > deadline:
+                os.killpg(child.pid, 9)
+                os.wait4(child.pid, 0)
+                raise Skipped(f"not done after {limit_s} s")
+            time.sleep(0.05)
+        _, status, usage = ended
+        child.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        said.seek(0)
+        if child.returncode != 0:
+            lines = said.read().decode(errors="replace").strip().splitlines()
+            told = [line for line in lines if line.startswith("error")] or lines[-1:] or [f"ended with {child.returncode}"]
+            raise Skipped(told[0][:200])
+        return out.read().decode(), usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def last_line(text):
+    return json.loads(text.strip().splitlines()[-1])
+
+
+class Bench:
+    def __init__(self, options):
+        self.options, self.work = options, options.work
+        self.python = dict(each.split("=", 1) for each in options.python)
+        self.folders, self.skipped, self.rows, self.said = {}, {}, [], {}
+        self.work.mkdir(parents=True, exist_ok=True)
+
+    def interpreter(self, engine):
+        return self.python.get(engine, sys.executable)
+
+    # What the sides read.
+
+    def prepare(self):
+        made = {"135 M": (self.work / "smollm2-endless", "endless", [self.options.smollm2])}
+        made["0.5 B"] = (self.work / "qwen-0.5b", "random", [])
+        for size, (folder, how, arguments) in made.items():
+            if size in self.options.sizes:
+                self.make(folder, "transformers", how, *arguments, folder)
+                self.folders[size] = folder
+        if "llama.cpp" in self.options.peers:
+            for folder in self.folders.values():
+                for dtype in "bf16", "q8_0":
+                    self.make(self.gguf(folder, dtype), "gguf", "gguf", folder, dtype, self.gguf(folder, dtype))
+
+    def make(self, path, engine, *arguments):
+        if not path.exists():
+            print(f"making {path.name}", file=sys.stderr, flush=True)
+            try:
+                run([self.interpreter(engine), PEERS / "checkpoints.py", *arguments], 1800)
+            except Skipped as why:
+                sys.exit(f"making {path.name}: {why}")
+
+    def gguf(self, folder, dtype):
+        return self.work / f"{folder.name}-{dtype}.gguf"
+
+    # Sampling.
+
+    def our_sampling(self, size, dtype, n):
+        request = self.work / "request.jsonl"
+        request.write_text(json.dumps({"id": "a", "tokens": PROMPT}) + "\n")
+
+        def draw(most):
+            flags = {"--input": request, "--dtype": dtype, "--workers": 1, "--draws": n, "--max-new-tokens": most, "--temperature": 1}
+            flat = [part for flag in flags.items() for part in flag]
+            out, cpu, mib = run([self.options.ts_host, "model", "generate", self.folders[size], *flat], self.options.limit)
+            return sum(len(json.loads(line)["tokens"]) for line in out.splitlines()), cpu, mib
+
+        few = [draw(1) for _ in range(3)][1:]
+        tokens, cpu, mib = draw(new_tokens(size, n) + 1)
+        before = [cpu for _, cpu, _ in few]
+        spent = cpu - sum(before) / 2
+        return {"tokens": tokens - few[0][0], "cpu_seconds": spent, "before_seconds": before, "peak_rss_mib": mib}
+
+    def their_sampling(self, engine, size, dtype, n, number):
+        model = self.folders[size] if engine != "llama.cpp" else self.gguf(self.folders[size], dtype)
+        # vLLM takes minutes to start: one process a round draws every n in turn, as a server would.
+        draws = [(each, new_tokens(size, each)) for each in (self.options.draws if engine == "vllm" else [n])]
+        job = {"engine": engine, "dtype": dtype, "model": str(model), "prompt": PROMPT, "draws": draws}
+        key = json.dumps([job, number])
+        if key not in self.said:
+            command = [self.interpreter(engine), PEERS / "sampling.py", json.dumps(job)]
+            self.said[key] = last_line(run(command, self.options.limit, preloaded(command[0]) if engine == "vllm" else {})[0])
+        said = self.said[key]
+        return said["measured"][str(n)] | {"version": said["version"], "settings": said["settings"]}
+
+    # Training.
+
+    def our_training(self, dtype):
+        # HOOK: `bench_train --checkpoint` is what ts-host's side of a training step comes from. Its last line is
+        # {"cpu_seconds_per_step": …, "peak_rss_mib": …}; the pair is as in peers/training.py, and the first step is not measured.
+        flags = ["--checkpoint", self.folders["135 M"], "--dtype", dtype, "--tokens", 256, "--steps", self.options.steps]
+        out, _, _ = run([self.options.bench_train, *flags], self.options.limit)
+        try:
+            return last_line(out)
+        except (IndexError, ValueError) as error:
+            raise Skipped("bench_train takes no checkpoint yet") from error
+
+    def their_training(self, engine, dtype):
+        job = {"engine": engine, "dtype": dtype, "model": str(self.folders["135 M"]), "tokens": 256, "steps": self.options.steps}
+        return last_line(run([self.interpreter(engine), PEERS / "training.py", json.dumps(job)], self.options.limit)[0])
+
+    # Rounds.
+
+    def sides(self, number):
+        """Everything that a round runs: a key and what runs it."""
+        wanted = {"ts-host", *self.options.peers}
+        for size in self.folders if "sampling" in self.options.measure else []:
+            for n in self.options.draws:
+                for engine, dtype in SAMPLERS:
+                    if engine not in wanted:
+                        continue
+                    ours = lambda size=size, dtype=dtype, n=n: self.our_sampling(size, dtype, n)
+                    theirs = lambda engine=engine, size=size, dtype=dtype, n=n: self.their_sampling(engine, size, dtype, n, number)
+                    yield ("sampling", size, engine, dtype, n), ours if engine == "ts-host" else theirs
+        if "135 M" in self.folders and "training" in self.options.measure:
+            for engine, dtype in TRAINERS:
+                if engine not in wanted:
+                    continue
+                ours = lambda dtype=dtype: self.our_training(dtype)
+                theirs = lambda engine=engine, dtype=dtype: self.their_training(engine, dtype)
+                yield ("training", "135 M", engine, dtype, None), ours if engine == "ts-host" else theirs
+
+    def round(self, number):
+        for key, side in self.sides(number):
+            what, size, engine, dtype, n = key
+            if key in self.skipped:
+                continue
+            try:
+                figures = side()
+            except Skipped as why:
+                self.skipped[key] = str(why)
+                print(f"{key} skipped: {why}", file=sys.stderr, flush=True)
+                continue
+            row = {"round": number, "what": what, "size": size, "engine": engine, "dtype": dtype, "n": n} | figures
+            if what == "sampling":
+                row["tokens_per_cpu_second"] = figures["tokens"] / figures["cpu_seconds"]
+            self.rows.append(row | {"load": round(os.getloadavg()[0], 1)})
+            figure = row.get("tokens_per_cpu_second") or row["cpu_seconds_per_step"]
+            print(f"{number} {what} {size} {engine} {dtype} n={n}: {figure:.2f}, {row['peak_rss_mib']:.0f} MiB, load {self.rows[-1]['load']}", file=sys.stderr, flush=True)
+            self.write()
+
+    def record(self):
+        skipped = [[*key, why] for key, why in self.skipped.items()]
+        return {"machine": machine(), "draws": self.options.draws, "rows": self.rows, "skipped": skipped}
+
+    def write(self):
+        if self.options.json:
+            self.options.json.write_text(json.dumps(self.record(), indent=1) + "\n")
+
+
+# Tables.
+
+
+class Figures:
+    """Medians of the rounds."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def median(self, field, what, size, engine, dtype, n):
+        key = (what, size, engine, dtype, n)
+        found = [row[field] for row in self.rows if tuple(row[k] for k in ("what", "size", "engine", "dtype", "n")) == key and field in row]
+        return statistics.median(found) if found else None
+
+    def cell(self, field, key, inverse=False, digits=0):
+        """The figure, and ts-host's by it at the same precision: more than 1 is where ts-host is ahead."""
+        what, size, engine, dtype, n = key
+        theirs = self.median(field, *key)
+        if theirs is None:
+            return "–"
+        shown = f"{theirs:.{digits if theirs >= 20 else max(digits, 1)}f}"
+        ours = self.median(field, what, size, "ts-host", "f32" if dtype == "f32" else "bf16", n)
+        if engine == "ts-host" or not ours:
+            return shown
+        return f"{shown} ({theirs / ours if inverse else ours / theirs:.2f})"
+
+
+def together(records):
+    """The rounds of several runs as those of one."""
+    first = records[0]
+    rows = [row | {"round": (at, row["round"])} for at, record in enumerate(records) for row in record["rows"]]
+    return first | {"rows": rows, "skipped": [each for record in records for each in record["skipped"]]}
+
+
+def show(record):
+    rows, draws = record["rows"], record["draws"]
+    figures = Figures(rows)
+    n_rounds = len({row["round"] for row in rows})
+    print(f"{record['machine']}; one thread, median of {n_rounds} rounds, load average {min(r['load'] for r in rows)} to {max(r['load'] for r in rows)}")
+    present = lambda what, order: [side for side in order if any((what, *side) == (r["what"], r["engine"], r["dtype"]) for r in rows)]
+    for size in dict.fromkeys(row["size"] for row in rows if row["what"] == "sampling"):
+        print(f"\n| {size}, tokens a CPU second | " + " | ".join(f"n = {n}" for n in draws) + f" | peak MiB, n = {draws[-1]} |")
+        print("|---|" + "---:|" * (len(draws) + 1))
+        for engine, dtype in present("sampling", SAMPLERS):
+            key = lambda n: ("sampling", size, engine, dtype, n)
+            cells = [figures.cell("tokens_per_cpu_second", key(n)) for n in draws]
+            cells.append(figures.cell("peak_rss_mib", key(draws[-1]), inverse=True))
+            print(f"| {NAMES.get(engine, engine)} {dtype} | " + " | ".join(cells) + " |")
+            if engine == "llama.cpp":
+                alone = [without_sampler(rows, figures, key(n)) for n in draws]
+                print(f"| {engine} {dtype}, without its sampler | " + " | ".join(alone) + " | |")
+    if any(row["what"] == "training" for row in rows):
+        print("\n| training, a pair of 2 × 256 tokens, 135 M | CPU s a step | peak MiB |\n|---|---:|---:|")
+        for engine, dtype in present("training", TRAINERS):
+            key = ("training", "135 M", engine, dtype, None)
+            cells = [figures.cell("cpu_seconds_per_step", key, True, 2), figures.cell("peak_rss_mib", key, True)]
+            print(f"| {NAMES.get(engine, engine)} {dtype}{' autocast' if dtype == 'bf16' and engine != 'ts-host' else ''} | " + " | ".join(cells) + " |")
+    versions = {row["engine"]: row["version"] for row in rows if "version" in row}
+    print("\n" + "\n".join(f"{NAMES.get(engine, engine)}: {version}" for engine, version in versions.items()))
+    for what, size, engine, dtype, n, why in record["skipped"]:
+        print(f"skipped: {what}, {size}, {NAMES.get(engine, engine)} {dtype}{f', n = {n}' if n else ''}: {why}")
+
+
+def without_sampler(rows, figures, key):
+    """llama.cpp's products alone: its sampler sorts out one token after the other, which others may do better."""
+    what, size, engine, dtype, n = key
+    fields = ("what", "size", "engine", "dtype", "n")
+    speeds = [r["tokens"] / (r["cpu_seconds"] - r["sampler_seconds"]) for r in rows if tuple(r[f] for f in fields) == key]
+    ours = figures.median("tokens_per_cpu_second", what, size, "ts-host", "bf16", n)
+    return f"{statistics.median(speeds):.0f} ({ours / statistics.median(speeds):.2f})" if speeds and ours else "–"
+
+
+def machine():
+    """The processor, how many, and which of its units count here."""
+    about = Path("/proc/cpuinfo").read_text()
+    name = re.search(r"model name\s*: (.*)", about)
+    units = [unit for unit in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16") if re.search(rf"\b{unit}\b", about)]
+    return f"{name[1] if name else platform.machine()}, {os.cpu_count()} processors, {', '.join(units)}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--smollm2", type=Path, metavar="FOLDER", help="the checkpoint that examples/smollm2/convert.py writes")
+    parser.add_argument("--work", type=Path, default=ROOT / "target/tmp/peers", metavar="FOLDER", help="for what this makes; some 2 GB")
+    parser.add_argument("--ts-host", type=Path, default=ROOT / "target/release/ts-host", metavar="PATH")
+    parser.add_argument("--bench-train", type=Path, default=ROOT / "target/release/examples/bench_train", metavar="PATH")
+    parser.add_argument("--peers", default="transformers,llama.cpp,vllm,torch,trl", metavar="LIST", help="default: all, %(default)s")
+    parser.add_argument("--python", action="append", default=[], metavar="PEER=PYTHON", help="the Python that has a peer")
+    parser.add_argument("--sizes", default="135 M,0.5 B", metavar="LIST")
+    parser.add_argument("--draws", default="1,8,32,64", metavar="LIST")
+    parser.add_argument("--measure", default="sampling,training", metavar="LIST", help="default: both")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=2, help="training steps that are measured")
+    parser.add_argument("--limit", type=int, default=900, metavar="SECONDS", help="end a process that takes longer")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="every figure of every round, written as they come")
+    parser.add_argument("--table", type=Path, nargs="+", metavar="OUT", help="run nothing: print the tables of what --json wrote")
+    options = parser.parse_args()
+    if options.table:
+        return show(together([json.loads(path.read_text()) for path in options.table]))
+    options.peers = [peer for peer in options.peers.split(",") if peer]
+    unknown = set(options.peers) - {"transformers", "llama.cpp", "vllm", "torch", "trl"}
+    if unknown:
+        parser.error(f"--peers: {', '.join(sorted(unknown))} is not known")
+    options.sizes, options.draws = options.sizes.split(","), [int(n) for n in options.draws.split(",")]
+    if "135 M" in options.sizes and not options.smollm2:
+        parser.error("--smollm2 FOLDER is needed for 135 M; or --sizes '0.5 B'")
+
+    bench = Bench(options)
+    bench.prepare()
+    try:
+        for number in range(options.rounds):
+            bench.round(number)
+    except KeyboardInterrupt:
+        print("ended early", file=sys.stderr)
+    show(bench.record())
+
+
+if __name__ == "__main__":
+    main()
