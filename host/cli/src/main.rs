@@ -19,6 +19,7 @@ use std::process::ExitCode;
 static ALLOCATOR: out_of_memory::Allocator = out_of_memory::Allocator;
 
 fn main() -> ExitCode {
+    out_of_memory::keep_freed_memory();
     // Workers share no pool inside candle: see `ts_model::shards`.
     // SAFETY: nothing else runs yet, so no other thread reads the environment.
     #[cfg(feature = "training")]
