@@ -92,7 +92,7 @@ pub struct Memory {
     /// Rank of the adapters that training with adapters is planned with.
     pub adapter_rank: usize,
     /// The projections that they are on.
-    pub adapter_modules: Vec<&'static str>,
+    pub adapter_modules: Vec<String>,
     /// Stage 1.
     pub sampling: Planned,
     /// Stage 2.
@@ -125,10 +125,6 @@ impl From<Plan> for Planned {
 /// Longest step to plan refining with: steps are known once there are responses.
 const STEP_TOKENS: usize = 256;
 
-/// Rank and places of adapters as PEFT has them where nothing is said.
-const ADAPTER_RANK: usize = 8;
-const ADAPTER_MODULES: [&str; 2] = ["q_proj", "v_proj"];
-
 fn memory(config: &ModelConfig, recipe: &Recipe, prompt: usize) -> Memory {
     let on_cpu = recipe.model.device == "cpu";
     let shape = Shape { config, on_cpu };
@@ -139,18 +135,23 @@ fn memory(config: &ModelConfig, recipe: &Recipe, prompt: usize) -> Memory {
     let step_tokens = STEP_TOKENS.min(response);
     let rewrites = Demand::Rewrites { positives: many, prompt, text, step: step_tokens };
     let example = Demand::Examples { text, example: text.saturating_mul(2) }.under(recipe);
+    // The recipe's, or PEFT's where it says nothing of them.
+    let lora = recipe.train.lora.clone().unwrap_or_default();
+    let modules = lora.target_modules.names();
+    let mut full = recipe.clone();
+    full.train.lora = None;
     Memory {
         recipe: recipe.run.name.clone(),
         device: recipe.model.device.clone(),
         workers: if on_cpu { recipe.run.n_workers() } else { 1 },
         prompt_tokens: prompt,
         step_tokens,
-        adapter_rank: ADAPTER_RANK,
-        adapter_modules: ADAPTER_MODULES.to_vec(),
+        adapter_rank: lora.rank,
+        adapter_modules: modules.iter().map(|&name| name.to_owned()).collect(),
         sampling: shape.plan(recipe, Stage::Sample, &Demand::Draws { problems: many, prompt }).into(),
         refining: shape.plan(recipe, Stage::Refine, &rewrites).into(),
-        training: shape.plan(recipe, Stage::Train, &example).into(),
-        training_adapters: shape.with_adapters(recipe, &example, ADAPTER_RANK, &ADAPTER_MODULES).into(),
+        training: shape.plan(&full, Stage::Train, &example).into(),
+        training_adapters: shape.with_adapters(recipe, &example, lora.rank, &modules).into(),
     }
 }
 
