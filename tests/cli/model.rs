@@ -45,6 +45,34 @@ fn inspect_says_what_a_checkpoint_is() {
 }
 
 #[test]
+fn inspect_says_how_much_memory_a_run_takes() {
+    let host = Host::new();
+    let text = host.run(&["model", "inspect", &checkpoint()]);
+    for thing in
+        ["memory with recipe `default` on cpu, ", "  sampling: up to ", "  training adapters (LoRA) of rank "]
+    {
+        assert!(text.contains(thing), "{thing}: {text}");
+    }
+    let planned = |settings: &[&str]| -> Value {
+        let args = ["model", "inspect", &checkpoint(), "--json", "--set", "run.workers=2"];
+        serde_json::from_str::<Value>(&host.run(&[&args[..], settings].concat())).unwrap()["memory"].take()
+    };
+    let memory = planned(&[]);
+    let bytes = |memory: &Value, stage: &str| memory[stage]["bytes"].as_u64().unwrap();
+    for stage in ["sampling", "refining", "training", "training_adapters"] {
+        let parts = memory[stage]["parts"].as_object().unwrap().values();
+        assert_eq!(
+            parts.map(|bytes| bytes.as_u64().unwrap()).sum::<u64>(),
+            bytes(&memory, stage),
+            "{memory}"
+        );
+    }
+    let smaller = planned(&["--set", "sample.max_batch_rows=8"]);
+    assert!(bytes(&smaller, "sampling") < bytes(&memory, "sampling"));
+    assert_eq!(bytes(&smaller, "training"), bytes(&memory, "training"));
+}
+
+#[test]
 fn answers_depend_on_nothing_but_the_prompt_and_the_seed() {
     let host = Host::new();
     write_lines(&host, "five.jsonl", &questions());

@@ -26,7 +26,7 @@ pub enum Part {
 }
 
 /// Bytes that a worker's thread and its part of the allocator take before it does anything large; measured.
-const BYTES_OF_WORKER: u64 = 24 << 20;
+const BYTES_OF_WORKER: u64 = 32 << 20;
 
 /// One in so many bytes that come and go in small pieces is held by the allocator and used by nobody; measured.
 const SLACK: u64 = 5;
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn the_allocator_holds_a_share_of_what_moves_and_some_for_each_worker() {
         let plan = Plan::new([(Part::Weights, 1000), (Part::Cache, 100), (Part::Gradients, 50)]);
-        assert_eq!(plan.with_allocator(2).of(Part::Allocator), 20 + (48 << 20));
+        assert_eq!(plan.with_allocator(2).of(Part::Allocator), 20 + (64 << 20));
     }
 
     #[test]
