@@ -1,6 +1,6 @@
 """Sampling and training beside what people would use instead, at real shapes: all sides interleaved in one run, in processor time.
 
-    cargo build --release --workspace --bins --example bench_train
+    cargo build --release --workspace --bins --example bench_step
     python tests/python/bench_peers.py --smollm2 FOLDER --work FOLDER --json OUT --python vllm=PYTHON --python llama.cpp=PYTHON
 
 FOLDER of SmolLM2-135M is what `examples/smollm2/convert.py` writes. In the work folder this makes, once, a copy of it that does not
@@ -157,14 +157,9 @@ class Bench:
     # Training.
 
     def our_training(self, dtype):
-        # HOOK: `bench_train --checkpoint` is what ts-host's side of a training step comes from. Its last line is
-        # {"cpu_seconds_per_step": …, "peak_rss_mib": …}; the pair is as in peers/training.py, and the first step is not measured.
-        flags = ["--checkpoint", self.folders["135 M"], "--dtype", dtype, "--tokens", 256, "--steps", self.options.steps]
-        out, _, _ = run([self.options.bench_train, *flags], self.options.limit)
-        try:
-            return last_line(out)
-        except (IndexError, ValueError) as error:
-            raise Skipped("bench_train takes no checkpoint yet") from error
+        # host/model/examples/bench_step.rs: the same pair, the first step not measured.
+        out, _, _ = run([self.options.bench_step, self.folders["135 M"], dtype, 256, self.options.steps + 1], self.options.limit)
+        return last_line(out)
 
     def their_training(self, engine, dtype):
         job = {"engine": engine, "dtype": dtype, "model": str(self.folders["135 M"]), "tokens": 256, "steps": self.options.steps}
@@ -304,7 +299,7 @@ def main():
     parser.add_argument("--smollm2", type=Path, metavar="FOLDER", help="the checkpoint that examples/smollm2/convert.py writes")
     parser.add_argument("--work", type=Path, default=ROOT / "target/tmp/peers", metavar="FOLDER", help="for what this makes; some 2 GB")
     parser.add_argument("--ts-host", type=Path, default=ROOT / "target/release/ts-host", metavar="PATH")
-    parser.add_argument("--bench-train", type=Path, default=ROOT / "target/release/examples/bench_train", metavar="PATH")
+    parser.add_argument("--bench-step", type=Path, default=ROOT / "target/release/examples/bench_step", metavar="PATH")
     parser.add_argument("--peers", default="transformers,llama.cpp,vllm,torch,trl", metavar="LIST", help="default: all, %(default)s")
     parser.add_argument("--python", action="append", default=[], metavar="PEER=PYTHON", help="the Python that has a peer")
     parser.add_argument("--sizes", default="135 M,0.5 B", metavar="LIST")
