@@ -1,13 +1,13 @@
 """Sampling and training beside what people would use instead, at real shapes: all sides interleaved in one run, in processor time.
 
-    cargo build --release --workspace --bins --example bench_train
+    cargo build --release --workspace --bins --example bench_step
     python tests/python/bench_peers.py --smollm2 FOLDER --work FOLDER --json OUT --python vllm=PYTHON --python llama.cpp=PYTHON
 
 FOLDER of SmolLM2-135M is what `examples/smollm2/convert.py` writes. In the work folder this makes, once, a copy of it that does not
 stop, random weights of Qwen2.5-0.5B's shape, and GGUF files of both. A peer that is not installed, or does not run, is left out, and
 the table says why.
 
-Sampling: n draws of one prompt of 64 tokens, temperature 1, 64 new tokens (at 0.5 B 32 with 8 draws, 17 with more). What counts is tokens for each second of
+Sampling: n draws of one prompt of 64 tokens, temperature 1, 64 new tokens (at 0.5 B with more than 8 draws 32). What counts is tokens for each second of
 processor time, of a process and those below it, less what a run with one new token takes: loading and reading the prompt. Training:
 `peers/training.py` says what a step is. Everything has one thread, and a process of its own for each figure (vLLM: for each model); a round runs every
 side once before the next begins. Printed is the median of the rounds, in brackets ts-host's divided by it (seconds and memory: it divided by
@@ -18,6 +18,7 @@ Python with torch and transformers is the one that runs this, unless `--python t
 """
 
 import argparse
+import collections
 import json
 import os
 import platform
@@ -46,8 +47,8 @@ NAMES = {"vllm": "vLLM", "torch": "PyTorch", "trl": "TRL"}
 
 
 def new_tokens(size, n):
-    """Of each draw: at 0.5 B fewer, but enough that reading the model does not drown them."""
-    return 64 if size == "135 M" else {1: 64, 8: 32}.get(n, 17)
+    """Of each draw: fewer where they are many and slow, but enough that the time to load the model, which varies, does not drown them."""
+    return 64 if size == "135 M" or n <= 8 else 32
 
 
 class Skipped(Exception):
@@ -136,10 +137,10 @@ class Bench:
             out, cpu, mib = run([self.options.ts_host, "model", "generate", self.folders[size], *flat], self.options.limit)
             return sum(len(json.loads(line)["tokens"]) for line in out.splitlines()), cpu, mib
 
-        few = [draw(1) for _ in range(3)][1:]
+        few = [draw(1) for _ in range(4)][1:]
         tokens, cpu, mib = draw(new_tokens(size, n) + 1)
         before = [cpu for _, cpu, _ in few]
-        spent = cpu - sum(before) / 2
+        spent = cpu - statistics.median(before)
         return {"tokens": tokens - few[0][0], "cpu_seconds": spent, "before_seconds": before, "peak_rss_mib": mib}
 
     def their_sampling(self, engine, size, dtype, n, number):
@@ -157,14 +158,9 @@ class Bench:
     # Training.
 
     def our_training(self, dtype):
-        # HOOK: `bench_train --checkpoint` is what ts-host's side of a training step comes from. Its last line is
-        # {"cpu_seconds_per_step": …, "peak_rss_mib": …}; the pair is as in peers/training.py, and the first step is not measured.
-        flags = ["--checkpoint", self.folders["135 M"], "--dtype", dtype, "--tokens", 256, "--steps", self.options.steps]
-        out, _, _ = run([self.options.bench_train, *flags], self.options.limit)
-        try:
-            return last_line(out)
-        except (IndexError, ValueError) as error:
-            raise Skipped("bench_train takes no checkpoint yet") from error
+        # host/model/examples/bench_step.rs: the same pair, the first step not measured.
+        out, _, _ = run([self.options.bench_step, self.folders["135 M"], dtype, 256, self.options.steps + 1], self.options.limit)
+        return last_line(out)
 
     def their_training(self, engine, dtype):
         job = {"engine": engine, "dtype": dtype, "model": str(self.folders["135 M"]), "tokens": 256, "steps": self.options.steps}
@@ -256,8 +252,10 @@ def together(records):
 def show(record):
     rows, draws = record["rows"], record["draws"]
     figures = Figures(rows)
-    n_rounds = len({row["round"] for row in rows})
-    print(f"{record['machine']}; one thread, median of {n_rounds} rounds, load average {min(r['load'] for r in rows)} to {max(r['load'] for r in rows)}")
+    counts = collections.Counter(tuple(row[k] for k in ("what", "size", "engine", "dtype", "n")) for row in rows)
+    few, many = min(counts.values()), max(counts.values())
+    rounds = f"{many} round{'s' * (many > 1)}" if few == many else f"{few} to {many} rounds"
+    print(f"{record['machine']}; one thread, median of {rounds}, load average {min(r['load'] for r in rows)} to {max(r['load'] for r in rows)}")
     present = lambda what, order: [side for side in order if any((what, *side) == (r["what"], r["engine"], r["dtype"]) for r in rows)]
     for size in dict.fromkeys(row["size"] for row in rows if row["what"] == "sampling"):
         print(f"\n| {size}, tokens a CPU second | " + " | ".join(f"n = {n}" for n in draws) + f" | peak MiB, n = {draws[-1]} |")
@@ -304,7 +302,7 @@ def main():
     parser.add_argument("--smollm2", type=Path, metavar="FOLDER", help="the checkpoint that examples/smollm2/convert.py writes")
     parser.add_argument("--work", type=Path, default=ROOT / "target/tmp/peers", metavar="FOLDER", help="for what this makes; some 2 GB")
     parser.add_argument("--ts-host", type=Path, default=ROOT / "target/release/ts-host", metavar="PATH")
-    parser.add_argument("--bench-train", type=Path, default=ROOT / "target/release/examples/bench_train", metavar="PATH")
+    parser.add_argument("--bench-step", type=Path, default=ROOT / "target/release/examples/bench_step", metavar="PATH")
     parser.add_argument("--peers", default="transformers,llama.cpp,vllm,torch,trl", metavar="LIST", help="default: all, %(default)s")
     parser.add_argument("--python", action="append", default=[], metavar="PEER=PYTHON", help="the Python that has a peer")
     parser.add_argument("--sizes", default="135 M,0.5 B", metavar="LIST")
