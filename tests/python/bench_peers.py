@@ -159,7 +159,9 @@ class Bench:
 
     def our_training(self, dtype):
         # host/model/examples/bench_step.rs: the same pair, the first step not measured.
-        out, _, _ = run([self.options.bench_step, self.folders["135 M"], dtype, 256, self.options.steps + 1], self.options.limit)
+        command = [self.options.bench_step, self.folders["135 M"], dtype, 256, self.options.steps + 1]
+        # As ts-host sets it: freed memory is kept.
+        out, _, _ = run(command, self.options.limit, {"MIMALLOC_PURGE_DELAY": "-1"})
         return last_line(out)
 
     def their_training(self, engine, dtype):
