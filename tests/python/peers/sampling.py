@@ -73,7 +73,7 @@ class LlamaCpp:
         params.n_ctx = n * -(-self.length // 256) * 256
         params.n_seq_max, params.n_batch, params.n_ubatch = n, 512, 512
         params.n_threads = params.n_threads_batch = 1
-        params.flash_attn_type, params.kv_unified = 1, False  # the fastest of the four here
+        params.flash_attn_type, params.kv_unified = 1, False  # the fastest of the three that were tried
         if self.context:
             api.llama_free(self.context)
         self.context = api.llama_init_from_model(self.model, params)
