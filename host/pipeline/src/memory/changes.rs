@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn rows_or_workers_make_room_and_change_no_record() {
         let (changes, room) = fitting(Stage::Sample, &DRAWS, 75);
-        assert_eq!(changes.len(), 3, "{changes:?}");
+        assert_eq!(changes.len(), 2, "{changes:?}");
         let shape_config = config();
         let shape = Shape { config: &shape_config, on_cpu: true };
         let rows: usize =
@@ -264,10 +264,24 @@ mod tests {
         };
         assert!(takes(rows) <= room && takes(rows + 1) > room);
         assert_eq!(changes[1].settings, ["run.workers=2"]);
-        assert!(!changes[0].changes_records && !changes[1].changes_records && changes[2].changes_records);
+        assert!(!changes[0].changes_records && !changes[1].changes_records);
         let advice = advice(&changes);
         assert!(advice.starts_with("each of these fits: --set sample.max_batch_rows="), "{advice}");
-        assert!(advice.contains("; --set model.dtype=bf16 (other results"), "{advice}");
+    }
+
+    /// In bf16 weights take half as much on the CPU, and the cache as much as before.
+    #[test]
+    fn where_weights_are_what_counts_bf16_makes_room_and_changes_records() {
+        let config = ModelConfig::tiny(200_000, 256, 512, 4, (8, 8));
+        let (mut recipe, shape) = (recipe(), Shape { config: &config, on_cpu: true });
+        (recipe.sample.max_batch_rows, recipe.run.workers) = (1, 1);
+        let demand = Demand::Scores { problems: 1, text: 20 };
+        recipe.train.micro_batch_tokens = 1;
+        let room = shape.plan(&recipe, Stage::Reference, &demand).total() / 100 * 90;
+        let changes = that_fit(&shape, &recipe, Stage::Reference, &demand, room);
+        let [change] = changes.as_slice() else { panic!("{changes:?}") };
+        assert!(change.settings == ["model.dtype=bf16"] && change.changes_records, "{change:?}");
+        assert!(advice(&changes).contains("--set model.dtype=bf16 (other results"), "{}", advice(&changes));
     }
 
     #[test]
