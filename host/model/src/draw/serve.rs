@@ -157,6 +157,27 @@ mod tests {
     }
 
     #[test]
+    fn settings_that_cannot_be_are_an_error_though_no_item_was_taken() {
+        let model = random_model(41);
+        let sampling = Sampling { temperature: -1.0, top_p: 1.0, max_new_tokens: 20, max_batch_rows: 5 };
+        for n_workers in [1, 3] {
+            let error = Workers::new(n_workers)
+                .unwrap()
+                .serve_ordered(
+                    5,
+                    (0..30).map(Ok::<u64, ModelError>),
+                    |inbox| {
+                        let request = |item: &u64| Ok(request(item));
+                        serve(&model, &sampling, &mut Unwatched, inbox, request, |_, draws| Ok(draws))
+                    },
+                    |_| Ok(()),
+                )
+                .unwrap_err();
+            assert!(error.to_string().contains("temperature"), "{error}");
+        }
+    }
+
+    #[test]
     fn one_prompt_is_drawn_by_every_worker() {
         assert_eq!(parts_of_draws(1, 64, 2), 2);
         assert_eq!(parts_of_draws(3, 64, 4), 4);

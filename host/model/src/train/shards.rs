@@ -156,16 +156,18 @@ impl Workers {
         let is_stopped = AtomicBool::new(false);
         let (items_in, items_out) = mpsc::channel::<(usize, I)>();
         let items_out = Mutex::new(items_out);
-        let (results_in, results_out) = mpsc::channel::<(usize, Result<O, E>)>();
-        let work = |results: mpsc::Sender<(usize, Result<O, E>)>| {
+        let (results_in, results_out) = mpsc::channel::<(Option<usize>, Result<O, E>)>();
+        let work = |results: mpsc::Sender<(Option<usize>, Result<O, E>)>| {
             let mut inbox =
                 Inbox { items: &items_out, results, is_stopped: &is_stopped, taken: BTreeSet::new() };
             let served = catch_unwind(AssertUnwindSafe(|| serve(&mut inbox))).unwrap_or_else(|panic| {
                 let item = inbox.taken.first().copied().unwrap_or(0);
                 Err(ModelError::WorkerPanicked { item, message: panic_message(&*panic) }.into())
             });
-            if let (Err(error), Some(&first)) = (served, inbox.taken.first()) {
-                inbox.give(first, Err(error));
+            if let Err(error) = served {
+                // Without an item it is nobody's, and ends the work at once. It is there before the work is seen to have stopped.
+                let _ = inbox.results.send((inbox.taken.first().copied(), Err(error)));
+                is_stopped.store(true, Ordering::Release);
             }
         };
         thread::scope(|scope| {
@@ -185,7 +187,7 @@ impl Workers {
             let mut begun: VecDeque<Option<Result<O, E>>> = VecDeque::new();
             let mut n_delivered = 0;
             loop {
-                is_exhausted |= is_stopped.load(Ordering::Relaxed);
+                is_exhausted |= is_stopped.load(Ordering::Acquire);
                 while begun.len() < window && !is_exhausted {
                     let Some(item) = items.next() else {
                         is_exhausted = true;
@@ -210,12 +212,16 @@ impl Workers {
                 }
                 if begun.is_empty() {
                     if is_exhausted {
-                        return Ok(());
+                        let of_nobody = results_out.try_iter().find(|(index, _)| index.is_none());
+                        return of_nobody.map_or(Ok(()), |(_, result)| result.map(drop));
                     }
                     continue;
                 }
-                let Ok((index, result)) = results_out.recv() else { return Ok(()) };
-                begun[index - n_delivered] = Some(result);
+                match results_out.recv() {
+                    Ok((Some(index), result)) => begun[index - n_delivered] = Some(result),
+                    Ok((None, result)) => return result.map(drop),
+                    Err(_) => return Ok(()),
+                }
             }
         })
     }
@@ -225,7 +231,8 @@ impl Workers {
 #[derive(Debug)]
 pub struct Inbox<'a, I, O, E> {
     items: &'a Mutex<mpsc::Receiver<(usize, I)>>,
-    results: mpsc::Sender<(usize, Result<O, E>)>,
+    /// With the item's number; none for an error that is no item's.
+    results: mpsc::Sender<(Option<usize>, Result<O, E>)>,
     is_stopped: &'a AtomicBool,
     /// Items without a result.
     taken: BTreeSet<usize>,
@@ -260,7 +267,7 @@ impl<I, O, E> Inbox<'_, I, O, E> {
             self.is_stopped.store(true, Ordering::Relaxed);
         }
         // Nobody listens any more after an error.
-        let _ = self.results.send((index, result));
+        let _ = self.results.send((Some(index), result));
     }
 }
 
