@@ -5,6 +5,8 @@
 //! SmolLM2-135M's shape; a step is two sequences of 512 tokens, one after the other, and AdamW. Adapters have rank 16, beside every
 //! projection.
 
+mod usage;
+
 use std::error::Error;
 
 use candle_core::{DType, Device, Tensor};
@@ -15,6 +17,7 @@ use ts_model::lora::LoraConfig;
 use ts_model::optim::{AdamW, AdamWConfig};
 use ts_model::shards::GradientSum;
 use ts_model::{LanguageModel, ModelConfig};
+use usage::{processor_seconds, status};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -41,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut optimiser = AdamW::new(model.parameters(), AdamWConfig::default())?;
     let mut best = f64::INFINITY;
     for _ in 0..STEPS {
-        let start = processor_seconds()?;
+        let start = processor_seconds();
         let mut sum = GradientSum::default();
         for shift in [3, 5] {
             let packed = Packed::new(&[sequence(shift)])?;
@@ -52,18 +55,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             sum.add(gradients.of_parameters)?;
         }
         optimiser.step(&sum.finish()?, 1e-4)?;
-        best = best.min(processor_seconds()? - start);
+        best = best.min(processor_seconds() - start);
     }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or("VmHWM: unknown");
-    println!("{}: {n_trained} numbers, best of {STEPS} steps {best:.1} s, {peak}", args.join(" "));
+    let peak = status("VmHWM:")? >> 20;
+    println!(
+        "{}: {n_trained} numbers, best of {STEPS} steps {best:.1} s, {peak} MiB at most",
+        args.join(" ")
+    );
     Ok(())
-}
-
-/// Processor time of this process so far, as Linux counts it, in hundredths of a second.
-fn processor_seconds() -> Result<f64, Box<dyn Error>> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
-    Ok(ticks.sum::<Result<f64, _>>()? / 100.0)
 }

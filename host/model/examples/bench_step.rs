@@ -6,11 +6,12 @@
 //! of that, under DPO-L and SFT in equal parts, on one thread. Out: a line of JSON with the processor time of the median step after
 //! the first, and the largest resident memory. `tests/python/bench_peers.py` runs the same step elsewhere.
 
+mod usage;
+
 use std::error::Error;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use rustix::time::{ClockId, clock_gettime};
 use ts_model::LanguageModel;
 use ts_model::checkpointed::{checkpointed_gradients, gradients};
 use ts_model::folder::ModelFolder;
@@ -18,6 +19,7 @@ use ts_model::log_prob::{Packed, Sequence};
 use ts_model::objective::{Preferences, sft};
 use ts_model::optim::{AdamW, AdamWConfig};
 use ts_model::shards::{CANDLE_THREADS_VARIABLE, Workers};
+use usage::{processor_seconds, status};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -58,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     let mut seconds: Vec<f64> = seconds.concat().split_off(n_steps.min(2) - 1);
     seconds.sort_by(f64::total_cmp);
-    let (median, peak) = (seconds[seconds.len() / 2], peak_mib()?);
+    let (median, peak) = (seconds[seconds.len() / 2], status("VmHWM:")? >> 20);
     println!("{{\"cpu_seconds_per_step\": {median:.3}, \"peak_rss_mib\": {peak}}}");
     Ok(())
 }
@@ -92,16 +94,4 @@ fn loss(packed: &Packed, token_log_probs: &Tensor) -> ts_model::Result<Tensor> {
     let n_tokens = Tensor::new(&[192.0_f32], &Device::Cpu)?;
     let total = (preferences.dpo_l(0.1)? + sft(&chosen, &n_tokens)?)?;
     Ok((total.sum_all()? * 0.5)?)
-}
-
-fn processor_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
-}
-
-/// The process's largest resident memory, in MiB.
-fn peak_mib() -> Result<u64, Box<dyn Error>> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
-    Ok(line.trim().trim_end_matches(" kB").trim().parse::<u64>()? / 1024)
 }

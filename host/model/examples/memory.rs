@@ -3,6 +3,8 @@
 //! `cargo run --release -p ts-model --example memory` runs each case in a process of its own and prints planned and real bytes and
 //! their ratio: a plan is a bound, so no ratio should be below 1, and few above 1.25. Linux only.
 
+mod usage;
+
 use std::error::Error;
 use std::process::Command;
 use std::sync::Mutex;
@@ -17,6 +19,7 @@ use ts_model::shards::{CANDLE_THREADS_VARIABLE, GradientSum, Workers, gradient_s
 use ts_model::weights::SaveOptions;
 use ts_model::window_kl::WindowKl;
 use ts_model::{LanguageModel, ModelConfig, ModelError, Prefix};
+use usage::status;
 
 /// As in the program.
 #[global_allocator]
@@ -172,11 +175,4 @@ fn train(model: &Footprint<'_>, loaded: &LanguageModel, workers: &Workers, step:
         checkpointing: step.checkpointing,
         adapters: None,
     }))
-}
-
-/// Bytes that `/proc/self/status` has under a name.
-fn status(name: &str) -> Outcome<u64> {
-    let text = std::fs::read_to_string("/proc/self/status")?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such line")?;
-    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
 }

@@ -6,6 +6,7 @@
 use super::bytes::product;
 use super::footprint::Footprint;
 use super::plan::{Part, Plan};
+use crate::adapters::Projection;
 use crate::ops::rows_per_chunk;
 use crate::shards::gradient_sets;
 
@@ -75,17 +76,10 @@ struct Parameters {
 impl Footprint<'_> {
     /// The projections of a layer, each with its outputs and inputs.
     pub fn projections(&self) -> [(&'static str, usize, usize); 7] {
-        let (d, f, heads) = (self.config.hidden_size, self.config.intermediate_size, self.heads());
-        let (q, k) = (heads.query_width(), heads.kv_width());
-        [
-            ("q_proj", q, d),
-            ("k_proj", k, d),
-            ("v_proj", k, d),
-            ("o_proj", d, q),
-            ("gate_proj", f, d),
-            ("up_proj", f, d),
-            ("down_proj", d, f),
-        ]
+        Projection::ALL.map(|projection| {
+            let (outputs, inputs) = projection.shape(self.config);
+            (projection.name(), outputs, inputs)
+        })
     }
 
     /// Adapters of this rank on the projections of these names.

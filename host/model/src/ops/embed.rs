@@ -17,14 +17,20 @@ use super::{Contents, all_cpu_f32, f32_slice, kernels};
 /// If an id is not below V, or `weight` is not a matrix.
 pub fn embed(weight: &Tensor, ids: Arc<[u32]>) -> Result<Tensor> {
     let (vocab_size, _) = weight.dims2()?;
-    if let Some((row, id)) = ids.iter().enumerate().find(|&(_, &id)| id as usize >= vocab_size) {
-        bail!("embed: token id {id} at row {row} is not in the vocabulary of {vocab_size}");
-    }
+    check_ids(&ids, vocab_size)?;
     if all_cpu_f32(&[weight]) {
         weight.contiguous()?.apply_op1(Embed { ids })
     } else {
         portable(weight, &ids)
     }
+}
+
+/// Whether every id has a row in a matrix of `vocab_size` rows.
+pub(super) fn check_ids(ids: &[u32], vocab_size: usize) -> Result<()> {
+    if let Some((row, id)) = ids.iter().enumerate().find(|&(_, &id)| id as usize >= vocab_size) {
+        bail!("embed: token id {id} at row {row} is not in the vocabulary of {vocab_size}");
+    }
+    Ok(())
 }
 
 /// The same in candle's own operations. The caller checks `ids`.

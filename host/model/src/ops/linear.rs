@@ -17,7 +17,23 @@ use super::{Contents, all_cpu_f32, f32_slice, kernels};
 /// # Errors
 /// If the shapes do not fit.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    let ((_, inputs), (outputs, weight_inputs)) = (x.dims2()?, weight.dims2()?);
+    check_shapes(x, weight.dims2()?, bias)?;
+    match bias {
+        None if all_cpu_f32(&[x, weight]) => x.contiguous()?.apply_op2(&weight.contiguous()?, Linear),
+        Some(bias) if all_cpu_f32(&[x, weight, bias]) => {
+            x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, Linear)
+        }
+        _ => portable(x, weight, bias),
+    }
+}
+
+/// Whether a weight (outputs, inputs) and a bias fit the rows of `x`.
+pub(super) fn check_shapes(
+    x: &Tensor,
+    (outputs, weight_inputs): (usize, usize),
+    bias: Option<&Tensor>,
+) -> Result<()> {
+    let (_, inputs) = x.dims2()?;
     if inputs != weight_inputs {
         bail!("linear: rows of {inputs} entries, weight for {weight_inputs}");
     }
@@ -26,13 +42,16 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     {
         bail!("linear: {outputs} outputs, bias of {}", bias.dims1()?);
     }
-    match bias {
-        None if all_cpu_f32(&[x, weight]) => x.contiguous()?.apply_op2(&weight.contiguous()?, Linear),
-        Some(bias) if all_cpu_f32(&[x, weight, bias]) => {
-            x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, Linear)
-        }
-        _ => portable(x, weight, bias),
+    Ok(())
+}
+
+/// The gradient of the bias (O,), given that of the result (N, O).
+pub(super) fn bias_gradient(grads: &[f32], bias: &Tensor) -> Result<Tensor> {
+    let mut sum = vec![0.0; bias.elem_count()];
+    for row in grads.chunks(sum.len().max(1)) {
+        kernels::add_assign(&mut sum, row);
     }
+    Tensor::from_vec(sum, bias.shape(), &Device::Cpu)
 }
 
 /// The same in candle's own operations.
@@ -180,11 +199,8 @@ impl CustomOp3 for Linear {
         if !bias.track_op() {
             return Ok((grad_x, grad_weight, None));
         }
-        let mut grad_bias = vec![0.0; bias.elem_count()];
-        for row in Contents::of(&grad)?.chunks(grad_bias.len().max(1)) {
-            kernels::add_assign(&mut grad_bias, row);
-        }
-        Ok((grad_x, grad_weight, Some(Tensor::from_vec(grad_bias, bias.shape(), &Device::Cpu)?)))
+        let grad_bias = bias_gradient(&Contents::of(&grad)?, bias)?;
+        Ok((grad_x, grad_weight, Some(grad_bias)))
     }
 }
 

@@ -217,12 +217,7 @@ mod tests {
     use ts_recipe::Loader;
 
     use super::*;
-
-    fn recipe() -> Recipe {
-        let mut recipe = Loader { shipped: ts_embedded::RECIPES }.load("default", vec![]).unwrap();
-        recipe.run.workers = 4;
-        recipe
-    }
+    use crate::memory::demand::tests::recipe;
 
     /// Four layers of 256, and a vocabulary of 1,000: large enough for the cache to be what counts.
     fn config() -> ModelConfig {

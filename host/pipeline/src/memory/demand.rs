@@ -158,13 +158,14 @@ fn adapters(recipe: &Recipe, model: &Footprint<'_>) -> Option<Adapters> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use ts_model::memory::Part;
     use ts_recipe::Loader;
 
     use super::*;
 
-    fn recipe() -> Recipe {
+    /// The default one for four workers, whatever the machine.
+    pub(in crate::memory) fn recipe() -> Recipe {
         let mut recipe = Loader { shipped: ts_embedded::RECIPES }.load("default", vec![]).unwrap();
         recipe.run.workers = 4;
         recipe

@@ -4,26 +4,19 @@
 //! forward and the backward pass are of numbers rounded to bf16 with sums in f32; gradients arrive in f32. Weights without
 //! parameters receive none.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
 use super::{PackedMatrix, PackedWeight, View, multiply};
+use crate::ops::linear::{bias_gradient, check_shapes};
 use crate::ops::matmul::Update;
-use crate::ops::{Contents, f32_slice, kernels};
+use crate::ops::{Contents, f32_slice};
 
 /// `x` (N, I) · `weight`ᵀ (O, I) + `bias` (O); gives (N, O).
 ///
 /// # Errors
 /// If the shapes do not fit, or `x` is not in f32 on the CPU.
 pub fn linear(x: &Tensor, weight: &PackedWeight, bias: Option<&Tensor>) -> Result<Tensor> {
-    let ((_, inputs), (outputs, weight_inputs)) = (x.dims2()?, weight.shape());
-    if inputs != weight_inputs {
-        bail!("linear: rows of {inputs} entries, weight for {weight_inputs}");
-    }
-    if let Some(bias) = bias
-        && bias.dims1()? != outputs
-    {
-        bail!("linear: {outputs} outputs, bias of {}", bias.dims1()?);
-    }
+    check_shapes(x, weight.shape(), bias)?;
     let x = x.contiguous()?;
     let op = Linear { weight: weight.clone(), bias: bias.cloned() };
     match (weight.master().filter(|master| master.track_op()), bias) {
@@ -144,11 +137,7 @@ impl CustomOp3 for Linear {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
         let grads = Contents::of(&grad)?;
-        let mut grad_bias = vec![0.0; bias.elem_count()];
-        for row in grads.chunks(grad_bias.len().max(1)) {
-            kernels::add_assign(&mut grad_bias, row);
-        }
-        let grad_bias = Tensor::from_vec(grad_bias, bias.shape(), &Device::Cpu)?;
+        let grad_bias = bias_gradient(&grads, bias)?;
         Ok((self.grad_x(x, &grads)?, self.grad_weight(x, &grads)?, Some(grad_bias)))
     }
 }

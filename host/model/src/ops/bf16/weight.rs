@@ -11,6 +11,7 @@ use candle_core::{CpuStorage, DType, Device, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
 use super::{Entry, PackedMatrix, View};
+use crate::ops::embed::check_ids;
 use crate::ops::{Contents, embed};
 
 /// The packings of a matrix.
@@ -130,9 +131,7 @@ impl PackedWeight {
             return embed(master, ids);
         }
         let (rows, width) = self.shape;
-        if let Some((row, id)) = ids.iter().enumerate().find(|&(_, &id)| id as usize >= rows) {
-            bail!("embed: token id {id} at row {row} is not in the vocabulary of {rows}");
-        }
+        check_ids(&ids, rows)?;
         let packings = self.packings();
         let mut out = vec![0.0; ids.len() * width];
         out.par_chunks_mut(width.max(1))

@@ -1,0 +1,19 @@
+//! What a process has used so far, as Linux counts it: for the benchmarks beside this folder.
+#![allow(dead_code, reason = "each benchmark measures some of it")]
+
+use std::error::Error;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Seconds of processor time, of all threads.
+pub(crate) fn processor_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// Bytes that `/proc/self/status` has under a name, such as `VmHWM:`, the largest resident memory.
+pub(crate) fn status(name: &str) -> Result<u64, Box<dyn Error>> {
+    let text = std::fs::read_to_string("/proc/self/status")?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such line")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+}
