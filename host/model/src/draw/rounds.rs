@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 
 use super::generate::check;
+use super::on_device::pick_tokens;
 use super::request::{Draw, Finish, Prompt, Request, Requests, Watch, Watcher};
 use crate::error::Result;
 use crate::language_model::LanguageModel;
@@ -50,7 +51,7 @@ struct Waiting {
 #[derive(Clone)]
 struct Opened {
     prefix: Arc<Prefix>,
-    /// Logits of every draw's first token, (1, V), on the host.
+    /// Logits of every draw's first token, (1, V).
     first_logits: Tensor,
 }
 
@@ -112,14 +113,14 @@ impl<'a> Generation<'a> {
         Ok(true)
     }
 
-    /// Logits (rows, V) of the draws in the batch, on the host; none if there are no such draws.
+    /// Logits (rows, V) of the draws in the batch; none if there are no such draws.
     fn step(&mut self) -> Result<Option<Tensor>> {
         let last = |row: &DrawId| self.draw(*row).tokens.last().copied();
         let tokens: Vec<u32> = self.rows.iter().filter_map(last).collect();
         match &mut self.batch {
             Some(batch) if !tokens.is_empty() => {
                 let decoder = self.model.frozen();
-                Ok(Some(on_host(&decoder.logits(&batch.step(decoder, &tokens)?)?)?))
+                Ok(Some(decoder.logits(&batch.step(decoder, &tokens)?)?))
             }
             _ => Ok(None),
         }
@@ -186,7 +187,7 @@ impl<'a> Generation<'a> {
             Prompt::Tokens(tokens) => Prefix::new(self.model, tokens)?,
             Prompt::Prefix(prefix) => prefix.clone(),
         };
-        let first_logits = on_host(&self.model.frozen().logits(prefix.last_hidden())?)?;
+        let first_logits = self.model.frozen().logits(prefix.last_hidden())?;
         Ok(Opened { prefix: Arc::new(prefix), first_logits })
     }
 
@@ -198,14 +199,21 @@ impl<'a> Generation<'a> {
     /// The next token of every row: of those in the batch, and then of those that entered.
     fn pick(&self, logits: Option<&Tensor>, entered: &[Opened]) -> Result<Vec<u32>> {
         let tensors = logits.into_iter().chain(entered.iter().map(|opened| &opened.first_logits));
-        let contents = tensors.map(Contents::of).collect::<candle_core::Result<Vec<_>>>()?;
-        let vocab_size = self.model.config().vocab_size;
-        let logits = contents.iter().flat_map(|logits| logits.chunks_exact(vocab_size));
         let uniform =
             |id: &DrawId| token_uniform(self.live[&id.request].seeds[id.draw], self.draw(*id).tokens.len());
-        let rows: Vec<(&[f32], f64)> = logits.zip(self.rows.iter().map(uniform)).collect();
+        let uniforms: Vec<f64> = self.rows.iter().map(uniform).collect();
         let (n_tokens, sampling) = (self.model.n_tokens(), self.sampling);
         // Logits after those of the last token stand for none.
+        if !self.model.device().is_cpu() {
+            let logits = Tensor::cat(&tensors.collect::<Vec<_>>(), 0)?.narrow(1, 0, n_tokens)?;
+            return pick_tokens(&logits, sampling, &uniforms);
+        }
+        let as_f32 = |logits: &Tensor| logits.to_dtype(DType::F32)?.contiguous();
+        let tensors = tensors.map(as_f32).collect::<candle_core::Result<Vec<_>>>()?;
+        let contents = tensors.iter().map(Contents::of).collect::<candle_core::Result<Vec<_>>>()?;
+        let vocab_size = self.model.config().vocab_size;
+        let logits = contents.iter().flat_map(|logits| logits.chunks_exact(vocab_size));
+        let rows: Vec<(&[f32], f64)> = logits.zip(uniforms).collect();
         let one = |(logits, uniform): &(&[f32], f64)| pick_token(&logits[..n_tokens], sampling, *uniform);
         rows.par_iter().with_min_len(8).map(one).collect()
     }
@@ -288,9 +296,4 @@ fn forget(request: usize, waiting: &mut Option<Waiting>) {
     if waiting.as_ref().is_some_and(|waiting| waiting.request == request) {
         *waiting = None;
     }
-}
-
-/// A tensor's numbers as f32 on the host, row after row.
-fn on_host(logits: &Tensor) -> Result<Tensor> {
-    Ok(logits.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.contiguous()?)
 }

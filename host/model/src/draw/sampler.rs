@@ -92,7 +92,7 @@ fn argmax(row: &[f32]) -> Option<usize> {
 }
 
 /// The smallest set of likeliest tokens that holds `top_p` of `total`, likeliest first.
-fn nucleus(weights: &[f32], total: f64, top_p: f64) -> Vec<(usize, f32)> {
+pub(super) fn nucleus(weights: &[f32], total: f64, top_p: f64) -> Vec<(usize, f32)> {
     // All tokens below this together weigh less than (1 - top_p) · total, so none of them is needed. This
     // spares the sorting of most of a large vocabulary.
     let threshold = (1.0 - top_p) * total / weights.len() as f64;
@@ -110,7 +110,7 @@ fn nucleus(weights: &[f32], total: f64, top_p: f64) -> Vec<(usize, f32)> {
 
 /// The first token at which the running sum of weights exceeds `threshold`; the last one that weighs anything
 /// if none does.
-fn invert(weights: impl Iterator<Item = (usize, f32)>, threshold: f64) -> usize {
+pub(super) fn invert(weights: impl Iterator<Item = (usize, f32)>, threshold: f64) -> usize {
     let (mut running, mut last) = (0.0, 0);
     for (token, weight) in weights {
         if weight > 0.0 {

@@ -140,7 +140,7 @@ impl Adapters {
             Place::of_weight(name).map(|place| self.pairs.binary_search_by_key(&place, |pair| pair.place));
         let Some(Ok(index)) = place else { return Ok(weight.to_dtype(dtype)?) };
         let Pair { down, up, .. } = &self.pairs[index];
-        let wide = if dtype == DType::F64 { DType::F64 } else { DType::F32 };
+        let wide = ops::wide(dtype);
         let like_weight = |tensor: &Tensor| tensor.detach().to_dtype(wide)?.to_device(weight.device());
         let delta = (like_weight(up)?.matmul(&like_weight(down)?)? * self.scaling)?;
         Ok((weight.to_dtype(wide)? + delta)?.to_dtype(dtype)?)

@@ -25,7 +25,7 @@ pub struct Prefix {
 impl Prefix {
     /// Reads a context of at least one token.
     pub fn new(model: &LanguageModel, tokens: &[u32]) -> Result<Self> {
-        Self::with_cache(ContextCache::new(model), model, tokens)
+        Self::with_cache(ContextCache::new(model)?, model, tokens)
     }
 
     /// The same into a given, empty cache.

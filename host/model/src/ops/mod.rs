@@ -36,8 +36,8 @@ use std::ops::{Deref, Range};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
 
-pub(crate) use attention::first_visible;
 pub use attention::{Heads, causal_attention};
+pub(crate) use attention::{blocks, first_visible, partial};
 pub use dropout::dropout;
 pub use embed::embed;
 pub use linear::linear;
@@ -64,6 +64,11 @@ pub mod portable {
 /// Whether the fused operations can take these tensors.
 pub(crate) fn all_cpu_f32(tensors: &[&Tensor]) -> bool {
     tensors.iter().all(|tensor| tensor.device().is_cpu() && tensor.dtype() == DType::F32)
+}
+
+/// The number format of sums and scores: f32 for everything narrower than f64.
+pub(crate) fn wide(dtype: DType) -> DType {
+    if dtype == DType::F64 { DType::F64 } else { DType::F32 }
 }
 
 /// The numbers of a contiguous f32 storage on the CPU.

@@ -5,9 +5,10 @@
 //! a prompt, or what section 3.2 conditions on. A [`BatchCache`] is many sequences that grow by one token
 //! each, every one from a context of its own; rows leave and enter between steps.
 //!
-//! Both exist twice, as everything in [`crate::ops`] does: *fused* for f32 on the CPU, where a context is
-//! shared by all rows that continue it and no row's bits depend on the other rows; and *portable*, candle
-//! operations on padded tensors, for every other device and dtype. The two are each other's test.
+//! A context is shared by all rows that continue it, and by whatever is read after it.
+//!
+//! Both exist twice, as everything in [`crate::ops`] does: *fused* for f32 on the CPU, where no row's bits depend on the other
+//! rows; and *portable*, in candle's operations, for every other device and dtype. The two are each other's test.
 //!
 //! Nothing is evicted: both caches are as large as what is being drawn, also where layers see a window of it.
 
@@ -34,11 +35,11 @@ pub(crate) enum ContextCache {
 
 impl ContextCache {
     /// An empty context, in the form that suits the model's device and dtype.
-    pub(crate) fn new(model: &LanguageModel) -> Self {
+    pub(crate) fn new(model: &LanguageModel) -> Result<Self> {
         if model.device().is_cpu() && model.dtype() == DType::F32 {
-            Self::Fused(fused_context::Context::new(model.frozen()))
+            Ok(Self::Fused(fused_context::Context::new(model.frozen())))
         } else {
-            Self::Portable(portable::Context::default())
+            Ok(Self::Portable(portable::Context::new(model.frozen())?))
         }
     }
 
@@ -56,11 +57,7 @@ impl ContextCache {
     pub(crate) fn read(&self, decoder: &Decoder, continuations: &[&[u32]]) -> Result<Tensor> {
         match self {
             Self::Fused(context) => context.read(decoder, continuations),
-            Self::Portable(context) => {
-                let one = |tokens: &&[u32]| context.clone().extend(decoder, tokens);
-                let hidden = continuations.iter().map(one).collect::<Result<Vec<_>>>()?;
-                Ok(Tensor::cat(&hidden, 0)?)
-            }
+            Self::Portable(context) => context.read(decoder, continuations),
         }
     }
 }
@@ -139,7 +136,7 @@ mod tests {
     fn both(model: &LanguageModel) -> [ContextCache; 2] {
         [
             ContextCache::Fused(fused_context::Context::new(model.frozen())),
-            ContextCache::Portable(portable::Context::default()),
+            ContextCache::Portable(portable::Context::new(model.frozen()).unwrap()),
         ]
     }
 
@@ -184,8 +181,9 @@ mod tests {
             let mut start = 0;
             for tokens in together.iter() {
                 let alone = context.clone().extend(decoder, tokens).unwrap();
-                // Bit for bit, where a clone of the context is extended by each.
-                assert_tensors_close(&hidden.narrow(0, start, tokens.len()).unwrap(), &alone, 0.0);
+                // Bit for bit, but for the portable cache.
+                let tolerance = if kind == 0 { 0.0 } else { 2e-5 };
+                assert_tensors_close(&hidden.narrow(0, start, tokens.len()).unwrap(), &alone, tolerance);
                 start += tokens.len();
             }
         }

@@ -12,6 +12,8 @@
 //! Reference: Dao et al., "FlashAttention", 2022, appendix B (the backward pass).
 //! Keys and values from a cache are attended to in [`crate::network::cache`].
 
+pub(crate) mod blocks;
+pub(crate) mod partial;
 mod portable;
 
 use std::ops::Range;

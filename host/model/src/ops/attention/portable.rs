@@ -4,18 +4,14 @@
 //! In and out: as there. Segments are sorted into classes by length, each class padded to one length and
 //! computed as a batch, so that short sequences do not pay for long ones and a device is not kept busy with
 //! one sequence at a time. Padding stands after the real tokens, where causality hides it, and is dropped
-//! from the result. Softmax runs in f32 for half precision.
-//!
-//! The probabilities are kept for the backward pass, (batch, n_heads, length, length), also outside of a window; to save that
-//! memory, checkpoint whole layers.
+//! from the result. Softmax runs in f32 for half precision. Attention itself goes block by block ([`super::blocks`]).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use candle_core::{D, DType, Result, Tensor};
-use candle_nn::ops::softmax;
+use candle_core::{Result, Tensor};
 
-use super::{Heads, first_visible};
+use super::{Heads, blocks};
 use crate::ops::{RotaryTable, Segments};
 
 /// The shortest length that segments are padded to.
@@ -102,20 +98,8 @@ impl Class {
         let k = rotate(&split(k, n_kv_heads)?, &cos, &sin)?;
         let v = split(v, n_kv_heads)?;
 
-        // The query heads of a group lie one below the other, so that they meet their key-value head in one
-        // product.
-        let q = q.reshape((batch, n_kv_heads, group_size * length, head_dim))?;
-        let scores = (q.matmul(&k.transpose(2, 3)?)? * f64::from(self.heads.scale()))?;
-        let wide = if scores.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
-        let scores = scores
-            .to_dtype(wide)?
-            .reshape((batch, n_kv_heads, group_size, length, length))?
-            .broadcast_add(&causal_mask(length, window, q.device())?.to_dtype(wide)?)?;
-        let probs = softmax(&scores, D::Minus1)?.to_dtype(q.dtype())?;
-        let probs = probs.reshape((batch, n_kv_heads, group_size * length, length))?;
-        probs
-            .matmul(&v)?
-            .reshape((batch, n_heads, length, head_dim))?
+        let q = q.reshape((batch, n_kv_heads, group_size, length, head_dim))?;
+        blocks::causal(&q, &k, &v, self.heads.scale(), window)?
             .transpose(1, 2)?
             .reshape((batch * length, n_heads * head_dim))
     }
@@ -149,16 +133,6 @@ fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
     Tensor::cat(&[turned_first, turned_second], 3)
 }
 
-/// (length, length): 0 where a query may look, −∞ after it and before its window.
-fn causal_mask(length: usize, window: Option<usize>, device: &candle_core::Device) -> Result<Tensor> {
-    let entry = |query: usize, key: usize| {
-        let visible = (first_visible(query, window)..=query).contains(&key);
-        if visible { 0.0 } else { f32::NEG_INFINITY }
-    };
-    let mask = (0..length).flat_map(|query| (0..length).map(move |key| entry(query, key)));
-    Tensor::from_vec(mask.collect(), (length, length), device)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,14 +147,5 @@ mod tests {
     #[test]
     fn padding_repeats_the_last_row() {
         assert_eq!(padded_rows(&[4..6, 9..12], 3), [4, 5, 5, 9, 10, 11]);
-    }
-
-    #[test]
-    fn the_mask_hides_what_comes_after_and_what_lies_before_the_window() -> Result<()> {
-        let mask = |length, window| causal_mask(length, window, &candle_core::Device::Cpu)?.to_vec2::<f32>();
-        const HIDDEN: f32 = f32::NEG_INFINITY;
-        assert_eq!(mask(2, None)?, [[0.0, HIDDEN], [0.0, 0.0]]);
-        assert_eq!(mask(3, Some(2))?, [[0.0, HIDDEN, HIDDEN], [0.0, 0.0, HIDDEN], [HIDDEN, 0.0, 0.0]]);
-        Ok(())
     }
 }

@@ -6,13 +6,12 @@
 //! graph and then passed through an operation that returns them unchanged and whose backward pass computes
 //! the chunks again.
 
-use candle_core::{
-    CpuStorage, CudaStorage, CustomOp3, D, DType, Layout, MetalStorage, Result, Shape, Tensor,
-};
+use candle_core::{CpuStorage, CudaStorage, CustomOp3, D, Layout, MetalStorage, Result, Shape, Tensor};
 use candle_nn::ops::softmax;
 
 use super::{rows_per_chunk, scored_rows};
 use crate::ops::known::whole;
+use crate::ops::wide;
 
 /// As [`target_log_probs`](super::target_log_probs()), whose caller has checked shapes and targets.
 ///
@@ -22,11 +21,6 @@ pub fn portable(hidden: &Tensor, head: &Tensor, targets: &[Option<u32>]) -> Resu
     let op = TargetLogProbs { scored_rows: scored_rows(targets) };
     let log_probs = op.log_probs(&hidden.detach(), &head.detach())?;
     if hidden.track_op() || head.track_op() { hidden.apply_op3(head, &log_probs, op) } else { Ok(log_probs) }
-}
-
-/// f32 for everything narrower than f64.
-fn wide(dtype: DType) -> DType {
-    if dtype == DType::F64 { DType::F64 } else { DType::F32 }
 }
 
 /// Returns its third argument; see the head of the file.
@@ -154,6 +148,8 @@ impl CustomOp3 for TargetLogProbs {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::DType;
+
     use super::*;
     use crate::gradcheck::{assert_gradients, tensor};
 
