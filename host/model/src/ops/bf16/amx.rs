@@ -17,8 +17,8 @@ use std::sync::OnceLock;
 use super::block::{Block, SIDE};
 use super::tile::ROWS;
 
-/// Bytes of a packed tile, of one of its rows, and of the right operand's two tiles.
-const TILE_BYTES: usize = 1024;
+/// Bytes of a row of a packed tile: sixteen cells. In the right operand twice as many lie side by side.
+const ROW_BYTES: usize = 64;
 
 /// Whether the processor has AMX with bf16, and the operating system lets this process use its tiles.
 pub(super) fn is_available() -> bool {
@@ -172,12 +172,12 @@ unsafe fn two_strips(
             "tilezero tmm2",
             "tilezero tmm3",
             "3:",
-            "tileloadd tmm6, [{right} + {row}]",
+            "tileloadd tmm6, [{right} + {pair}]",
             "tileloadd tmm4, [{upper} + {row}]",
             "tdpbf16ps tmm0, tmm4, tmm6",
             "tileloadd tmm5, [{lower} + {row}]",
             "tdpbf16ps tmm2, tmm5, tmm6",
-            "tileloadd tmm7, [{right} + {row} + 1024]",
+            "tileloadd tmm7, [{right} + {pair} + 64]",
             "tdpbf16ps tmm1, tmm4, tmm7",
             "tdpbf16ps tmm3, tmm5, tmm7",
             "prefetcht1 [{ahead}]",
@@ -198,7 +198,8 @@ unsafe fn two_strips(
             out = in(reg) out,
             out_lower = in(reg) out.wrapping_add(ROWS * stride),
             stride = in(reg) stride * size_of::<f32>(),
-            row = in(reg) TILE_BYTES / ROWS,
+            row = in(reg) ROW_BYTES,
+            pair = in(reg) 2 * ROW_BYTES,
             ahead = inout(reg) ahead => _,
             upper = inout(reg) upper => _,
             lower = inout(reg) lower => _,
@@ -237,9 +238,9 @@ unsafe fn one_strip(
             "tilezero tmm1",
             "3:",
             "tileloadd tmm4, [{strip} + {row}]",
-            "tileloadd tmm6, [{right} + {row}]",
+            "tileloadd tmm6, [{right} + {pair}]",
             "tdpbf16ps tmm0, tmm4, tmm6",
-            "tileloadd tmm7, [{right} + {row} + 1024]",
+            "tileloadd tmm7, [{right} + {pair} + 64]",
             "tdpbf16ps tmm1, tmm4, tmm7",
             "prefetcht1 [{ahead}]",
             "prefetcht1 [{ahead} + 64]",
@@ -255,7 +256,8 @@ unsafe fn one_strip(
             add = in(reg) u32::from(add),
             out = in(reg) out,
             stride = in(reg) stride * size_of::<f32>(),
-            row = in(reg) TILE_BYTES / ROWS,
+            row = in(reg) ROW_BYTES,
+            pair = in(reg) 2 * ROW_BYTES,
             ahead = inout(reg) ahead => _,
             strip = inout(reg) strip => _,
             right = inout(reg) right => _,

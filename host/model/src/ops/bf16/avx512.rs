@@ -9,8 +9,8 @@ use std::arch::x86_64::{
 };
 use std::mem::transmute;
 
-use super::block::{Block, LINE};
-use super::tile::{ROWS, Tile};
+use super::block::{Block, LINE, SIDE};
+use super::tile::{ROWS, Tile, cells};
 
 /// Whether this processor has the instructions.
 pub(super) fn is_available() -> bool {
@@ -66,11 +66,10 @@ fn kernel<const R: usize>(
             _mm_prefetch::<_MM_HINT_T1>(ahead as *const i8);
             ahead += LINE;
         }
-        for pair in 0..16 {
-            // SAFETY: a tile has sixteen aligned rows of sixteen cells, and sixteen cells are 32 bf16 numbers.
-            let columns: [__m512bh; 2] = [0, 1].map(|half| unsafe {
-                transmute(_mm512_load_si512(right[half].0.as_ptr().add(pair * 16).cast()))
-            });
+        for (pair, columns) in cells(right).as_chunks::<SIDE>().0.iter().enumerate() {
+            // SAFETY: the 32 cells of a pair of terms are aligned, and sixteen cells are 32 bf16 numbers.
+            let columns: [__m512bh; 2] = [0, 1]
+                .map(|half| unsafe { transmute(_mm512_load_si512(columns.as_ptr().add(half * 16).cast())) });
             for (r, sums) in sums.iter_mut().enumerate() {
                 let cell = left.0[(first + r) * 16 + pair].cast_signed();
                 // SAFETY: 512 bits either way.

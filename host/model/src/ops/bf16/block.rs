@@ -44,7 +44,8 @@ impl Ahead {
     /// which there are `steps`.
     pub(super) fn share(self, share: usize, n_shares: usize, steps: usize) -> (usize, usize) {
         let (share, n_shares) = (self.block * n_shares + share, self.n_blocks * n_shares);
-        let lines = LINES_OF_TILES.div_ceil(n_shares);
+        // What is read once is read in order, and the processor fetches it better by itself.
+        let lines = if n_shares == 1 { 0 } else { LINES_OF_TILES.div_ceil(n_shares) };
         (self.start + share * lines * steps * LINE, lines)
     }
 }

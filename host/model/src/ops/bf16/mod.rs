@@ -16,6 +16,7 @@ mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod block;
+mod huge_pages;
 mod linear;
 mod plain;
 mod tile;
@@ -125,14 +126,10 @@ impl PackedMatrix {
     /// Writes row `row`, (k,), as f32.
     pub(crate) fn read_row(&self, row: usize, to: &mut [f32]) {
         assert!(row < self.rows() && to.len() == self.depth(), "row {row} of {}", self.rows());
-        let along = self.0.depth_tiles();
-        let panel = &self.0.tiles[row / SIDE * along * 2..];
-        for (place, to) in to.chunks_mut(tile::TERMS).enumerate() {
-            let tile = &panel[place * 2 + row / ROWS % 2];
-            for (pair, to) in to.chunks_mut(2).enumerate() {
-                let numbers = plain::pair(tile.0[pair * 16 + row % ROWS]);
-                to.copy_from_slice(&numbers[..to.len()]);
-            }
+        let pairs = self.0.cells(row / SIDE).chunks_exact(SIDE);
+        for (to, cells) in to.chunks_mut(2).zip(pairs) {
+            let numbers = plain::pair(cells[row % SIDE]);
+            to.copy_from_slice(&numbers[..to.len()]);
         }
     }
 

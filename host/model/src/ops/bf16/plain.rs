@@ -4,7 +4,7 @@
 //! order, so that a row's bits depend on nothing but itself.
 
 use super::block::{Block, SIDE};
-use super::tile::{ROWS, TERMS, Tile};
+use super::tile::{ROWS, TERMS, cells};
 use crate::ops::matmul::{Matrix, MatrixMut, Update, multiply};
 use gemm::Parallelism;
 
@@ -20,22 +20,18 @@ pub(super) fn compute(block: Block<'_>) {
         }
     }
     let mut rights = vec![0.0; depth * SIDE];
-    for (tiles, numbers) in right.chunks_exact(2).zip(rights.chunks_exact_mut(TERMS * SIDE)) {
-        unpack(tiles, numbers);
-    }
+    unpack(cells(right), &mut rights);
     let update = if add { Update::Add } else { Update::Overwrite };
     let (left, right) = (Matrix::new(&lefts, rows, depth), Matrix::new(&rights, depth, SIDE));
     multiply(MatrixMut::strided(out, rows, SIDE, stride), update, 1.0, left, right, Parallelism::None);
 }
 
-/// 32 terms of 32 columns, term by term.
-fn unpack(tiles: &[Tile], numbers: &mut [f32]) {
-    for (half, tile) in tiles.iter().enumerate() {
-        for (index, cell) in tile.0.iter().enumerate() {
-            let (pair_index, column) = (index / 16, half * ROWS + index % 16);
-            let [first, second] = pair(*cell);
-            numbers[2 * pair_index * SIDE + column] = first;
-            numbers[(2 * pair_index + 1) * SIDE + column] = second;
+/// Pairs of terms of 32 columns, term by term.
+fn unpack(cells: &[u32], numbers: &mut [f32]) {
+    for (cells, numbers) in cells.chunks_exact(SIDE).zip(numbers.chunks_exact_mut(2 * SIDE)) {
+        let (first, second) = numbers.split_at_mut(SIDE);
+        for ((cell, first), second) in cells.iter().zip(first).zip(second) {
+            [*first, *second] = pair(*cell);
         }
     }
 }

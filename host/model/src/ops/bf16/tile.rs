@@ -1,14 +1,16 @@
 //! How operands are packed: tiles of 16 rows by 32 terms of a sum, in the order in which the kernels read them.
 //!
 //! In: a [`View`] of f32 or bf16 numbers. Out: [`Packed`] tiles. A tile is 16 × 16 cells of 32 bits, and a cell is a pair of
-//! neighbouring terms, (2p, 2p + 1). In a tile of the left operand cell (i, p) is row i's pair p; in one of the right operand it is
-//! the other way round, so that 16 columns of the result lie side by side. Rows and terms beyond the operand's are zeros.
+//! neighbouring terms, (2p, 2p + 1). In a tile of the left operand cell (i, p) is row i's pair p. In the right operand two tiles hold
+//! 32 rows, which become columns of the result, and lie as 16 × 32 cells: cell (p, j) is row j's pair p, so that 32 columns lie side
+//! by side and everything is read in order. Rows and terms beyond the operand's are zeros.
 //!
 //! Packing is plain code; it is memory-bound, and weights are packed once.
 
 use half::bf16;
 use rayon::prelude::*;
 
+use super::huge_pages;
 use crate::ops::vectors::widest_vectors;
 
 /// Rows of a tile.
@@ -19,13 +21,20 @@ pub(super) const TERMS: usize = 32;
 /// Operands of fewer tiles are packed on one thread.
 const TILES_PER_THREAD: usize = 256;
 
-/// 16 × 16 pairs of bf16 numbers, the first of a pair in the lower half.
+/// 16 × 16 pairs of bf16 numbers, the first of a pair in the lower half; or half of 16 × 32 of them.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Tile(pub(super) [u32; 256]);
 
 impl Tile {
     const ZERO: Self = Self([0; 256]);
+}
+
+/// The cells of tiles that lie side by side.
+pub(super) fn cells(tiles: &[Tile]) -> &[u32] {
+    let n_cells = size_of_val(tiles) / size_of::<u32>();
+    // SAFETY: tiles are arrays of cells, without padding.
+    unsafe { std::slice::from_raw_parts(tiles.as_ptr().cast(), n_cells) }
 }
 
 /// A number that is packed: rounded to the nearest bf16, ties to even.
@@ -94,7 +103,7 @@ impl<'a, T: Entry> View<'a, T> {
 pub(super) enum Side {
     /// Strips of 16 rows; a strip's tiles follow the terms.
     Left,
-    /// Panels of 32 rows, which become columns of the result; two tiles for each 32 terms.
+    /// Panels of 32 rows; two tiles for each 32 terms.
     Right,
 }
 
@@ -122,6 +131,12 @@ impl Packed {
         Self { tiles: Vec::new(), rows: 0, depth: 0 }
     }
 
+    /// The cells of a panel of the right operand: for each pair of terms, 32 of them.
+    pub(super) fn cells(&self, panel: usize) -> &[u32] {
+        let n = self.depth_tiles() * Side::Right.tiles();
+        cells(&self.tiles[panel * n..(panel + 1) * n])
+    }
+
     /// Tiles along the terms.
     pub(super) fn depth_tiles(&self) -> usize {
         self.depth.div_ceil(TERMS)
@@ -132,14 +147,19 @@ impl Packed {
         (self.rows, self.depth) = (view.rows, view.depth);
         let (along, group) = (self.depth_tiles(), side.tiles());
         let strips = view.rows.div_ceil(ROWS * group) * group;
+        if self.tiles.capacity() < strips * along {
+            self.tiles = Vec::with_capacity(strips * along);
+            huge_pages::advise(self.tiles.spare_capacity_mut());
+        }
         self.tiles.resize(strips * along, Tile::ZERO);
         if strips * along == 0 {
             return;
         }
         let pack_strip = |(index, tiles): (usize, &mut [Tile])| {
-            for (place, tile) in tiles.iter_mut().enumerate() {
-                let first_row = (index * group + place % group) * ROWS;
-                pack_tile(tile, view, first_row, place / group * TERMS, side);
+            for (place, tiles) in tiles.chunks_exact_mut(group).enumerate() {
+                for half in 0..group {
+                    pack_tile(tiles, half, view, (index * group + half) * ROWS, place * TERMS);
+                }
             }
         };
         if self.tiles.len() < TILES_PER_THREAD {
@@ -151,8 +171,8 @@ impl Packed {
 }
 
 widest_vectors! {
-    /// The tile at that row and term.
-    fn pack_tile<T: Entry>(tile: &mut Tile, view: View<'_, T>, first_row: usize, first_term: usize, side: Side) {
+    /// Packs 16 rows and 32 terms from those on: one tile of the left operand, or half number `half` of two of the right one.
+    fn pack_tile<T: Entry>(tiles: &mut [Tile], half: usize, view: View<'_, T>, first_row: usize, first_term: usize) {
         let (rows, terms) = (ROWS.min(view.rows.saturating_sub(first_row)), TERMS.min(view.depth - first_term));
         let mut cells = [[0_u32; 16]; 16];
         if view.is_transposed {
@@ -176,9 +196,11 @@ widest_vectors! {
                 }
             }
         }
-        let is_as_wanted = view.is_transposed == (side == Side::Right);
-        for (i, line) in tile.0.chunks_exact_mut(16).enumerate() {
-            for (j, cell) in line.iter_mut().enumerate() {
+        let width = 16 * tiles.len();
+        let is_as_wanted = view.is_transposed == (tiles.len() == Side::Right.tiles());
+        let lines = tiles.iter_mut().flat_map(|tile| tile.0.chunks_exact_mut(width));
+        for (i, line) in lines.enumerate() {
+            for (j, cell) in line[half * 16..][..16].iter_mut().enumerate() {
                 *cell = if is_as_wanted { cells[i][j] } else { cells[j][i] };
             }
         }
@@ -239,8 +261,8 @@ mod tests {
                 for pair in 0..32 {
                     let cell = bits(row, 2 * pair) | bits(row, 2 * pair + 1) << 16;
                     let left = left.tiles[row / 16 * 2 + pair / 16].0[row % 16 * 16 + pair % 16];
-                    let right = &right.tiles[row / 32 * 4 + pair / 16 * 2 + row / 16 % 2];
-                    assert_eq!((left, right.0[pair % 16 * 16 + row % 16]), (cell, cell), "{row} {pair}");
+                    let right = right.cells(row / 32)[pair * 32 + row % 32];
+                    assert_eq!((left, right), (cell, cell), "{row} {pair}");
                 }
             }
         }
