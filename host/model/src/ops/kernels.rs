@@ -109,6 +109,15 @@ widest_vectors! {
     }
 }
 
+widest_vectors! {
+    /// Replaces each entry x by `scale` · e^(x - `shift`).
+    pub(crate) fn scaled_exp_in_place(row: &mut [f32], shift: f32, scale: f32) {
+        for entry in row {
+            *entry = scale * exp(*entry - shift);
+        }
+    }
+}
+
 /// Turns logits into probabilities and returns the natural logarithm of their normaliser, log Σ e^x.
 #[inline]
 pub(crate) fn softmax_in_place(row: &mut [f32]) -> f32 {

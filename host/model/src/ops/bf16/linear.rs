@@ -6,7 +6,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
-use super::{PackedMatrix, PackedWeight, View, multiply};
+use super::{PackedWeight, View, multiply, multiply_once};
 use crate::ops::linear::{bias_gradient, check_shapes};
 use crate::ops::matmul::Update;
 use crate::ops::{Contents, f32_slice};
@@ -61,8 +61,9 @@ impl Linear {
     fn grad_weight(&self, x: &Tensor, grads: &[f32]) -> Result<Option<Tensor>> {
         let ((rows, _), (outputs, inputs)) = (x.dims2()?, self.weight.shape());
         let mut out = vec![0.0; outputs * inputs];
-        let xs = PackedMatrix::new(View::columns(&Contents::of(x)?, inputs, rows));
-        multiply(&mut out, Update::Overwrite, View::columns(grads, outputs, rows), &xs);
+        let xs = Contents::of(x)?;
+        let (grads, xs) = (View::columns(grads, outputs, rows), View::columns(&xs, inputs, rows));
+        multiply_once(&mut out, Update::Overwrite, grads, xs);
         Ok(Some(Tensor::from_vec(out, (outputs, inputs), &Device::Cpu)?))
     }
 }

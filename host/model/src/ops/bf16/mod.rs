@@ -135,13 +135,29 @@ impl PackedMatrix {
 
     /// Bytes that it takes.
     pub(crate) fn n_bytes(&self) -> usize {
-        self.0.tiles.len() * size_of::<Tile>()
+        size_of_val(self.0.tiles())
     }
 }
 
 thread_local! {
     /// The left operand that this thread packed last: its memory is used again.
     static LEFT: RefCell<Packed> = const { RefCell::new(Packed::empty()) };
+    /// The right operand of its last [`multiply_once`].
+    static RIGHT: RefCell<Packed> = const { RefCell::new(Packed::empty()) };
+}
+
+/// [`multiply`] by a right operand that is packed in the call, which is for this product alone.
+pub(crate) fn multiply_once<T: Entry>(
+    out: &mut [f32],
+    update: Update,
+    left: View<'_, T>,
+    right: View<'_, T>,
+) {
+    // Taken out of its cell, because a thread that waits for others may begin another product.
+    let mut packed = PackedMatrix(RIGHT.take());
+    packed.0.fill(right, Side::Right);
+    multiply(out, update, left, &packed);
+    RIGHT.set(packed.0);
 }
 
 /// `out` (m, n) = or += `left` (m, k) · `right`ᵀ (n, k), on the threads of the current rayon pool.
@@ -235,11 +251,11 @@ impl Product<'_> {
                 let add = self.add || first_tile > 0;
                 for column in columns.clone().step_by(SIDE) {
                     let panel = column / SIDE * along * 2;
-                    let right = &self.right.tiles[panel + tiles.start * 2..panel + tiles.end * 2];
+                    let right = &self.right.tiles()[panel + tiles.start * 2..panel + tiles.end * 2];
                     for row in pass.clone().step_by(SIDE) {
                         let (n_rows, n_columns) = (SIDE.min(rows.end - row), SIDE.min(columns.end - column));
-                        let strip = |strip: usize| &self.left.tiles[strip * along..][tiles.clone()];
-                        let strips = self.left.tiles.len() / along;
+                        let strip = |strip: usize| &self.left.tiles()[strip * along..][tiles.clone()];
+                        let strips = self.left.tiles().len() / along;
                         let upper = row / ROWS;
                         // The rows of a strip that is not there are not looked at.
                         let left = [strip(upper), strip((upper + 1).min(strips - 1))];

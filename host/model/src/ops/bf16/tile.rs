@@ -120,7 +120,9 @@ impl Side {
 /// A packed operand.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Packed {
-    pub(super) tiles: Vec<Tile>,
+    /// The tiles, and then what is left of larger operands that were packed here before.
+    room: Vec<Tile>,
+    n_tiles: usize,
     pub(super) rows: usize,
     pub(super) depth: usize,
 }
@@ -128,13 +130,18 @@ pub(super) struct Packed {
 impl Packed {
     /// Nothing yet.
     pub(super) const fn empty() -> Self {
-        Self { tiles: Vec::new(), rows: 0, depth: 0 }
+        Self { room: Vec::new(), n_tiles: 0, rows: 0, depth: 0 }
     }
 
     /// The cells of a panel of the right operand: for each pair of terms, 32 of them.
     pub(super) fn cells(&self, panel: usize) -> &[u32] {
         let n = self.depth_tiles() * Side::Right.tiles();
-        cells(&self.tiles[panel * n..(panel + 1) * n])
+        cells(&self.tiles()[panel * n..(panel + 1) * n])
+    }
+
+    /// Its tiles: strip after strip, or panel after panel.
+    pub(super) fn tiles(&self) -> &[Tile] {
+        &self.room[..self.n_tiles]
     }
 
     /// Tiles along the terms.
@@ -147,11 +154,15 @@ impl Packed {
         (self.rows, self.depth) = (view.rows, view.depth);
         let (along, group) = (self.depth_tiles(), side.tiles());
         let strips = view.rows.div_ceil(ROWS * group) * group;
-        if self.tiles.capacity() < strips * along {
-            self.tiles = Vec::with_capacity(strips * along);
-            huge_pages::advise(self.tiles.spare_capacity_mut());
+        self.n_tiles = strips * along;
+        if self.room.capacity() < self.n_tiles {
+            self.room = Vec::with_capacity(self.n_tiles);
+            huge_pages::advise(self.room.spare_capacity_mut());
         }
-        self.tiles.resize(strips * along, Tile::ZERO);
+        if self.room.len() < self.n_tiles {
+            self.room.resize(self.n_tiles, Tile::ZERO);
+        }
+        let tiles = &mut self.room[..self.n_tiles];
         if strips * along == 0 {
             return;
         }
@@ -162,10 +173,10 @@ impl Packed {
                 }
             }
         };
-        if self.tiles.len() < TILES_PER_THREAD {
-            self.tiles.chunks_exact_mut(along * group).enumerate().for_each(pack_strip);
+        if tiles.len() < TILES_PER_THREAD {
+            tiles.chunks_exact_mut(along * group).enumerate().for_each(pack_strip);
         } else {
-            self.tiles.par_chunks_exact_mut(along * group).enumerate().for_each(pack_strip);
+            tiles.par_chunks_exact_mut(along * group).enumerate().for_each(pack_strip);
         }
     }
 }
@@ -198,11 +209,34 @@ widest_vectors! {
         }
         let width = 16 * tiles.len();
         let is_as_wanted = view.is_transposed == (tiles.len() == Side::Right.tiles());
+        if !is_as_wanted {
+            transpose(&mut cells);
+        }
         let lines = tiles.iter_mut().flat_map(|tile| tile.0.chunks_exact_mut(width));
-        for (i, line) in lines.enumerate() {
-            for (j, cell) in line[half * 16..][..16].iter_mut().enumerate() {
-                *cell = if is_as_wanted { cells[i][j] } else { cells[j][i] };
-            }
+        for (line, cells) in lines.zip(&cells) {
+            line[half * 16..][..16].copy_from_slice(cells);
+        }
+    }
+}
+
+/// Makes rows of columns: halves of the square change places, then quarters, and so on.
+#[inline(always)]
+fn transpose(cells: &mut [[u32; 16]; 16]) {
+    exchange::<8>(cells);
+    exchange::<4>(cells);
+    exchange::<2>(cells);
+    exchange::<1>(cells);
+}
+
+/// In squares of twice `WIDTH` cells, the upper right quarter and the lower left one change places.
+#[inline(always)]
+fn exchange<const WIDTH: usize>(cells: &mut [[u32; 16]; 16]) {
+    for upper in (0..16).filter(|row| row & WIDTH == 0) {
+        let (above, below) = (cells[upper], cells[upper + WIDTH]);
+        for column in 0..16 {
+            let is_left = column & WIDTH == 0;
+            cells[upper][column] = if is_left { above[column] } else { below[column - WIDTH] };
+            cells[upper + WIDTH][column] = if is_left { above[column + WIDTH] } else { below[column] };
         }
     }
 }
@@ -256,11 +290,11 @@ mod tests {
             let (mut left, mut right) = (Packed::empty(), Packed::empty());
             left.fill(view, Side::Left);
             right.fill(view, Side::Right);
-            assert_eq!((left.tiles.len(), right.tiles.len()), (6, 8));
+            assert_eq!((left.tiles().len(), right.tiles().len()), (6, 8));
             for row in 0..48 {
                 for pair in 0..32 {
                     let cell = bits(row, 2 * pair) | bits(row, 2 * pair + 1) << 16;
-                    let left = left.tiles[row / 16 * 2 + pair / 16].0[row % 16 * 16 + pair % 16];
+                    let left = left.tiles()[row / 16 * 2 + pair / 16].0[row % 16 * 16 + pair % 16];
                     let right = right.cells(row / 32)[pair * 32 + row % 32];
                     assert_eq!((left, right), (cell, cell), "{row} {pair}");
                 }

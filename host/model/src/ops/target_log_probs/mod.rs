@@ -131,9 +131,7 @@ impl Chunk {
             .zip(log_sum_exp)
             .with_min_len(ROWS_PER_TASK)
             .for_each(|((logits, &(row, target)), &log_sum_exp)| {
-                for logit in logits.iter_mut() {
-                    *logit = -grad[row] * kernels::exp(*logit - log_sum_exp);
-                }
+                kernels::scaled_exp_in_place(logits, log_sum_exp, -grad[row]);
                 logits[target as usize] += grad[row];
             });
     }

@@ -23,6 +23,7 @@ use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Tensor, Var};
 use rayon::prelude::*;
 
 use crate::error::{ModelError, Result};
+use crate::ops::vectors::widest_vectors;
 use crate::ops::{Contents, kernels};
 
 /// Entries that one task handles; also the bounds of the norm's partial sums.
@@ -299,28 +300,36 @@ impl InplaceOp1 for HostUpdate<'_> {
             candle_core::bail!("adamw: the fused step takes a contiguous f32 parameter");
         };
         let moments = &mut *self.moments.borrow_mut();
-        let Update { beta1, beta2, eps, learning_rate, weight_decay, clip, corrections } = self.update;
-        let (beta1, one_minus_beta1) = (beta1 as f32, (1.0 - beta1) as f32);
-        let (beta2, one_minus_beta2) = (beta2 as f32, (1.0 - beta2) as f32);
-        let (correction1, correction2) = (corrections.0 as f32, corrections.1 as f32);
-        let (learning_rate, weight_decay, eps, clip) =
-            (learning_rate as f32, weight_decay as f32, eps as f32, clip as f32);
+        let update = &self.update;
         data[start..end]
             .par_chunks_mut(ENTRIES_PER_TASK)
             .zip(moments.0.par_chunks_mut(ENTRIES_PER_TASK))
             .zip(moments.1.par_chunks_mut(ENTRIES_PER_TASK))
             .zip(self.grad.par_chunks(ENTRIES_PER_TASK))
-            .for_each(|(((weight, first), second), grad)| {
-                let moments = first.iter_mut().zip(second);
-                for ((weight, (first, second)), grad) in weight.iter_mut().zip(moments).zip(grad) {
-                    let grad = grad * clip;
-                    *first = beta1 * *first + one_minus_beta1 * grad;
-                    *second = beta2 * *second + one_minus_beta2 * grad * grad;
-                    let direction = *first * correction1 / ((*second * correction2).sqrt() + eps);
-                    *weight -= learning_rate * (direction + weight_decay * *weight);
-                }
+            .for_each(|(((weights, firsts), seconds), grads)| {
+                update_entries(weights, firsts, seconds, grads, update);
             });
         Ok(())
+    }
+}
+
+widest_vectors! {
+    /// The update of some entries of a parameter, of its moments and by its gradient.
+    fn update_entries(weights: &mut [f32], firsts: &mut [f32], seconds: &mut [f32], grads: &[f32], update: &Update) {
+        let Update { beta1, beta2, eps, learning_rate, weight_decay, clip, corrections } = *update;
+        let (beta1, one_minus_beta1) = (beta1 as f32, (1.0 - beta1) as f32);
+        let (beta2, one_minus_beta2) = (beta2 as f32, (1.0 - beta2) as f32);
+        let (correction1, correction2) = (corrections.0 as f32, corrections.1 as f32);
+        let (learning_rate, weight_decay, eps, clip) =
+            (learning_rate as f32, weight_decay as f32, eps as f32, clip as f32);
+        let moments = firsts.iter_mut().zip(seconds);
+        for ((weight, (first, second)), grad) in weights.iter_mut().zip(moments).zip(grads) {
+            let grad = grad * clip;
+            *first = beta1 * *first + one_minus_beta1 * grad;
+            *second = beta2 * *second + one_minus_beta2 * grad * grad;
+            let direction = *first * correction1 / ((*second * correction2).sqrt() + eps);
+            *weight -= learning_rate * (direction + weight_decay * *weight);
+        }
     }
 }
 
