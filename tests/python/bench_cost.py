@@ -8,9 +8,9 @@ The first measures and draws, the second draws again what was measured. Plots ne
 measuring needs nothing. `cost/points.py` says what is measured, `cost/plots.py` how it is drawn.
 
 Two models: SmolLM2-135M's shape with random weights, and the embedded one, both without an end of text and with 16,384 positions; what
-they say does not matter here, and lengths are exact. Every point is a process of its own with one thread. What counts is processor time, of which a busy
-machine takes less than of the clock's, but some; the load average is in the record. Memory is the largest resident memory of the process; beside it
-is what the plan of that work says.
+they say does not matter here, and lengths are exact. Every point is a process of its own with one thread. What counts is its processor time,
+which other work on the machine lengthens too, if less than the time on the clock; the load average is in the record. Memory is the largest
+resident memory of the process; beside it is what the plan of that work says.
 
 With OUT there already, what it has is not measured again, so a run that was ended goes on. A point that takes longer than `--limit` is
 ended; of sampling, the lengths that it had reached count.
@@ -25,6 +25,7 @@ import time
 from pathlib import Path
 
 from cost.points import KINDS, name, points, rows
+from cost.summary import say
 from peers.processes import Skipped, machine, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,7 +87,7 @@ class Bench:
     def write(self):
         if self.options.json:
             self.options.json.parent.mkdir(parents=True, exist_ok=True)
-            self.options.json.write_text(json.dumps(self.record, indent=1) + "\n")
+            self.options.json.write_text(one_a_line(self.record))
 
 
 def embedded(folder):
@@ -96,6 +97,13 @@ def embedded(folder):
     config = json.loads((source / "config.json").read_text())
     config |= {"eos_token_id": None, "max_position_embeddings": POSITIONS}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def one_a_line(record):
+    """As JSON, with a line for each row."""
+    about = {key: value for key, value in record.items() if key != "rows"}
+    rows = ",\n".join(json.dumps(row) for row in record["rows"])
+    return json.dumps(about)[:-1] + f', "rows": [\n{rows}\n]}}\n'
 
 
 def figures(row):
@@ -130,8 +138,9 @@ def main():
         except KeyboardInterrupt:
             print("ended early", file=sys.stderr)
         record = bench.record
+    say(record)
     if options.plots:
-        from cost.plots import draw
+        from cost.plots import draw  # not above: measuring is to work without matplotlib
 
         draw(record, options.plots)
 
