@@ -19,7 +19,8 @@ from cost.fit import power
 INK, BLUE, ORANGE, GREEN, PURPLE = "#737b86", "#3d7fe0", "#d9730d", "#2e9e5b", "#a25ddc"
 MODELS = {"smollm2": "135 M", "embedded": "1 M"}
 STYLE = {
-    "svg.hashsalt": "ts-host", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9, "axes.titlesize": 9.5, "legend.fontsize": 8,
+    "svg.hashsalt": "ts-host", "svg.fonttype": "none", "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9, "axes.titlesize": 9.5, "legend.fontsize": 8,
     "axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK, "grid.color": INK,
     "axes.facecolor": "none", "figure.facecolor": "none", "axes.spines.top": False, "axes.spines.right": False,
     "grid.alpha": 0.25, "grid.linewidth": 0.5, "legend.frameon": False,
