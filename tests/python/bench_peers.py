@@ -20,24 +20,16 @@ Python with torch and transformers is the one that runs this, unless `--python t
 import argparse
 import json
 import os
-import platform
-import re
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
+from peers.processes import Skipped, last_line, machine, run
 from peers.tables import SAMPLERS, TRAINERS, show, together
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = Path(__file__).resolve().parent / "peers"
 PROMPT = list(range(300, 364))
-ENVIRONMENT = os.environ | {
-    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "TRANSFORMERS_VERBOSITY": "error",
-    "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1",
-}
 
 
 def new_tokens(size, n):
@@ -45,43 +37,10 @@ def new_tokens(size, n):
     return 64 if size == "135 M" or n <= 8 else 32
 
 
-class Skipped(Exception):
-    """A side that cannot run here, and why."""
-
-
 def preloaded(python):
     """vLLM asks for Intel's OpenMP to be loaded before all else; it is among what it depends on."""
     library = Path(python).parent.parent / "lib/libiomp5.so"
     return {"LD_PRELOAD": str(library)} if library.exists() else {}
-
-
-def run(command, limit_s, environment={}):
-    """The standard output of a process, its processor seconds and its largest resident memory in MiB."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
-        try:
-            child = subprocess.Popen(list(map(str, command)), stdout=out, stderr=said, env=ENVIRONMENT | environment, start_new_session=True)
-        except OSError as error:
-            raise Skipped(f"{command[0]}: {error.strerror}") from error
-        deadline = time.monotonic() + limit_s
-        while not (ended := os.wait4(child.pid, os.WNOHANG))[0]:
-            if time.monotonic() > deadline:
-                os.killpg(child.pid, 9)
-                os.wait4(child.pid, 0)
-                raise Skipped(f"not done after {limit_s} s")
-            time.sleep(0.05)
-        _, status, usage = ended
-        child.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        said.seek(0)
-        if child.returncode != 0:
-            lines = said.read().decode(errors="replace").strip().splitlines()
-            told = [line for line in lines if line.startswith("error")] or lines[-1:] or [f"ended with {child.returncode}"]
-            raise Skipped(told[0][:200])
-        return out.read().decode(), usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
-def last_line(text):
-    return json.loads(text.strip().splitlines()[-1])
 
 
 class Bench:
@@ -209,14 +168,6 @@ class Bench:
     def write(self):
         if self.options.json:
             self.options.json.write_text(json.dumps(self.record(), indent=1) + "\n")
-
-
-def machine():
-    """The processor, how many, and which of its units count here."""
-    about = Path("/proc/cpuinfo").read_text()
-    name = re.search(r"model name\s*: (.*)", about)
-    units = [unit for unit in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16") if re.search(rf"\b{unit}\b", about)]
-    return f"{name[1] if name else platform.machine()}, {os.cpu_count()} processors, {', '.join(units)}"
 
 
 def main():

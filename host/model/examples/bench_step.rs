@@ -1,25 +1,27 @@
-//! What a training step costs on a checkpoint: processor time and peak memory.
+//! What a training step costs on a checkpoint: processor time, peak memory and the memory planned for it.
 //!
 //! `cargo run --release -p ts-model --example bench_step -- FOLDER DTYPE [LENGTH] [STEPS] [checkpointed]`
 //!
 //! A step is forward, backward and AdamW on one pair of responses, each LENGTH tokens (256 if not given) with its prompt of a quarter
 //! of that, under DPO-L and SFT in equal parts, on one thread. Out: a line of JSON with the processor time of the median step after
-//! the first, and the largest resident memory. `tests/python/bench_peers.py` runs the same step elsewhere.
+//! the first, the largest resident memory, and the plan of such a step. `tests/python/bench_peers.py` runs the same step elsewhere,
+//! `bench_cost.py` with longer and longer contexts.
 
 mod usage;
 
 use std::error::Error;
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use ts_model::LanguageModel;
 use ts_model::checkpointed::{checkpointed_gradients, gradients};
 use ts_model::folder::ModelFolder;
 use ts_model::log_prob::{Packed, Sequence};
+use ts_model::memory::{Footprint, Numbers, Trained};
 use ts_model::objective::{Preferences, sft};
 use ts_model::optim::{AdamW, AdamWConfig};
 use ts_model::shards::{CANDLE_THREADS_VARIABLE, Workers};
-use usage::{processor_seconds, status};
+use usage::{dtype_named, processor_seconds, status};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -31,18 +33,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [folder, dtype, rest @ ..] = args.as_slice() else {
         return Err("usage: bench_step FOLDER DTYPE [LENGTH] [STEPS] [checkpointed]".into());
     };
-    let dtype = match dtype.as_str() {
-        "f32" => DType::F32,
-        "bf16" => DType::BF16,
-        other => return Err(format!("{other}: must be f32 or bf16").into()),
-    };
+    let dtype = dtype_named(dtype)?;
     let number = |place: usize, default: usize| rest.get(place).map_or(Ok(default), |text| text.parse());
     let (length, n_steps) = (number(0, 256)?, number(1, 4)?);
     let is_checkpointed = rest.get(2).is_some_and(|text| text == "checkpointed");
 
-    let seconds = Workers::new(1)?.map_ordered(vec![()], |()| {
+    let measured = Workers::new(1)?.map_ordered(vec![()], |()| {
         let model =
             LanguageModel::load_to_train(&ModelFolder::open(Path::new(folder))?, dtype, &Device::Cpu)?;
+        let planned = Footprint::new(model.config(), Numbers::of(dtype, true)).training(&Trained {
+            workers: 1,
+            micro_batches: 1,
+            tokens: 2 * length,
+            longest: length,
+            checkpointing: is_checkpointed,
+            adapters: None,
+        });
         let mut optimiser = AdamW::new(model.parameters(), AdamWConfig::default())?;
         let packed = pair(&model, length)?;
         let mut seconds = Vec::with_capacity(n_steps);
@@ -56,12 +62,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             model.parameters_changed()?;
             seconds.push(processor_seconds() - before);
         }
-        Ok::<_, ts_model::ModelError>(seconds)
+        seconds.drain(..n_steps.min(2) - 1);
+        seconds.sort_by(f64::total_cmp);
+        Ok::<_, ts_model::ModelError>((seconds[seconds.len() / 2], planned.total() >> 20))
     })?;
-    let mut seconds: Vec<f64> = seconds.concat().split_off(n_steps.min(2) - 1);
-    seconds.sort_by(f64::total_cmp);
-    let (median, peak) = (seconds[seconds.len() / 2], status("VmHWM:")? >> 20);
-    println!("{{\"cpu_seconds_per_step\": {median:.3}, \"peak_rss_mib\": {peak}}}");
+    for (median, planned) in measured {
+        let peak = status("VmHWM:")? >> 20;
+        println!(
+            "{{\"cpu_seconds_per_step\": {median:.3}, \"peak_rss_mib\": {peak}, \"planned_mib\": {planned}}}"
+        );
+    }
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 //! `cargo run --release -p ts-model --example write_checkpoint -- FOLDER` writes one that is random and sharded;
 //! `tests/python/check_export.py` reads it. With a second folder, of checkpoints, each of these is read and written again, in its
 //! own number format; `tests/python/families.py` reads them. With the word `adapters`, it writes adapters to some of this crate's
-//! test checkpoints; `tests/python/lora.py` reads them.
+//! test checkpoints; `tests/python/lora.py` reads them. With the word `smollm2`, it writes random weights of SmolLM2-135M's shape in bf16,
+//! with 16,384 positions and no end of text; `tests/python/bench_cost.py` runs on them.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use ts_model::{LanguageModel, ModelConfig};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
-    let folder = args.next().ok_or("usage: write_checkpoint FOLDER [CHECKPOINTS|adapters]")?;
+    let folder = args.next().ok_or("usage: write_checkpoint FOLDER [CHECKPOINTS|adapters|smollm2]")?;
     let Some(checkpoints) = args.next() else {
         let config = ModelConfig { eos_token_ids: vec![0], ..ModelConfig::tiny(384, 128, 384, 6, (4, 2)) };
         let model = LanguageModel::random(config, 1, DType::F32, &Device::Cpu)?;
@@ -28,6 +29,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         return ["qwen2-tied", "llama-biases", "qwen3", "mistral"]
             .into_iter()
             .try_for_each(|name| write_adapter(name, &folder.join(name)));
+    }
+    if checkpoints.as_os_str() == "smollm2" {
+        let config = ModelConfig::tiny(49_152, 576, 1536, 30, (9, 3));
+        let config = ModelConfig { max_position_embeddings: 16_384, ..config };
+        std::fs::create_dir_all(&folder)?;
+        let options = SaveOptions { dtype: Some(DType::BF16), ..SaveOptions::default() };
+        return Ok(LanguageModel::random(config, 1, DType::F32, &Device::Cpu)?.save(&folder, &options)?);
     }
     for checkpoint in std::fs::read_dir(checkpoints)? {
         let checkpoint = checkpoint?;

@@ -1,8 +1,9 @@
-//! What a process has used so far, as Linux counts it: for the benchmarks beside this folder.
+//! What a process has used so far, as Linux counts it, and what it is asked for: for the benchmarks beside this folder.
 #![allow(dead_code, reason = "each benchmark measures some of it")]
 
 use std::error::Error;
 
+use candle_core::DType;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Seconds of processor time, of all threads.
@@ -16,4 +17,13 @@ pub(crate) fn status(name: &str) -> Result<u64, Box<dyn Error>> {
     let text = std::fs::read_to_string("/proc/self/status")?;
     let line = text.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such line")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+}
+
+/// The number format that an argument names.
+pub(crate) fn dtype_named(name: &str) -> Result<DType, Box<dyn Error>> {
+    match name {
+        "f32" => Ok(DType::F32),
+        "bf16" => Ok(DType::BF16),
+        other => Err(format!("{other}: must be f32 or bf16").into()),
+    }
 }
