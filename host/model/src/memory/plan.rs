@@ -26,10 +26,13 @@ pub enum Part {
 }
 
 /// Bytes that a worker's thread and its part of the allocator take before it does anything large; measured.
-const BYTES_OF_WORKER: u64 = 32 << 20;
+const BYTES_OF_WORKER: u64 = 64 << 20;
 
-/// One in so many bytes that come and go in small pieces is held by the allocator and used by nobody; measured.
-const SLACK: u64 = 5;
+/// One in so many bytes that come and go in small pieces is held by the allocator and used by nobody, where it keeps what is freed;
+/// measured.
+const SLACK: u64 = 4;
+/// The same of gradients, which are larger pieces.
+const SLACK_OF_GRADIENTS: u64 = 8;
 
 impl Part {
     /// Its name for people and in JSON.
@@ -77,7 +80,8 @@ impl Plan {
     pub(super) fn with_allocator(self, workers: usize) -> Self {
         let comes_and_goes = |part: Part| matches!(part, Part::Cache | Part::Activations | Part::Logits);
         let moving = self.parts.iter().filter(|(part, _)| comes_and_goes(*part));
-        let slack = moving.fold(0, |sum: u64, (_, bytes)| sum.saturating_add(*bytes)) / SLACK;
+        let slack = moving.fold(0, |sum: u64, (_, bytes)| sum.saturating_add(*bytes)) / SLACK
+            + self.of(Part::Gradients) / SLACK_OF_GRADIENTS;
         let of_workers = BYTES_OF_WORKER.saturating_mul(workers.max(1) as u64);
         Self::new(self.parts.into_iter().chain([(Part::Allocator, slack.saturating_add(of_workers))]))
     }
@@ -130,7 +134,7 @@ mod tests {
     #[test]
     fn the_allocator_holds_a_share_of_what_moves_and_some_for_each_worker() {
         let plan = Plan::new([(Part::Weights, 1000), (Part::Cache, 100), (Part::Gradients, 50)]);
-        assert_eq!(plan.with_allocator(2).of(Part::Allocator), 20 + (64 << 20));
+        assert_eq!(plan.with_allocator(2).of(Part::Allocator), 25 + 6 + (128 << 20));
     }
 
     #[test]
