@@ -96,13 +96,13 @@ fn a_stage_that_does_not_fit_is_refused_with_what_fits() {
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
-    let output = host.output(&set("0.1").iter().map(String::as_str).collect::<Vec<_>>());
+    let output = host.output(&set("0.132").iter().map(String::as_str).collect::<Vec<_>>());
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{stderr}");
     for thing in [
         "memory: up to ",
         "error: stage sample: needs memory of ",
-        ", and there is 102 MiB (run.memory_gib)",
+        ", and there is 135 MiB (run.memory_gib)",
         "hint: this fits: --set sample.max_batch_rows=",
     ] {
         assert!(stderr.contains(thing), "`{thing}` is not in: {stderr}");
