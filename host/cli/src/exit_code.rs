@@ -14,8 +14,6 @@
 use std::io;
 use std::process::ExitCode;
 
-#[cfg(feature = "training")]
-use ts_model::ModelError;
 use ts_plugin::CallError;
 
 use crate::out_of_memory;
@@ -62,7 +60,8 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     #[cfg(feature = "training")]
     match cause.downcast_ref() {
-        Some(ts_pipeline::Error::Memory { .. } | ts_pipeline::Error::Model(ModelError::NoMemory { .. })) => {
+        Some(ts_pipeline::Error::Memory { .. }) => return Some(out_of_memory::EXIT_CODE),
+        Some(ts_pipeline::Error::Model(error)) if error.is_out_of_memory() => {
             return Some(out_of_memory::EXIT_CODE);
         }
         Some(ts_pipeline::Error::Call(call)) => return how(call.kind.name()),
@@ -82,6 +81,7 @@ fn how(name: &str) -> Option<u8> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use ts_model::ModelError;
     use ts_pipeline::Error;
     use ts_pipeline::ungraded::Ungraded;
     use ts_plugin::{CallErrorKind, LoadError};

@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
+use crate::device::is_out_of_memory;
+
 /// The result of everything fallible in this crate.
 pub type Result<T, E = ModelError> = std::result::Result<T, E>;
 
@@ -420,15 +422,25 @@ impl ModelError {
             Self::GradientCount { .. } | Self::Optimizer { .. } | Self::Lora { .. } | Self::ReadOnly => {
                 return None;
             }
-            Self::Encode { .. }
-            | Self::Empty { .. }
-            | Self::Sampling { .. }
-            | Self::BadSequence { .. }
-            | Self::Tensor(_) => {
+            Self::Encode { .. } | Self::Empty { .. } | Self::Sampling { .. } | Self::BadSequence { .. } => {
                 return None;
             }
+            Self::Tensor(error) if is_out_of_memory(error) => {
+                "the GPU's memory is used up: lower max_batch_rows or refine.n_rewrites to draw, train.micro_batch_tokens to train, or \
+                 set train.activation_checkpointing; another program may hold memory of the same GPU"
+            }
+            Self::Tensor(_) => return None,
         };
         Some(hint.to_owned())
+    }
+
+    /// Whether memory could not be had, the machine's or a GPU's.
+    pub fn is_out_of_memory(&self) -> bool {
+        match self {
+            Self::NoMemory { .. } => true,
+            Self::Tensor(error) => is_out_of_memory(error),
+            _ => false,
+        }
     }
 
     /// For `map_err`: an input or output error on `path`.

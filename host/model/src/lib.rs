@@ -9,6 +9,7 @@
 //! | draw responses | [`generate`], [`sampler`], over a shared [`prefix`] |
 //! | score responses | [`log_prob`] (section 3.3), [`window_kl`] (section 3.2) |
 //! | train | [`optim`], [`shards`], [`lora`] for a few numbers beside the weights |
+//! | compute on a GPU | [`device`] |
 //! | know how much memory that takes | [`memory`] |
 //!
 //! Below them: [`ops`] holds the kernels, `cache` keys and values, [`rng`] the derived random numbers.
@@ -16,6 +17,7 @@
 //! This crate knows tokens, not tasks, and does not print.
 
 mod checkpoint;
+pub mod device;
 mod draw;
 pub mod error;
 #[cfg(test)]

@@ -1,48 +1,17 @@
 //! Every family against numbers that `transformers` computed: `tests/python/families.py` wrote the checkpoints, small and random
 //! but configured as real ones are, and what is expected of them.
 
-use std::path::{Path, PathBuf};
+mod common;
+
+use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use serde::Deserialize;
+use common::{Case, cases, checkpoints, log_probs_of};
 use ts_model::generate::{Prompt, Request, Sampling, Unwatched, generate};
-use ts_model::log_prob::{Packed, Sequence, score_sequences, token_log_probs};
+use ts_model::log_prob::{Sequence, score_sequences};
 use ts_model::ops::Segments;
 use ts_model::weights::{SaveOptions, Weights};
 use ts_model::{LanguageModel, ModelConfig};
-
-/// `log π(response | prompt)` of each sequence, in nats, by the decoder that is trained.
-fn log_probs_of(model: &LanguageModel, sequences: &[Sequence]) -> Tensor {
-    let packed = Packed::new(sequences).unwrap();
-    packed.sum_by_sequence(&token_log_probs(model.trainable(), &packed).unwrap()).unwrap()
-}
-
-#[derive(Deserialize)]
-struct Case {
-    tokens: Vec<u32>,
-    prompt_len: usize,
-    positions: Vec<usize>,
-    logits: Vec<Vec<f32>>,
-    response_log_prob: f64,
-    greedy: Vec<u32>,
-}
-
-/// The checkpoints, by name.
-fn checkpoints() -> Vec<(String, PathBuf)> {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/families"));
-    let mut found: Vec<(String, PathBuf)> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), path))
-        .collect();
-    found.sort();
-    assert_eq!(found.len(), 11);
-    found
-}
-
-fn cases(folder: &Path) -> Vec<Case> {
-    serde_json::from_str(&std::fs::read_to_string(folder.join("expected.json")).unwrap()).unwrap()
-}
 
 fn load(folder: &Path, dtype: DType) -> LanguageModel {
     LanguageModel::load(folder, dtype, &Device::Cpu).unwrap()
@@ -90,8 +59,7 @@ fn logits_agree() {
 fn log_probabilities_of_responses_agree_alone_and_packed() {
     for (name, folder) in checkpoints() {
         let (model, cases) = (load(&folder, DType::F32), cases(&folder));
-        let sequence = |case: &Case| Sequence { tokens: case.tokens.clone(), prompt_len: case.prompt_len };
-        let sequences: Vec<Sequence> = cases.iter().map(sequence).collect();
+        let sequences: Vec<Sequence> = cases.iter().map(Case::sequence).collect();
         let packed = log_probs_of(&model, &sequences).to_vec1::<f32>().unwrap();
         let scored = score_sequences(&model, &sequences, 64).unwrap();
         for (index, case) in cases.iter().enumerate() {
@@ -147,8 +115,7 @@ fn in_bf16_a_row_is_the_same_in_every_batch() {
         for temperature in [0.0, 1.0] {
             assert_eq!(drawn(1, temperature), drawn(9, temperature), "{name}");
         }
-        let sequence = |case: &Case| Sequence { tokens: case.tokens.clone(), prompt_len: case.prompt_len };
-        let sequences: Vec<Sequence> = cases.iter().map(sequence).collect();
+        let sequences: Vec<Sequence> = cases.iter().map(Case::sequence).collect();
         let packed = log_probs_of(&model, &sequences).to_vec1::<f32>().unwrap();
         for (index, case) in cases.iter().enumerate() {
             let alone = log_probs_of(&model, &sequences[index..=index]);

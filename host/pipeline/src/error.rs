@@ -248,7 +248,13 @@ impl Error {
                     .into(),
             ),
             Self::NoRoom { key, .. } => Some(format!("lower {key}, or leave the problem out")),
-            Self::Device { .. } => Some("build with --features cuda, or set model.device to \"cpu\"".into()),
+            Self::Device { .. } => Some(
+                match cfg!(feature = "cuda") {
+                    true => "`nvidia-smi` lists the GPUs of this machine and CUDA_VISIBLE_DEVICES hides some; or set model.device to \"cpu\"",
+                    false => "build with --features cuda, or set model.device to \"cpu\"",
+                }
+                .into(),
+            ),
             Self::NoSuchProblem { .. } => Some("problems-train.jsonl in the folder has their identifiers".into()),
             Self::Inconsistent { .. } => Some("the folder holds artefacts of different runs: start in a new one".into()),
             Self::NoRun { .. } => Some("a run's folder is what --out named; by default runs/NAME-seedSEED".into()),

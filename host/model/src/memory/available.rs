@@ -9,6 +9,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use candle_core::Device;
+
+use crate::device::free_memory;
+
 /// Address space that a thread takes for its stack and cannot give to anything else.
 const STACK_BYTES: u64 = 2 << 20;
 
@@ -21,6 +25,8 @@ pub enum Bound {
     ControlGroup,
     /// The machine's memory and swap space, as far as they are free.
     Machine,
+    /// The memory of a GPU, as far as it is free.
+    Gpu,
 }
 
 impl Bound {
@@ -30,6 +36,7 @@ impl Bound {
             Self::Process => "this process's limit (ulimit)",
             Self::ControlGroup => "the control group's limit",
             Self::Machine => "the machine's free memory",
+            Self::Gpu => "the GPU's free memory",
         }
     }
 }
@@ -55,6 +62,11 @@ impl Available {
         ];
         let known = bounds.into_iter().filter_map(|(bound, bytes)| Some(Self { bytes: bytes?, bound }));
         known.min_by_key(|available| available.bytes)
+    }
+
+    /// What is free on a GPU now; none for the CPU.
+    pub fn on_gpu(device: &Device) -> Option<Self> {
+        Some(Self { bytes: free_memory(device)?, bound: Bound::Gpu })
     }
 
     /// Bytes of private memory that this process has now; none where the system does not say.

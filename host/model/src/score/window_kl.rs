@@ -145,7 +145,7 @@ fn kl_by_row(p: &Tensor, q: &Tensor) -> Result<Vec<f64>> {
     let log_p = log_softmax(&p.to_dtype(DType::F32)?, D::Minus1)?;
     let log_q = log_softmax(&q.to_dtype(DType::F32)?, D::Minus1)?;
     let divergences = (log_p.exp()? * (log_p - log_q)?)?.sum(D::Minus1)?;
-    Ok(divergences.to_dtype(DType::F64)?.to_vec1()?)
+    Ok(divergences.to_dtype(DType::F64)?.to_vec1()?.into_iter().map(not_below_zero).collect())
 }
 
 /// `Σ_v p_v (log p_v - log q_v)` of two rows of logits, in f64.
@@ -162,8 +162,12 @@ fn kl_divergence(p_logits: &[f32], q_logits: &[f32]) -> f64 {
             weighted += weight * (a - b);
         }
     }
-    // Rounding can leave a difference of equals just below 0.
-    (weighted / p_sum - (p_sum.ln() - q_sum.ln())).max(0.0)
+    not_below_zero(weighted / p_sum - (p_sum.ln() - q_sum.ln()))
+}
+
+/// Rounding can leave a difference of equals just below 0. What is not a number stays that: it must not pass for 0.
+fn not_below_zero(divergence: f64) -> f64 {
+    if divergence < 0.0 { 0.0 } else { divergence }
 }
 
 fn max(logits: &[f32]) -> f64 {
@@ -193,6 +197,23 @@ mod tests {
             |row: &[f32]| Tensor::new(row, &Device::Cpu).unwrap().unsqueeze(0).unwrap().to_dtype(DType::F64);
         let portable = kl_by_row(&rows(&p).unwrap(), &rows(&q).unwrap()).unwrap();
         assert_close(portable[0], expected, 1e-6);
+    }
+
+    #[test]
+    fn no_divergence_is_below_zero_and_none_that_is_not_a_number_is_zero() {
+        let row = |scale: f32| (0..400).map(move |i| (i as f32 * 0.7).sin() + scale * (i as f32 * 1.3).cos());
+        let rows = |step: f32| Tensor::from_iter((0..50).flat_map(|n| row(n as f32 * step)), &Device::Cpu);
+        let (p, q) = (rows(0.0).unwrap(), rows(1e-7).unwrap());
+        for dtype in [DType::F32, DType::F16] {
+            let rows = |t: &Tensor| t.reshape((50, 400)).unwrap().to_dtype(dtype).unwrap();
+            let divergences = kl_by_row(&rows(&p), &rows(&q)).unwrap();
+            assert!(divergences.iter().all(|kl| (0.0..1e-5).contains(kl)), "{dtype:?}: {divergences:?}");
+            let not_numbers = (rows(&p) * f64::NAN).unwrap();
+            for (p, q) in [(&rows(&p), &not_numbers), (&not_numbers, &rows(&q))] {
+                let divergences = kl_by_row(p, q).unwrap();
+                assert!(divergences.iter().all(|kl| kl.is_nan()), "{dtype:?}: {divergences:?}");
+            }
+        }
     }
 
     /// The definition, from two full forward passes.

@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 
 use candle_core::backprop::GradStore;
-use candle_core::{Tensor, TensorId, Var};
+use candle_core::{D, Tensor, TensorId, Var};
 
 use crate::error::{ModelError, Result};
 use crate::language_model::LanguageModel;
@@ -74,16 +74,22 @@ pub fn checkpointed_gradients(
         let is_last = index == 0 && !embedded.track_op();
         let x = if is_last { input.as_detached_tensor() } else { input.as_tensor().clone() };
         let output = trainable.layer(layer, &x, &packed.segments)?;
-        let gradients = (output * &output_gradient)?.sum_all()?.backward()?;
+        let gradients = weighted_sum(&output, &output_gradient)?.backward()?;
         sums.add(model, &gradients)?;
         if !is_last {
             output_gradient = gradient_of_input(&gradients, &input)?;
         }
     }
     if embedded.track_op() {
-        sums.add(model, &(embedded * output_gradient)?.sum_all()?.backward()?)?;
+        sums.add(model, &weighted_sum(&embedded, &output_gradient)?.backward()?)?;
     }
     Ok(Gradients { loss: loss.detach(), of_parameters: sums.in_order(model)? })
+}
+
+/// Σ `output` · `gradient`, for its own gradient. Row by row first: on a GPU candle computes a sum over everything in one block of
+/// threads, which would take as long as a layer.
+fn weighted_sum(output: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+    Ok((output * gradient)?.sum(D::Minus1)?.sum_all()?)
 }
 
 /// Takes the last kept input as a variable, so that it receives a gradient.

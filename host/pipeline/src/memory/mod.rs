@@ -21,8 +21,7 @@ struct Room {
     set_by: &'static str,
 }
 
-/// Says what a stage will take, and refuses it if that is more than there is. `before` is the private memory that the process had
-/// before it loaded a model.
+/// Says what a stage will take, of the machine's memory or of a GPU's, and refuses it if that is more than there is.
 ///
 /// # Errors
 /// [`Error::Memory`].
@@ -30,8 +29,12 @@ pub(crate) fn plan_stage(run: &Run<'_>, stage: Stage, demand: &Demand) -> Result
     let config = run.checkpoint_folder().config()?;
     let shape = Shape { config: &config, on_cpu: run.is_on_cpu() };
     let plan = shape.plan(&run.recipe, stage, demand);
-    // What a device has, nobody has asked it.
-    let room = if shape.on_cpu { room(&run.recipe, run.memory_before(), Available::now()) } else { None };
+    let (before, available) = match shape.on_cpu {
+        true => (run.memory_before(), Available::now()),
+        // What others have of a GPU is not free.
+        false => (0, Available::on_gpu(run.device())),
+    };
+    let room = room(&run.recipe, before, available);
     run.progress.plan(stage.name(), &line(&plan, room));
     match room {
         Some(room) if plan.total() > room.bytes => Err(shortage(&shape, &run.recipe, stage, demand, room)),
@@ -80,6 +83,9 @@ mod tests {
         let available = Some(Available { bytes: 5 << 30, bound: Bound::Machine });
         let found = room(&recipe, 1 << 30, available).unwrap();
         assert_eq!((found.bytes, found.set_by), (4 << 30, "the machine's free memory"));
+        let of_gpu = Available { bytes: 5 << 30, bound: Bound::Gpu };
+        let found = room(&recipe, 0, Some(of_gpu)).unwrap();
+        assert_eq!((found.bytes, found.set_by), (5 << 30, "the GPU's free memory"));
         assert_eq!(room(&recipe, 0, None), None);
         recipe.run.memory_gib = 0.5;
         let found = room(&recipe, 1 << 30, available).unwrap();

@@ -99,5 +99,5 @@ pub(crate) fn open_device(name: &str) -> Result<Device, Error> {
     let Some(ordinal) = name.strip_prefix("cuda:") else { return Ok(Device::Cpu) };
     let error = |message: String| Error::Device { device: name.to_owned(), message };
     let ordinal = ordinal.parse().map_err(|e: std::num::ParseIntError| error(e.to_string()))?;
-    Device::new_cuda(ordinal).map_err(|e| error(e.to_string()))
+    ts_model::device::cuda(ordinal).map_err(|e| error(e.to_string()))
 }

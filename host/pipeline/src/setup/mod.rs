@@ -228,6 +228,11 @@ impl<'a> Run<'a> {
         self.device.is_cpu()
     }
 
+    /// Where the model is computed.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Tokens of the longest prompt.
     pub(crate) fn longest_prompt(&self) -> usize {
         self.longest_prompt

@@ -19,7 +19,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Tensor, Var};
+use candle_core::{CpuStorage, D, DType, InplaceOp1, Layout, Tensor, Var};
 use rayon::prelude::*;
 
 use crate::error::{ModelError, Result};
@@ -142,15 +142,11 @@ impl AdamW {
         if grads.len() != self.params.len() {
             return Err(ModelError::GradientCount { expected: self.params.len(), actual: grads.len() });
         }
-        let mut squares = 0.0;
-        for (param, grad) in self.params.iter().zip(grads) {
-            let square = sum_of_squares(grad)?;
-            if !square.is_finite() {
-                return Err(ModelError::NonFiniteGradient { parameter: param.name.clone() });
-            }
-            squares += square;
+        let squares = sums_of_squares(grads)?;
+        if let Some((param, _)) = self.params.iter().zip(&squares).find(|(_, square)| !square.is_finite()) {
+            return Err(ModelError::NonFiniteGradient { parameter: param.name.clone() });
         }
-        let grad_norm = squares.sqrt();
+        let grad_norm = squares.iter().sum::<f64>().sqrt();
         self.steps += 1;
         let AdamWConfig { beta1, beta2, eps, weight_decay, max_grad_norm } = self.config;
         let correction = |beta: f64| 1.0 / (1.0 - beta.powf(f64::from(self.steps)));
@@ -333,14 +329,28 @@ widest_vectors! {
     }
 }
 
-/// Σ entry², in f64 over parts of fixed bounds.
-fn sum_of_squares(grad: &Tensor) -> Result<f64> {
-    let grad = grad.to_dtype(DType::F32)?.contiguous()?;
-    if grad.device().is_cpu() {
-        let parts = Contents::of(&grad)?;
-        return Ok(parts.chunks(ENTRIES_PER_TASK).map(|part| f64::from(kernels::dot(part, part))).sum());
+/// Σ entry² of each gradient: on the CPU in f64 over parts of fixed bounds, elsewhere in f32.
+fn sums_of_squares(grads: &[Tensor]) -> Result<Vec<f64>> {
+    if grads.iter().any(|grad| !grad.device().is_cpu()) {
+        let sums = grads.iter().map(device_sum_of_squares).collect::<Result<Vec<_>>>()?;
+        // All of them at once: a device is asked, and waited for, once a step.
+        let sums = if sums.is_empty() { Vec::new() } else { Tensor::stack(&sums, 0)?.to_vec1::<f32>()? };
+        return Ok(sums.into_iter().map(f64::from).collect());
     }
-    Ok(f64::from(grad.sqr()?.sum_all()?.to_scalar::<f32>()?))
+    grads.iter().map(host_sum_of_squares).collect()
+}
+
+fn host_sum_of_squares(grad: &Tensor) -> Result<f64> {
+    let grad = grad.to_dtype(DType::F32)?.contiguous()?;
+    let parts = Contents::of(&grad)?;
+    Ok(parts.chunks(ENTRIES_PER_TASK).map(|part| f64::from(kernels::dot(part, part))).sum())
+}
+
+/// A scalar on the gradient's device. Row by row first: candle computes a sum over everything in one block of threads.
+fn device_sum_of_squares(grad: &Tensor) -> Result<Tensor> {
+    let squares = grad.to_dtype(DType::F32)?.sqr()?;
+    let of_rows = if squares.rank() > 1 { squares.sum(D::Minus1)? } else { squares };
+    Ok(of_rows.sum_all()?)
 }
 
 #[cfg(test)]
@@ -379,6 +389,17 @@ mod tests {
         let expected = 0.89 - 0.1 * (direction + 0.1 * 0.89);
         assert!((f64::from(flat(&var)[0]) - expected).abs() < 1e-6);
         assert_eq!(adamw.steps(), 2);
+    }
+
+    #[test]
+    fn a_device_sums_squares_row_by_row() {
+        let device = candle_core::Device::Cpu;
+        let scalar = |tensor: Tensor| device_sum_of_squares(&tensor).unwrap().to_scalar::<f32>().unwrap();
+        let matrix = Tensor::new(&[[3.0_f32, 4.0], [0.0, 12.0]], &device).unwrap();
+        assert_eq!(scalar(matrix.clone()), 169.0);
+        assert_eq!(scalar(matrix.to_dtype(DType::BF16).unwrap()), 169.0);
+        assert_eq!(scalar(matrix.get(0).unwrap()), 25.0);
+        assert_eq!(scalar(matrix.get(1).unwrap().get(1).unwrap()), 144.0);
     }
 
     #[test]
