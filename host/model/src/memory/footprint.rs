@@ -7,7 +7,7 @@ use candle_core::DType;
 
 use super::bytes::product;
 use crate::config::ModelConfig;
-use crate::ops::Heads;
+use crate::ops::{Heads, blocks};
 
 /// Query rows whose scores exist at once, as in [`crate::ops::causal_attention`].
 const QUERY_BLOCK: usize = 64;
@@ -111,10 +111,10 @@ impl<'a> Footprint<'a> {
         attending.max(feeding)
     }
 
-    /// Numbers of one token that a layer keeps for the backward pass, for a text of `length` tokens: the two normalised inputs,
+    /// Numbers of one token that a layer keeps for the backward pass: the two normalised inputs,
     /// the two sums of the residual stream and what is added (6 D), queries and what attention gives (2 Q), keys and values
     /// (2 K), gate, up and their product (3 F), and a number a head from which attention is computed again.
-    pub(super) fn kept_numbers(&self, length: usize) -> usize {
+    pub(super) fn kept_numbers(&self) -> usize {
         let (d, f, heads) = (self.config.hidden_size, self.config.intermediate_size, self.heads());
         let (q, k) = (heads.query_width(), heads.kv_width());
         let normalised_heads = if self.config.family.has_head_norms() { q + k } else { 0 };
@@ -124,13 +124,12 @@ impl<'a> Footprint<'a> {
         }
         // candle keeps every step: of a norm its f32 input, square and quotient and the quotient again in the model's format
         // (about seven more for the two, in the sizes of the formats); of the activation its sigmoid; of the rotation the halves,
-        // their products and sums; and of attention the scores and the probabilities, a number a head and a token of the text,
-        // five times in f32 and three times in the model's format.
+        // their products and sums; and of attention queries, keys and values by sequence, by head and side by side, and what it gives,
+        // in f32 too, with a number a head.
         let wide = 4_usize.div_ceil(self.numbers.activation);
         let rotation = 6 * (q + k) + k;
-        let scores = heads.n_heads.saturating_mul(length).saturating_mul(5 * wide + 3);
-        (fused + 2 * d * (3 * wide + 1) + f + rotation + normalised_heads * (3 * wide + 1))
-            .saturating_add(scores)
+        let attention = 3 * (q + 2 * k) + q * (1 + wide) + heads.n_heads * wide;
+        fused + 2 * d * (3 * wide + 1) + f + rotation + normalised_heads * (3 * wide + 1) + attention
     }
 
     /// Numbers of one token that the backward pass of a layer takes beside what was kept: the gradients of gate, up and their
@@ -141,9 +140,17 @@ impl<'a> Footprint<'a> {
         (5 * f + 2 * d).max(5 * heads.query_width() + 4 * heads.kv_width() + 2 * d)
     }
 
-    /// Bytes of attention's scores over a text of `length` tokens, a block of queries at a time; `copies` of them.
+    /// Bytes of attention's scores over texts of `length` tokens together, a block of queries at a time; `copies` of them.
     pub(super) fn score_block(&self, length: usize, copies: usize) -> u64 {
-        product([copies, QUERY_BLOCK.min(length), length, 4])
+        let block = if self.numbers.is_fused { QUERY_BLOCK } else { blocks::QUERY_BLOCK };
+        self.scores(product([copies, block.min(length), length]))
+    }
+
+    /// Bytes of so many scores of a head: a worker has one head at a time on the CPU, and candle all of them, masked and as
+    /// probabilities too.
+    pub(super) fn scores(&self, n: u64) -> u64 {
+        let at_once = if self.numbers.is_fused { 1 } else { 3 * self.config.num_attention_heads };
+        product([at_once, 4]).saturating_mul(n)
     }
 }
 
@@ -174,7 +181,7 @@ pub(super) mod tests {
         // 2·8 + 4·8 + 4·4 = 64 against 4·8 + 3·12 = 68.
         assert_eq!(model.passing_numbers(), 68);
         // 6·8 + 2·8 + 2·4 + 3·12 + 2.
-        assert_eq!(model.kept_numbers(1000), 110);
+        assert_eq!(model.kept_numbers(), 110);
         // 5·12 + 2·8 = 76 against 5·8 + 4·4 + 2·8 = 72.
         assert_eq!(model.backward_numbers(), 76);
         assert_eq!((model.score_block(10, 2), model.score_block(100, 1)), (2 * 10 * 10 * 4, 64 * 100 * 4));
@@ -203,6 +210,6 @@ pub(super) mod tests {
             ..config()
         };
         let model = Footprint::new(&config, Numbers::of(DType::BF16, false));
-        assert!(model.kept_numbers(usize::MAX) >= 1 << 40 && model.weights() > 1 << 40);
+        assert!(model.kept_numbers() >= 1 << 24 && model.weights() > 1 << 40);
     }
 }

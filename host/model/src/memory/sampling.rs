@@ -48,7 +48,7 @@ impl Footprint<'_> {
     /// Memory that drawing takes.
     pub fn drawing(&self, drawn: &Drawn) -> Plan {
         let Drawn { workers, rows, prompts, prompt_tokens, new_tokens } = *drawn;
-        let scored = product([rows, prompt_tokens.saturating_add(new_tokens), 4]);
+        let scored = self.scores(product([rows, prompt_tokens.saturating_add(new_tokens)]));
         let activations = self
             .passing(rows.max(prompt_tokens))
             .saturating_add(scored.max(self.score_block(prompt_tokens, 1)));
@@ -68,7 +68,7 @@ impl Footprint<'_> {
             *rewritten;
         let read = step_tokens.saturating_add(window_tokens);
         let reach = context_tokens.saturating_add(read);
-        let scored = product([rewrites, context_tokens.saturating_add(step_tokens), 4]);
+        let scored = self.scores(product([rewrites, context_tokens.saturating_add(step_tokens)]));
         let activations = self
             .passing(rewrites.max(prompt_tokens).max(read))
             .saturating_add(scored.max(self.score_block(reach, 1)));

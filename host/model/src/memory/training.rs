@@ -155,7 +155,7 @@ impl Footprint<'_> {
     fn kept(&self, trained: &Trained) -> u64 {
         let (d, layers) = (self.config.hidden_size, self.config.num_hidden_layers);
         let of_adapters = trained.adapters.as_ref().map_or(0, Adapters::kept_numbers);
-        let of_layer = self.kept_numbers(trained.longest).saturating_add(of_adapters);
+        let of_layer = self.kept_numbers().saturating_add(of_adapters);
         let kept = match trained.checkpointing {
             // The embedded tokens and what the last norm makes of the last layer's output.
             false => layers.saturating_mul(of_layer).saturating_add(2 * d),
@@ -163,7 +163,9 @@ impl Footprint<'_> {
             true => (layers + 1).saturating_mul(d).saturating_add(of_layer).saturating_add(2 * d),
         };
         let numbers = kept.saturating_add(self.backward_numbers());
-        let blocks = if self.numbers.is_fused { self.score_block(trained.longest, 2) } else { 0 };
+        // In candle's operations texts of about the same length are attended to together.
+        let together = if self.numbers.is_fused { trained.longest } else { trained.tokens };
+        let blocks = self.score_block(together, 2);
         product([trained.tokens, numbers, self.numbers.activation]).saturating_add(blocks)
     }
 

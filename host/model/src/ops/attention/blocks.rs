@@ -17,7 +17,7 @@ use crate::ops::known::with_backward;
 use crate::ops::wide;
 
 /// Queries of a sequence that are handled at once.
-const QUERY_BLOCK: usize = 128;
+pub(crate) const QUERY_BLOCK: usize = 128;
 
 /// Keys and values of consecutive positions, (B, KH, T, hd) each; with B = 1 all queries share them.
 #[derive(Clone, Copy, Debug)]
