@@ -10,10 +10,7 @@
 use candle_core::{D, DType, Tensor};
 
 use crate::error::Result;
-use crate::sampler::{Sampling, invert, pick_token};
-
-/// Tokens whose weights are summed on the device.
-const RUN: usize = 512;
+use crate::sampler::{RUN, Sampling, invert, pick_token, run_of};
 
 /// Times that the interval of a nucleus' smallest weight is halved: its width is 2⁻⁴⁰ of the largest weight then.
 const HALVINGS: usize = 40;
@@ -79,12 +76,11 @@ fn draw(weights: &Tensor, uniforms: &[f64]) -> Result<Vec<u32>> {
     let n_runs = vocab_size.div_ceil(RUN);
     let runs = weights.pad_with_zeros(1, 0, n_runs * RUN - vocab_size)?.reshape((n_rows, n_runs, RUN))?;
     let sums = runs.sum(D::Minus1)?.to_vec2::<f32>()?;
-    let mut chosen = Vec::with_capacity(n_rows);
-    for (sums, uniform) in sums.iter().zip(uniforms) {
-        let threshold = uniform * total(sums);
-        let run = invert(sums.iter().copied().enumerate(), threshold);
-        chosen.push((run, threshold - total(&sums[..run])));
-    }
+    let run = |(sums, uniform): (&Vec<f32>, &f64)| {
+        let sums: Vec<f64> = sums.iter().map(|&sum| f64::from(sum)).collect();
+        run_of(&sums, uniform * sums.iter().sum::<f64>())
+    };
+    let chosen: Vec<(usize, f64)> = sums.iter().zip(uniforms).map(run).collect();
     let rows = chosen.iter().enumerate().map(|(row, (run, _))| (row * n_runs + run) as u32);
     let rows = Tensor::from_vec(rows.collect::<Vec<_>>(), n_rows, weights.device())?;
     let runs = runs.reshape((n_rows * n_runs, RUN))?.index_select(&rows, 0)?.to_vec2::<f32>()?;
@@ -92,10 +88,6 @@ fn draw(weights: &Tensor, uniforms: &[f64]) -> Result<Vec<u32>> {
         (run * RUN + invert(weights.iter().copied().enumerate(), *threshold)) as u32
     };
     Ok(runs.iter().zip(&chosen).map(token).collect())
-}
-
-fn total(sums: &[f32]) -> f64 {
-    sums.iter().map(|&sum| f64::from(sum)).sum()
 }
 
 #[cfg(test)]
@@ -138,7 +130,8 @@ mod tests {
     fn by_id(logits: &[f32], sampling: &Sampling, uniform: f64) -> u32 {
         let weights: Vec<f32> =
             logits.iter().map(|logit| (logit / sampling.temperature as f32).exp()).collect();
-        let mut kept = sampler::nucleus(&weights, total(&weights), sampling.top_p);
+        let total = weights.iter().map(|&weight| f64::from(weight)).sum();
+        let mut kept = sampler::nucleus(&weights, total, sampling.top_p);
         kept.sort_by_key(|(token, _)| *token);
         let sum: f64 = kept.iter().map(|(_, weight)| f64::from(*weight)).sum();
         invert(kept.into_iter(), uniform * sum) as u32

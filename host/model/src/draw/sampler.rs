@@ -7,6 +7,10 @@
 
 use crate::error::{ModelError, Result};
 use crate::ops::kernels;
+use crate::ops::vectors::widest_vectors;
+
+/// Tokens whose weights are summed together, so that one token is looked for among sums first and then in a run.
+pub(super) const RUN: usize = 512;
 
 /// How responses are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,13 +80,31 @@ pub fn pick_token(logits: &[f32], sampling: &Sampling, uniform: f64) -> Result<u
             *weight = 0.0;
         }
     }
-    let total = sum(weights.iter());
-    if sampling.top_p >= 1.0 {
-        return Ok(invert(weights.iter().copied().enumerate(), uniform * total) as u32);
+    let sums: Vec<f64> = weights.chunks(RUN).map(sum).collect();
+    let total = sums.iter().sum();
+    if sampling.top_p < 1.0 {
+        let nucleus = nucleus(&weights, total, sampling.top_p);
+        let kept: f64 = nucleus.iter().map(|(_, weight)| f64::from(*weight)).sum();
+        return Ok(invert(nucleus.into_iter(), uniform * kept) as u32);
     }
-    let nucleus = nucleus(&weights, total, sampling.top_p);
-    let kept = sum(nucleus.iter().map(|(_, weight)| weight));
-    Ok(invert(nucleus.into_iter(), uniform * kept) as u32)
+    let (run, threshold) = run_of(&sums, uniform * total);
+    let weights = weights.iter().copied().enumerate().skip(run * RUN).take(RUN);
+    Ok(invert(weights, threshold) as u32)
+}
+
+/// The run of tokens, given their sums, in which `threshold` falls, and how far in.
+pub(super) fn run_of(sums: &[f64], threshold: f64) -> (usize, f64) {
+    let (mut before, mut last) = (0.0, (0, threshold));
+    for (run, sum) in sums.iter().enumerate() {
+        if *sum > 0.0 {
+            last = (run, threshold - before);
+            before += sum;
+            if before > threshold {
+                break;
+            }
+        }
+    }
+    last
 }
 
 /// The first index of the largest entry, NaN set aside.
@@ -124,8 +146,19 @@ pub(super) fn invert(weights: impl Iterator<Item = (usize, f32)>, threshold: f64
     last
 }
 
-fn sum<'a>(weights: impl Iterator<Item = &'a f32>) -> f64 {
-    weights.map(|&weight| f64::from(weight)).sum()
+widest_vectors! {
+    /// The sum of weights, in eight lanes that are added up at the end.
+    fn sum(weights: &[f32]) -> f64 {
+        let mut lanes = [0.0; 8];
+        let mut blocks = weights.chunks_exact(8);
+        for block in &mut blocks {
+            for (lane, weight) in lanes.iter_mut().zip(block) {
+                *lane += f64::from(*weight);
+            }
+        }
+        let rest: f64 = blocks.remainder().iter().map(|&weight| f64::from(weight)).sum();
+        lanes.iter().sum::<f64>() + rest
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +166,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::gradcheck;
 
     fn sampling(temperature: f64, top_p: f64) -> Sampling {
         Sampling { temperature, top_p, max_new_tokens: 1, max_batch_rows: 1 }
@@ -149,6 +183,25 @@ mod tests {
             [(0.0, 0), (0.499, 0), (0.501, 1), (0.749, 1), (0.751, 2), (0.874, 2), (0.876, 3), (0.999_999, 3)]
         {
             assert_eq!(pick_token(&halves(), &sampling(1.0, 1.0), uniform).unwrap(), token, "{uniform}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_found_by_runs_is_the_one_in_order() {
+        for vocab_size in [1, 511, 512, 513, 3000] {
+            let logits: Vec<f32> = gradcheck::values(vocab_size, 7).iter().map(|x| 5.0 * x).collect();
+            let weights: Vec<f64> = logits.iter().map(|logit| f64::from(*logit).exp()).collect();
+            let total: f64 = weights.iter().sum();
+            for step in 0..200 {
+                let uniform = f64::from(step) / 200.0 + 0.001;
+                let mut running = 0.0;
+                let in_order = weights.iter().position(|weight| {
+                    running += weight;
+                    running > uniform * total
+                });
+                let token = pick_token(&logits, &sampling(1.0, 1.0), uniform).unwrap();
+                assert_eq!(Some(token as usize), in_order, "{uniform} of {vocab_size}");
+            }
         }
     }
 
