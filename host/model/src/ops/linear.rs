@@ -8,6 +8,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 
+use super::few_rows;
 use super::known::with_backward;
 use super::matmul::{Matrix, MatrixMut, Update, multiply, pool_parallelism};
 use super::{Contents, all_cpu_f32, f32_slice, kernels};
@@ -85,6 +86,9 @@ fn forward(x: &[f32], weight: &[f32], bias: Option<&[f32]>, shape: (usize, usize
         None => (vec![0.0; rows * outputs], Update::Overwrite),
         Some(bias) => (bias.repeat(rows), Update::Add),
     };
+    if few_rows::multiply(&mut out, update, x, weight, shape) {
+        return out;
+    }
     multiply(
         MatrixMut::new(&mut out, rows, outputs),
         update,

@@ -20,7 +20,7 @@
 use gemm::Parallelism;
 
 /// Terms of a sum that are added in one piece. `gemm` cuts no sum of up to 512 terms.
-const DEPTH_BLOCK: usize = 512;
+pub(super) const DEPTH_BLOCK: usize = 512;
 /// Up to this many results `gemm` may sum in lanes.
 const LANE_SUM_RESULTS: usize = 256;
 

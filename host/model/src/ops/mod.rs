@@ -20,6 +20,7 @@ mod attention;
 pub mod bf16;
 mod dropout;
 mod embed;
+mod few_rows;
 pub(crate) mod kernels;
 mod known;
 mod linear;
@@ -29,6 +30,7 @@ mod rotary;
 mod segments;
 mod swiglu;
 mod target_log_probs;
+mod transpose;
 pub(crate) mod vectors;
 mod weight;
 

@@ -11,6 +11,7 @@ use half::bf16;
 use rayon::prelude::*;
 
 use super::huge_pages;
+use crate::ops::transpose::transpose;
 use crate::ops::vectors::widest_vectors;
 
 /// Rows of a tile.
@@ -215,28 +216,6 @@ widest_vectors! {
         let lines = tiles.iter_mut().flat_map(|tile| tile.0.chunks_exact_mut(width));
         for (line, cells) in lines.zip(&cells) {
             line[half * 16..][..16].copy_from_slice(cells);
-        }
-    }
-}
-
-/// Makes rows of columns: halves of the square change places, then quarters, and so on.
-#[inline(always)]
-fn transpose(cells: &mut [[u32; 16]; 16]) {
-    exchange::<8>(cells);
-    exchange::<4>(cells);
-    exchange::<2>(cells);
-    exchange::<1>(cells);
-}
-
-/// In squares of twice `WIDTH` cells, the upper right quarter and the lower left one change places.
-#[inline(always)]
-fn exchange<const WIDTH: usize>(cells: &mut [[u32; 16]; 16]) {
-    for upper in (0..16).filter(|row| row & WIDTH == 0) {
-        let (above, below) = (cells[upper], cells[upper + WIDTH]);
-        for column in 0..16 {
-            let is_left = column & WIDTH == 0;
-            cells[upper][column] = if is_left { above[column] } else { below[column - WIDTH] };
-            cells[upper + WIDTH][column] = if is_left { above[column + WIDTH] } else { below[column] };
         }
     }
 }
