@@ -11,8 +11,8 @@ use rayon::prelude::*;
 
 use super::matmul::{DEPTH_BLOCK, Update};
 
-/// More rows than this are `gemm`'s.
-const MOST_ROWS: usize = 64;
+/// More rows than this are `gemm`'s: with registers of 512 bits, and of 256.
+const MOST_ROWS: [usize; 2] = [64, 8];
 /// Outputs that are summed side by side.
 const OUTPUTS: usize = 16;
 /// Terms of a product that is worth another thread.
@@ -34,9 +34,9 @@ pub(super) fn multiply(
     weight: &[f32],
     (outputs, inputs): (usize, usize),
 ) -> bool {
-    let Some(columns) = best() else { return false };
+    let Some((columns, most_rows)) = best() else { return false };
     let rows = x.len().checked_div(inputs).unwrap_or(0);
-    if rows == 0 || rows > MOST_ROWS {
+    if rows == 0 || rows > most_rows {
         return false;
     }
     let product = Product { x, weight, rows, inputs, add: update == Update::Add };
@@ -75,9 +75,9 @@ struct Product<'a> {
 /// Computes some outputs of all rows into (N, outputs in the range).
 type Columns = fn(&Product<'_>, Range<usize>, &mut [f32]);
 
-/// The version for this processor, if it multiplies and adds with one rounding.
+/// The version for this processor, if it multiplies and adds with one rounding, and the most rows that it is good for.
 #[cfg(target_arch = "x86_64")]
-fn best() -> Option<Columns> {
+fn best() -> Option<(Columns, usize)> {
     #[target_feature(enable = "avx512f,fma")]
     fn avx512(product: &Product<'_>, outputs: Range<usize>, out: &mut [f32]) {
         product.columns(outputs, out, |lines, place, columns, ahead| {
@@ -96,11 +96,11 @@ fn best() -> Option<Columns> {
     }
     if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("fma") {
         // SAFETY: the line above saw that the processor has both.
-        return Some(|product, outputs, out| unsafe { avx512(product, outputs, out) });
+        return Some((|product, outputs, out| unsafe { avx512(product, outputs, out) }, MOST_ROWS[0]));
     }
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
         // SAFETY: as above.
-        return Some(|product, outputs, out| unsafe { avx2(product, outputs, out) });
+        return Some((|product, outputs, out| unsafe { avx2(product, outputs, out) }, MOST_ROWS[1]));
     }
     None
 }
@@ -151,7 +151,7 @@ fn turn_in_registers(lines: &Lines<'_>, place: usize, columns: &mut Square, ahea
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn best() -> Option<Columns> {
+fn best() -> Option<(Columns, usize)> {
     None
 }
 
@@ -274,7 +274,7 @@ mod tests {
                     let (mut alone, mut on_threads) = (expected.clone(), expected.clone());
                     let run = |out: &mut [f32]| multiply(out, update, &x, &weight, (outputs, inputs));
                     if !run(&mut alone) {
-                        return; // no such processor
+                        continue; // too many rows for this processor, or none of its instructions
                     }
                     assert!(pool.install(|| run(&mut on_threads)));
                     let whole = MatrixMut::new(&mut expected, rows, outputs);
