@@ -36,6 +36,17 @@ struct Piece {
     mask: Option<Tensor>,
 }
 
+impl Piece {
+    /// Scores (batch, KH, rows, keys) of queries (batch, KH, rows, hd), of which `n` that follow one another are a block.
+    fn scores(&self, queries: &Tensor, scale: f32, n: usize) -> Result<Tensor> {
+        let scores = scores(queries, &self.keys, scale)?;
+        let Some(mask) = &self.mask else { return Ok(scores) };
+        let (batch, kv_heads, rows, columns) = scores.dims4()?;
+        let by_block = scores.reshape((batch, kv_heads, rows / n, n, columns))?;
+        by_block.broadcast_add(mask)?.reshape((batch, kv_heads, rows, columns))
+    }
+}
+
 /// How queries look at keys.
 pub(crate) struct Attention {
     scale: f32,
@@ -91,12 +102,7 @@ impl Attention {
         let (outer, inner) = if is_shared { (1, batch) } else { (batch, 1) };
         let queries = if is_shared { queries.transpose(0, 1)?.contiguous()? } else { queries.clone() };
         let queries = queries.reshape((outer, kv_heads, inner * group * n, ()))?;
-        let mut scores = scores(&queries, &piece.keys, self.scale)?;
-        if let Some(mask) = &piece.mask {
-            let shape = scores.shape().clone();
-            let blocks = (outer, kv_heads, inner * group, n, ());
-            scores = scores.reshape(blocks)?.broadcast_add(mask)?.reshape(shape)?;
-        }
+        let scores = piece.scores(&queries, self.scale, n)?;
         Partial::new(&scores, &piece.values)?.map(|tensor| {
             if is_shared {
                 tensor.reshape((kv_heads, batch, group, n, ()))?.transpose(0, 1)?.contiguous()
@@ -238,12 +244,7 @@ impl Pass {
             let mut start = first_visible(rows.start, self.window);
             for piece in attention.pieces(&queries, rows.start, &stretch)? {
                 let queries = flat(queries.clone())?;
-                let mut scores = scores(&queries, &piece.keys, self.scale)?;
-                if let Some(mask) = &piece.mask {
-                    let shape = scores.shape().clone();
-                    let blocks = (batch, self.kv_heads, (), rows.len(), piece.keys.dim(2)?);
-                    scores = scores.reshape(blocks)?.broadcast_add(mask)?.reshape(shape)?;
-                }
+                let scores = piece.scores(&queries, self.scale, rows.len())?;
                 let probs = scores.broadcast_sub(&log_sum_exp)?.exp()?;
                 let of_probs = narrow_grad.matmul(&piece.values.t()?)?.to_dtype(probs.dtype())?;
                 let of_scores = ((&probs * of_probs.broadcast_sub(&dot)?)? * f64::from(self.scale))?;
