@@ -7,10 +7,12 @@
 //! forward, backward and AdamW on four texts of 512 tokens. Time on the clock; the best of three draws, and the median of three steps
 //! after a first one. In bf16 the CPU draws only.
 
+mod usage;
+
 use std::error::Error;
 use std::time::Instant;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use ts_model::checkpointed::gradients;
 use ts_model::generate::{Prompt, Request, Sampling, Unwatched, generate};
 use ts_model::log_prob::{Packed, Sequence};
@@ -36,11 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "cpu" => Device::Cpu,
         name => device::cuda(name.strip_prefix("cuda:").ok_or("DEVICE must be cpu or cuda:N")?.parse()?)?,
     };
-    let dtype = match argument(1, "bf16") {
-        "f32" => DType::F32,
-        "bf16" => DType::BF16,
-        other => return Err(format!("{other}: must be f32 or bf16").into()),
-    };
+    let dtype = usage::dtype_named(argument(1, "bf16"))?;
     let shapes = args.get(2).map_or(vec!["embedded", "smollm2"], |shape| vec![shape]);
     println!("{:>10} {:>12} {:>18} {:>10}", "shape", "parameters", "what", "tokens/s");
     for shape in shapes {
@@ -62,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn config(shape: &str) -> Option<ModelConfig> {
     let config = match shape {
         "embedded" => ModelConfig::tiny(612, 128, 384, 5, (4, 2)),
-        "smollm2" => ModelConfig::tiny(49_152, 576, 1536, 30, (9, 3)),
+        "smollm2" => usage::smollm2(),
         "qwen-1.5b" => ModelConfig::tiny(151_936, 1536, 8960, 28, (12, 2)),
         _ => return None,
     };

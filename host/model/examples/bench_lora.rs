@@ -10,13 +10,13 @@ mod usage;
 use std::error::Error;
 
 use candle_core::{DType, Device, Tensor};
+use ts_model::LanguageModel;
 use ts_model::adapters::Projection;
 use ts_model::checkpointed::{checkpointed_gradients, gradients};
 use ts_model::log_prob::{Packed, Sequence};
 use ts_model::lora::LoraConfig;
 use ts_model::optim::{AdamW, AdamWConfig};
 use ts_model::shards::GradientSum;
-use ts_model::{LanguageModel, ModelConfig};
 use usage::{processor_seconds, status};
 
 #[global_allocator]
@@ -27,7 +27,7 @@ const LENGTH: usize = 512;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let config = ModelConfig::tiny(49_152, 576, 1536, 30, (9, 3));
+    let config = usage::smollm2();
     let mut model = LanguageModel::random(config, 1, DType::F32, &Device::Cpu)?;
     if args.iter().any(|arg| arg == "lora") {
         let target_modules = Projection::ALL.to_vec();

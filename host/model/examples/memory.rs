@@ -51,7 +51,7 @@ fn main() -> Outcome<()> {
 
 fn config(shape: &str) -> ModelConfig {
     let config = match shape {
-        "smollm2" => ModelConfig::tiny(49_152, 576, 1536, 30, (9, 3)),
+        "smollm2" => usage::smollm2(),
         _ => ModelConfig::tiny(384, 128, 384, 6, (4, 2)),
     };
     ModelConfig { max_position_embeddings: 8192, ..config }

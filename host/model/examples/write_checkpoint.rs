@@ -6,6 +6,8 @@
 //! test checkpoints; `tests/python/lora.py` reads them. With the word `smollm2`, it writes random weights of SmolLM2-135M's shape in bf16,
 //! with 16,384 positions and no end of text; `tests/python/bench_cost.py` runs on them.
 
+mod usage;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .try_for_each(|name| write_adapter(name, &folder.join(name)));
     }
     if checkpoints.as_os_str() == "smollm2" {
-        let config = ModelConfig::tiny(49_152, 576, 1536, 30, (9, 3));
+        let config = usage::smollm2();
         let config = ModelConfig { max_position_embeddings: 16_384, ..config };
         std::fs::create_dir_all(&folder)?;
         let options = SaveOptions { dtype: Some(DType::BF16), ..SaveOptions::default() };

@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use common::{Case, cases, checkpoints, log_probs_of};
+use common::{Case, assert_greedy, cases, checkpoints, log_probs_of};
 use ts_model::generate::{Prompt, Request, Sampling, Unwatched, generate};
 use ts_model::log_prob::{Sequence, score_sequences};
 use ts_model::ops::Segments;
@@ -78,24 +78,8 @@ fn log_probabilities_of_responses_agree_alone_and_packed() {
 #[test]
 fn greedy_decoding_agrees() {
     for (name, folder) in checkpoints() {
-        let cases = cases(&folder);
         for dtype in [DType::F32, DType::F64] {
-            let loaded = load(&folder, dtype);
-            // The reference went on to its limit, whatever ends a text.
-            let config = ModelConfig { eos_token_ids: Vec::new(), ..loaded.config().clone() };
-            let tensors =
-                loaded.parameters().iter().map(|(name, p)| (name.clone(), p.as_tensor().detach())).collect();
-            let model = LanguageModel::from_tensors(config, tensors).unwrap();
-            let request =
-                |case: &Case| Request { prompt: Prompt::Tokens(case.tokens.clone()), seeds: vec![0] };
-            let requests: Vec<Request> = cases.iter().map(request).collect();
-            for max_batch_rows in [1, 3] {
-                let sampling = Sampling { temperature: 0.0, top_p: 1.0, max_new_tokens: 256, max_batch_rows };
-                let draws = generate(&model, &requests, &sampling, &mut Unwatched).unwrap();
-                for (case, draws) in cases.iter().zip(&draws) {
-                    assert_eq!(draws[0].tokens, case.greedy, "{name} in {dtype:?}, {max_batch_rows} rows");
-                }
-            }
+            assert_greedy(&format!("{name} in {dtype:?}"), &cases(&folder), load(&folder, dtype));
         }
     }
 }

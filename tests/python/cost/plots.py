@@ -64,9 +64,13 @@ def speed(row):
     return row["tokens"] / row["cpu_seconds"]
 
 
+def panels(x, *titles):
+    """Panels over the same axis, the last of them of memory."""
+    return [Panel(title, x) for title in (*titles, "memory, MiB (dotted: planned)")]
+
+
 def length(record):
-    title = "response length, tokens"
-    total, fast, took = (Panel(name, title) for name in ("CPU seconds", "tokens a CPU second", "memory, MiB (dotted: planned)"))
+    total, fast, took = panels("response length, tokens", "CPU seconds", "tokens a CPU second")
     for model, draws, color in ("smollm2", 8, BLUE), ("smollm2", 1, ORANGE), ("embedded", 8, GREEN), ("embedded", 1, PURPLE):
         rows = chosen(record, what="length", model=model, draws=draws)
         label = f"{MODELS[model]}, {draws} draw{'s' * (draws > 1)}"
@@ -77,8 +81,7 @@ def length(record):
 
 
 def draws(record):
-    title = "draws of one prompt"
-    total, fast, took = (Panel(name, title) for name in ("CPU seconds", "tokens a CPU second", "memory, MiB (dotted: planned)"))
+    total, fast, took = panels("draws of one prompt", "CPU seconds", "tokens a CPU second")
     for model, color in ("smollm2", BLUE), ("embedded", GREEN):
         all_rows = chosen(record, what="draws", model=model)
         together = [row for row in all_rows if row["rows"] == row["draws"]]
@@ -92,8 +95,7 @@ def draws(record):
 
 
 def problems(record):
-    title = "problems, 8 draws of each"
-    each, fast, took = (Panel(name, title) for name in ("CPU seconds a problem", "tokens a CPU second", "memory, MiB (dotted: planned)"))
+    each, fast, took = panels("problems, 8 draws of each", "CPU seconds a problem", "tokens a CPU second")
     for model, color in ("smollm2", BLUE), ("embedded", GREEN):
         rows = chosen(record, what="problems", model=model)
         each.add(MODELS[model], color, rows, "problems", lambda row: row["cpu_seconds"] / row["problems"])
@@ -103,8 +105,7 @@ def problems(record):
 
 
 def context(record):
-    title = "context, tokens"
-    total, each, took = (Panel(name, title) for name in ("CPU seconds a step", "CPU milliseconds a token", "memory, MiB (dotted: planned)"))
+    total, each, took = panels("context, tokens", "CPU seconds a step", "CPU milliseconds a token")
     for model, dtype, again, color in [
         ("smollm2", "f32", False, ORANGE), ("smollm2", "f32", True, ORANGE), ("smollm2", "bf16", False, BLUE), ("smollm2", "bf16", True, BLUE),
         ("embedded", "f32", False, GREEN), ("embedded", "f32", True, GREEN),
@@ -119,8 +120,7 @@ def context(record):
 
 
 def step(record):
-    title = "step, tokens"
-    total, each, took = (Panel(name, title) for name in ("CPU seconds", "CPU milliseconds a drawn token", "memory, MiB (dotted: planned)"))
+    total, each, took = panels("step, tokens", "CPU seconds", "CPU milliseconds a drawn token")
     for model, colors in ("smollm2", (BLUE, ORANGE)), ("embedded", (GREEN, PURPLE)):
         rows, name = chosen(record, what="step", model=model), MODELS[model]
         total.add(f"{name}, 64 rewrites drawn", colors[0], rows, "step", "drawing_seconds", fitted=True)
@@ -190,13 +190,13 @@ def draw(record, folder):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with plt.rc_context(STYLE):
-        for name, panels in FIGURES.items():
-            panels = [panel for panel in panels(record) if panel.curves]
-            if not panels:
+        for name, panels_of in FIGURES.items():
+            shown = [panel for panel in panels_of(record) if panel.curves]
+            if not shown:
                 continue
-            figure, all_axes = plt.subplots(1, len(panels), figsize=(3.3 * len(panels), 3.6), layout="constrained")
-            for axes, panel in zip(all_axes, panels):
+            figure, all_axes = plt.subplots(1, len(shown), figsize=(3.3 * len(shown), 3.6), layout="constrained")
+            for axes, panel in zip(all_axes, shown):
                 show(axes, panel)
-            legend(figure, panels)
+            legend(figure, shown)
             figure.savefig(folder / f"{name}.svg", transparent=True, metadata={"Date": None, "Creator": "bench_cost.py"})
             plt.close(figure)

@@ -5,6 +5,7 @@ use std::error::Error;
 
 use candle_core::DType;
 use rustix::time::{ClockId, clock_gettime};
+use ts_model::ModelConfig;
 
 /// Seconds of processor time, of all threads.
 pub(crate) fn processor_seconds() -> f64 {
@@ -26,4 +27,9 @@ pub(crate) fn dtype_named(name: &str) -> Result<DType, Box<dyn Error>> {
         "bf16" => Ok(DType::BF16),
         other => Err(format!("{other}: must be f32 or bf16").into()),
     }
+}
+
+/// SmolLM2-135M's shape.
+pub(crate) fn smollm2() -> ModelConfig {
+    ModelConfig::tiny(49_152, 576, 1536, 30, (9, 3))
 }

@@ -10,7 +10,7 @@
 use candle_core::{D, DType, Tensor};
 
 use crate::error::Result;
-use crate::sampler::{RUN, Sampling, invert, pick_token, run_of};
+use crate::sampler::{RUN, Sampling, invert, pick_token};
 
 /// Times that the interval of a nucleus' smallest weight is halved: its width is 2⁻⁴⁰ of the largest weight then.
 const HALVINGS: usize = 40;
@@ -22,20 +22,43 @@ const HALVINGS: usize = 40;
 pub(super) fn pick_tokens(logits: &Tensor, sampling: &Sampling, uniforms: &[f64]) -> Result<Vec<u32>> {
     let logits = logits.to_dtype(DType::F32)?.contiguous()?;
     let max = logits.max_keepdim(D::Minus1)?;
-    let below_max = logits.broadcast_sub(&max)?;
-    refuse_no_distribution(&logits, &below_max, sampling)?;
-    if sampling.temperature == 0.0 {
+    let is_greedy = sampling.temperature == 0.0;
+    let inverse_temperature = if is_greedy { 1.0 } else { 1.0 / sampling.temperature };
+    let weights = (logits.broadcast_sub(&max)? * inverse_temperature)?.exp()?;
+    if is_greedy {
+        let totals = weights.sum(D::Minus1)?.to_vec1::<f32>()?;
+        refuse_no_distribution(totals.into_iter().map(f64::from), &logits, sampling)?;
         return first_of_the_largest(&logits, &max);
     }
-    let weights = (below_max * (1.0 / sampling.temperature))?.exp()?;
     let weights = if sampling.top_p < 1.0 { nucleus(&weights, sampling.top_p)? } else { weights };
-    draw(&weights, uniforms)
+    let (n_rows, vocab_size) = weights.dims2()?;
+    let n_runs = vocab_size.div_ceil(RUN);
+    let runs = weights.pad_with_zeros(1, 0, n_runs * RUN - vocab_size)?.reshape((n_rows, n_runs, RUN))?;
+    let sums = runs.sum(D::Minus1)?.to_vec2::<f32>()?;
+    let wide = |weights: &[f32]| weights.iter().map(|&weight| f64::from(weight)).collect::<Vec<_>>();
+    let sums: Vec<Vec<f64>> = sums.iter().map(|sums| wide(sums)).collect();
+    let totals: Vec<f64> = sums.iter().map(|sums| sums.iter().sum()).collect();
+    refuse_no_distribution(totals.iter().copied(), &logits, sampling)?;
+
+    let drawn = sums.into_iter().zip(totals).zip(uniforms);
+    let chosen: Vec<(usize, f64)> =
+        drawn.map(|((sums, total), uniform)| invert(sums.into_iter(), uniform * total)).collect();
+    let rows = chosen.iter().enumerate().map(|(row, (run, _))| (row * n_runs + run) as u32);
+    let rows = Tensor::from_vec(rows.collect::<Vec<_>>(), n_rows, weights.device())?;
+    let runs = runs.reshape((n_rows * n_runs, RUN))?.index_select(&rows, 0)?.to_vec2::<f32>()?;
+    let token = |(weights, (run, threshold)): (&Vec<f32>, &(usize, f64))| {
+        (run * RUN + invert(wide(weights).into_iter(), *threshold).0) as u32
+    };
+    Ok(runs.iter().zip(&chosen).map(token).collect())
 }
 
-/// Looks at sums of weights, which are numbers unless some logit is none.
-fn refuse_no_distribution(logits: &Tensor, below_max: &Tensor, sampling: &Sampling) -> Result<()> {
-    let totals = below_max.exp()?.sum(D::Minus1)?.to_vec1::<f32>()?;
-    for (row, _) in totals.iter().enumerate().filter(|(_, total)| !(total.is_finite() && **total > 0.0)) {
+/// Looks at each row's sum of weights, which is a number unless some logit is none.
+fn refuse_no_distribution(
+    totals: impl Iterator<Item = f64>,
+    logits: &Tensor,
+    sampling: &Sampling,
+) -> Result<()> {
+    for (row, _) in totals.enumerate().filter(|(_, total)| !(total.is_finite() && *total > 0.0)) {
         // The host says which number it is.
         pick_token(&logits.get(row)?.to_vec1::<f32>()?, sampling, 0.0)?;
     }
@@ -68,26 +91,6 @@ fn nucleus(weights: &Tensor, top_p: f64) -> Result<Tensor> {
         too_few = suffices.where_cond(&too_few, &middle)?;
     }
     Ok(above(&enough)?)
-}
-
-/// The token in which `uniform` times a row's sum falls, for each row of weights (R, V).
-fn draw(weights: &Tensor, uniforms: &[f64]) -> Result<Vec<u32>> {
-    let (n_rows, vocab_size) = weights.dims2()?;
-    let n_runs = vocab_size.div_ceil(RUN);
-    let runs = weights.pad_with_zeros(1, 0, n_runs * RUN - vocab_size)?.reshape((n_rows, n_runs, RUN))?;
-    let sums = runs.sum(D::Minus1)?.to_vec2::<f32>()?;
-    let run = |(sums, uniform): (&Vec<f32>, &f64)| {
-        let sums: Vec<f64> = sums.iter().map(|&sum| f64::from(sum)).collect();
-        run_of(&sums, uniform * sums.iter().sum::<f64>())
-    };
-    let chosen: Vec<(usize, f64)> = sums.iter().zip(uniforms).map(run).collect();
-    let rows = chosen.iter().enumerate().map(|(row, (run, _))| (row * n_runs + run) as u32);
-    let rows = Tensor::from_vec(rows.collect::<Vec<_>>(), n_rows, weights.device())?;
-    let runs = runs.reshape((n_rows * n_runs, RUN))?.index_select(&rows, 0)?.to_vec2::<f32>()?;
-    let token = |(weights, (run, threshold)): (&Vec<f32>, &(usize, f64))| {
-        (run * RUN + invert(weights.iter().copied().enumerate(), *threshold)) as u32
-    };
-    Ok(runs.iter().zip(&chosen).map(token).collect())
 }
 
 #[cfg(test)]
@@ -133,8 +136,8 @@ mod tests {
         let total = weights.iter().map(|&weight| f64::from(weight)).sum();
         let mut kept = sampler::nucleus(&weights, total, sampling.top_p);
         kept.sort_by_key(|(token, _)| *token);
-        let sum: f64 = kept.iter().map(|(_, weight)| f64::from(*weight)).sum();
-        invert(kept.into_iter(), uniform * sum) as u32
+        let weights = || kept.iter().map(|(_, weight)| f64::from(*weight));
+        kept[invert(weights(), uniform * weights().sum::<f64>()).0].0 as u32
     }
 
     #[test]
@@ -154,9 +157,9 @@ mod tests {
     #[test]
     fn what_is_no_distribution_is_an_error() -> Result<()> {
         for bad in [f32::NAN, f32::INFINITY] {
-            for temperature in [0.0, 1.0] {
+            for (temperature, top_p) in [(0.0, 1.0), (1.0, 1.0), (1.0, 0.9)] {
                 let logits = Tensor::new(&[[0.0, 1.0], [0.0, bad]], &Device::Cpu)?;
-                let error = pick_tokens(&logits, &sampling(temperature, 1.0), &[0.5, 0.5]).unwrap_err();
+                let error = pick_tokens(&logits, &sampling(temperature, top_p), &[0.5, 0.5]).unwrap_err();
                 assert!(matches!(error, ModelError::NotANumber { token: 1, .. }), "{bad}: {error}");
             }
         }

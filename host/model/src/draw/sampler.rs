@@ -84,27 +84,14 @@ pub fn pick_token(logits: &[f32], sampling: &Sampling, uniform: f64) -> Result<u
     let total = sums.iter().sum();
     if sampling.top_p < 1.0 {
         let nucleus = nucleus(&weights, total, sampling.top_p);
-        let kept: f64 = nucleus.iter().map(|(_, weight)| f64::from(*weight)).sum();
-        return Ok(invert(nucleus.into_iter(), uniform * kept) as u32);
+        let kept = || nucleus.iter().map(|(_, weight)| f64::from(*weight));
+        let (place, _) = invert(kept(), uniform * kept().sum::<f64>());
+        return Ok(nucleus[place].0 as u32);
     }
-    let (run, threshold) = run_of(&sums, uniform * total);
-    let weights = weights.iter().copied().enumerate().skip(run * RUN).take(RUN);
-    Ok(invert(weights, threshold) as u32)
-}
-
-/// The run of tokens, given their sums, in which `threshold` falls, and how far in.
-pub(super) fn run_of(sums: &[f64], threshold: f64) -> (usize, f64) {
-    let (mut before, mut last) = (0.0, (0, threshold));
-    for (run, sum) in sums.iter().enumerate() {
-        if *sum > 0.0 {
-            last = (run, threshold - before);
-            before += sum;
-            if before > threshold {
-                break;
-            }
-        }
-    }
-    last
+    let (run, threshold) = invert(sums.into_iter(), uniform * total);
+    let weights = weights.iter().skip(run * RUN).take(RUN);
+    let (place, _) = invert(weights.map(|&weight| f64::from(weight)), threshold);
+    Ok((run * RUN + place) as u32)
 }
 
 /// The first index of the largest entry, NaN set aside.
@@ -130,20 +117,18 @@ pub(super) fn nucleus(weights: &[f32], total: f64, top_p: f64) -> Vec<(usize, f3
     candidates
 }
 
-/// The first token at which the running sum of weights exceeds `threshold`; the last one that weighs anything
-/// if none does.
-pub(super) fn invert(weights: impl Iterator<Item = (usize, f32)>, threshold: f64) -> usize {
-    let (mut running, mut last) = (0.0, 0);
-    for (token, weight) in weights {
-        if weight > 0.0 {
-            running += f64::from(weight);
-            last = token;
-            if running > threshold {
-                break;
-            }
+/// The first place at which the running sum of weights exceeds `threshold`, and what is left of `threshold` after the weights before
+/// it; the last place that weighs anything if none does.
+pub(super) fn invert(weights: impl Iterator<Item = f64>, threshold: f64) -> (usize, f64) {
+    let (mut before, mut found) = (0.0, (0, threshold));
+    for (place, weight) in weights.enumerate().filter(|(_, weight)| *weight > 0.0) {
+        found = (place, threshold - before);
+        before += weight;
+        if before > threshold {
+            break;
         }
     }
-    last
+    found
 }
 
 widest_vectors! {

@@ -7,8 +7,7 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
+use super::columns::in_shares;
 use super::matmul::{DEPTH_BLOCK, Update};
 
 /// More rows than this are `gemm`'s: with registers of 512 bits, and of 256.
@@ -46,21 +45,7 @@ pub(super) fn multiply(
         return true;
     }
     let share = outputs.div_ceil(n_threads).next_multiple_of(OUTPUTS);
-    let starts: Vec<usize> = (0..outputs).step_by(share).collect();
-    let part = |&start: &usize| {
-        let range = start..outputs.min(start + share);
-        let mut part = Vec::with_capacity(rows * range.len());
-        out.chunks_exact(outputs).for_each(|row| part.extend_from_slice(&row[range.clone()]));
-        columns(&product, range, &mut part);
-        part
-    };
-    let parts: Vec<Vec<f32>> = starts.par_iter().map(part).collect();
-    for (start, part) in starts.into_iter().zip(parts) {
-        let width = part.len() / rows;
-        for (out, part) in out.chunks_exact_mut(outputs).zip(part.chunks_exact(width)) {
-            out[start..start + width].copy_from_slice(part);
-        }
-    }
+    in_shares(out, (rows, outputs), share, |range, part| columns(&product, range, part));
     true
 }
 

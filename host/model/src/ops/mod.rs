@@ -18,6 +18,7 @@
 
 mod attention;
 pub mod bf16;
+mod columns;
 mod dropout;
 mod embed;
 mod few_rows;
@@ -39,7 +40,7 @@ use std::ops::{Deref, Range};
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
 
 pub use attention::{Heads, causal_attention};
-pub(crate) use attention::{blocks, first_visible, partial};
+pub(crate) use attention::{blocks, first_visible, partial, rotation};
 pub use dropout::dropout;
 pub use embed::embed;
 pub use linear::linear;

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 use serde::Deserialize;
-use ts_model::LanguageModel;
+use ts_model::generate::{Prompt, Request, Sampling, Unwatched, generate};
 use ts_model::log_prob::{Packed, Sequence, token_log_probs};
+use ts_model::{LanguageModel, ModelConfig};
 
 /// A text, and what is expected of it.
 #[derive(Deserialize)]
@@ -51,4 +52,21 @@ pub(crate) fn cases(folder: &Path) -> Vec<Case> {
 pub(crate) fn log_probs_of(model: &LanguageModel, sequences: &[Sequence]) -> Tensor {
     let packed = Packed::new(sequences).unwrap();
     packed.sum_by_sequence(&token_log_probs(model.trainable(), &packed).unwrap()).unwrap()
+}
+
+/// 256 greedy tokens after each prompt are those expected, each prompt alone and all in one batch.
+pub(crate) fn assert_greedy(name: &str, cases: &[Case], model: LanguageModel) {
+    // The reference went on to its limit, whatever ends a text.
+    let config = ModelConfig { eos_token_ids: Vec::new(), ..model.config().clone() };
+    let tensors = model.parameters().iter().map(|(name, p)| (name.clone(), p.as_tensor().detach()));
+    let model = LanguageModel::from_tensors(config, tensors.collect()).unwrap();
+    let request = |case: &Case| Request { prompt: Prompt::Tokens(case.tokens.clone()), seeds: vec![0] };
+    let requests: Vec<Request> = cases.iter().map(request).collect();
+    for max_batch_rows in [1, 3] {
+        let sampling = Sampling { temperature: 0.0, top_p: 1.0, max_new_tokens: 256, max_batch_rows };
+        let draws = generate(&model, &requests, &sampling, &mut Unwatched).unwrap();
+        for (case, draws) in cases.iter().zip(&draws) {
+            assert_eq!(draws[0].tokens, case.greedy, "{name}, {max_batch_rows} rows");
+        }
+    }
 }

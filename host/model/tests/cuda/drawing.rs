@@ -1,33 +1,16 @@
 //! Drawing responses.
 
 use candle_core::DType;
+use ts_model::LanguageModel;
 use ts_model::generate::{Prompt, Request, Sampling, Unwatched, generate};
-use ts_model::{LanguageModel, ModelConfig};
 
-use crate::common::{Case, cases, checkpoints};
+use crate::common::{Case, assert_greedy, cases, checkpoints};
 use crate::{on_cpu, on_gpu};
 
-/// The same model, which nothing ends: the reference went on to its limit.
-fn endless(model: &LanguageModel) -> LanguageModel {
-    let config = ModelConfig { eos_token_ids: Vec::new(), ..model.config().clone() };
-    let tensors = model.parameters().iter().map(|(name, p)| (name.clone(), p.as_tensor().detach()));
-    LanguageModel::from_tensors(config, tensors.collect()).unwrap()
-}
-
-/// 256 tokens after each prompt, each prompt alone and all in one batch.
 #[test]
 fn greedy_responses_are_those_of_transformers() {
     for (name, folder) in checkpoints() {
-        let (cases, model) = (cases(&folder), endless(&on_gpu(&folder, DType::F32)));
-        let request = |case: &Case| Request { prompt: Prompt::Tokens(case.tokens.clone()), seeds: vec![0] };
-        let requests: Vec<Request> = cases.iter().map(request).collect();
-        for max_batch_rows in [1, 3] {
-            let sampling = Sampling { temperature: 0.0, top_p: 1.0, max_new_tokens: 256, max_batch_rows };
-            let draws = generate(&model, &requests, &sampling, &mut Unwatched).unwrap();
-            for (case, draws) in cases.iter().zip(&draws) {
-                assert_eq!(draws[0].tokens, case.greedy, "{name}, {max_batch_rows} rows");
-            }
-        }
+        assert_greedy(&name, &cases(&folder), on_gpu(&folder, DType::F32));
     }
 }
 

@@ -7,7 +7,7 @@ use ts_model::window_kl::WindowKl;
 use ts_model::{LanguageModel, Prefix};
 
 use crate::common::{Case, cases, checkpoints, log_probs_of};
-use crate::{numbers, on_cpu, on_gpu, random_model, relative_error, tokens};
+use crate::{assert_off_by_less, numbers, on_cpu, on_gpu, random_model, relative_error, tokens};
 
 /// All texts packed into one batch.
 #[test]
@@ -31,8 +31,7 @@ fn logits_are_those_of_transformers() {
                 }
             }
             let error = (squares / squares_of_logits).sqrt();
-            println!("{name} in {dtype:?}: logits are off by {error:.1e} of their size");
-            assert!(error < most, "{name} in {dtype:?}: logits are off by {error:e} of their size");
+            assert_off_by_less(&format!("{name} in {dtype:?}, logits"), error, most);
         }
     }
 }
@@ -48,8 +47,7 @@ fn packed_texts_are_those_of_the_cpu() {
     for (dtype, most) in [(DType::F32, 1e-4), (DType::BF16, 0.1)] {
         let actual = hidden(&random_model(dtype, &crate::gpu()));
         let error = relative_error([(&actual, &expected)]);
-        println!("{dtype:?}: hidden states are off by {error:.1e} of their size");
-        assert!(error < most, "{dtype:?}: hidden states are off by {error:e} of their size");
+        assert_off_by_less(&format!("{dtype:?}, hidden states"), error, most);
     }
 }
 
@@ -68,8 +66,7 @@ fn what_is_read_after_a_cached_context_is_what_is_read_whole() {
             prefix.extend(&model, &context[20..]).unwrap();
             let actual = prefix.hidden_after(&model, &[rest, other]).unwrap();
             let error = relative_error(actual.iter().zip(&expected));
-            println!("{name} in {dtype:?}: off by {error:.1e}");
-            assert!(error < most, "{name} in {dtype:?}: off by {error:e}");
+            assert_off_by_less(&format!("{name} in {dtype:?}, hidden states"), error, most);
         }
     }
 }

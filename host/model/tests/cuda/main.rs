@@ -62,3 +62,9 @@ fn relative_error<'a>(pairs: impl IntoIterator<Item = (&'a Tensor, &'a Tensor)>)
     }
     (of_difference / of_expected).sqrt()
 }
+
+/// Says how far off something is, as a share of its size, and that it is less than `most`.
+fn assert_off_by_less(what: &str, error: f64, most: f64) {
+    println!("{what}: off by {error:.1e} of their size");
+    assert!(error < most, "{what}: off by {error:e} of their size");
+}

@@ -13,7 +13,7 @@ use ts_model::shards::{GradientSum, Workers};
 use ts_model::{LanguageModel, ModelFolder};
 
 use crate::common::{Case, cases, checkpoints, data};
-use crate::{gpu, on_cpu, on_gpu, random_model, relative_error, tokens};
+use crate::{assert_off_by_less, gpu, on_cpu, on_gpu, random_model, relative_error, tokens};
 
 /// Half DPO-L of the first two sequences, half SFT of the first.
 fn loss(packed: &Packed, token_log_probs: &Tensor) -> ts_model::Result<Tensor> {
@@ -114,8 +114,7 @@ fn take_steps(model: &LanguageModel, optimiser: &mut AdamW, packed: &Packed, n: 
 fn assert_parameters_agree(name: &str, actual: &LanguageModel, expected: &LanguageModel, most: f64) {
     let pairs = actual.parameters().iter().zip(expected.parameters());
     let error = relative_error(pairs.map(|((_, actual), (_, expected))| (&**actual, &**expected)));
-    println!("{name}: parameters are off by {error:.1e} of their size");
-    assert!(error < most, "{name}: parameters are off by {error:e} of their size");
+    assert_off_by_less(&format!("{name}, parameters"), error, most);
 }
 
 /// Steps on the GPU, then on from its state through a file, on the GPU and on the CPU.

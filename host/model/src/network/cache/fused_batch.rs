@@ -19,7 +19,7 @@ use gemm::Parallelism;
 
 use super::fused_context::{Context, by_head};
 use super::key_values::KeyValues;
-use super::tail;
+use super::{runs, tail};
 use crate::decoder::Decoder;
 use crate::error::Result;
 use crate::ops::matmul::{Matrix, MatrixMut, Update, multiply};
@@ -57,7 +57,7 @@ impl Batch {
         let (query_width, kv_width) = (heads.query_width(), heads.kv_width());
         let angles_of = |row: &Row| decoder.rotary().angles(row.len()..row.len() + 1);
         let angles: Vec<Arc<Angles>> = self.rows.iter().map(angles_of).collect();
-        let families = self.families();
+        let families = runs(&self.rows, |a, b| Arc::ptr_eq(&a.context, &b.context));
         for row in &mut self.rows {
             row.tail.reserve(1);
         }
@@ -85,18 +85,6 @@ impl Batch {
             row.tail.len += 1;
         }
         decoder.final_norm(&x)
-    }
-
-    /// Runs of rows that share their context.
-    fn families(&self) -> Vec<Range<usize>> {
-        let shares = |a: &Row, b: &Row| Arc::ptr_eq(&a.context, &b.context);
-        let mut end = 0;
-        let range = |rows: &[Row]| {
-            let start = end;
-            end += rows.len();
-            start..end
-        };
-        self.rows.chunk_by(shares).map(range).collect()
     }
 
     /// Attention of every row's newest token in one head, (rows, hd), in the layer of that index and window; `queries` (rows,

@@ -20,6 +20,8 @@ mod tail;
 
 pub(crate) use key_values::room_for;
 
+use std::ops::Range;
+
 use candle_core::{DType, Tensor, bail};
 
 use crate::decoder::Decoder;
@@ -116,6 +118,17 @@ impl BatchCache {
             Self::Portable(batch) => batch.step(decoder, tokens),
         }
     }
+}
+
+/// Runs of rows of which each `shares` its context with the next.
+fn runs<R>(rows: &[R], shares: impl Fn(&R, &R) -> bool) -> Vec<Range<usize>> {
+    let mut end = 0;
+    let range = |rows: &[R]| {
+        let start = end;
+        end += rows.len();
+        start..end
+    };
+    rows.chunk_by(shares).map(range).collect()
 }
 
 /// Prefixes that were made with models on different devices cannot meet in a batch.

@@ -47,13 +47,16 @@ impl Piece {
     }
 }
 
-/// How queries look at keys.
+/// How the queries of a layer look at keys, and the masks that were made so far; for all layers of a pass.
 pub(crate) struct Attention {
     scale: f32,
-    window: Option<usize>,
-    /// Masks that were made, by (first query − first key, queries, keys).
-    masks: Vec<((usize, usize, usize), Tensor)>,
+    /// Positions that a query sees, itself included; all of them if none.
+    pub(crate) window: Option<usize>,
+    masks: Vec<(MaskKey, Tensor)>,
 }
+
+/// What a mask depends on: the window, first query − first key, queries, keys.
+type MaskKey = (Option<usize>, usize, usize, usize);
 
 impl Attention {
     /// With scores multiplied by `scale`, over the last `window` positions.
@@ -132,7 +135,7 @@ impl Attention {
 
     /// What hides some `columns` from some `rows`, (rows, columns); both are positions.
     fn mask(&mut self, rows: &Range<usize>, columns: &Range<usize>, like: &Tensor) -> Result<Tensor> {
-        let key = (rows.start.wrapping_sub(columns.start), rows.len(), columns.len());
+        let key = (self.window, rows.start.wrapping_sub(columns.start), rows.len(), columns.len());
         if let Some((_, mask)) = self.masks.iter().find(|(known, _)| *known == key) {
             return Ok(mask.clone());
         }

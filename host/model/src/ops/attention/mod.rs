@@ -15,6 +15,7 @@
 pub(crate) mod blocks;
 pub(crate) mod partial;
 mod portable;
+pub(crate) mod rotation;
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use candle_core::{Result, Tensor};
 
+use super::rotation::Rotation;
 use super::{Heads, blocks};
 use crate::ops::{RotaryTable, Segments};
 
@@ -89,48 +90,17 @@ impl Class {
         let batch = self.lengths.len();
         let group_size = n_heads / n_kv_heads;
         let rows = Tensor::new(&self.rows[..], q.device())?;
-        let split = |x: &Tensor, n_heads: usize| {
-            let shape = (batch, length, n_heads, head_dim);
-            x.index_select(&rows, 0)?.reshape(shape)?.transpose(1, 2)?.contiguous()
-        };
-        let (cos, sin) = self.angles(rotary, q)?;
-        let q = rotate(&split(q, n_heads)?, &cos, &sin)?;
-        let k = rotate(&split(k, n_kv_heads)?, &cos, &sin)?;
-        let v = split(v, n_kv_heads)?;
+        let lens: Vec<_> = self.lengths.iter().map(|&length| (0, length)).collect();
+        let rotation = Rotation::new(rotary, &lens, length, q)?;
+        let q = rotation.apply(&q.index_select(&rows, 0)?, n_heads)?;
+        let k = rotation.apply(&k.index_select(&rows, 0)?, n_kv_heads)?;
+        let v = rotation.split(&v.index_select(&rows, 0)?, n_kv_heads)?;
 
         let q = q.reshape((batch, n_kv_heads, group_size, length, head_dim))?;
         blocks::causal(&q, &k, &v, self.heads.scale(), window)?
             .transpose(1, 2)?
             .reshape((batch * length, n_heads * head_dim))
     }
-
-    /// Cosines and sines of the positions, (batch, 1, length, head_dim/2), or one row for all segments that have the same.
-    fn angles(&self, rotary: &RotaryTable, like: &Tensor) -> Result<(Tensor, Tensor)> {
-        let shared = [self.length];
-        let lengths = if rotary.follows_length(self.length) { &self.lengths[..] } else { &shared };
-        let (mut cos, mut sin) = (Vec::new(), Vec::new());
-        for &length in lengths {
-            let angles = rotary.angles(0..length);
-            for position in 0..self.length {
-                let (of_cos, of_sin) = angles.of(position.min(length - 1));
-                cos.extend_from_slice(of_cos);
-                sin.extend_from_slice(of_sin);
-            }
-        }
-        let shape = (lengths.len(), 1, self.length, rotary.head_dim() / 2);
-        let table =
-            |entries: Vec<f32>| Tensor::from_vec(entries, shape, like.device())?.to_dtype(like.dtype());
-        Ok((table(cos)?, table(sin)?))
-    }
-}
-
-/// Turns heads (batch, n_heads, length, head_dim) by cosines and sines (batch or 1, 1, length, head_dim/2).
-fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
-    let half = x.dim(3)? / 2;
-    let (first, second) = (x.narrow(3, 0, half)?, x.narrow(3, half, half)?);
-    let turned_first = (first.broadcast_mul(cos)? - second.broadcast_mul(sin)?)?;
-    let turned_second = (second.broadcast_mul(cos)? + first.broadcast_mul(sin)?)?;
-    Tensor::cat(&[turned_first, turned_second], 3)
 }
 
 #[cfg(test)]

@@ -18,15 +18,9 @@ pub(super) fn advise<T>(room: &mut [MaybeUninit<T>]) {
     }
     let start = room.as_ptr().addr() / HUGE_PAGE * HUGE_PAGE;
     let end = (room.as_ptr().addr() + size_of_val(room)).next_multiple_of(HUGE_PAGE);
+    let first = room.as_mut_ptr().with_addr(start).cast();
     // SAFETY: the advice changes no memory's contents, and the kernel refuses what is not mapped.
-    let advised = unsafe {
-        rustix::mm::madvise(
-            room.as_mut_ptr().with_addr(start).cast(),
-            end - start,
-            rustix::mm::Advice::LinuxHugepage,
-        )
-    };
-    let _ = advised;
+    let _ = unsafe { rustix::mm::madvise(first, end - start, rustix::mm::Advice::LinuxHugepage) };
 }
 
 /// Other systems decide by themselves.

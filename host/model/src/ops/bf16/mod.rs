@@ -28,6 +28,7 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
+use crate::ops::columns::in_shares;
 use crate::ops::matmul::Update;
 use block::{Ahead, Block, SIDE};
 pub use linear::linear;
@@ -200,24 +201,10 @@ fn multiply_by<T: Entry>(
     } else {
         // Few rows: each thread has columns of its own, which it writes beside the result.
         let share = n.div_ceil(n_threads).next_multiple_of(SIDE);
-        let starts: Vec<usize> = (0..n).step_by(share).collect();
-        let parts: Vec<Vec<f32>> = starts
-            .par_iter()
-            .map(|&start| {
-                let columns = start..n.min(start + share);
-                let mut part = Vec::with_capacity(m * columns.len());
-                out.chunks_exact(n).for_each(|row| part.extend_from_slice(&row[columns.clone()]));
-                let width = columns.len();
-                product.columns(0..m, columns, &mut part, width);
-                part
-            })
-            .collect();
-        for (start, part) in starts.into_iter().zip(parts) {
-            let width = part.len() / m;
-            for (out, part) in out.chunks_exact_mut(n).zip(part.chunks_exact(width)) {
-                out[start..start + width].copy_from_slice(part);
-            }
-        }
+        in_shares(out, (m, n), share, |columns, part| {
+            let width = columns.len();
+            product.columns(0..m, columns, part, width);
+        });
     }
     LEFT.set(packed);
 }

@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 
+use super::super::runs;
 use super::context::Context;
-use super::rotation::Rotation;
 use super::stored::Stored;
 use crate::decoder::Decoder;
 use crate::error::Result;
 use crate::ops::partial::{Partial, mask, scores};
+use crate::ops::rotation::Rotation;
 use crate::ops::{Heads, first_visible};
 
 /// Sequences that grow by a token each at every step.
@@ -153,22 +154,11 @@ impl Batch {
             let sees = |row: usize, column: usize| column + of_tail[row] >= longest;
             Some(mask((of_tail.len(), longest), sees, like)?.reshape((of_tail.len(), 1, 1, longest))?)
         };
-        let families = self.families().into_iter().map(|rows| self.family(rows, window, like));
-        Ok(View { window, tail, tail_mask, families: families.collect::<candle_core::Result<_>>()? })
-    }
-
-    /// Runs of rows that share their context.
-    fn families(&self) -> Vec<Range<usize>> {
         let shares = |a: &Row, b: &Row| {
             a.context.len == b.context.len && Arc::ptr_eq(&a.context.stored, &b.context.stored)
         };
-        let mut end = 0;
-        let range = |rows: &[Row]| {
-            let start = end;
-            end += rows.len();
-            start..end
-        };
-        self.rows.chunk_by(shares).map(range).collect()
+        let families = runs(&self.rows, shares).into_iter().map(|rows| self.family(rows, window, like));
+        Ok(View { window, tail, tail_mask, families: families.collect::<candle_core::Result<_>>()? })
     }
 
     fn family(

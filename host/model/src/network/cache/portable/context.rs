@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use super::rotation::Rotation;
 use super::stored::Stored;
 use crate::decoder::Decoder;
 use crate::error::Result;
 use crate::ops::blocks::{Attention, Stretch};
+use crate::ops::rotation::Rotation;
 
 /// One growing sequence. Clones share what they hold until one of them grows.
 #[derive(Clone, Debug)]
@@ -35,13 +35,14 @@ impl Context {
         let heads = decoder.heads();
         let mut x = decoder.embed(tokens.into())?;
         let rotation = Rotation::new(decoder.rotary(), &[(first, n)], n, &x)?;
+        let mut attention = Attention::new(heads.scale(), None);
         for (index, layer) in decoder.layers().iter().enumerate() {
             let [queries, keys, values] = layer.project(&x)?;
             let keys = rotation.apply(&keys, heads.n_kv_heads)?;
             self.stored.write(index, first, &keys, &rotation.split(&values, heads.n_kv_heads)?)?;
             let [keys, values] = self.stored.columns(index, 0, first + n)?;
             let seen = Stretch { first: 0, keys: &keys, values: &values };
-            let mut attention = Attention::new(heads.scale(), layer.window());
+            attention.window = layer.window();
             let queries = rotation.apply(&queries, heads.n_heads)?;
             x = layer.finish(&x, &attend(decoder, &mut attention, &queries, first, &[seen])?)?;
         }
@@ -60,6 +61,7 @@ impl Context {
         let mut x = decoder.embed(padded.collect::<Vec<_>>().into())?;
         let lens: Vec<_> = continuations.iter().map(|tokens| (first, tokens.len())).collect();
         let rotation = Rotation::new(decoder.rotary(), &lens, n, &x)?;
+        let mut attention = Attention::new(heads.scale(), None);
         for (index, layer) in decoder.layers().iter().enumerate() {
             let [queries, keys, values] = layer.project(&x)?;
             let keys = rotation.apply(&keys, heads.n_kv_heads)?;
@@ -67,7 +69,7 @@ impl Context {
             let [known_keys, known_values] = self.stored.columns(index, 0, first)?;
             let context = Stretch { first: 0, keys: &known_keys, values: &known_values };
             let own = Stretch { first, keys: &keys, values: &values };
-            let mut attention = Attention::new(heads.scale(), layer.window());
+            attention.window = layer.window();
             let queries = rotation.apply(&queries, heads.n_heads)?;
             x = layer.finish(&x, &attend(decoder, &mut attention, &queries, first, &[context, own])?)?;
         }

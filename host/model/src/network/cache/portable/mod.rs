@@ -6,7 +6,6 @@
 
 mod batch;
 mod context;
-mod rotation;
 mod stored;
 
 pub(crate) use batch::Batch;

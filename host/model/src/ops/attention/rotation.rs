@@ -1,23 +1,30 @@
-//! The rotary embedding of tokens at given positions of several sequences.
+//! The rotary embedding of tokens at given positions of several sequences, in candle's own operations.
 
 use candle_core::{Device, Result, Tensor};
 
 use crate::ops::RotaryTable;
 
-/// Cosines and sines, each (batch, 1, n, head_dim/2).
-pub(super) struct Rotation {
+/// Cosines and sines, each (batch, 1, n, head_dim/2); batch is 1 where all sequences have the same.
+pub(crate) struct Rotation {
     cos: Tensor,
     sin: Tensor,
 }
 
 impl Rotation {
     /// For `n` tokens of each sequence, of which `lens` (first position, tokens) are real; the rest turn like the last of these.
-    pub(super) fn new(
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub(crate) fn new(
         rotary: &RotaryTable,
         lens: &[(usize, usize)],
         n: usize,
         like: &Tensor,
     ) -> Result<Self> {
+        let first = lens.first().map_or(0, |(first, _)| *first);
+        let is_shared = lens.iter().all(|(other, _)| *other == first) && !rotary.follows_length(first + n);
+        let shared = [(first, n)];
+        let lens = if is_shared { &shared } else { lens };
         let (mut cos, mut sin) = (Vec::new(), Vec::new());
         for &(first, len) in lens {
             let angles = rotary.angles(first..first + len);
@@ -35,7 +42,10 @@ impl Rotation {
     }
 
     /// Turns x (batch·n, heads·head_dim): (batch, heads, n, head_dim).
-    pub(super) fn apply(&self, x: &Tensor, n_heads: usize) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub(crate) fn apply(&self, x: &Tensor, n_heads: usize) -> Result<Tensor> {
         let x = self.split(x, n_heads)?;
         let half = x.dim(3)? / 2;
         let (first, second) = (x.narrow(3, 0, half)?, x.narrow(3, half, half)?);
@@ -45,8 +55,11 @@ impl Rotation {
     }
 
     /// x (batch·n, heads·head_dim) by heads: (batch, heads, n, head_dim).
-    pub(super) fn split(&self, x: &Tensor, n_heads: usize) -> Result<Tensor> {
-        let (batch, _, n, half) = self.cos.dims4()?;
-        x.reshape((batch, n, n_heads, 2 * half))?.transpose(1, 2)?.contiguous()
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub(crate) fn split(&self, x: &Tensor, n_heads: usize) -> Result<Tensor> {
+        let (_, _, n, half) = self.cos.dims4()?;
+        x.reshape(((), n, n_heads, 2 * half))?.transpose(1, 2)?.contiguous()
     }
 }
