@@ -74,6 +74,7 @@ fn passes(python: &Path, file: &str) {
     command.arg("-B").arg(file).arg("--verbose").current_dir(folder());
     command.env("TS_HOST", env!("CARGO_BIN_EXE_ts-host")).env("TS_GRADER", grader);
     command.env("TS_TOKENIZER", folder().join("../../host/embedded/checkpoint/tokenizer.json"));
+    command.env("TS_PACKAGES", Path::new(env!("CARGO_TARGET_TMPDIR")).join("tokenizers"));
     // Nothing is asked of a hub, nothing is told to Ray's makers, and a GPU stays unused.
     command.env("HF_HUB_OFFLINE", "1").env("RAY_USAGE_STATS_ENABLED", "0").env("CUDA_VISIBLE_DEVICES", "");
     run(&mut command);
@@ -111,4 +112,11 @@ fn verl_scores_with_the_servers_rewards() {
 fn templates_are_rendered_as_transformers_does() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     passes(&python(), "test_templates.py");
+}
+
+#[test]
+#[ignore = "installs TRL and PyTorch, and takes npm"]
+fn prompts_of_real_tokenizers_are_those_of_transformers() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    passes(&python(), "test_tokenizers.py");
 }

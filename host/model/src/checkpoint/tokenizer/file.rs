@@ -15,8 +15,9 @@ use std::marker::PhantomData;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use tokenizers::models::bpe::{BPE, BpeBuilder, Vocab};
-use tokenizers::{AddedToken, DecoderWrapper, PostProcessorWrapper, TokenizerBuilder, TokenizerImpl};
+use tokenizers::{DecoderWrapper, PostProcessorWrapper, TokenizerBuilder, TokenizerImpl};
 
+use super::added::{self, Added};
 use super::decoder::Decoder;
 use super::normalizer::Normalizers;
 use super::pre_tokenizer::Steps;
@@ -28,10 +29,6 @@ pub(super) type Tokenizer = TokenizerImpl<BPE, Normalizers, Steps, PostProcessor
 /// Most tokens, and most merges. The largest known vocabulary has 262,144 of the first and 514,906 of the
 /// second.
 const MAX_TOKENS: usize = 1 << 20;
-/// Most added tokens.
-const MAX_ADDED_TOKENS: usize = 1 << 16;
-/// Most bytes of an added token.
-const MAX_ADDED_BYTES: usize = 1024;
 /// Ids that may be without a token, beyond as many as there are tokens.
 const SPARE_IDS: usize = 1 << 16;
 /// Most values of a section that says how texts are cut.
@@ -64,32 +61,8 @@ pub(super) fn read(json: &[u8]) -> Result<(Tokenizer, Decoder), String> {
         .with_pre_tokenizer(Some(pre_tokenizer))
         .build()
         .map_err(|error| error.to_string())?;
-    add_tokens(&mut tokenizer, file.added_tokens.0)?;
+    added::add(&mut tokenizer, &file.added_tokens.0)?;
     Ok((tokenizer, decoder))
-}
-
-/// Adds the added tokens, which must get the ids that the file says.
-fn add_tokens(tokenizer: &mut Tokenizer, added: Vec<Added>) -> Result<(), String> {
-    if added.len() > MAX_ADDED_TOKENS {
-        return Err(format!("has {} added tokens, {MAX_ADDED_TOKENS} at most are read", added.len()));
-    }
-    if let Some(token) = added.iter().find(|added| added.token.content.len() > MAX_ADDED_BYTES) {
-        let (id, bytes) = (token.id, token.token.content.len());
-        return Err(format!("the added token {id} has {bytes} bytes, {MAX_ADDED_BYTES} at most are read"));
-    }
-    let tokens: Vec<AddedToken> = added.iter().map(|added| added.token.clone()).collect();
-    tokenizer.add_tokens(tokens).map_err(|error| error.to_string())?;
-    for Added { id, token } in &added {
-        let given = tokenizer.token_to_id(&token.content);
-        if !token.content.is_empty() && given != Some(*id) {
-            let given = given.map_or("none".to_owned(), |id| id.to_string());
-            return Err(format!(
-                "the added token {:?} has the id {id}, where its place in the vocabulary would be {given}",
-                token.content
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// A part of the file that says how, not what: small.
@@ -108,14 +81,6 @@ struct File {
     #[serde(default)]
     decoder: Section,
     model: Model,
-}
-
-/// A token that is found before the text is cut.
-#[derive(Deserialize)]
-struct Added {
-    id: u32,
-    #[serde(flatten)]
-    token: AddedToken,
 }
 
 /// The vocabulary, and how it is merged.

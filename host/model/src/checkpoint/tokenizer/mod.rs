@@ -13,6 +13,7 @@
 //! Decoders that drop or add spaces depending on a token's neighbours are refused when a tokenizer is loaded:
 //! a token has no text of its own there.
 
+mod added;
 mod decoder;
 mod file;
 mod normalizer;
@@ -21,13 +22,19 @@ mod pre_tokenizer;
 
 use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value};
+
 use self::file::Tokenizer;
 use self::normalizer::Normalizers;
+use crate::config::read_object;
 use crate::error::{ModelError, Result};
 use crate::files;
 
 /// The file's name in a checkpoint folder.
 const NAME: &str = "tokenizer.json";
+
+/// That of the file beside it, which may add tokens.
+const CONFIG_NAME: &str = "tokenizer_config.json";
 
 /// Most bytes of that file. The largest known one has 33 MB.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -49,18 +56,24 @@ pub struct TextTokenizer {
 }
 
 impl TextTokenizer {
-    /// Reads `tokenizer.json` of a checkpoint folder.
+    /// Reads `tokenizer.json` of a checkpoint folder, and the tokens that `tokenizer_config.json` adds.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(NAME);
         let missing = || ModelError::io(&path)(std::io::ErrorKind::NotFound.into());
         let json = files::read(folder, NAME, MAX_FILE_BYTES)?.ok_or_else(missing)?;
-        Self::from_bytes(&json, &path)
+        let config = read_object(folder, CONFIG_NAME)?.unwrap_or_default();
+        Self::with_config(&json, &path, &config)
     }
 
     /// Reads the content of a `tokenizer.json`; `path` is for messages only.
     pub fn from_bytes(json: &[u8], path: &Path) -> Result<Self> {
-        let bad = |reason: String| ModelError::Tokenizer { path: PathBuf::from(path), reason };
-        let (inner, decoder) = file::read(json).map_err(bad)?;
+        Self::with_config(json, path, &Map::new())
+    }
+
+    fn with_config(json: &[u8], path: &Path, config: &Map<String, Value>) -> Result<Self> {
+        let bad = |path: PathBuf| |reason: String| ModelError::Tokenizer { path, reason };
+        let (mut inner, decoder) = file::read(json).map_err(bad(path.to_owned()))?;
+        added::add_configured(&mut inner, config).map_err(bad(path.with_file_name(CONFIG_NAME)))?;
         let mut bytes = Vec::new();
         for (token, id) in inner.get_vocab(true) {
             let id = id as usize;
@@ -193,7 +206,7 @@ pub(crate) mod tests {
         TextTokenizer::from_bytes(json.to_string().as_bytes(), Path::new("tokenizer.json")).unwrap()
     }
 
-    fn byte_json() -> Value {
+    pub(crate) fn byte_json() -> Value {
         let mut vocab: HashMap<String, u32> = HashMap::new();
         for (character, byte) in byte_level_alphabet() {
             vocab.insert(character.to_string(), u32::from(byte));
