@@ -58,8 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 true => checkpointed_gradients(&model, &packed, |log_probs| loss(&packed, log_probs))?,
                 false => gradients(&model, &packed, |log_probs| loss(&packed, log_probs))?,
             };
-            optimiser.step(&gradients.of_parameters, 1e-6)?;
-            model.parameters_changed()?;
+            optimiser.step_with(&gradients.of_parameters, 1e-6, |place| model.parameter_changed(place))?;
             seconds.push(processor_seconds() - before);
         }
         seconds.drain(..n_steps.min(2) - 1);
@@ -87,7 +86,7 @@ fn pair(model: &LanguageModel, length: usize) -> ts_model::Result<Packed> {
             .collect(),
         prompt_len,
     };
-    Packed::new(&[sequence(1), sequence(2)])
+    Packed::sharing_prompts(model.frozen(), &[sequence(1), sequence(2)])
 }
 
 /// Half DPO-L against a reference that a fresh model is a little off from, half SFT of the first response.

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use candle_core::{Device, Result, Tensor, Var};
 use ts_model::ops::{self, Heads, RotaryTable, Segments, portable};
-use ts_model::optim::{AdamW, AdamWConfig, collect_gradients};
+use ts_model::optim::{AdamW, AdamWConfig, gradients_of};
 use ts_model::shards::{CANDLE_THREADS_VARIABLE, Workers, sum_gradients};
 
 #[global_allocator]
@@ -180,7 +180,7 @@ impl Model {
     /// Gradients of the mean negative log-likelihood of `n_tokens` tokens, for this part of them.
     fn gradients(&self, batch: &Batch, n_tokens: usize, kind: Kind) -> ts_model::Result<Vec<Tensor>> {
         let loss = (self.log_probs(batch, kind)?.sum_all()? * (-1.0 / n_tokens as f64))?;
-        collect_gradients(&loss.backward()?, &self.params)
+        gradients_of(&loss, &self.params)
     }
 }
 

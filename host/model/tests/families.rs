@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 use common::{Case, assert_greedy, cases, checkpoints, log_probs_of};
 use ts_model::generate::{Prompt, Request, Sampling, Unwatched, generate};
 use ts_model::log_prob::{Sequence, score_sequences};
-use ts_model::ops::Segments;
+use ts_model::ops::{Segment, Segments};
 use ts_model::weights::{SaveOptions, Weights};
 use ts_model::{LanguageModel, ModelConfig};
 
@@ -31,7 +31,7 @@ fn logits_agree() {
             let segments = Segments::from_lengths(cases.iter().map(|case| case.tokens.len()));
             let logits = model.frozen().logits(&model.hidden(ids.into(), &segments).unwrap()).unwrap();
             let (mut worst, mut squares, mut squares_of_logits) = (0.0_f64, 0.0, 0.0);
-            for (case, rows) in cases.iter().zip(segments.ranges()) {
+            for (case, Segment { own: rows, .. }) in cases.iter().zip(segments.iter()) {
                 for (position, expected) in case.positions.iter().zip(&case.logits) {
                     let row = logits.get(rows.start + position).unwrap().to_dtype(DType::F64).unwrap();
                     for (actual, expected) in row.to_vec1::<f64>().unwrap().iter().zip(expected) {

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 use ts_model::generate::{Prompt, Request, Sampling, Unwatched, generate};
 use ts_model::log_prob::{Packed, Sequence, score_sequences, token_log_probs};
-use ts_model::ops::Segments;
+use ts_model::ops::{Segment, Segments};
 use ts_model::{LanguageModel, ModelConfig};
 
 #[derive(Deserialize)]
@@ -42,7 +42,7 @@ fn logits_agree() {
         let ids: Vec<u32> = cases.iter().flat_map(|case| case.tokens.clone()).collect();
         let segments = Segments::from_lengths(cases.iter().map(|case| case.tokens.len()));
         let logits = model.frozen().logits(&model.hidden(ids.into(), &segments).unwrap()).unwrap();
-        for (case, rows) in cases.iter().zip(segments.ranges()) {
+        for (case, Segment { own: rows, .. }) in cases.iter().zip(segments.iter()) {
             for (position, expected) in case.positions.iter().zip(&case.logits) {
                 let row = logits.get(rows.start + position).unwrap().to_dtype(DType::F32).unwrap();
                 let expected = Tensor::new(expected.as_slice(), &Device::Cpu).unwrap();

@@ -201,8 +201,8 @@ fn train(
             loss += part;
             Ok::<(), Error>(total.add(gradients)?)
         })?;
-        let report = optimiser.step(&total.finish()?, schedule.at(step))?;
-        model.parameters_changed()?;
+        let report = optimiser
+            .step_with(&total.finish()?, schedule.at(step), |place| model.parameter_changed(place))?;
         if !loss.is_finite() || !report.grad_norm.is_finite() {
             return Err(Error::Diverged { step: step + 1 });
         }

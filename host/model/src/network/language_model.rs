@@ -28,8 +28,8 @@ pub struct LanguageModel {
     n_tokens: usize,
     /// None if it was loaded to be read only, in bf16 on the CPU.
     parameters: Vec<(String, Var)>,
-    /// Matrices that were packed from parameters.
-    packed: Vec<PackedWeight>,
+    /// For each parameter the matrix that was packed from it, if one was; nothing if none was.
+    packed: Vec<Option<PackedWeight>>,
     trainable: Decoder,
     frozen: Decoder,
     /// Of a model with adapters, which are its parameters.
@@ -160,10 +160,13 @@ impl LanguageModel {
             let weight = match parameter.rank() {
                 2 => {
                     let matrix = PackedWeight::of_parameters(parameter)?;
-                    packed.push(matrix.clone());
+                    packed.push(Some(matrix.clone()));
                     Weight::Packed(matrix)
                 }
-                _ => Weight::Tensor(parameter.as_tensor().clone()),
+                _ => {
+                    packed.push(None);
+                    Weight::Tensor(parameter.as_tensor().clone())
+                }
             };
             weights.push((name.clone(), weight));
         }
@@ -174,7 +177,7 @@ impl LanguageModel {
         config: ModelConfig,
         parameters: Vec<(String, Var)>,
         weights: &[(String, Weight)],
-        packed: Vec<PackedWeight>,
+        packed: Vec<Option<PackedWeight>>,
     ) -> Result<Self> {
         let rotary = RotaryTable::scaled(config.head_dim, config.rope_theta, config.rope_scaling)?;
         let rotary = Arc::new(rotary);
@@ -192,12 +195,15 @@ impl LanguageModel {
         Ok(Self { n_tokens, config, parameters, packed, trainable, frozen, adapted })
     }
 
-    /// Takes note that the parameters have changed: to be called after each step of an optimiser.
+    /// Takes note that the parameter at this place of [`Self::parameters`] has changed, as an optimiser's step changes each of them.
     ///
     /// # Errors
     /// If a tensor operation fails.
-    pub fn parameters_changed(&self) -> Result<()> {
-        Ok(self.packed.iter().try_for_each(PackedWeight::repack)?)
+    pub fn parameter_changed(&self, place: usize) -> Result<()> {
+        match self.packed.get(place) {
+            Some(Some(packed)) => Ok(packed.repack()?),
+            _ => Ok(()),
+        }
     }
 
     /// The same model with adapters, which become its parameters. Its weights are frozen: they are on no graph, so that no

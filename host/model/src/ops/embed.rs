@@ -7,8 +7,9 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
+use super::backward::gradient;
 use super::{Contents, all_cpu_f32, f32_slice, kernels};
 
 /// Looks up `ids` in `weight` (V, D); gives (N, D).
@@ -62,21 +63,24 @@ impl CustomOp1 for Embed {
     }
 
     fn bwd(&self, weight: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let (vocab_size, width) = weight.dims2()?;
+        let (_, width) = weight.dims2()?;
         let grad = grad.contiguous()?;
         let grad = Contents::of(&grad)?;
-        let mut grad_weight = vec![0.0; vocab_size * width];
-        for (row, &id) in self.ids.iter().enumerate() {
-            let sum = &mut grad_weight[id as usize * width..][..width];
-            kernels::add_assign(sum, &grad[row * width..][..width]);
-        }
-        Ok(Some(Tensor::from_vec(grad_weight, (vocab_size, width), &Device::Cpu)?))
+        // Whether zeros are written or a sum is there already, rows are added.
+        gradient(weight, |sum, _| {
+            for (row, &id) in self.ids.iter().enumerate() {
+                kernels::add_assign(&mut sum[id as usize * width..][..width], &grad[row * width..][..width]);
+            }
+            Ok(())
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::Device;
+
     use crate::gradcheck::{assert_gradients, assert_twins_agree, tensor};
 
     #[test]

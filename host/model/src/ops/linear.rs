@@ -8,6 +8,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 
+use super::backward::gradient;
 use super::few_rows;
 use super::known::with_backward;
 use super::matmul::{Matrix, MatrixMut, Update, multiply, pool_parallelism};
@@ -124,16 +125,17 @@ fn backward(x: &Tensor, weight: &Tensor, grad: &Tensor) -> Result<(Option<Tensor
     let mut grad_weight = None;
     if weight.track_op() {
         let xs = Contents::of(x)?;
-        let mut out = vec![0.0; outputs * inputs];
-        multiply(
-            MatrixMut::new(&mut out, outputs, inputs),
-            Update::Overwrite,
-            1.0,
-            grads.transposed(),
-            Matrix::new(&xs, rows, inputs),
-            pool_parallelism(),
-        );
-        grad_weight = Some(Tensor::from_vec(out, (outputs, inputs), &Device::Cpu)?);
+        grad_weight = gradient(weight, |sum, update| {
+            multiply(
+                MatrixMut::new(sum, outputs, inputs),
+                update,
+                1.0,
+                grads.transposed(),
+                Matrix::new(&xs, rows, inputs),
+                pool_parallelism(),
+            );
+            Ok(())
+        })?;
     }
     Ok((grad_x, grad_weight))
 }

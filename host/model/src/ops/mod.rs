@@ -17,6 +17,7 @@
 //! no error, so that gradients would stop there silently.
 
 mod attention;
+mod backward;
 pub mod bf16;
 mod columns;
 mod dropout;
@@ -41,13 +42,14 @@ use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
 
 pub use attention::{Heads, causal_attention};
 pub(crate) use attention::{blocks, first_visible, partial, rotation};
+pub use backward::Backward;
 pub use dropout::dropout;
 pub use embed::embed;
 pub use linear::linear;
 pub use rms_norm::rms_norm;
 pub(crate) use rotary::{Angles, Turn};
 pub use rotary::{RotaryScaling, RotaryTable};
-pub use segments::Segments;
+pub use segments::{Segment, Segments};
 pub use swiglu::swiglu;
 pub(crate) use target_log_probs::rows_per_chunk;
 pub use target_log_probs::target_log_probs;

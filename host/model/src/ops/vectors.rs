@@ -39,3 +39,17 @@ macro_rules! widest_vectors {
 }
 
 pub(crate) use widest_vectors;
+
+/// Has the memory `entries` after the beginning of `from` fetched, which may lie beyond it.
+#[inline(always)]
+pub(crate) fn prefetch<T>(from: &[T], entries: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let address = from.as_ptr().wrapping_add(entries);
+        // SAFETY: every x86-64 processor has the instruction, and it faults on no address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (from, entries);
+}

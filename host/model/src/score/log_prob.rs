@@ -7,6 +7,8 @@
 //!
 //! Nothing is divided by length: which length a response has is a plugin's business.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -47,36 +49,74 @@ pub struct Packed {
     pub targets: Arc<[Option<u32>]>,
     /// Which rows each sequence has.
     pub segments: Segments,
-    /// Which sequence each row belongs to, (N,).
+    /// Which sequence each row belongs to, (N,); a shared one to the first of those that share it.
     pub owners: Arc<[u32]>,
     /// How many sequences there are.
     pub n_sequences: usize,
 }
 
 impl Packed {
-    /// Packs sequences in their order.
+    /// Packs sequences in their order, each for itself.
     ///
     /// # Errors
     /// [`ModelError::BadSequence`] for one without a prompt or without a response.
     pub fn new(sequences: &[Sequence]) -> Result<Self> {
+        Self::with_stems(sequences, |_, _| 0..0)
+    }
+
+    /// The same with a prompt that several sequences begin with computed once, all but its last token: that one's row predicts what
+    /// differs. Log-probabilities are the same bits; gradients are sums in another order. Where the decoder's angles depend on a
+    /// sequence's length nothing is shared.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn sharing_prompts(decoder: &Decoder, sequences: &[Sequence]) -> Result<Self> {
+        let longest = sequences.iter().map(|sequence| sequence.tokens.len()).max().unwrap_or(0);
+        if decoder.rotary().follows_length(longest) {
+            return Self::new(sequences);
+        }
+        let mut stems: HashMap<&[u32], Range<usize>> = HashMap::new();
+        Self::with_stems(sequences, |Sequence { tokens, prompt_len }, first_row| {
+            let stem = &tokens[..prompt_len - 1];
+            match stems.entry(stem) {
+                _ if stem.is_empty() => 0..0,
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => {
+                    new.insert(first_row..first_row + stem.len());
+                    0..0
+                }
+            }
+        })
+    }
+
+    /// Packs sequences whose first tokens are the rows that `stem_of` gives for a sequence and the row that comes next.
+    fn with_stems<'a>(
+        sequences: &'a [Sequence],
+        mut stem_of: impl FnMut(&'a Sequence, usize) -> Range<usize>,
+    ) -> Result<Self> {
         let n_tokens = sequences.iter().map(|sequence| sequence.tokens.len()).sum();
-        let mut ids = Vec::with_capacity(n_tokens);
+        let mut ids: Vec<u32> = Vec::with_capacity(n_tokens);
         let mut targets = Vec::with_capacity(n_tokens);
         let mut owners = Vec::with_capacity(n_tokens);
-        for (index, Sequence { tokens, prompt_len }) in sequences.iter().enumerate() {
+        let mut segments = Vec::with_capacity(sequences.len());
+        for (index, sequence) in sequences.iter().enumerate() {
+            let Sequence { tokens, prompt_len } = sequence;
             if *prompt_len == 0 || *prompt_len >= tokens.len() {
                 return Err(ModelError::BadSequence { index, tokens: tokens.len(), prompt_len: *prompt_len });
             }
-            ids.extend_from_slice(tokens);
-            targets.resize(ids.len() - tokens.len() + prompt_len - 1, None);
+            let stem = stem_of(sequence, ids.len());
+            let own = &tokens[stem.len()..];
+            targets.resize(ids.len() + prompt_len - stem.len() - 1, None);
             targets.extend(tokens[*prompt_len..].iter().copied().map(Some));
             targets.push(None);
+            ids.extend_from_slice(own);
             owners.resize(ids.len(), index as u32);
+            segments.push((stem, own.len()));
         }
         Ok(Self {
             ids: ids.into(),
             targets: targets.into(),
-            segments: Segments::from_lengths(sequences.iter().map(|sequence| sequence.tokens.len())),
+            segments: Segments::with_stems(segments),
             owners: owners.into(),
             n_sequences: sequences.len(),
         })
@@ -118,7 +158,8 @@ pub fn token_log_probs(decoder: &Decoder, packed: &Packed) -> Result<Tensor> {
 pub fn score_sequences(model: &LanguageModel, sequences: &[Sequence], max_tokens: usize) -> Result<Vec<f64>> {
     let mut scores = vec![0.0; sequences.len()];
     for run in pack_by_tokens(sequences, max_tokens) {
-        let packed = Packed::new(&sequences[run.clone()]).map_err(|error| offset_index(error, run.start))?;
+        let packed = Packed::sharing_prompts(model.frozen(), &sequences[run.clone()])
+            .map_err(|error| offset_index(error, run.start))?;
         let log_probs = token_log_probs(model.frozen(), &packed)?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
         for (owner, log_prob) in packed.owners.iter().zip(log_probs) {
             scores[run.start + *owner as usize] += f64::from(log_prob);
@@ -158,7 +199,10 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
-    use crate::testing::{assert_close, random_model, random_tokens, whole};
+    use crate::testing::{
+        assert_close, assert_tensors_close, dynamic, random_model, random_model_of, random_models,
+        random_tokens, whole,
+    };
 
     fn sequences() -> Vec<Sequence> {
         (0..5)
@@ -216,5 +260,64 @@ mod tests {
             assert_eq!(by_token[index].len(), sequence.response_len());
             assert_close(by_token[index].iter().map(|&x| f64::from(x)).sum(), expected, 1e-5);
         }
+    }
+
+    /// Two prompts, of three tokens and of one, with two responses each; the prompt of three comes back at the end.
+    fn pairs() -> Vec<Sequence> {
+        vec![
+            Sequence::new(&[1, 2, 3], &[4, 5]),
+            Sequence::new(&[6], &[7]),
+            Sequence::new(&[6], &[8, 9]),
+            Sequence::new(&[1, 2, 3], &[10]),
+        ]
+    }
+
+    #[test]
+    fn a_shared_prompt_is_laid_out_once_but_for_its_last_token() {
+        let model = random_model(1);
+        let packed = Packed::sharing_prompts(model.frozen(), &pairs()).unwrap();
+        assert_eq!(*packed.ids, [1, 2, 3, 4, 5, 6, 7, 6, 8, 9, 3, 10]);
+        let targets: Vec<u32> = packed.targets.iter().map(|target| target.unwrap_or(0)).collect();
+        assert_eq!(targets, [0, 0, 4, 5, 0, 7, 0, 8, 9, 0, 10, 0]);
+        assert_eq!(*packed.owners, [0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 3, 3]);
+        assert_eq!(packed.segments, Segments::with_stems([(0..0, 5), (0..0, 2), (0..0, 3), (0..2, 2)]));
+    }
+
+    #[test]
+    fn sharing_a_prompt_changes_no_bit_of_the_log_probabilities_and_gives_the_same_gradients() {
+        let prompt = random_tokens(1, 70);
+        let sequences: Vec<_> =
+            [(2, 9), (3, 1), (4, 80)].map(|(seed, n)| Sequence::new(&prompt, &random_tokens(seed, n))).into();
+        for model in random_models(3) {
+            let of = |packed: Packed| {
+                let log_probs = token_log_probs(model.trainable(), &packed).unwrap();
+                let sums = packed.sum_by_sequence(&log_probs).unwrap();
+                let loss = (sums.sqr().unwrap().sum_all().unwrap() / 1e5).unwrap();
+                let targets: Vec<f32> = log_probs.to_vec1().unwrap();
+                let targets =
+                    targets.into_iter().zip(&*packed.targets).filter(|(_, target)| target.is_some());
+                let gradients = crate::optim::gradients_of(&loss, model.parameters()).unwrap();
+                (packed.ids.len(), targets.map(|(log_prob, _)| log_prob).collect::<Vec<_>>(), gradients)
+            };
+            let (n_apart, apart, gradients_apart) = of(Packed::new(&sequences).unwrap());
+            let shared = Packed::sharing_prompts(model.frozen(), &sequences).unwrap();
+            let (n_shared, shared, gradients) = of(shared);
+            assert_eq!((n_apart, n_shared), (300, 300 - 2 * 69));
+            assert!(shared == apart);
+            for (shared, apart) in gradients.iter().zip(&gradients_apart) {
+                assert_tensors_close(shared, apart, 1e-4);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_shared_where_angles_depend_on_the_length() {
+        // Angles are those of the table up to 10 tokens.
+        let model = random_model_of(dynamic(random_model(1).config()), 1, DType::F32);
+        let n_rows = |n: usize| {
+            let sequences = [Sequence::new(&[1; 4], &[2, 3]), Sequence::new(&[1; 4], &random_tokens(2, n))];
+            Packed::sharing_prompts(model.frozen(), &sequences).unwrap().segments.n_rows()
+        };
+        assert_eq!((n_rows(6), n_rows(7)), (6 + 7, 6 + 11));
     }
 }

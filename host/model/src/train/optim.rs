@@ -11,5 +11,6 @@ mod gradients;
 mod learning_rate;
 
 pub use adamw::{AdamW, AdamWConfig, StepReport};
-pub use gradients::collect_gradients;
+pub use gradients::gradients_of;
+pub(crate) use gradients::in_order;
 pub use learning_rate::{Decay, LearningRate};

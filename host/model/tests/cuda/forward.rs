@@ -2,7 +2,7 @@
 
 use candle_core::DType;
 use ts_model::log_prob::{Sequence, score_sequences, score_tokens};
-use ts_model::ops::Segments;
+use ts_model::ops::{Segment, Segments};
 use ts_model::window_kl::WindowKl;
 use ts_model::{LanguageModel, Prefix};
 
@@ -20,7 +20,7 @@ fn logits_are_those_of_transformers() {
             let segments = Segments::from_lengths(cases.iter().map(|case| case.tokens.len()));
             let logits = model.frozen().logits(&model.hidden(ids.into(), &segments).unwrap()).unwrap();
             let (mut squares, mut squares_of_logits) = (0.0, 0.0);
-            for (case, rows) in cases.iter().zip(segments.ranges()) {
+            for (case, Segment { own: rows, .. }) in cases.iter().zip(segments.iter()) {
                 for (position, expected) in case.positions.iter().zip(&case.logits) {
                     let row = numbers(&logits.get(rows.start + position).unwrap());
                     assert_eq!(row.len(), expected.len());

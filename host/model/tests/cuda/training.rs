@@ -43,6 +43,15 @@ fn pair(folder: &Path) -> Packed {
     Packed::new(&sequences).unwrap()
 }
 
+/// Two responses to one prompt, which they share.
+fn pair_of_one_prompt(model: &LanguageModel, folder: &Path) -> Packed {
+    let [.., first, second] = &cases(folder).iter().map(Case::sequence).collect::<Vec<_>>()[..] else {
+        panic!("two texts");
+    };
+    let (prompt, other) = (&first.tokens[..first.prompt_len], &second.tokens[second.prompt_len..]);
+    Packed::sharing_prompts(model.frozen(), &[first.clone(), Sequence::new(prompt, other)]).unwrap()
+}
+
 /// Every parameter's gradient in f32; all of them together in bf16, where small ones drown in rounding.
 fn assert_gradients_agree(name: &str, dtype: DType, actual: &Gradients, expected: &Gradients) {
     assert_eq!(actual.of_parameters.len(), expected.of_parameters.len());
@@ -63,11 +72,13 @@ fn assert_gradients_agree(name: &str, dtype: DType, actual: &Gradients, expected
 #[test]
 fn gradients_of_all_weights_are_those_of_the_cpu() {
     for (name, folder) in checkpoints() {
-        let packed = pair(&folder);
-        let [expected, _] = both_ways(&on_cpu(&folder), &packed);
-        for dtype in [DType::F32, DType::BF16] {
-            for actual in both_ways(&on_gpu(&folder, dtype), &packed) {
-                assert_gradients_agree(&name, dtype, &actual, &expected);
+        let on_cpu = on_cpu(&folder);
+        for packed in [pair(&folder), pair_of_one_prompt(&on_cpu, &folder)] {
+            let [expected, _] = both_ways(&on_cpu, &packed);
+            for dtype in [DType::F32, DType::BF16] {
+                for actual in both_ways(&on_gpu(&folder, dtype), &packed) {
+                    assert_gradients_agree(&name, dtype, &actual, &expected);
+                }
             }
         }
     }

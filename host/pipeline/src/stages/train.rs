@@ -147,8 +147,9 @@ impl Trainer {
             },
         )?;
         let learning_rate = self.schedule.at(self.step);
-        let report = self.optimiser.step(&total.finish()?, learning_rate)?;
-        self.model.parameters_changed()?;
+        let (gradients, model) = (total.finish()?, &self.model);
+        let report =
+            self.optimiser.step_with(&gradients, learning_rate, |place| model.parameter_changed(place))?;
         self.step += 1;
 
         let mean = |sum: f64, weight: f64| (weight > 0.0).then(|| sum / weight);

@@ -40,7 +40,7 @@ pub(crate) struct Rejected {
 }
 
 impl Example {
-    /// Tokens that a forward pass sees.
+    /// Tokens of its responses, each with its prompt; a forward pass sees the prompt that they share once.
     pub(crate) fn n_tokens(&self) -> usize {
         self.chosen.tokens.len() + self.rejected.as_ref().map_or(0, |r| r.sequence.tokens.len())
     }
@@ -168,7 +168,7 @@ pub(crate) fn micro_batch_gradients(
     train: &TrainSection,
     batch: &Sums,
 ) -> Result<(Sums, Vec<Tensor>), Error> {
-    let packed = Packed::new(&sequences(examples))?;
+    let packed = Packed::sharing_prompts(model.frozen(), &sequences(examples))?;
     let mut sums = Sums::default();
     let loss = |token_logp: &Tensor| {
         let (loss, micro_batch) = loss(&packed.sum_by_sequence(token_logp)?, examples, train, batch)?;

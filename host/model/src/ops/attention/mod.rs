@@ -2,7 +2,8 @@
 //!
 //! In: queries (N, n_heads·head_dim), keys and values (N, n_kv_heads·head_dim), before the rotation. Out: (N,
 //! n_heads·head_dim). Within a segment, token i sees tokens 0 to i, or with a window of w tokens the last w of them, itself
-//! included; positions begin at 0 in each segment. Consecutive query heads share a key-value head.
+//! included; positions begin at 0 in each segment. A segment's stem is seen by its own tokens, whose results are those of a segment
+//! that has the stem's tokens for itself, to the bit. Consecutive query heads share a key-value head.
 //!
 //! With q and k rotated, S = q·kᵀ/√head_dim and P = softmax(S) over what is visible, the result is O = P·v.
 //! The forward pass keeps log Σ e^S a row, (N, n_heads), from which the backward pass computes P again
@@ -17,6 +18,7 @@ pub(crate) mod partial;
 mod portable;
 pub(crate) mod rotation;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -26,7 +28,7 @@ use rayon::prelude::*;
 
 use crate::ops::matmul::{Matrix, MatrixMut, Update, multiply};
 use crate::ops::vectors::widest_vectors;
-use crate::ops::{Angles, Contents, RotaryTable, Segments, Turn, all_cpu_f32, f32_slice, kernels};
+use crate::ops::{Angles, Contents, RotaryTable, Segment, Segments, Turn, all_cpu_f32, f32_slice, kernels};
 pub use portable::portable;
 
 /// Query rows that are handled at once; their scores stay in the cache.
@@ -103,7 +105,7 @@ pub fn causal_attention(
         }
     }
     if all_cpu_f32(&[q, k, v]) {
-        let angles = segments.ranges().iter().map(|range| rotary.angles(0..range.len())).collect();
+        let angles = segments.iter().map(|segment| rotary.angles(0..segment.len())).collect();
         let log_sum_exp = OnceLock::new();
         let op = CausalAttention { heads, segments: segments.clone(), angles, window, log_sum_exp };
         q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
@@ -122,18 +124,24 @@ struct CausalAttention {
     log_sum_exp: OnceLock<Vec<f32>>,
 }
 
-/// What the backward pass reads of one segment; q and k are rotated. Shapes (length, width).
-struct SegmentInputs<'a> {
-    q: &'a [f32],
-    k: &'a [f32],
-    v: &'a [f32],
+/// What both passes read of one segment; q and k are rotated. Shapes (own tokens, width) for q, (all tokens, width) for k and v.
+struct Inputs<'a> {
+    /// Tokens of the stem, which are keys and not queries.
+    n_stem: usize,
+    q: Vec<f32>,
+    k: Vec<f32>,
+    v: Cow<'a, [f32]>,
+}
+
+/// What the backward pass reads besides, (own tokens, width) each.
+struct Outputs<'a> {
     out: &'a [f32],
     log_sum_exp: &'a [f32],
     grad: &'a [f32],
 }
 
-/// What the backward pass writes of one segment; zeros at first.
-struct SegmentGrads<'a> {
+/// What the backward pass writes of one segment, shaped like its inputs; zeros at first.
+struct Grads<'a> {
     q: &'a mut [f32],
     k: &'a mut [f32],
     v: &'a mut [f32],
@@ -166,10 +174,30 @@ fn add_product(out: MatrixMut<'_>, left: Matrix<'_>, right: Matrix<'_>) {
     multiply(out, Update::Add, 1.0, left, right, Parallelism::None);
 }
 
-fn rotated(angles: &Angles, rows: &[f32], width: usize) -> Vec<f32> {
-    let mut rows = rows.to_vec();
-    angles.rotate_rows(&mut rows, width, Turn::Forward);
-    rows
+/// The rows `range` of a matrix whose rows are `width` wide.
+fn rows_of<'a>(data: &'a [f32], range: &Range<usize>, width: usize) -> &'a [f32] {
+    &data[range.start * width..range.end * width]
+}
+
+/// The rows of all tokens of a segment, one after another.
+fn tokens_of<'a>(data: &'a [f32], segment: &Segment, width: usize) -> Cow<'a, [f32]> {
+    let own = rows_of(data, &segment.own, width);
+    match segment.stem.is_empty() {
+        true => own.into(),
+        false => [rows_of(data, &segment.stem, width), own].concat().into(),
+    }
+}
+
+impl<'a> Inputs<'a> {
+    fn new(qkv: [&'a [f32]; 3], segment: &Segment, heads: Heads, angles: &Angles) -> Self {
+        let [q, k, v] = qkv;
+        let (q_width, kv_width, n_stem) = (heads.query_width(), heads.kv_width(), segment.stem.len());
+        let mut q = rows_of(q, &segment.own, q_width).to_vec();
+        let mut k = tokens_of(k, segment, kv_width).into_owned();
+        angles.rotate_rows(&mut q, q_width, n_stem, Turn::Forward);
+        angles.rotate_rows(&mut k, kv_width, 0, Turn::Forward);
+        Self { n_stem, q, k, v: tokens_of(v, segment, kv_width) }
+    }
 }
 
 /// What a block of queries sees: `n` keys, the first at `start`.
@@ -198,23 +226,23 @@ impl CausalAttention {
         self.window.map_or(length, |window| length.min(window.saturating_add(QUERY_BLOCK)))
     }
 
-    /// One segment: q and k rotated, (length, width) each; writes `out` and `log_sum_exp`.
-    fn forward_segment(&self, q: &[f32], k: &[f32], v: &[f32], out: &mut [f32], log_sum_exp: &mut [f32]) {
+    /// One segment; writes `out` and `log_sum_exp` of its own tokens.
+    fn forward_segment(&self, inputs: &Inputs<'_>, out: &mut [f32], log_sum_exp: &mut [f32]) {
         let heads = self.heads;
         let (q_width, kv_width) = (heads.query_width(), heads.kv_width());
-        let length = q.len() / q_width;
-        let mut scores = vec![0.0; QUERY_BLOCK.min(length) * self.most_seen(length)];
+        let (n_stem, n_own) = (inputs.n_stem, inputs.q.len() / q_width);
+        let mut scores = vec![0.0; QUERY_BLOCK.min(n_own) * self.most_seen(n_stem + n_own)];
         for head in 0..heads.n_heads {
             let kv_head = head / heads.group_size();
-            for first in (0..length).step_by(QUERY_BLOCK) {
-                let rows = QUERY_BLOCK.min(length - first);
-                let seen = Seen::by(first, rows, self.window);
-                let k = head_view(k, kv_head, heads, kv_width, seen.start, seen.n).transposed();
-                let q = head_view(q, head, heads, q_width, first, rows);
+            for first in (0..n_own).step_by(QUERY_BLOCK) {
+                let rows = QUERY_BLOCK.min(n_own - first);
+                let seen = Seen::by(n_stem + first, rows, self.window);
+                let k = head_view(&inputs.k, kv_head, heads, kv_width, seen.start, seen.n).transposed();
+                let q = head_view(&inputs.q, head, heads, q_width, first, rows);
                 let block = MatrixMut::new(&mut scores, rows, seen.n);
                 multiply(block, Update::Overwrite, heads.scale(), q, k, Parallelism::None);
                 for (row, scores) in scores.chunks_exact_mut(seen.n).take(rows).enumerate() {
-                    let visible = seen.of(first + row, self.window);
+                    let visible = seen.of(n_stem + first + row, self.window);
                     scores[..visible.start].fill(0.0);
                     scores[visible.end..].fill(0.0);
                     log_sum_exp[(first + row) * heads.n_heads + head] =
@@ -223,41 +251,41 @@ impl CausalAttention {
                 product(
                     head_view_mut(out, head, heads, q_width, first, rows),
                     Matrix::new(&scores, rows, seen.n),
-                    head_view(v, kv_head, heads, kv_width, seen.start, seen.n),
+                    head_view(&inputs.v, kv_head, heads, kv_width, seen.start, seen.n),
                 );
             }
         }
     }
 
     /// One segment; the gradients of q and k are those of the rotated ones.
-    fn backward_segment(&self, inputs: &SegmentInputs<'_>, grads: &mut SegmentGrads<'_>) {
+    fn backward_segment(&self, inputs: &Inputs<'_>, outputs: &Outputs<'_>, grads: &mut Grads<'_>) {
         let heads = self.heads;
         let (q_width, kv_width, head_dim) = (heads.query_width(), heads.kv_width(), heads.head_dim);
-        let length = inputs.q.len() / q_width;
-        let mut probs = vec![0.0; QUERY_BLOCK.min(length) * self.most_seen(length)];
+        let (n_stem, n_own) = (inputs.n_stem, inputs.q.len() / q_width);
+        let mut probs = vec![0.0; QUERY_BLOCK.min(n_own) * self.most_seen(n_stem + n_own)];
         let mut grad_probs = probs.clone();
         for head in 0..heads.n_heads {
             let kv_head = head / heads.group_size();
-            for first in (0..length).step_by(QUERY_BLOCK) {
-                let rows = QUERY_BLOCK.min(length - first);
-                let seen = Seen::by(first, rows, self.window);
-                let q = head_view(inputs.q, head, heads, q_width, first, rows);
-                let grad = head_view(inputs.grad, head, heads, q_width, first, rows);
-                let k = head_view(inputs.k, kv_head, heads, kv_width, seen.start, seen.n);
-                let v = head_view(inputs.v, kv_head, heads, kv_width, seen.start, seen.n);
+            for first in (0..n_own).step_by(QUERY_BLOCK) {
+                let rows = QUERY_BLOCK.min(n_own - first);
+                let seen = Seen::by(n_stem + first, rows, self.window);
+                let q = head_view(&inputs.q, head, heads, q_width, first, rows);
+                let grad = head_view(outputs.grad, head, heads, q_width, first, rows);
+                let k = head_view(&inputs.k, kv_head, heads, kv_width, seen.start, seen.n);
+                let v = head_view(&inputs.v, kv_head, heads, kv_width, seen.start, seen.n);
                 product(MatrixMut::new(&mut probs, rows, seen.n), q, k.transposed());
                 product(MatrixMut::new(&mut grad_probs, rows, seen.n), grad, v.transposed());
 
                 let blocks = probs.chunks_exact_mut(seen.n).zip(grad_probs.chunks_exact_mut(seen.n));
                 for (row, (probs, grad_probs)) in blocks.take(rows).enumerate() {
                     let start = (first + row) * q_width + head * head_dim;
-                    let out = &inputs.out[start..start + head_dim];
-                    let mean_grad = kernels::dot(out, &inputs.grad[start..start + head_dim]);
-                    let log_sum_exp = inputs.log_sum_exp[(first + row) * heads.n_heads + head];
+                    let out = &outputs.out[start..start + head_dim];
+                    let mean_grad = kernels::dot(out, &outputs.grad[start..start + head_dim]);
+                    let log_sum_exp = outputs.log_sum_exp[(first + row) * heads.n_heads + head];
                     scores_backward(
                         probs,
                         grad_probs,
-                        seen.of(first + row, self.window),
+                        seen.of(n_stem + first + row, self.window),
                         heads.scale(),
                         log_sum_exp,
                         mean_grad,
@@ -273,6 +301,37 @@ impl CausalAttention {
                 add_product(grad_v, probs.transposed(), grad);
             }
         }
+    }
+
+    /// The gradients of one segment's q, k and v; gives those of k and v of its stem, which others add to.
+    fn gradients(
+        &self,
+        inputs: &Inputs<'_>,
+        outputs: &Outputs<'_>,
+        angles: &Angles,
+        own: Grads<'_>,
+    ) -> Option<[Vec<f32>; 2]> {
+        let Inputs { n_stem, k, v, .. } = inputs;
+        let (q_width, kv_width) = (self.heads.query_width(), self.heads.kv_width());
+        let mut whole = (*n_stem > 0).then(|| [vec![0.0; k.len()], vec![0.0; v.len()]]);
+        let Grads { q: grad_q, k: own_k, v: own_v } = own;
+        {
+            let (k, v) = match &mut whole {
+                None => (&mut *own_k, &mut *own_v),
+                Some([k, v]) => (&mut k[..], &mut v[..]),
+            };
+            let mut grads = Grads { q: grad_q, k, v };
+            self.backward_segment(inputs, outputs, &mut grads);
+            angles.rotate_rows(grads.q, q_width, *n_stem, Turn::Back);
+            angles.rotate_rows(grads.k, kv_width, 0, Turn::Back);
+        }
+        whole.map(|[mut k, mut v]| {
+            own_k.copy_from_slice(&k[n_stem * kv_width..]);
+            own_v.copy_from_slice(&v[n_stem * kv_width..]);
+            k.truncate(n_stem * kv_width);
+            v.truncate(n_stem * kv_width);
+            [k, v]
+        })
     }
 }
 
@@ -315,20 +374,17 @@ impl CustomOp3 for CausalAttention {
         let q = f32_slice(self.name(), q, q_layout)?;
         let k = f32_slice(self.name(), k, k_layout)?;
         let v = f32_slice(self.name(), v, v_layout)?;
-        let (q_width, kv_width) = (self.heads.query_width(), self.heads.kv_width());
         let mut out = vec![0.0; q.len()];
         let mut log_sum_exp = vec![0.0; self.segments.n_rows() * self.heads.n_heads];
         self.segments
-            .ranges()
+            .as_slice()
             .par_iter()
             .zip(&self.angles)
-            .zip(self.segments.split_mut(&mut out, q_width))
+            .zip(self.segments.split_mut(&mut out, self.heads.query_width()))
             .zip(self.segments.split_mut(&mut log_sum_exp, self.heads.n_heads))
-            .for_each(|(((range, angles), out), log_sum_exp)| {
-                let q = rotated(angles, &q[range.start * q_width..range.end * q_width], q_width);
-                let kv = range.start * kv_width..range.end * kv_width;
-                let k = rotated(angles, &k[kv.clone()], kv_width);
-                self.forward_segment(&q, &k, &v[kv], out, log_sum_exp);
+            .for_each(|(((segment, angles), out), log_sum_exp)| {
+                let inputs = Inputs::new([q, k, v], segment, self.heads, angles);
+                self.forward_segment(&inputs, out, log_sum_exp);
             });
         // candle runs the forward pass of an operation once, so the cell is empty.
         self.log_sum_exp.get_or_init(|| log_sum_exp);
@@ -355,28 +411,29 @@ impl CustomOp3 for CausalAttention {
         let (q_width, kv_width) = (self.heads.query_width(), self.heads.kv_width());
         let (mut grad_q, mut grad_k) = (vec![0.0; qs.len()], vec![0.0; ks.len()]);
         let mut grad_v = vec![0.0; vs.len()];
-        self.segments
-            .ranges()
+        let of_stems: Vec<_> = self
+            .segments
+            .as_slice()
             .par_iter()
             .zip(&self.angles)
             .zip(self.segments.split_mut(&mut grad_q, q_width))
             .zip(self.segments.split_mut(&mut grad_k, kv_width))
             .zip(self.segments.split_mut(&mut grad_v, kv_width))
-            .for_each(|((((range, angles), grad_q), grad_k), grad_v)| {
-                let rows = |width: usize| range.start * width..range.end * width;
-                let inputs = SegmentInputs {
-                    q: &rotated(angles, &qs[rows(q_width)], q_width),
-                    k: &rotated(angles, &ks[rows(kv_width)], kv_width),
-                    v: &vs[rows(kv_width)],
-                    out: &outs[rows(q_width)],
-                    log_sum_exp: &log_sum_exp[rows(n_heads)],
-                    grad: &gs[rows(q_width)],
+            .map(|((((segment, angles), q), k), v)| {
+                let inputs = Inputs::new([qs, ks, vs], segment, self.heads, angles);
+                let outputs = Outputs {
+                    out: rows_of(outs, &segment.own, q_width),
+                    log_sum_exp: rows_of(log_sum_exp, &segment.own, n_heads),
+                    grad: rows_of(gs, &segment.own, q_width),
                 };
-                let mut grads = SegmentGrads { q: grad_q, k: grad_k, v: grad_v };
-                self.backward_segment(&inputs, &mut grads);
-                angles.rotate_rows(grads.q, q_width, Turn::Back);
-                angles.rotate_rows(grads.k, kv_width, Turn::Back);
-            });
+                self.gradients(&inputs, &outputs, angles, Grads { q, k, v })
+            })
+            .collect();
+        for (Segment { stem, .. }, of_stem) in self.segments.iter().zip(of_stems) {
+            let Some([k, v]) = of_stem else { continue };
+            kernels::add_assign(&mut grad_k[stem.start * kv_width..stem.end * kv_width], &k);
+            kernels::add_assign(&mut grad_v[stem.start * kv_width..stem.end * kv_width], &v);
+        }
         Ok((
             Some(Tensor::from_vec(grad_q, q.shape(), &Device::Cpu)?),
             Some(Tensor::from_vec(grad_k, k.shape(), &Device::Cpu)?),
@@ -540,6 +597,50 @@ mod tests {
             for prefix in [3, 16, 63, 64, 65, 128] {
                 assert!(attend(100, &[prefix])? == packed[100..100 + prefix], "prefix of {prefix}");
             }
+        }
+        Ok(())
+    }
+
+    /// A prompt of 70 tokens with responses of 40, 1 and 100, and another sequence between them.
+    fn sharing() -> (Segments, Segments, Vec<u32>) {
+        let shared = Segments::with_stems([(0..0, 110), (0..0, 9), (0..70, 1), (0..70, 100)]);
+        let apart = Segments::from_lengths([110, 9, 71, 170]);
+        let rows = shared.iter().flat_map(Segment::rows).map(|row| row as u32).collect();
+        (shared, apart, rows)
+    }
+
+    #[test]
+    fn what_follows_a_shared_stem_has_the_bits_that_it_has_apart() -> Result<()> {
+        let heads = heads(4, 2, 8);
+        let rotary = RotaryTable::new(8, 10_000.0)?;
+        let (shared, apart, rows) = sharing();
+        let inputs = inputs(heads, shared.n_rows());
+        let places = Tensor::new(&rows[..], &Device::Cpu)?;
+        for window in [None, Some(1), Some(30), Some(69), Some(75), Some(500)] {
+            let [q, k, v] = &inputs;
+            let together = causal_attention(q, k, v, heads, &shared, &rotary, window)?;
+            let [q, k, v] = [q, k, v].map(|t| t.index_select(&places, 0));
+            let apart = causal_attention(&q?, &k?, &v?, heads, &apart, &rotary, window)?;
+            assert!(together.index_select(&places, 0)?.to_vec2::<f32>()? == apart.to_vec2::<f32>()?);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_stem_gets_the_gradients_of_all_that_see_it() -> Result<()> {
+        let few = Segments::with_stems([(0..0, 4), (0..3, 2), (0..0, 1), (0..2, 3)]);
+        let (heads_of_two, rotary) = (heads(4, 2, 2), RotaryTable::new(2, 100.0)?);
+        let (many, ..) = sharing();
+        let (heads_of_eight, long_rotary) = (heads(4, 2, 8), RotaryTable::new(8, 10_000.0)?);
+        for window in [None, Some(2), Some(4), Some(80)] {
+            assert_gradients(&inputs(heads_of_two, few.n_rows()), |t| {
+                causal_attention(&t[0], &t[1], &t[2], heads_of_two, &few, &rotary, window)
+            });
+            assert_twins_agree(
+                &inputs(heads_of_eight, many.n_rows()),
+                |t| causal_attention(&t[0], &t[1], &t[2], heads_of_eight, &many, &long_rotary, window),
+                |t| portable(&t[0], &t[1], &t[2], heads_of_eight, &many, &long_rotary, window),
+            );
         }
         Ok(())
     }

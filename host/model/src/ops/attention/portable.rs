@@ -4,16 +4,15 @@
 //! In and out: as there. Segments are sorted into classes by length, each class padded to one length and
 //! computed as a batch, so that short sequences do not pay for long ones and a device is not kept busy with
 //! one sequence at a time. Padding stands after the real tokens, where causality hides it, and is dropped
-//! from the result. Softmax runs in f32 for half precision. Attention itself goes block by block ([`super::blocks`]).
+//! from the result; so is what a segment's stem sees, which is computed where it stands for itself. Softmax runs in f32 for half precision. Attention itself goes block by block ([`super::blocks`]).
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use candle_core::{Result, Tensor};
 
 use super::rotation::Rotation;
 use super::{Heads, blocks};
-use crate::ops::{RotaryTable, Segments};
+use crate::ops::{RotaryTable, Segment, Segments};
 
 /// The shortest length that segments are padded to.
 const SHORTEST_CLASS: usize = 16;
@@ -35,14 +34,20 @@ pub fn portable(
     let mut n_padded_rows = 0;
     let mut outs = Vec::new();
     for (length, members) in length_classes(segments) {
-        for (row, place) in members.iter().cloned().zip((n_padded_rows..).step_by(length)) {
-            for (offset, row) in row.enumerate() {
-                places[row] = (place + offset) as u32;
+        for (Segment { stem, own }, place) in members.iter().zip((n_padded_rows..).step_by(length)) {
+            for (row, place) in own.clone().zip(place + stem.len()..) {
+                places[row] = place as u32;
             }
         }
         n_padded_rows += members.len() * length;
         let rows = padded_rows(&members, length);
-        let class = Class { heads, length, window, lengths: members.iter().map(Range::len).collect(), rows };
+        let class = Class {
+            heads,
+            length,
+            window,
+            lengths: members.iter().map(|segment| segment.len()).collect(),
+            rows,
+        };
         outs.push(class.attend(q, k, v, rotary)?);
     }
     if outs.is_empty() {
@@ -54,23 +59,25 @@ pub fn portable(
 }
 
 /// Groups segments that are padded to one length. Where all members are equally long there is no padding.
-fn length_classes(segments: &Segments) -> Vec<(usize, Vec<Range<usize>>)> {
-    let mut classes: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
-    for range in segments.ranges().iter().filter(|range| !range.is_empty()) {
-        let class = range.len().next_power_of_two().max(SHORTEST_CLASS);
-        classes.entry(class).or_default().push(range.clone());
+fn length_classes(segments: &Segments) -> Vec<(usize, Vec<&Segment>)> {
+    let mut classes: BTreeMap<usize, Vec<&Segment>> = BTreeMap::new();
+    for segment in segments.iter().filter(|segment| !segment.own.is_empty()) {
+        let class = segment.len().next_power_of_two().max(SHORTEST_CLASS);
+        classes.entry(class).or_default().push(segment);
     }
-    let longest = |members: &[Range<usize>]| members.iter().map(Range::len).max().unwrap_or(0);
+    let longest = |members: &[&Segment]| members.iter().map(|segment| segment.len()).max().unwrap_or(0);
     classes.into_values().map(|members| (longest(&members), members)).collect()
 }
 
 /// For each place of the padded batch, the row that stands there; a padded place repeats its segment's last
 /// row.
-fn padded_rows(members: &[Range<usize>], length: usize) -> Vec<u32> {
-    members
-        .iter()
-        .flat_map(|range| (0..length).map(|offset| (range.start + offset.min(range.len() - 1)) as u32))
-        .collect()
+fn padded_rows(members: &[&Segment], length: usize) -> Vec<u32> {
+    let padded = |segment: &&Segment| {
+        let last = segment.own.end - 1;
+        let padding = std::iter::repeat_n(last, length - segment.len());
+        segment.rows().chain(padding).map(|row| row as u32).collect::<Vec<u32>>()
+    };
+    members.iter().flat_map(padded).collect()
 }
 
 /// Segments that are computed together.
@@ -109,13 +116,15 @@ mod tests {
 
     #[test]
     fn classes_pad_to_their_longest_member() {
-        let segments = Segments::from_lengths([20, 3, 0, 30, 5]);
-        let classes = length_classes(&segments);
-        assert_eq!(classes, [(5, vec![20..23, 53..58]), (30, vec![0..20, 23..53])]);
+        let segments = Segments::with_stems([(0..0, 20), (0..0, 3), (0..0, 0), (0..18, 12), (0..0, 5)]);
+        let [first, second, _, fourth, fifth] = segments.as_slice() else { panic!("five segments") };
+        assert_eq!(length_classes(&segments), [(5, vec![second, fifth]), (30, vec![first, fourth])]);
     }
 
     #[test]
     fn padding_repeats_the_last_row() {
-        assert_eq!(padded_rows(&[4..6, 9..12], 3), [4, 5, 5, 9, 10, 11]);
+        let segments = Segments::with_stems([(0..0, 5), (0..0, 2), (0..2, 1)]);
+        let [_, second, third] = segments.as_slice() else { panic!("three segments") };
+        assert_eq!(padded_rows(&[second, third], 4), [5, 6, 6, 6, 0, 1, 7, 7]);
     }
 }

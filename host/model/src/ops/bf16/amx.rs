@@ -106,7 +106,7 @@ impl Session {
 
     /// Computes a block of as many rows as the session is for.
     pub(super) fn compute(&self, block: Block<'_>) {
-        let Block { left, right, ahead, out, stride, rows, add } = block;
+        let Block { left, right, ahead, out, stride, rows, add, .. } = block;
         let steps = right.len() / 2;
         assert!(
             rows == self.rows

@@ -10,7 +10,7 @@ use std::arch::x86_64::{
 use std::mem::transmute;
 
 use super::block::{Block, LINE, SIDE};
-use super::tile::{ROWS, Tile, cells};
+use super::tile::{ROWS, TERMS, Tile, cells};
 
 /// Whether this processor has the instructions.
 pub(super) fn is_available() -> bool {
@@ -20,13 +20,14 @@ pub(super) fn is_available() -> bool {
 /// Computes the block.
 pub(super) fn compute(block: Block<'_>) {
     assert!(is_available(), "AVX-512 BF16 was chosen on a processor without it");
-    let Block { left, right, ahead, out, stride, rows, add } = block;
+    let Block { left, right, ahead, out, stride, rows, last_pairs, add } = block;
+    let right = (right, last_pairs);
     let n_kernels = rows.div_ceil(8);
     let mut row = 0;
     while row < rows {
         let (left, first) = (left[row / ROWS], row % ROWS);
         let out = &mut out[row * stride..];
-        let ahead = ahead.share(row / 8, n_kernels, right.len() / 2);
+        let ahead = ahead.share(row / 8, n_kernels, right.0.len() / 2);
         // SAFETY: the features were detected above. Each kernel asks for `add`, slices and a number of rows; it checks that they fit.
         row += unsafe {
             match rows - row {
@@ -39,12 +40,12 @@ pub(super) fn compute(block: Block<'_>) {
     }
 }
 
-/// `R` rows of the left strip from `first` on; gives `R`.
+/// `R` rows of the left strip from `first` on, by the right operand, of whose last tile some pairs count; gives `R`.
 #[target_feature(enable = "avx512f,avx512bf16")]
 fn kernel<const R: usize>(
     left: &[Tile],
     first: usize,
-    right: &[Tile],
+    (right, last_pairs): (&[Tile], usize),
     (mut ahead, lines): (usize, usize),
     out: &mut [f32],
     stride: usize,
@@ -61,12 +62,14 @@ fn kernel<const R: usize>(
             }
         }
     }
-    for (left, right) in left.iter().zip(right.chunks_exact(2)) {
+    let steps = right.len() / 2;
+    for (step, (left, right)) in left.iter().zip(right.chunks_exact(2)).enumerate() {
         for _ in 0..lines {
             _mm_prefetch::<_MM_HINT_T1>(ahead as *const i8);
             ahead += LINE;
         }
-        for (pair, columns) in cells(right).as_chunks::<SIDE>().0.iter().enumerate() {
+        let pairs = if step + 1 == steps { last_pairs } else { TERMS / 2 };
+        for (pair, columns) in cells(right).as_chunks::<SIDE>().0.iter().enumerate().take(pairs) {
             // SAFETY: the 32 cells of a pair of terms are aligned, and sixteen cells are 32 bf16 numbers.
             let columns: [__m512bh; 2] = [0, 1]
                 .map(|half| unsafe { transmute(_mm512_load_si512(columns.as_ptr().add(half * 16).cast())) });

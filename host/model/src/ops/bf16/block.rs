@@ -19,6 +19,8 @@ pub(super) struct Block<'a> {
     pub(super) stride: usize,
     /// How many rows the block has, 1 to 32.
     pub(super) rows: usize,
+    /// Pairs of terms in the last tile that are not zeros beyond the operands' depth, at least 1; a kernel may add all 16.
+    pub(super) last_pairs: usize,
     /// Whether the sums are added to `out`, instead of written over it.
     pub(super) add: bool,
 }

@@ -7,6 +7,7 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor};
 
 use super::{PackedWeight, View, multiply, multiply_once};
+use crate::ops::backward::gradient;
 use crate::ops::linear::{bias_gradient, check_shapes};
 use crate::ops::matmul::Update;
 use crate::ops::{Contents, f32_slice};
@@ -58,13 +59,14 @@ impl Linear {
     }
 
     /// The gradient of the parameters.
-    fn grad_weight(&self, x: &Tensor, grads: &[f32]) -> Result<Option<Tensor>> {
+    fn grad_weight(&self, x: &Tensor, master: &Tensor, grads: &[f32]) -> Result<Option<Tensor>> {
         let ((rows, _), (outputs, inputs)) = (x.dims2()?, self.weight.shape());
-        let mut out = vec![0.0; outputs * inputs];
         let xs = Contents::of(x)?;
         let (grads, xs) = (View::columns(grads, outputs, rows), View::columns(&xs, inputs, rows));
-        multiply_once(&mut out, Update::Overwrite, grads, xs);
-        Ok(Some(Tensor::from_vec(out, (outputs, inputs), &Device::Cpu)?))
+        gradient(master, |sum, update| {
+            multiply_once(sum, update, grads, xs);
+            Ok(())
+        })
     }
 }
 
@@ -101,13 +103,13 @@ impl CustomOp2 for Linear {
     fn bwd(
         &self,
         x: &Tensor,
-        _master: &Tensor,
+        master: &Tensor,
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
         let grads = Contents::of(&grad)?;
-        Ok((self.grad_x(x, &grads)?, self.grad_weight(x, &grads)?))
+        Ok((self.grad_x(x, &grads)?, self.grad_weight(x, master, &grads)?))
     }
 }
 
@@ -131,7 +133,7 @@ impl CustomOp3 for Linear {
     fn bwd(
         &self,
         x: &Tensor,
-        _master: &Tensor,
+        master: &Tensor,
         bias: &Tensor,
         _out: &Tensor,
         grad: &Tensor,
@@ -139,7 +141,7 @@ impl CustomOp3 for Linear {
         let grad = grad.contiguous()?;
         let grads = Contents::of(&grad)?;
         let grad_bias = bias_gradient(&grads, bias)?;
-        Ok((self.grad_x(x, &grads)?, self.grad_weight(x, &grads)?, Some(grad_bias)))
+        Ok((self.grad_x(x, &grads)?, self.grad_weight(x, master, &grads)?, Some(grad_bias)))
     }
 }
 

@@ -33,7 +33,7 @@ use crate::ops::matmul::Update;
 use block::{Ahead, Block, SIDE};
 pub use linear::linear;
 pub(crate) use tile::{Entry, View};
-use tile::{Packed, ROWS, Side, Tile};
+use tile::{Packed, ROWS, Side, TERMS, Tile};
 pub use weight::PackedWeight;
 pub(crate) use weight::Packings;
 
@@ -235,6 +235,8 @@ impl Product<'_> {
             let pass = pass..rows.end.min(pass + rows_per_pass);
             for first_tile in (0..along).step_by(tiles_per_pass) {
                 let tiles = first_tile..along.min(first_tile + tiles_per_pass);
+                let last_pairs =
+                    (self.left.depth.min(tiles.end * TERMS) - (tiles.end - 1) * TERMS).div_ceil(2);
                 let add = self.add || first_tile > 0;
                 for column in columns.clone().step_by(SIDE) {
                     let panel = column / SIDE * along * 2;
@@ -252,16 +254,17 @@ impl Product<'_> {
                             n_blocks: pass.len().div_ceil(SIDE),
                         };
                         let start = (row - rows.start) * stride + (column - columns.start);
-                        if (n_rows, n_columns) == (block_rows, SIDE) {
-                            let out = &mut out[start..];
-                            compute(Block { left, right, ahead, out, stride, rows: n_rows, add });
+                        // A matrix unit that is set up for so many rows computes them all.
+                        let rows = if self.kernel == Kernel::Amx { block_rows } else { n_rows };
+                        let of =
+                            |out, stride| Block { left, right, ahead, out, stride, rows, last_pairs, add };
+                        if (n_rows, n_columns) == (rows, SIDE) {
+                            compute(of(&mut out[start..], stride));
                         } else {
                             for (row, spare) in spare.chunks_exact_mut(SIDE).take(n_rows).enumerate() {
                                 spare[..n_columns].copy_from_slice(&out[start + row * stride..][..n_columns]);
                             }
-                            let out_spare = &mut spare[..];
-                            let rows = block_rows;
-                            compute(Block { left, right, ahead, out: out_spare, stride: SIDE, rows, add });
+                            compute(of(&mut spare[..], SIDE));
                             for (row, spare) in spare.chunks_exact(SIDE).take(n_rows).enumerate() {
                                 out[start + row * stride..][..n_columns].copy_from_slice(&spare[..n_columns]);
                             }

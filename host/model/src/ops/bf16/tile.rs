@@ -5,20 +5,25 @@
 //! 32 rows, which become columns of the result, and lie as 16 × 32 cells: cell (p, j) is row j's pair p, so that 32 columns lie side
 //! by side and everything is read in order. Rows and terms beyond the operand's are zeros.
 //!
-//! Packing is plain code; it is memory-bound, and weights are packed once.
+//! Packing is plain code. It is memory-bound: of every line more than one tile's part is read at once, and what follows is fetched
+//! meanwhile.
 
 use half::bf16;
 use rayon::prelude::*;
 
 use super::huge_pages;
 use crate::ops::transpose::transpose;
-use crate::ops::vectors::widest_vectors;
+use crate::ops::vectors::{prefetch, widest_vectors};
 
 /// Rows of a tile.
 pub(super) const ROWS: usize = 16;
 /// Terms of a tile.
 pub(super) const TERMS: usize = 32;
 
+/// Strips or panels that are packed at once where lines lie across them, so that more of a line is read than its part in one of them.
+const GROUPS_AT_ONCE: usize = 16;
+/// How far along a line it is fetched, while it is packed.
+const TILES_AHEAD: usize = 8;
 /// Operands of fewer tiles are packed on one thread.
 const TILES_PER_THREAD: usize = 256;
 
@@ -167,17 +172,22 @@ impl Packed {
         if strips * along == 0 {
             return;
         }
-        let pack_strip = |(index, tiles): (usize, &mut [Tile])| {
-            for (place, tiles) in tiles.chunks_exact_mut(group).enumerate() {
-                for half in 0..group {
-                    pack_tile(tiles, half, view, (index * group + half) * ROWS, place * TERMS);
+        let at_once = if view.is_transposed { GROUPS_AT_ONCE } else { 1 };
+        let pack_strips = |(first, tiles): (usize, &mut [Tile])| {
+            for place in 0..along {
+                for (index, tiles) in tiles.chunks_exact_mut(along * group).enumerate() {
+                    let tiles = &mut tiles[place * group..][..group];
+                    for half in 0..group {
+                        let strip = (first * at_once + index) * group + half;
+                        pack_tile(tiles, half, view, strip * ROWS, place * TERMS);
+                    }
                 }
             }
         };
         if tiles.len() < TILES_PER_THREAD {
-            tiles.chunks_exact_mut(along * group).enumerate().for_each(pack_strip);
+            tiles.chunks_mut(along * group * at_once).enumerate().for_each(pack_strips);
         } else {
-            tiles.par_chunks_exact_mut(along * group).enumerate().for_each(pack_strip);
+            tiles.par_chunks_mut(along * group * at_once).enumerate().for_each(pack_strips);
         }
     }
 }
@@ -192,6 +202,7 @@ widest_vectors! {
             let mut lines = [[0_u16; ROWS]; TERMS];
             for (term, line) in lines.iter_mut().enumerate().take(if rows > 0 { terms } else { 0 }) {
                 let from = &view.data[(first_term + term) * view.stride + first_row..][..rows];
+                prefetch(from, TILES_AHEAD * ROWS);
                 to_bits(from, line);
             }
             for (cells, lines) in cells.iter_mut().zip(lines.chunks_exact(2)) {
@@ -202,7 +213,10 @@ widest_vectors! {
         } else {
             for (row, cells) in cells.iter_mut().enumerate().take(rows) {
                 let mut line = [0_u16; TERMS];
-                to_bits(&view.data[(first_row + row) * view.stride + first_term..][..terms], &mut line);
+                let from = &view.data[(first_row + row) * view.stride + first_term..][..terms];
+                prefetch(from, TILES_AHEAD * TERMS);
+                prefetch(from, TILES_AHEAD * TERMS + TERMS / 2);
+                to_bits(from, &mut line);
                 for (cell, pair) in cells.iter_mut().zip(line.chunks_exact(2)) {
                     *cell = u32::from(pair[0]) | u32::from(pair[1]) << 16;
                 }

@@ -154,9 +154,9 @@ impl Angles {
         }
     }
 
-    /// Turns the rows of one sequence, each `width` entries wide; the first is at position 0.
-    pub(crate) fn rotate_rows(&self, rows: &mut [f32], width: usize, turn: Turn) {
-        for (position, row) in rows.chunks_exact_mut(width).enumerate() {
+    /// Turns rows that follow one another, each `width` entries wide; the first is at position `first`.
+    pub(crate) fn rotate_rows(&self, rows: &mut [f32], width: usize, first: usize, turn: Turn) {
+        for (row, position) in rows.chunks_exact_mut(width).zip(first..) {
             self.rotate_row(row, position, turn);
         }
     }
@@ -185,10 +185,10 @@ mod tests {
         let angles = RotaryTable::new(8, 10_000.0)?.angles(0..20);
         let before = values(20 * 16, 1);
         let mut rows = before.clone();
-        angles.rotate_rows(&mut rows, 16, Turn::Forward);
+        angles.rotate_rows(&mut rows, 16, 0, Turn::Forward);
         assert_eq!(rows[..16], before[..16], "position 0 does not turn");
         assert!(rows[16..] != before[16..]);
-        angles.rotate_rows(&mut rows, 16, Turn::Back);
+        angles.rotate_rows(&mut rows, 16, 0, Turn::Back);
         assert!(rows.iter().zip(&before).all(|(a, b)| (a - b).abs() < 1e-6));
         Ok(())
     }

@@ -65,13 +65,20 @@ impl Head<'_> {
         Ok(())
     }
 
-    /// Adds the gradient of the head (V, D), given that of the logits (n, V) and the hidden states (n, D).
-    pub(super) fn add_gradient(&self, out: &mut [f32], grad_logits: &[f32], hidden: &[f32], n: usize) {
+    /// Writes or adds the gradient of the head (V, D), given that of the logits (n, V) and the hidden states (n, D).
+    pub(super) fn gradient(
+        &self,
+        out: &mut [f32],
+        update: Update,
+        grad_logits: &[f32],
+        hidden: &[f32],
+        n: usize,
+    ) {
         let (vocab_size, width) = self.shape();
         match self {
             Self::Dense { .. } => multiply(
                 MatrixMut::new(out, vocab_size, width),
-                Update::Add,
+                update,
                 1.0,
                 Matrix::new(grad_logits, n, vocab_size).transposed(),
                 Matrix::new(hidden, n, width),
@@ -79,7 +86,7 @@ impl Head<'_> {
             ),
             Self::Packed(_) => {
                 let hidden = PackedMatrix::new(View::columns(hidden, width, n));
-                bf16::multiply(out, Update::Add, View::columns(grad_logits, vocab_size, n), &hidden);
+                bf16::multiply(out, update, View::columns(grad_logits, vocab_size, n), &hidden);
             }
         }
     }

@@ -18,7 +18,9 @@ use std::sync::{Arc, OnceLock};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use crate::ops::backward::gradient;
 use crate::ops::bf16::PackedWeight;
+use crate::ops::matmul::Update;
 use crate::ops::{Contents, all_cpu_f32, f32_slice, kernels};
 use head::Head;
 pub use portable::portable;
@@ -172,14 +174,14 @@ impl TargetLogProbs {
         (CpuStorage::F32(out), Shape::from(self.n_rows))
     }
 
-    /// The gradients of the hidden states and, if it is asked for, of the head.
+    /// The gradient of the hidden states; that of the head is written or added to a given one, if there is one.
     fn backward(
         &self,
         hidden: &Tensor,
         head: &Head<'_>,
         grad: &Tensor,
-        wants_head: bool,
-    ) -> Result<(Tensor, Option<Tensor>)> {
+        mut grad_head: Option<(&mut [f32], Update)>,
+    ) -> Result<Tensor> {
         let Some(log_sum_exp) = self.log_sum_exp.get() else {
             bail!("target_log_probs: the backward pass ran before the forward pass");
         };
@@ -187,14 +189,14 @@ impl TargetLogProbs {
         let grad = grad.contiguous()?;
         let (hiddens, grads) = (Contents::of(hidden)?, Contents::of(&grad)?);
         let mut grad_hidden = vec![0.0; hiddens.len()];
-        let mut grad_head = vec![0.0; if wants_head { vocab_size * width } else { 0 }];
         let n_chunk_rows = rows_per_chunk(vocab_size);
         for (rows, log_sum_exp) in self.scored_rows.chunks(n_chunk_rows).zip(log_sum_exp.chunks(n_chunk_rows))
         {
             let mut chunk = Chunk::new(rows, &hiddens, head);
             chunk.logits_backward(rows, log_sum_exp, &grads, vocab_size);
-            if wants_head {
-                head.add_gradient(&mut grad_head, &chunk.logits, &chunk.hidden, rows.len());
+            if let Some((grad_head, update)) = &mut grad_head {
+                head.gradient(grad_head, *update, &chunk.logits, &chunk.hidden, rows.len());
+                *update = Update::Add;
             }
             // The packed hidden states have served; their gradient takes their place.
             head.hidden_gradient(&mut chunk.hidden, &chunk.logits, rows.len())?;
@@ -202,11 +204,7 @@ impl TargetLogProbs {
                 grad_hidden[row * width..][..width].copy_from_slice(grad);
             }
         }
-        let grad_head = match wants_head {
-            true => Some(Tensor::from_vec(grad_head, (vocab_size, width), &Device::Cpu)?),
-            false => None,
-        };
-        Ok((Tensor::from_vec(grad_hidden, hidden.shape(), &Device::Cpu)?, grad_head))
+        Tensor::from_vec(grad_hidden, hidden.shape(), &Device::Cpu)
     }
 }
 
@@ -222,7 +220,7 @@ impl CustomOp1 for TargetLogProbs {
 
     fn bwd(&self, hidden: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let Some(packed) = &self.packed else { bail!("target_log_probs: there is no head") };
-        Ok(Some(self.backward(hidden, &Head::Packed(packed.packings()), grad, false)?.0))
+        Ok(Some(self.backward(hidden, &Head::Packed(packed.packings()), grad, None)?))
     }
 }
 
@@ -256,14 +254,21 @@ impl CustomOp2 for TargetLogProbs {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let wants_head = head.track_op();
+        let parameter = head;
         let contents = Contents::of(head)?;
         let head = match &self.packed {
             Some(packed) => Head::Packed(packed.packings()),
             None => Head::Dense { head: &contents, shape: head.dims2()? },
         };
-        let (grad_hidden, grad_head) = self.backward(hidden, &head, grad, wants_head)?;
-        Ok((Some(grad_hidden), grad_head))
+        if !parameter.track_op() {
+            return Ok((Some(self.backward(hidden, &head, grad, None)?), None));
+        }
+        let mut grad_hidden = None;
+        let grad_head = gradient(parameter, |sum, update| {
+            grad_hidden = Some(self.backward(hidden, &head, grad, Some((sum, update)))?);
+            Ok(())
+        })?;
+        Ok((grad_hidden, grad_head))
     }
 }
 

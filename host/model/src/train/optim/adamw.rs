@@ -139,6 +139,20 @@ impl AdamW {
     /// [`ModelError::GradientCount`] if there is not one gradient a parameter,
     /// [`ModelError::NonFiniteGradient`] if one holds NaN or infinity.
     pub fn step(&mut self, grads: &[Tensor], learning_rate: f64) -> Result<StepReport> {
+        self.step_with(grads, learning_rate, |_| Ok(()))
+    }
+
+    /// The same; `updated` is called with the place of each parameter as soon as it has changed, while its numbers are at hand, so
+    /// that what depends on it can follow.
+    ///
+    /// # Errors
+    /// As [`AdamW::step`], and those of `updated`, which come when some parameters have changed.
+    pub fn step_with(
+        &mut self,
+        grads: &[Tensor],
+        learning_rate: f64,
+        mut updated: impl FnMut(usize) -> Result<()>,
+    ) -> Result<StepReport> {
         if grads.len() != self.params.len() {
             return Err(ModelError::GradientCount { expected: self.params.len(), actual: grads.len() });
         }
@@ -159,9 +173,10 @@ impl AdamW {
             clip: if grad_norm > max_grad_norm { max_grad_norm / grad_norm } else { 1.0 },
             corrections: (correction(beta1), correction(beta2)),
         };
-        for (param, grad) in self.params.iter_mut().zip(grads) {
+        for (place, (param, grad)) in self.params.iter_mut().zip(grads).enumerate() {
             let weight_decay = if param.var.rank() > 1 { weight_decay } else { 0.0 };
             param.update(grad, Update { weight_decay, ..update })?;
+            updated(place)?;
         }
         Ok(StepReport { grad_norm })
     }
