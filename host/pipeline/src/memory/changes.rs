@@ -3,7 +3,7 @@
 //! In: a stage that does not fit. Out: changes of the recipe, each of which is enough by itself; or, where none is, several that
 //! are enough together. A number is the largest that fits.
 
-use ts_recipe::{Dtype, Recipe};
+use ts_recipe::{Dtype, LoraSection, Recipe, TargetModules};
 
 use super::demand::{Demand, Shape};
 use crate::stage::Stage;
@@ -53,6 +53,16 @@ const CHECKPOINTING: Setting = Setting::Other {
     text: "train.activation_checkpointing=true",
     set: |recipe| recipe.train.activation_checkpointing = true,
 };
+const LORA: Setting = Setting::Other {
+    text: "train.lora.target_modules=all-linear",
+    set: |recipe| {
+        let all = || LoraSection {
+            target_modules: TargetModules::Word("all-linear".into()),
+            ..LoraSection::default()
+        };
+        recipe.train.lora.get_or_insert_with(all);
+    },
+};
 const BF16: Setting =
     Setting::Other { text: "model.dtype=bf16", set: |recipe| recipe.model.dtype = Dtype::Bf16 };
 
@@ -63,7 +73,7 @@ fn settings_of(stage: Stage) -> &'static [Setting] {
         Stage::EvalBaseline | Stage::EvalResult => &[EVAL_ROWS, WORKERS, BF16],
         Stage::Refine => &[WORKERS, REWRITES, BF16],
         Stage::Reference => &[WORKERS, MICRO_BATCH, BF16],
-        Stage::Train => &[MICRO_BATCH, CHECKPOINTING, WORKERS, BF16],
+        Stage::Train => &[MICRO_BATCH, CHECKPOINTING, WORKERS, LORA, BF16],
         Stage::Grade | Stage::Select | Stage::Pair => &[],
     }
 }
@@ -286,6 +296,32 @@ mod tests {
         assert!(texts.iter().any(|text| text.starts_with("train.micro_batch_tokens=")), "{texts:?}");
         assert!(texts.contains(&"train.activation_checkpointing=true"), "{texts:?}");
         assert!(texts.iter().any(|text| text.starts_with("run.workers=")), "{texts:?}");
+    }
+
+    /// Where gradients and moments of the weights are what counts, adapters make room; a recipe that has some keeps them.
+    #[test]
+    fn adapters_make_room_for_what_the_weights_would_take() {
+        let config = ModelConfig::tiny(20_000, 512, 2048, 4, (8, 8));
+        let (mut recipe, shape) = (recipe(), Shape { config: &config, on_cpu: true });
+        recipe.run.workers = 1;
+        (recipe.train.batch_size, recipe.train.micro_batch_tokens) = (1, 1);
+        let demand = Demand::Examples { text: 20, example: 40 };
+        let room = shape.plan(&recipe, Stage::Train, &demand).total() / 3 * 2;
+        let changes = that_fit(&shape, &recipe, Stage::Train, &demand, room);
+        let [change] = changes.as_slice() else { panic!("{changes:?}") };
+        assert!(change.settings == ["train.lora.target_modules=all-linear"], "{change:?}");
+        assert!(change.changes_records);
+        let set = ts_recipe::Override::parse(&change.settings[0]).unwrap();
+        let loaded = Loader { shipped: ts_embedded::RECIPES }.load("default", vec![set]).unwrap();
+        recipe.train.lora = Some(LoraSection { rank: 4, ..loaded.train.lora.clone().unwrap() });
+        assert_eq!(loaded.train.lora.unwrap().target_modules.names().len(), 7);
+        let of_few = shape.plan(&recipe, Stage::Train, &demand).total();
+        assert!(of_few < room);
+        assert!(
+            !that_fit(&shape, &recipe, Stage::Train, &demand, of_few / 2)
+                .iter()
+                .any(|change| change.settings.iter().any(|setting| setting.starts_with("train.lora")))
+        );
     }
 
     #[test]
