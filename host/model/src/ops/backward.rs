@@ -12,8 +12,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::mem::take;
 
-use candle_core::backprop::GradStore;
-use candle_core::{Device, Result, Tensor, TensorId};
+use candle_core::{Device, Result, Tensor, TensorId, Var};
 
 use super::matmul::Update;
 
@@ -28,36 +27,41 @@ thread_local! {
 #[derive(Default)]
 pub struct Backward {
     sums: Sums,
-    /// Those that candle has.
-    others: Option<GradStore>,
+    /// Those that candle gave.
+    others: HashMap<TensorId, Tensor>,
 }
 
 impl Backward {
-    /// Adds the gradients of `loss`, a scalar.
+    /// Adds the gradients of `loss`, a scalar, with respect to variables. Those of other tensors are let go: candle has one for
+    /// everything that entered an operation.
     ///
     /// # Errors
     /// If an operation of the backward pass fails.
-    pub fn pass(&mut self, loss: &Tensor) -> Result<()> {
+    pub fn pass<'a>(&mut self, loss: &Tensor, variables: impl IntoIterator<Item = &'a Var>) -> Result<()> {
         let outer = SUMS.replace(Some(take(&mut self.sums)));
         let store = loss.backward();
         self.sums = SUMS.replace(outer).unwrap_or_default();
-        match &mut self.others {
-            Some(others) => others.extend(store?),
-            None => {
-                self.others = Some(store?);
-                Ok(())
+        let mut store = store?;
+        for variable in variables {
+            if let Some(gradient) = store.remove(variable) {
+                let sum = match self.others.remove(&variable.id()) {
+                    Some(sum) => (sum + gradient)?,
+                    None => gradient,
+                };
+                self.others.insert(variable.id(), sum);
             }
         }
+        Ok(())
     }
 
-    /// The gradient of a tensor, shaped as it; none if no loss reached it, or if it was taken before.
+    /// The gradient of a variable, shaped as it; none if no loss reached it, or if it was taken before.
     ///
     /// # Errors
     /// If it has come both ways and cannot be added.
-    pub fn take(&mut self, of: &Tensor) -> Result<Option<Tensor>> {
+    pub fn take(&mut self, of: &Var) -> Result<Option<Tensor>> {
         let sum = self.sums.remove(&of.id());
         let sum = sum.map(|sum| Tensor::from_vec(sum, of.shape(), &Device::Cpu)).transpose()?;
-        match (sum, self.others.as_mut().and_then(|others| others.remove(of))) {
+        match (sum, self.others.remove(&of.id())) {
             (Some(sum), Some(other)) => Ok(Some((sum + other)?)),
             (sum, other) => Ok(sum.or(other)),
         }
@@ -94,8 +98,6 @@ pub(super) fn gradient(
 mod tests {
     use std::sync::Arc;
 
-    use candle_core::Var;
-
     use super::*;
     use crate::gradcheck::tensor;
     use crate::ops::bf16::{self, PackedWeight};
@@ -122,7 +124,7 @@ mod tests {
         let expected = loss(&parameters)?.backward()?;
         for n_passes in [1, 2] {
             let mut backward = Backward::default();
-            (0..n_passes).try_for_each(|_| backward.pass(&loss(&parameters)?))?;
+            (0..n_passes).try_for_each(|_| backward.pass(&loss(&parameters)?, &parameters))?;
             for parameter in &parameters {
                 let gradient = (backward.take(parameter)?.expect("a gradient") / f64::from(n_passes))?;
                 assert_tensors_close(&gradient, expected.get(parameter).expect("a gradient"), 1e-6);
@@ -142,10 +144,26 @@ mod tests {
             bf16::target_log_probs(&x, &packed, targets)?.sum_all()
         };
         let mut backward = Backward::default();
-        backward.pass(&loss()?)?;
+        backward.pass(&loss()?, [&weight])?;
         let gradient = backward.take(&weight)?.expect("a gradient");
         let expected = loss()?.backward()?;
         assert_tensors_close(&gradient, expected.get(&weight).expect("a gradient"), 1e-6);
+        Ok(())
+    }
+
+    /// Candle makes gradients of constants too; kept over many layers they would be as much as what is recomputed.
+    #[test]
+    fn gradients_of_nothing_else_are_kept() -> Result<()> {
+        let (variable, constant) = (Var::from_tensor(&tensor(&[4], 1))?, tensor(&[4], 2));
+        let loss = (variable.as_tensor() * &constant)?.sum_all()?;
+        assert!(loss.backward()?.get(&constant).is_some());
+        let mut backward = Backward::default();
+        backward.pass(&loss, [&variable])?;
+        assert_eq!((backward.sums.len(), backward.others.len()), (0, 1));
+        assert_eq!(
+            backward.take(&variable)?.expect("a gradient").to_vec1::<f32>()?,
+            constant.to_vec1::<f32>()?
+        );
         Ok(())
     }
 
@@ -154,7 +172,8 @@ mod tests {
         let weight = Var::from_tensor(&tensor(&[5, 4], 2))?;
         let read_only = PackedWeight::frozen(&tensor(&[4, 5], 1), false)?;
         let x = linear(&tensor(&[3, 4], 3), &weight, None)?;
-        assert!(Backward::default().pass(&bf16::linear(&x, &read_only, None)?.sum_all()?).is_err());
+        let loss = bf16::linear(&x, &read_only, None)?.sum_all()?;
+        assert!(Backward::default().pass(&loss, [&weight]).is_err());
         assert!(SUMS.with_borrow(Option::is_none));
         Ok(())
     }

@@ -59,7 +59,7 @@ pub fn checkpointed_gradients(
     let last = next_input(&mut inputs)?;
     let hidden = trainable.final_norm(&last)?;
     let loss = loss(&trainable.lm_head().target_log_probs(&hidden, packed.targets.clone())?)?;
-    backward.pass(&loss)?;
+    backward.pass(&loss, variables(model, Some(&last)))?;
     let mut output_gradient = gradient_of_input(&mut backward, &last)?;
     drop((hidden, last));
 
@@ -70,13 +70,13 @@ pub fn checkpointed_gradients(
         let is_last = index == 0 && !embedded.track_op();
         let x = if is_last { input.as_detached_tensor() } else { input.as_tensor().clone() };
         let output = trainable.layer(layer, &x, &packed.segments)?;
-        backward.pass(&weighted_sum(&output, &output_gradient)?)?;
+        backward.pass(&weighted_sum(&output, &output_gradient)?, variables(model, Some(&input)))?;
         if !is_last {
             output_gradient = gradient_of_input(&mut backward, &input)?;
         }
     }
     if embedded.track_op() {
-        backward.pass(&weighted_sum(&embedded, &output_gradient)?)?;
+        backward.pass(&weighted_sum(&embedded, &output_gradient)?, variables(model, None))?;
     }
     Ok(Gradients { loss: loss.detach(), of_parameters: in_order(backward, model.parameters())? })
 }
@@ -91,6 +91,11 @@ fn weighted_sum(output: &Tensor, gradient: &Tensor) -> Result<Tensor> {
 fn next_input(inputs: &mut Vec<Tensor>) -> Result<Var> {
     let input = inputs.pop().ok_or(ModelError::Empty { what: "the list of layers" })?;
     Ok(Var::from_tensor(&input)?)
+}
+
+/// What a pass is asked the gradients of.
+fn variables<'a>(model: &'a LanguageModel, input: Option<&'a Var>) -> impl Iterator<Item = &'a Var> {
+    model.parameters().iter().map(|(_, parameter)| parameter).chain(input)
 }
 
 fn gradient_of_input(backward: &mut Backward, input: &Var) -> Result<Tensor> {

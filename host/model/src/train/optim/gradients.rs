@@ -17,7 +17,7 @@ use crate::ops::Backward;
 /// [`ModelError::MissingGradient`] names every parameter that the loss did not reach.
 pub fn gradients_of(loss: &Tensor, params: &[(String, Var)]) -> Result<Vec<Tensor>> {
     let mut backward = Backward::default();
-    backward.pass(loss)?;
+    backward.pass(loss, params.iter().map(|(_, var)| var))?;
     in_order(backward, params)
 }
 
