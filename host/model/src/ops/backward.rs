@@ -68,8 +68,8 @@ impl Backward {
     }
 }
 
-/// The gradient of `parameter`, f32 on the CPU, to which `add` writes or adds its part; none if it becomes part of a
-/// sum of [`Backward`].
+/// The gradient of `parameter`, f32 on the CPU, to which `add` writes or adds its part; what is to be overwritten is zeros. None if
+/// it becomes part of a sum of [`Backward`].
 ///
 /// # Errors
 /// Those of `add`.

@@ -4,7 +4,8 @@
 //! In and out: as there. Segments are sorted into classes by length, each class padded to one length and
 //! computed as a batch, so that short sequences do not pay for long ones and a device is not kept busy with
 //! one sequence at a time. Padding stands after the real tokens, where causality hides it, and is dropped
-//! from the result; so is what a segment's stem sees, which is computed where it stands for itself. Softmax runs in f32 for half precision. Attention itself goes block by block ([`super::blocks`]).
+//! from the result; so is what a segment's stem sees, which is computed where it stands for itself. Softmax runs in f32 for half
+//! precision. Attention itself goes block by block ([`super::blocks`]).
 
 use std::collections::BTreeMap;
 
