@@ -4,6 +4,8 @@
 
 use candle_core::{Device, Error, Result};
 
+use crate::error::without_backtrace;
+
 /// The GPU of this number, counted from 0, for all threads.
 ///
 /// candle has two kinds of device for the same GPU. One gives every thread a queue of work of its own, and nothing makes the queues
@@ -13,7 +15,7 @@ use candle_core::{Device, Error, Result};
 /// # Errors
 /// If there is no such GPU, or this is a build without the feature `cuda`.
 pub fn cuda(ordinal: usize) -> Result<Device> {
-    Device::new_cuda_with_stream(ordinal)
+    Device::new_cuda_with_stream(ordinal).map_err(without_backtrace)
 }
 
 /// Bytes of a GPU's memory that are free now, when all that was begun on it has ended; none for the CPU.

@@ -343,7 +343,21 @@ pub enum ModelError {
     },
     /// A tensor operation failed: shapes, number formats, devices or memory.
     #[error("tensor operation failed: {0}")]
-    Tensor(#[from] candle_core::Error),
+    Tensor(#[source] candle_core::Error),
+}
+
+impl From<candle_core::Error> for ModelError {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Tensor(without_backtrace(error))
+    }
+}
+
+/// An error of candle's by itself: where `RUST_BACKTRACE` is set candle puts a backtrace of many lines into its text.
+pub(crate) fn without_backtrace(error: candle_core::Error) -> candle_core::Error {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. } => without_backtrace(*inner),
+        error => error,
+    }
 }
 
 impl ModelError {
@@ -473,5 +487,13 @@ mod tests {
             "tensor model.norm.weight in model.safetensors has shape [64], expected [128]"
         );
         assert!(error.hint().is_some_and(|hint| hint.contains("do not belong together")));
+    }
+
+    #[test]
+    fn a_backtrace_is_no_part_of_a_message() {
+        let inner = Box::new(candle_core::Error::Msg("no such shape".into()));
+        let backtrace = Box::new(std::backtrace::Backtrace::force_capture());
+        let error = ModelError::from(candle_core::Error::WithBacktrace { inner, backtrace });
+        assert_eq!(error.to_string(), "tensor operation failed: no such shape");
     }
 }
