@@ -31,7 +31,9 @@ const BYTES_OF_WORKER: u64 = 64 << 20;
 /// One in so many bytes that come and go in small pieces is held by the allocator and used by nobody, where it keeps what is freed;
 /// measured.
 const SLACK: u64 = 4;
-/// The same of gradients, which are larger pieces.
+/// The same of activations, whose pieces have many sizes and in long contexts are large.
+const SLACK_OF_ACTIVATIONS: u64 = 2;
+/// The same of gradients, which are larger pieces of few sizes.
 const SLACK_OF_GRADIENTS: u64 = 8;
 
 impl Part {
@@ -78,10 +80,14 @@ impl Plan {
 
     /// The plan with what the allocator holds for so many workers.
     pub(super) fn with_allocator(self, workers: usize) -> Self {
-        let comes_and_goes = |part: Part| matches!(part, Part::Cache | Part::Activations | Part::Logits);
-        let moving = self.parts.iter().filter(|(part, _)| comes_and_goes(*part));
-        let slack = moving.fold(0, |sum: u64, (_, bytes)| sum.saturating_add(*bytes)) / SLACK
-            + self.of(Part::Gradients) / SLACK_OF_GRADIENTS;
+        let slack = [
+            (Part::Cache, SLACK),
+            (Part::Logits, SLACK),
+            (Part::Activations, SLACK_OF_ACTIVATIONS),
+            (Part::Gradients, SLACK_OF_GRADIENTS),
+        ]
+        .into_iter()
+        .fold(0, |sum: u64, (part, slack)| sum.saturating_add(self.of(part) / slack));
         let of_workers = BYTES_OF_WORKER.saturating_mul(workers.max(1) as u64);
         Self::new(self.parts.into_iter().chain([(Part::Allocator, slack.saturating_add(of_workers))]))
     }
@@ -133,8 +139,9 @@ mod tests {
 
     #[test]
     fn the_allocator_holds_a_share_of_what_moves_and_some_for_each_worker() {
-        let plan = Plan::new([(Part::Weights, 1000), (Part::Cache, 100), (Part::Gradients, 50)]);
-        assert_eq!(plan.with_allocator(2).of(Part::Allocator), 25 + 6 + (128 << 20));
+        let moving = [(Part::Cache, 100), (Part::Activations, 30), (Part::Logits, 8), (Part::Gradients, 50)];
+        let plan = Plan::new([(Part::Weights, 1000)].into_iter().chain(moving));
+        assert_eq!(plan.with_allocator(2).of(Part::Allocator), 25 + 15 + 2 + 6 + (128 << 20));
     }
 
     #[test]
