@@ -48,7 +48,8 @@ impl Backward {
                     Some(sum) => (sum + gradient)?,
                     None => gradient,
                 };
-                self.others.insert(variable.id(), sum);
+                // Candle's may lead back to what it was computed from, and hold that.
+                self.others.insert(variable.id(), sum.detach());
             }
         }
         Ok(())
@@ -164,6 +165,18 @@ mod tests {
             backward.take(&variable)?.expect("a gradient").to_vec1::<f32>()?,
             constant.to_vec1::<f32>()?
         );
+        Ok(())
+    }
+
+    #[test]
+    fn a_gradient_leads_nowhere() -> Result<()> {
+        let [a, b] = [tensor(&[4], 1), tensor(&[4], 2)].map(|t| Var::from_tensor(&t));
+        let (a, b) = (a?, b?);
+        let loss = (a.as_tensor() * b.as_tensor())?.sum_all()?;
+        assert!(loss.backward()?.get(&a).is_some_and(Tensor::track_op));
+        let mut backward = Backward::default();
+        backward.pass(&loss, [&a, &b])?;
+        assert!(!backward.take(&a)?.expect("a gradient").track_op());
         Ok(())
     }
 
