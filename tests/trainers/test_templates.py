@@ -4,27 +4,19 @@ In: TS_HOST and TS_TOKENIZER, a tokenizer.json. Out: failures of unittest. Each 
 message, with earlier turns, and with a value of its own. What one of the two refuses, the other must refuse too.
 """
 
-import datetime
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
 import trl
+from dialogues import DIALOGUES, encode
 from transformers.utils import chat_template_utils
 
 TEMPLATES = sorted(Path(trl.__file__).parent.glob("chat_templates/*.jinja"))
 
-ASK = {"role": "user", "content": "What is 2 < 3 & 'x'?\nSay it in \"words\", naïvely."}
-DIALOGUES = [
-    ([ASK], {}),
-    ([{"role": "system", "content": " Be brief. "}, ASK], {}),
-    ([ASK, {"role": "assistant", "content": "<think>\nHm.\n</think>\n\nTrue."}, {"role": "user", "content": "Why? "}], {}),
-    ([ASK], {"enable_thinking": False}),
-]
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
 
 
@@ -38,14 +30,6 @@ def expected(template, messages, values):
 
 
 class Templates(unittest.TestCase):
-    def render(self, folder, messages, values):
-        date = datetime.date.today().isoformat()
-        options = [option for key, value in values.items() for option in ("--template", f"{key}={json.dumps(value)}")]
-        command = [os.environ["TS_HOST"], "model", "encode", folder, "--date", date, *options]
-        line = json.dumps({"messages": messages})
-        done = subprocess.run(command, input=line, capture_output=True, text=True)
-        return json.loads(done.stdout)["text"] if done.returncode == 0 else None, done.stderr
-
     def test_each_is_rendered_as_transformers_does(self):
         self.assertGreater(len(TEMPLATES), 40)
         rendered = 0
@@ -58,8 +42,8 @@ class Templates(unittest.TestCase):
                 for messages, values in DIALOGUES:
                     with self.subTest(template=path.name, turns=len(messages), values=values):
                         text = expected(template, messages, values)
-                        ours, told = self.render(folder, messages, values)
-                        self.assertEqual(ours, text, told)
+                        ours, told = encode(folder, messages, values)
+                        self.assertEqual(ours and ours["text"], text, told)
                         rendered += text is not None
         print(f"{rendered} of {len(TEMPLATES) * len(DIALOGUES)} rendered, {len(TEMPLATES)} templates")
 

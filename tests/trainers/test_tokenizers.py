@@ -4,13 +4,12 @@ transformers, text and ids.
 In: TS_HOST, and node's `npm`. Out: failures of unittest. The packages are kept under TS_PACKAGES, once installed.
 """
 
-import datetime
-import json
 import os
 import subprocess
 import unittest
 from pathlib import Path
 
+from dialogues import ASK, DIALOGUES, encode
 from transformers import PreTrainedTokenizerFast
 
 VERSION = "3.7.2"
@@ -19,14 +18,6 @@ NAMES = ["deepseek_v3", "gemma3", "gpt4", "llama3", "llama3_1", "llama3_2", "mis
 # And those whose configuration gives a token an id that its place in the vocabulary contradicts: transformers takes the place, which is
 # another token in the model.
 REFUSED = {"chatglm3": ("[gMASK]", 64790), "internlm2": ("<|plugin|>", 92538)}
-
-ASK = {"role": "user", "content": "What is 2 < 3 & 'x'?\nSay it in \"words\", naïvely. 12345 + x² = 你好 🙂 \t  end "}
-DIALOGUES = [
-    ([ASK], {}),
-    ([{"role": "system", "content": " Be brief. "}, ASK], {}),
-    ([ASK, {"role": "assistant", "content": "<think>\nHm.\n</think>\n\nTrue."}, {"role": "user", "content": "Why? "}], {}),
-    ([ASK], {"enable_thinking": False}),
-]
 
 
 def installed():
@@ -46,17 +37,6 @@ class Tokenizers(unittest.TestCase):
     def setUpClass(cls):
         cls.folders = installed()
 
-    def encode(self, folder, messages, values):
-        """Text and ids, or what ts-host said instead."""
-        date = datetime.date.today().isoformat()
-        options = [option for key, value in values.items() for option in ("--template", f"{key}={json.dumps(value)}")]
-        command = [os.environ["TS_HOST"], "model", "encode", folder, "--date", date, *options]
-        done = subprocess.run(command, input=json.dumps({"messages": messages}), capture_output=True, text=True)
-        if done.returncode != 0:
-            return done.stderr
-        said = json.loads(done.stdout)
-        return said["text"], said["tokens"]
-
     def test_prompts_are_those_of_transformers(self):
         for name in NAMES:
             # By the file itself: the classes of transformers' own for these families cut texts by rules of their own.
@@ -66,11 +46,14 @@ class Tokenizers(unittest.TestCase):
                     render = lambda tokenize: tokenizer.apply_chat_template(
                         messages, tokenize=tokenize, add_generation_prompt=True, return_dict=False, **values
                     )
-                    self.assertEqual(self.encode(self.folders[name], messages, values), (render(False), render(True)))
+                    ours, told = encode(self.folders[name], messages, values)
+                    self.assertIsNotNone(ours, told)
+                    self.assertEqual((ours["text"], ours["tokens"]), (render(False), render(True)))
 
     def test_a_contradiction_is_named(self):
         for name, (token, number) in REFUSED.items():
-            told = self.encode(self.folders[name], [ASK], {})
+            ours, told = encode(self.folders[name], [ASK], {})
+            self.assertIsNone(ours)
             self.assertIn(f'tokenizer_config.json: the added token "{token}" has the id {number}', told)
 
 

@@ -23,6 +23,7 @@ use serde_json::{Map, Value};
 use crate::config::read_object;
 use crate::error::{ModelError, Result};
 use crate::files;
+use crate::tokenizer::CONFIG_NAME;
 
 pub use self::process::support_processes;
 pub use jiff::civil::Date;
@@ -79,12 +80,11 @@ pub struct ChatTemplate {
 impl ChatTemplate {
     /// Reads the template of a checkpoint folder; the plain one if it has none.
     pub fn read(folder: &Path) -> Result<Self> {
-        const CONFIG: &str = "tokenizer_config.json";
         const FILE: &str = "chat_template.jinja";
-        let fields = read_object(folder, CONFIG)?.unwrap_or_default();
+        let fields = read_object(folder, CONFIG_NAME)?.unwrap_or_default();
         let mut template = Self {
             source: named_template(fields.get("chat_template")),
-            path: folder.join(CONFIG),
+            path: folder.join(CONFIG_NAME),
             tokens: named_tokens(&fields),
             options: TemplateOptions::default(),
             process: Arc::default(),

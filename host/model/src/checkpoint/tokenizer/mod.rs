@@ -33,11 +33,11 @@ use crate::files;
 /// The file's name in a checkpoint folder.
 const NAME: &str = "tokenizer.json";
 
-/// That of the file beside it, which may add tokens.
-const CONFIG_NAME: &str = "tokenizer_config.json";
-
 /// Most bytes of that file. The largest known one has 33 MB.
 const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// The name of the file beside it, which may add tokens and have the chat template.
+pub(crate) const CONFIG_NAME: &str = "tokenizer_config.json";
 
 /// Most bytes of a text that is encoded: more than the longest context that models have.
 const MAX_TEXT_BYTES: usize = 4 << 20;

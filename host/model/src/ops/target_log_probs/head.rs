@@ -6,7 +6,7 @@ use std::sync::RwLockReadGuard;
 
 use candle_core::Result;
 
-use crate::ops::bf16::{self, PackedMatrix, Packings, View};
+use crate::ops::bf16::{self, Packings, View};
 use crate::ops::matmul::{Matrix, MatrixMut, Update, multiply, pool_parallelism};
 
 /// The head, (V, D).
@@ -85,8 +85,9 @@ impl Head<'_> {
                 pool_parallelism(),
             ),
             Self::Packed(_) => {
-                let hidden = PackedMatrix::new(View::columns(hidden, width, n));
-                bf16::multiply(out, update, View::columns(grad_logits, vocab_size, n), &hidden);
+                let (grads, hidden) =
+                    (View::columns(grad_logits, vocab_size, n), View::columns(hidden, width, n));
+                bf16::multiply_once(out, update, grads, hidden);
             }
         }
     }
