@@ -8,6 +8,8 @@
 //! Packing is plain code. It is memory-bound: of every line more than one tile's part is read at once, and what follows is fetched
 //! meanwhile.
 
+use std::ops::Range;
+
 use half::bf16;
 use rayon::prelude::*;
 
@@ -24,6 +26,8 @@ pub(super) const TERMS: usize = 32;
 const GROUPS_AT_ONCE: usize = 16;
 /// How far along a line it is fetched, while it is packed.
 const TILES_AHEAD: usize = 8;
+/// Entries of a matrix that a thread packs one way and the other before it goes on: as f32, half the second cache.
+const ENTRIES_PER_BAND: usize = 1 << 17;
 /// Operands of fewer tiles are packed on one thread.
 const TILES_PER_THREAD: usize = 256;
 
@@ -157,10 +161,35 @@ impl Packed {
 
     /// Packs `view` in place of what was there, whose memory it uses again.
     pub(super) fn fill<T: Entry>(&mut self, view: View<'_, T>, side: Side) {
-        (self.rows, self.depth) = (view.rows, view.depth);
-        let (along, group) = (self.depth_tiles(), side.tiles());
-        let strips = view.rows.div_ceil(ROWS * group) * group;
-        self.n_tiles = strips * along;
+        self.make_room(view.rows, view.depth, side);
+        self.fill_part(view, side, 0..view.rows, 0..view.depth);
+    }
+
+    /// Packs a matrix (rows, terms) twice, as right operands: it, and its transpose. Of bands of its rows that stay in a cache, so
+    /// that memory is read once.
+    pub(super) fn fill_both<T: Entry>(
+        &mut self,
+        transposed: &mut Self,
+        data: &[T],
+        (rows, terms): (usize, usize),
+    ) {
+        self.make_room(rows, terms, Side::Right);
+        transposed.make_room(terms, rows, Side::Right);
+        let (view, across) = (View::rows(data, rows, terms), View::columns(data, terms, rows));
+        let band = (ENTRIES_PER_BAND * rayon::current_num_threads() / terms.max(1))
+            .next_multiple_of(2 * ROWS)
+            .max(2 * ROWS);
+        for first in (0..rows).step_by(band) {
+            let band = first..rows.min(first + band);
+            self.fill_part(view, Side::Right, band.clone(), 0..terms);
+            transposed.fill_part(across, Side::Right, 0..terms, band);
+        }
+    }
+
+    /// Becomes an operand of that shape, of which nothing is packed.
+    fn make_room(&mut self, rows: usize, depth: usize, side: Side) {
+        (self.rows, self.depth) = (rows, depth);
+        self.n_tiles = rows.div_ceil(ROWS * side.tiles()) * side.tiles() * self.depth_tiles();
         if self.room.capacity() < self.n_tiles {
             self.room = Vec::with_capacity(self.n_tiles);
             huge_pages::advise(self.room.spare_capacity_mut());
@@ -168,26 +197,39 @@ impl Packed {
         if self.room.len() < self.n_tiles {
             self.room.resize(self.n_tiles, Tile::ZERO);
         }
-        let tiles = &mut self.room[..self.n_tiles];
-        if strips * along == 0 {
+    }
+
+    /// Packs certain rows and terms of `view`. They begin where a strip or panel and a tile do, and end so or at the operand's end.
+    fn fill_part<T: Entry>(
+        &mut self,
+        view: View<'_, T>,
+        side: Side,
+        rows: Range<usize>,
+        terms: Range<usize>,
+    ) {
+        let (along, group) = (self.depth_tiles(), side.tiles());
+        let (first, last) = (rows.start / (ROWS * group), rows.end.div_ceil(ROWS * group));
+        let places = terms.start / TERMS..terms.end.div_ceil(TERMS);
+        if first == last || places.is_empty() {
             return;
         }
+        let tiles = &mut self.room[first * group * along..last * group * along];
         let at_once = if view.is_transposed { GROUPS_AT_ONCE } else { 1 };
-        let pack_strips = |(first, tiles): (usize, &mut [Tile])| {
-            for place in 0..along {
+        let pack_groups = |(chunk, tiles): (usize, &mut [Tile])| {
+            for place in places.clone() {
                 for (index, tiles) in tiles.chunks_exact_mut(along * group).enumerate() {
                     let tiles = &mut tiles[place * group..][..group];
                     for half in 0..group {
-                        let strip = (first * at_once + index) * group + half;
+                        let strip = (first + chunk * at_once + index) * group + half;
                         pack_tile(tiles, half, view, strip * ROWS, place * TERMS);
                     }
                 }
             }
         };
-        if tiles.len() < TILES_PER_THREAD {
-            tiles.chunks_mut(along * group * at_once).enumerate().for_each(pack_strips);
+        if (last - first) * group * places.len() < TILES_PER_THREAD {
+            tiles.chunks_mut(along * group * at_once).enumerate().for_each(pack_groups);
         } else {
-            tiles.par_chunks_mut(along * group * at_once).enumerate().for_each(pack_strips);
+            tiles.par_chunks_mut(along * group * at_once).enumerate().for_each(pack_groups);
         }
     }
 }

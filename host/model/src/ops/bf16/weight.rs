@@ -90,9 +90,9 @@ impl PackedWeight {
         let weight = Contents::of(master)?;
         let mut packings = self.packings.write().unwrap_or_else(PoisonError::into_inner);
         let Packings { forward, backward } = &mut *packings;
-        forward.0.fill(View::rows(&weight, outputs, inputs), super::Side::Right);
-        if let Some(backward) = backward {
-            backward.0.fill(View::columns(&weight, inputs, outputs), super::Side::Right);
+        match backward {
+            Some(backward) => forward.0.fill_both(&mut backward.0, &weight, self.shape),
+            None => forward.0.fill(View::rows(&weight, outputs, inputs), super::Side::Right),
         }
         Ok(())
     }
