@@ -5,6 +5,7 @@
 //!
 //! Context such as "while sampling problem 12" is added by the caller, who knows it.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::path::PathBuf;
 
@@ -361,6 +362,13 @@ pub(crate) fn without_backtrace(error: candle_core::Error) -> candle_core::Error
 }
 
 impl ModelError {
+    /// [`ModelError::WorkerPanicked`] with what a panic said.
+    pub fn panicked(item: usize, panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self::WorkerPanicked { item, message: text.unwrap_or("no message").to_owned() }
+    }
+
     /// What the reader can do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {

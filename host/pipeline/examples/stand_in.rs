@@ -92,7 +92,8 @@ impl<'a> Writer<'a> {
                 let (text, tokens) =
                     self.response(problem, u64::from(draw), "sample")?.whole(self.end_of_text);
                 let (problem, seed) = (problem.id.clone(), u64::from(draw));
-                journal.append(&SampleRecord { problem, draw, seed, tokens, text, finished: true })?;
+                let (finished, retokenised) = (true, false);
+                journal.append(&SampleRecord { problem, draw, seed, tokens, text, finished, retokenised })?;
             }
         }
         Ok(())
@@ -135,6 +136,7 @@ impl<'a> Writer<'a> {
                     steps,
                     outcome: Outcome::Correct,
                     kept: true,
+                    retokenised: false,
                 })?;
             }
         }
@@ -180,6 +182,7 @@ impl<'a> Writer<'a> {
                     step_tokens: tokens.len() as u32 - 20,
                     finished: true,
                     text,
+                    retokenised: false,
                 })?;
             }
         }

@@ -43,6 +43,32 @@ pub enum Error {
     /// A line of a tool's input.
     #[error(transparent)]
     Input(#[from] crate::model::Fault),
+    /// The servers that sample.
+    #[error(transparent)]
+    Servers(#[from] ts_servers::Error),
+    /// A server that the run starts.
+    #[error(transparent)]
+    Server(#[from] ts_servers::process::StartError),
+    /// The servers' key.
+    #[error("no key for the servers: {reason}")]
+    NoKey {
+        /// What there is instead.
+        reason: String,
+    },
+    /// No server has the trained model.
+    #[error("the last evaluation needs servers with the trained model, and sampler.trained_urls has none")]
+    NoTrainedServer {
+        /// The trained model's folder.
+        model: PathBuf,
+    },
+    /// A server's text that the tokenizer cannot give back.
+    #[error(
+        "problem `{problem}`: the text of a response does not tokenise back, so its tokens are not known"
+    )]
+    NotTokenised {
+        /// The problem's identifier.
+        problem: String,
+    },
     /// The metrics.
     #[error(transparent)]
     Metrics(#[from] ts_core::Error),
@@ -204,6 +230,11 @@ impl From<candle_core::Error> for Error {
 }
 
 impl Error {
+    /// Whether it only follows from another, which was or will be told.
+    pub(crate) fn is_consequence(&self) -> bool {
+        matches!(self, Self::Servers(ts_servers::Error::Closed))
+    }
+
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -233,6 +264,24 @@ impl Error {
             ),
             Self::Memory { what_fits, .. } => {
                 Some(format!("{what_fits}; --set run.memory_gib=N plans with N GiB instead"))
+            }
+            Self::Servers(ts_servers::Error::Refused { .. }) => Some(
+                "what was drawn until now is kept: mend the server or sampler.*, and start the same command again".into(),
+            ),
+            Self::Servers(_) => {
+                Some("what was drawn until now is kept: the same command goes on when the servers answer again".into())
+            }
+            Self::Server(_) => Some(
+                "sampler.serve_command is run as it stands, without a shell; sampler.start_timeout_s is how long it may take".into(),
+            ),
+            Self::NoKey { .. } => Some("sampler.api_key_env names a variable, sampler.api_key_file a file".into()),
+            Self::NoTrainedServer { model } => Some(format!(
+                "serve {} and say where with --set 'sampler.trained_urls=[\"http://HOST:PORT/v1\"]'; or give sampler.serve_command, \
+                 and the run serves both models itself",
+                model.display()
+            )),
+            Self::NotTokenised { .. } => {
+                Some("use a server that gives token ids, such as vLLM or SGLang (return_token_ids)".into())
             }
             Self::Diverged { .. } => Some("lower train.learning_rate, or train.max_grad_norm".into()),
             Self::Leak { .. } => Some("remove it from one of the two files".into()),

@@ -10,7 +10,7 @@ use ts_run::{Seal, digest};
 
 use crate::Error;
 use crate::stage::Stage;
-use ts_recipe::{PluginSection, Recipe};
+use ts_recipe::{PluginSection, Recipe, SamplerKind};
 
 /// The seal of a stage's records.
 pub(crate) fn seal(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Seal {
@@ -36,7 +36,16 @@ pub(crate) fn decides(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Val
     let splitter = plugin("step_splitter", &plugins.step_splitter);
     let policy = plugin("selection_policy", &plugins.selection_policy);
     let length = plugin("length_function", &plugins.length_function);
-    let model = json!([recipe.run.seed, manifest.model.sha256, recipe.model.dtype, recipe.prompt]);
+    let mut model = vec![
+        json!(recipe.run.seed),
+        json!(manifest.model.sha256),
+        json!(recipe.model.dtype),
+        json!(recipe.prompt),
+    ];
+    // Runs from before there were servers go on.
+    if recipe.sampler.kind != SamplerKind::Local {
+        model.push(json!(recipe.sampler.kind));
+    }
     match stage {
         Stage::EvalBaseline => json!([model, problems("heldout"), recipe.eval, verifier, splitter]),
         // No reference answer changes a response.
@@ -117,6 +126,7 @@ mod tests {
         assert_eq!(by_recipe("run.name=other"), [""; 0]);
         assert_eq!(by_recipe("report.budget_tokens=7"), [""; 0]);
         assert_eq!(by_recipe("plugins.max_failed_share=1"), [""; 0]);
+        assert_eq!(by_recipe("sampler.concurrency=3"), [""; 0]);
         assert_eq!(by_recipe("train.beta=0.5"), ["train", "eval-result"]);
         assert_eq!(by_recipe("eval.n_runs=2"), ["eval-baseline", "eval-result"]);
         let from_refine = ["refine", "pair", "reference", "train", "eval-result"];

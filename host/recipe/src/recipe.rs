@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::RecipeError;
 use crate::plugins_section::PluginsSection;
+use crate::sampler_section::SamplerSection;
 use crate::stage_sections::{
     EvalSection, RefineSection, ReportSection, SampleSection, SelectSection, TrainSection,
 };
@@ -25,6 +26,9 @@ pub struct Recipe {
     pub problems: ProblemsSection,
     /// How a problem becomes a prompt.
     pub prompt: PromptSection,
+    /// Where responses come from.
+    #[serde(default, skip_serializing_if = "SamplerSection::is_default")]
+    pub sampler: SamplerSection,
     /// The four roles.
     pub plugins: PluginsSection,
     /// Stage 1: draws.
@@ -142,6 +146,7 @@ impl Recipe {
         recipe.run.workers = 0;
         recipe.run.memory_gib = 0.0;
         recipe.model.device.clear();
+        recipe.sampler = recipe.sampler.what_decides_records();
         recipe.plugins.max_failed_share = 0.0;
         recipe.sample.max_batch_rows = 0;
         recipe.eval.max_batch_rows = 0;

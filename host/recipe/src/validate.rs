@@ -40,6 +40,8 @@ impl Recipe {
         check(is_date, "prompt.date", "a date such as 2026-03-07, or empty", &format_args!("`{date}`"));
         check(!self.prompt.reasoning_end.is_empty(), "prompt.reasoning_end", "a text", &"empty");
 
+        self.sampler.validate(&mut check);
+
         for limit in self.plugins.limits.out_of_range() {
             let range = format!("{} to {}", limit.least, limit.most);
             check(false, &format!("plugins.limits.{}", limit.name), &range, &limit.value);

@@ -14,6 +14,7 @@ mod resume;
 mod reuse;
 #[cfg(unix)]
 mod schedulers;
+mod servers;
 mod shards;
 
 use std::path::PathBuf;

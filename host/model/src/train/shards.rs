@@ -16,7 +16,6 @@
 //! Each call hands out its items and waits for them. How many results may wait for an earlier one is bounded, and for results
 //! as large as a model ([`Workers::for_each_ordered_held`]) the caller sets the bound.
 
-use std::any::Any;
 use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -162,7 +161,7 @@ impl Workers {
                 Inbox { items: &items_out, results, is_stopped: &is_stopped, taken: BTreeSet::new() };
             let served = catch_unwind(AssertUnwindSafe(|| serve(&mut inbox))).unwrap_or_else(|panic| {
                 let item = inbox.taken.first().copied().unwrap_or(0);
-                Err(ModelError::WorkerPanicked { item, message: panic_message(&*panic) }.into())
+                Err(ModelError::panicked(item, &*panic).into())
             });
             if let Err(error) = served {
                 // Without an item it is nobody's, and ends the work at once. It is there before the work is seen to have stopped.
@@ -279,13 +278,6 @@ pub fn gradient_sets(n_workers: usize) -> usize {
 
 /// Items of a worker that are held at once: enough that one that takes long does not make the others wait.
 const WINDOW: usize = 16;
-
-/// What a panic said, if it said anything.
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no message").to_owned()
-}
 
 /// The sum of several shards' gradients, parameter by parameter, added from the first shard to the last.
 ///

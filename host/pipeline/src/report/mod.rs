@@ -323,6 +323,7 @@ mod tests {
             step_tokens: 10,
             finished: tokens < 100,
             text: String::new(),
+            retokenised: false,
         }
     }
 

@@ -1,20 +1,23 @@
 //! Drawing responses to problems, for sampling and for evaluation: the same code for both.
 //!
-//! In: problems, how often to draw for each, the sampling settings, and a model. Out: a record a response. A
-//! draw's seed derives from (run seed, stage, problem, draw), so neither batches nor workers nor an earlier
-//! interruption change a response.
+//! In: problems, how often to draw for each, the sampling settings, and a model, here or at servers. Out: a record a response. A
+//! draw's seed derives from (run seed, stage, problem, draw), so neither batches nor workers nor an earlier interruption change a
+//! response that is drawn here; servers promise less, and what they drew is kept.
 
 use ts_core::seed::derive_seed;
 use ts_model::LanguageModel;
 use ts_model::generate::{Draw, Finish, Prompt, Request, Sampling, Watcher};
 use ts_model::serve::{items_held, parts_of_draws, serve};
+use ts_recipe::SamplerKind;
 use ts_run::records::ProblemRecord;
-use ts_run::{Key, ProblemFile};
+use ts_run::{Key, ProblemFile, Record};
 
-use crate::memory::Demand;
+use crate::memory::{Demand, plan_stage};
 use crate::progress::Progress;
+use crate::responses::remote::{How, Remote, RemoteDraw, server_seed};
+use crate::setup::servers::Served;
 use crate::stage::Stage;
-use crate::stages::work::{Made, Task, TaskInbox, Tasks};
+use crate::stages::work::{Made, Task, TaskInbox, Tasks, Work};
 use crate::{Error, Run};
 
 /// One response.
@@ -27,6 +30,8 @@ pub(crate) struct Response {
     pub(crate) text: String,
     /// Whether the model ended it.
     pub(crate) finished: bool,
+    /// Whether a server gave its text alone.
+    pub(crate) retokenised: bool,
 }
 
 /// Responses to one problem, or some of them.
@@ -47,20 +52,57 @@ pub(crate) struct Draws<'a> {
 }
 
 impl Draws<'_> {
+    /// Makes every response that a stage's artefact has not yet, here or by servers with that model, and the record of each; gives the
+    /// number of all records. `load` loads the model, if it is this process that draws.
+    pub(crate) fn make<R: Record + Send>(
+        &self,
+        stage: Stage,
+        served: Served,
+        load: impl FnOnce() -> Result<LanguageModel, Error>,
+        record: impl Fn(&ProblemRecord, Response) -> Result<Made<R>, Error> + Sync,
+        each: impl FnMut(&R, &str) -> Result<(), Error>,
+    ) -> Result<u64, Error> {
+        let run = self.run;
+        let work = Work { run, stage, unit: "responses", total: self.total(), workers: run.model_workers() };
+        if run.recipe.sampler.kind == SamplerKind::Local {
+            let prepare = || {
+                plan_stage(run, stage, &self.demand())?;
+                load()
+            };
+            let n_parts = parts_of_draws(self.problems.len(), self.per_problem, run.model_workers().count());
+            return work.serve(
+                || self.tasks(n_parts),
+                prepare,
+                self.n_held(),
+                |model, inbox| self.serve(model, inbox, &record),
+                each,
+            );
+        }
+        work.gather(
+            || self.tasks(self.per_problem),
+            || {
+                let remote = Remote::open(run, served)?;
+                let n_at_once = remote.fleet().capacity();
+                Ok((remote, n_at_once))
+            },
+            |remote, asked, _| Ok(vec![self.ask(remote, &asked, &record)?]),
+            each,
+        )
+    }
+
     /// How many responses in all.
-    pub(crate) fn total(&self) -> u64 {
+    fn total(&self) -> u64 {
         self.problems.len() * u64::from(self.per_problem)
     }
 
     /// What decides how much memory it takes.
-    pub(crate) fn demand(&self) -> Demand {
+    fn demand(&self) -> Demand {
         Demand::Draws { problems: self.problems.len(), prompt: self.run.longest_prompt() }
     }
 
-    /// A task for each problem, or several where problems are fewer than workers.
-    pub(crate) fn tasks(&self) -> Result<Tasks<'_, Asked>, Error> {
+    /// So many tasks for each problem.
+    fn tasks(&self, n_parts: u32) -> Result<Tasks<'_, Asked>, Error> {
         let problems = self.problems.problems()?;
-        let n_parts = parts_of_draws(self.problems.len(), self.per_problem, self.run.model_workers().count());
         let per_task = self.per_problem.div_ceil(n_parts).max(1) as usize;
         let task = move |problem: &ProblemRecord, first_draw: u32| {
             let draws = first_draw..self.per_problem.min(first_draw + per_task as u32);
@@ -77,12 +119,12 @@ impl Draws<'_> {
     }
 
     /// How many tasks are to be held at once.
-    pub(crate) fn n_held(&self) -> usize {
+    fn n_held(&self) -> usize {
         items_held(&self.sampling, self.per_problem, self.run.model_workers().count())
     }
 
     /// Works through an inbox of tasks. Each response is reported as soon as it has ended, though others of its task go on.
-    pub(crate) fn serve<R>(
+    fn serve<R>(
         &self,
         model: &LanguageModel,
         inbox: &mut TaskInbox<'_, Asked, R>,
@@ -101,11 +143,33 @@ impl Draws<'_> {
                 let text = run.tokenizer.decode_plain(&tokens)?;
                 let finished = finish == Finish::EndOfText;
                 let seed = self.seed(&asked.problem, draw);
-                record(&asked.problem, Response { draw, seed, tokens, text, finished })
+                record(&asked.problem, Response { draw, seed, tokens, text, finished, retokenised: false })
             };
             places.iter().zip(draws).map(one).collect()
         };
         serve(model, &self.sampling, &mut Reports(run.progress), inbox, request, records)
+    }
+
+    /// Asks servers for one response. It is made into a record when there is a core for it.
+    fn ask<R>(
+        &self,
+        remote: &Remote<'_>,
+        asked: &Asked,
+        record: impl Fn(&ProblemRecord, Response) -> Result<Made<R>, Error>,
+    ) -> Result<Made<R>, Error> {
+        let Asked { problem, first_draw: draw } = asked;
+        let Sampling { temperature, top_p, max_new_tokens, .. } = self.sampling;
+        let seed = server_seed(self.run, self.seeds_of.name(), &problem.id, *draw);
+        let turnstile = remote.turnstile();
+        let prompt = turnstile.inside(|| remote.prompt(self.run.prompt_tokens(problem)?))?;
+        let drawn = remote.draw(&problem.id, &prompt, seed, How { temperature, top_p, max_new_tokens })?;
+        let RemoteDraw { tokens, finished, retokenised } = drawn;
+        turnstile.inside(|| {
+            let text = self.run.tokenizer.decode_plain(&tokens)?;
+            let n_tokens = Some(tokens.len() as u64);
+            let made = record(problem, Response { draw: *draw, seed, tokens, text, finished, retokenised })?;
+            Ok(Made { n_tokens, ..made })
+        })
     }
 
     fn seed(&self, problem: &ProblemRecord, draw: u32) -> u64 {

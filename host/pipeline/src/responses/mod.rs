@@ -3,7 +3,10 @@
 pub(crate) mod draws;
 pub(crate) mod grading;
 pub(crate) mod grouping;
+pub(crate) mod remote;
 pub(crate) mod rewrite;
+pub(crate) mod sampler;
 pub(crate) mod selected;
 pub(crate) mod steps;
+mod turnstile;
 pub mod ungraded;

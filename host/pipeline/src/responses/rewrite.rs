@@ -10,6 +10,9 @@
 //! are scored at once and together, and the first that passes ends everything: no later one can be shorter. So neither the
 //! longer rewrites' divergences nor their remaining tokens are ever computed, and the choice is what sampling
 //! and scoring all of them would give. `stages::refine` goes from step to step.
+//!
+//! Servers draw all rewrites to their ends; from then on it is the same: they are read token by token as if they grew here, and the
+//! divergence of each is computed here.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -21,11 +24,22 @@ use ts_model::{LanguageModel, Prefix, TextTokenizer};
 use ts_plugin::StepSplitter;
 
 use crate::Error;
+use crate::responses::remote::{How, Remote};
 use crate::responses::steps::tokens_to;
 use ts_recipe::RefineSection;
 
+/// Who draws rewrites.
+#[derive(Clone, Copy)]
+pub(crate) enum Drawer<'a> {
+    /// The model, here.
+    Local,
+    /// Servers; the caller has a place in their turnstile.
+    Servers(&'a Remote<'a>),
+}
+
 /// What the steps of one response share.
 pub(crate) struct Rewriter<'a> {
+    pub(crate) drawer: Drawer<'a>,
     pub(crate) model: &'a LanguageModel,
     pub(crate) tokenizer: &'a TextTokenizer,
     pub(crate) splitter: &'a StepSplitter,
@@ -46,6 +60,17 @@ pub(crate) struct Rewritten {
     pub(crate) n_scored: u32,
     /// Tokens sampled for it.
     pub(crate) n_tokens: u64,
+    /// Whether the rewrite to use came as text.
+    pub(crate) retokenised: bool,
+}
+
+/// What a step stands in.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    /// The model's state after it.
+    pub(crate) prefix: &'a Prefix,
+    /// Its tokens, the prompt's among them.
+    pub(crate) tokens: &'a [u32],
 }
 
 impl Rewriter<'_> {
@@ -53,7 +78,7 @@ impl Rewriter<'_> {
     /// `is_last` says that the end of the reasoning follows it.
     pub(crate) fn rewrite(
         &self,
-        prefix: &Prefix,
+        context: Context<'_>,
         original: &[u32],
         window: &[u32],
         is_last: bool,
@@ -63,23 +88,34 @@ impl Rewriter<'_> {
             return Ok(Rewritten::default());
         }
         let divergence = Divergence {
-            window: WindowKl::new(self.model, prefix, original, window)?,
+            window: WindowKl::new(self.model, context.prefix, original, window)?,
             refine: self.refine,
             known: HashMap::new(),
         };
-        let sampling = Sampling {
-            temperature: self.refine.temperature,
-            top_p: 1.0,
-            // The token after a step shows that it is complete; a rewrite as long as the original cannot be
-            // chosen.
-            max_new_tokens: original.len(),
-            max_batch_rows: seeds.len(),
-        };
         let mut search = Search { rewriter: self, original, is_last, divergence, state: State::default() };
-        let request = Request { prompt: Prompt::Prefix(prefix.clone()), seeds };
-        let draws = generate(self.model, &[request], &sampling, &mut search)?;
-        let n_tokens = draws.iter().flatten().map(|draw| draw.tokens.len() as u64).sum();
-        search.finish(n_tokens)
+        // The token after a step shows that it is complete; a rewrite as long as the original cannot be chosen.
+        let (temperature, top_p, max_new_tokens) = (self.refine.temperature, 1.0, original.len());
+        match self.drawer {
+            Drawer::Local => {
+                let sampling = Sampling { temperature, top_p, max_new_tokens, max_batch_rows: seeds.len() };
+                let request = Request { prompt: Prompt::Prefix(context.prefix.clone()), seeds };
+                let draws = generate(self.model, &[request], &sampling, &mut search)?;
+                let n_tokens = draws.iter().flatten().map(|draw| draw.tokens.len() as u64).sum();
+                search.finish(n_tokens)
+            }
+            Drawer::Servers(remote) => {
+                let prompt = remote.prompt(context.tokens.to_vec())?;
+                let how = How { temperature, top_p, max_new_tokens };
+                let draws =
+                    remote.turnstile().outside(|| remote.draw_all(self.problem, &prompt, &seeds, how))?;
+                let retokenised = draws.iter().any(|draw| draw.retokenised);
+                let draws: Vec<Vec<u32>> = draws.into_iter().map(|draw| draw.tokens).collect();
+                search.read(&draws)?;
+                let n_tokens = draws.iter().map(|tokens| tokens.len() as u64).sum();
+                let rewritten = search.finish(n_tokens)?;
+                Ok(Rewritten { retokenised: retokenised && rewritten.chosen.is_some(), ..rewritten })
+            }
+        }
     }
 }
 
@@ -174,6 +210,22 @@ impl Search<'_> {
         Ok(())
     }
 
+    /// Reads rewrites that were drawn to their ends, round by round as if they grew.
+    fn read(&mut self, draws: &[Vec<u32>]) -> Result<(), Error> {
+        let mut growing: Vec<usize> = (0..draws.len()).collect();
+        for round in 1..=draws.iter().map(Vec::len).max().unwrap_or(0) {
+            growing.retain(|&draw| {
+                let Some(tokens) = draws[draw].get(..round) else { return false };
+                self.after_token(0, draw, tokens) == Watch::Continue
+            });
+            self.state.round = round;
+            if self.after_round(0).is_break() || growing.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn finish(mut self, n_tokens: u64) -> Result<Rewritten, Error> {
         if let Some(error) = self.state.error {
             return Err(error);
@@ -186,6 +238,7 @@ impl Search<'_> {
             n_candidates: self.state.n_candidates,
             n_scored: self.divergence.known.len() as u32,
             n_tokens,
+            retokenised: false,
         })
     }
 }
@@ -282,6 +335,7 @@ mod tests {
         fn rewrite_all(&self, prompt: &[u32], response: &[u32], early_stop: bool) -> Vec<Rewritten> {
             let refine = RefineSection { early_stop, n_rewrites: 24, ..self.refine.clone() };
             let rewriter = Rewriter {
+                drawer: Drawer::Local,
                 model: &self.model,
                 tokenizer: &self.tokenizer,
                 splitter: &self.splitter,
@@ -291,12 +345,15 @@ mod tests {
             };
             let steps = Steps::of(response, &self.tokenizer, &self.splitter, "</think>", EMBEDDED).unwrap();
             let mut prefix = Prefix::new(&self.model, prompt).unwrap();
+            let mut tokens = prompt.to_vec();
             let mut all = Vec::new();
             for (index, range) in steps.steps.iter().enumerate() {
                 let step = &response[range.clone()];
                 let seeds = (0..24).map(|draw| derive_seed(5, "refine", &index.to_string(), draw)).collect();
                 let is_last = index + 1 == steps.steps.len();
-                all.push(rewriter.rewrite(&prefix, step, &response[range.end..], is_last, seeds).unwrap());
+                let context = Context { prefix: &prefix, tokens: &tokens };
+                all.push(rewriter.rewrite(context, step, &response[range.end..], is_last, seeds).unwrap());
+                tokens.extend_from_slice(step);
                 prefix.extend(&self.model, step).unwrap();
             }
             all

@@ -7,10 +7,11 @@
 mod checkpoint;
 mod problems;
 mod prompts;
+pub(crate) mod servers;
 mod unpacked;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device};
@@ -29,6 +30,7 @@ use self::checkpoint::{Checkpoint, OpenFolder, open_checkpoint};
 pub(crate) use self::checkpoint::{open_device, open_folder};
 use self::problems::{ProblemSource, Surveyed};
 use self::prompts::{Prompts, note_on_reasoning_end};
+use self::servers::Servers;
 use crate::past_run::PastRun;
 use crate::progress::Progress;
 use crate::responses::steps::Steps;
@@ -56,6 +58,7 @@ pub struct Run<'a> {
     /// The checkpoint's folder; temporary for the embedded one.
     checkpoint: Checkpoint,
     prompts: Prompts,
+    servers: Servers,
     device: Device,
     workers: Workers,
     accelerator: Option<Workers>,
@@ -202,6 +205,7 @@ impl<'a> Run<'a> {
             progress,
             checkpoint,
             prompts,
+            servers: Servers::default(),
             device,
             workers,
             accelerator,
@@ -266,13 +270,22 @@ impl<'a> Run<'a> {
 
     /// Loads the model that the run trained.
     pub(crate) fn trained_model(&self) -> Result<LanguageModel, Error> {
+        // An adapter is merged into the weights of the run's base.
+        self.load_from(&ModelFolder::open_over(&self.trained_folder(), self.checkpoint.open.folder.base())?)
+    }
+
+    /// The folder of the model that the run trained.
+    pub(crate) fn trained_folder(&self) -> PathBuf {
         let folder = match &self.whole {
             Some(whole) if !self.folder.is_done(Stage::Train.name()) => &whole.folder,
             _ => self.folder.path(),
         };
-        let model = Artefact::Model.path_in(folder);
-        // An adapter is merged into the weights of the run's base.
-        self.load_from(&ModelFolder::open_over(&model, self.checkpoint.open.folder.base())?)
+        Artefact::Model.path_in(folder)
+    }
+
+    /// The servers that sample for it.
+    pub(crate) fn servers(&self) -> &Servers {
+        &self.servers
     }
 
     fn load_from(&self, folder: &ModelFolder) -> Result<LanguageModel, Error> {

@@ -9,25 +9,26 @@ use ts_model::generate::Sampling;
 use ts_run::records::{EvalRecord, ProblemRecord};
 
 use super::Done;
-use super::work::{Made, Work};
-use crate::memory::plan_stage;
+use super::work::Made;
 use crate::responses::draws::{Draws, Response};
 use crate::responses::grading::{Tally, grade};
+use crate::setup::servers::Served;
 use crate::stage::Stage;
 use crate::{Error, Run};
 
 pub(super) fn run_baseline(run: &Run<'_>) -> Result<Done, Error> {
-    evaluate(run, Stage::EvalBaseline, || run.base_model())
+    evaluate(run, Stage::EvalBaseline, Served::Base, || run.base_model())
 }
 
 pub(super) fn run_result(run: &Run<'_>) -> Result<Done, Error> {
     run.require(Stage::Train)?;
-    evaluate(run, Stage::EvalResult, || run.trained_model())
+    evaluate(run, Stage::EvalResult, Served::Trained, || run.trained_model())
 }
 
 fn evaluate(
     run: &Run<'_>,
     stage: Stage,
+    served: Served,
     load: impl FnOnce() -> Result<LanguageModel, Error>,
 ) -> Result<Done, Error> {
     let settings = &run.recipe.eval;
@@ -44,7 +45,6 @@ fn evaluate(
             max_batch_rows: settings.max_batch_rows,
         },
     };
-    let work = Work { run, stage, unit: "responses", total: draws.total(), workers: run.model_workers() };
     let graded = |problem: &ProblemRecord, response: Response| {
         let grade = grade(&run.plugins.verifier, problem, &response.text)?;
         let steps = run.steps_of(&problem.id, &response.tokens)?;
@@ -60,25 +60,18 @@ fn evaluate(
             step_tokens: steps.reasoning_tokens() as u32,
             finished: response.finished,
             text: response.text,
+            retokenised: response.retokenised,
         };
         Ok(Made { record, n_tokens: None, note: grade.note })
     };
     let mut tally = Tally::new(run.recipe.plugins.max_failed_share);
     let mut n_tokens: u64 = 0;
-    let records = work.serve(
-        || draws.tasks(),
-        || {
-            plan_stage(run, stage, &draws.demand())?;
-            load()
-        },
-        draws.n_held(),
-        |model, inbox| draws.serve(model, inbox, graded),
-        |record, note| {
-            tally.count(record.outcome, record.failure.as_deref(), note);
-            n_tokens += u64::from(record.tokens);
-            tally.check()
-        },
-    )?;
+    let each = |record: &EvalRecord, note: &str| {
+        tally.count(record.outcome, record.failure.as_deref(), note);
+        n_tokens += u64::from(record.tokens);
+        tally.check()
+    };
+    let records = draws.make(stage, served, load, graded, each)?;
     tally.check_at_end()?;
     let mean = n_tokens as f64 / records.max(1) as f64;
     let mut summary =

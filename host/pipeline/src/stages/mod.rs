@@ -5,6 +5,7 @@
 //! [`run_stage`] is the only way in: it skips what is done, checks what is needed, and keeps the manifest.
 
 mod eval;
+mod gather;
 mod grade;
 mod pair;
 mod present;
@@ -30,6 +31,10 @@ pub fn run_stage(run: &mut Run<'_>, stage: Stage) -> Result<(), Error> {
     if run.folder.is_done(stage.name()) {
         run.folder.verify(stage.name(), run.seal(stage), run.digests())?;
         return clean_up(run, stage);
+    }
+    if matches!(stage, Stage::Reference | Stage::Train) {
+        // What they need a model's memory for, a server would have.
+        run.servers().stop();
     }
     let started = Instant::now();
     let outcome = match stage {

@@ -15,11 +15,13 @@ use super::Done;
 use super::work::{Made, Task, Tasks, Work};
 use crate::memory::{Demand, plan_stage};
 use crate::responses::grading::grade;
-use crate::responses::rewrite::Rewriter;
+use crate::responses::remote::{Remote, server_seed};
+use crate::responses::rewrite::{Context, Drawer, Rewriter};
 use crate::responses::selected::{SelectedReader, count_selected};
+use crate::setup::servers::Served;
 use crate::stage::Stage;
 use crate::{Error, Run};
-use ts_recipe::RefineContext;
+use ts_recipe::{RefineContext, SamplerKind};
 
 /// A positive, to be refined.
 struct Item {
@@ -43,21 +45,41 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
             Err(error) => vec![Err(error)],
         })))
     };
-    let make = |model: &LanguageModel, item: Item, _: &[usize]| Ok(vec![refine_one(run, model, &item)?]);
     let mut totals = Totals::default();
-    let records = work.run(
-        tasks,
-        || {
-            plan_stage(run, Stage::Refine, &demand(run)?)?;
-            run.base_model()
-        },
-        make,
-        |record, _| {
-            totals.add(record);
-            Ok(())
-        },
-    )?;
+    let load = || {
+        plan_stage(run, Stage::Refine, &demand(run)?)?;
+        run.base_model()
+    };
+    let each = |record: &RefinedRecord, _: &str| {
+        totals.add(record);
+        Ok(())
+    };
+    let records = if run.recipe.sampler.kind == SamplerKind::Local || !run.recipe.refine.enabled {
+        let make = |model: &LanguageModel, item: Item, _: &[usize]| {
+            Ok(vec![refine_one(run, model, Drawer::Local, &item)?])
+        };
+        work.run(tasks, load, make, each)?
+    } else {
+        let prepare = || {
+            let shared = (load()?, Remote::open(run, Served::Base)?);
+            let n_at_once = positives_at_once(run, shared.1.fleet().capacity());
+            Ok((shared, n_at_once))
+        };
+        let make = |(model, remote): &(LanguageModel, Remote<'_>), item: Item, _: &[usize]| {
+            let refine = || refine_one(run, model, Drawer::Servers(remote), &item);
+            Ok(vec![remote.turnstile().inside(refine)?])
+        };
+        work.gather(tasks, prepare, make, each)?
+    };
     Ok(Done { records, summary: totals.summary() })
+}
+
+/// How many positives to work on at once where servers draw: as many as are computed with here, and as many whose rewrites fill the
+/// servers, but no more than twice those, since each holds its text's keys and values.
+fn positives_at_once(run: &Run<'_>, capacity: usize) -> usize {
+    let cores = run.model_workers().count();
+    let filling = capacity.div_ceil(run.recipe.refine.n_rewrites.max(1) as usize);
+    cores + filling.min(cores)
 }
 
 /// The longest positive and the longest of their steps.
@@ -95,12 +117,18 @@ fn items(
 }
 
 /// Refines one positive.
-fn refine_one(run: &Run<'_>, model: &LanguageModel, item: &Item) -> Result<Made<RefinedRecord>, Error> {
+fn refine_one(
+    run: &Run<'_>,
+    model: &LanguageModel,
+    drawer: Drawer<'_>,
+    item: &Item,
+) -> Result<Made<RefinedRecord>, Error> {
     let Item { problem, sample, positive } = item;
     let refine = &run.recipe.refine;
     let original = cut(run, &problem.id, sample, positive.keep_steps)?;
     let steps = run.steps_of(&problem.id, &original)?;
     let rewriter = Rewriter {
+        drawer,
         model,
         tokenizer: &run.tokenizer,
         splitter: &run.plugins.step_splitter,
@@ -111,14 +139,17 @@ fn refine_one(run: &Run<'_>, model: &LanguageModel, item: &Item) -> Result<Made<
     let mut tokens = Vec::with_capacity(original.len());
     let mut records = Vec::with_capacity(steps.steps.len());
     let mut n_tokens = 0;
-    let mut prefix = Prefix::new(model, &run.prompt_tokens(problem)?)?;
+    let mut retokenised = sample.retokenised;
+    let mut context = run.prompt_tokens(problem)?;
+    let mut prefix = Prefix::new(model, &context)?;
     for (index, range) in steps.steps.iter().enumerate() {
         let step = &original[range.clone()];
         let rewritten = if refine.enabled {
             let window_end = original.len().min(range.end + refine.kl_window_tokens);
             let is_last = index + 1 == steps.steps.len();
             let seeds = step_seeds(run, problem, positive.draw, index);
-            rewriter.rewrite(&prefix, step, &original[range.end..window_end], is_last, seeds)?
+            let context = Context { prefix: &prefix, tokens: &context };
+            rewriter.rewrite(context, step, &original[range.end..window_end], is_last, seeds)?
         } else {
             Default::default()
         };
@@ -127,13 +158,13 @@ fn refine_one(run: &Run<'_>, model: &LanguageModel, item: &Item) -> Result<Made<
             Some((rewrite, kl_nats)) => (rewrite.as_slice(), Some(*kl_nats)),
             None => (step, None),
         };
-        prefix.extend(
-            model,
-            match refine.context {
-                RefineContext::Refined => now,
-                RefineContext::Original => step,
-            },
-        )?;
+        retokenised |= rewritten.retokenised;
+        let follows = match refine.context {
+            RefineContext::Refined => now,
+            RefineContext::Original => step,
+        };
+        prefix.extend(model, follows)?;
+        context.extend_from_slice(follows);
         tokens.extend_from_slice(now);
         records.push(StepRecord {
             tokens_before: step.len() as u32,
@@ -157,6 +188,7 @@ fn refine_one(run: &Run<'_>, model: &LanguageModel, item: &Item) -> Result<Made<
         steps: records,
         outcome,
         kept: outcome.is_correct(),
+        retokenised,
     };
     Ok(Made { record, n_tokens: Some(n_tokens), note: String::new() })
 }
@@ -178,7 +210,10 @@ fn cut(
 /// A seed for each rewrite of one step.
 fn step_seeds(run: &Run<'_>, problem: &ProblemRecord, draw: u32, step: usize) -> Vec<u64> {
     let stage = format!("{}/{draw}/{step}", Stage::Refine.name());
-    let seed = |rewrite| derive_seed(run.recipe.run.seed, &stage, &problem.id, u64::from(rewrite));
+    let seed = |rewrite| match run.recipe.sampler.kind {
+        SamplerKind::Local => derive_seed(run.recipe.run.seed, &stage, &problem.id, u64::from(rewrite)),
+        SamplerKind::Openai => server_seed(run, &stage, &problem.id, rewrite),
+    };
     (0..run.recipe.refine.n_rewrites).map(seed).collect()
 }
 

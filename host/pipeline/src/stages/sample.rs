@@ -6,9 +6,9 @@ use ts_model::generate::Sampling;
 use ts_run::records::{ProblemRecord, SampleRecord};
 
 use super::Done;
-use super::work::{Made, Work};
-use crate::memory::plan_stage;
+use super::work::Made;
 use crate::responses::draws::{Draws, Response};
+use crate::setup::servers::Served;
 use crate::stage::Stage;
 use crate::{Error, Run};
 
@@ -26,32 +26,18 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
             max_batch_rows: settings.max_batch_rows,
         },
     };
-    let work = Work {
-        run,
-        stage: Stage::Sample,
-        unit: "responses",
-        total: draws.total(),
-        workers: run.model_workers(),
-    };
     let record = |problem: &ProblemRecord, response: Response| {
-        let Response { draw, seed, tokens, text, finished } = response;
-        let record = SampleRecord { problem: problem.id.clone(), draw, seed, tokens, text, finished };
+        let Response { draw, seed, tokens, text, finished, retokenised } = response;
+        let problem = problem.id.clone();
+        let record = SampleRecord { problem, draw, seed, tokens, text, finished, retokenised };
         Ok(Made { record, n_tokens: None, note: String::new() })
     };
     let mut n_tokens: u64 = 0;
-    let records = work.serve(
-        || draws.tasks(),
-        || {
-            plan_stage(run, Stage::Sample, &draws.demand())?;
-            run.base_model()
-        },
-        draws.n_held(),
-        |model, inbox| draws.serve(model, inbox, record),
-        |sample, _| {
-            n_tokens += sample.tokens.len() as u64;
-            Ok(())
-        },
-    )?;
+    let each = |sample: &SampleRecord, _: &str| {
+        n_tokens += sample.tokens.len() as u64;
+        Ok(())
+    };
+    let records = draws.make(Stage::Sample, Served::Base, || run.base_model(), record, each)?;
     let mean = n_tokens as f64 / records.max(1) as f64;
     Ok(Done { records, summary: format!("{records} responses, {mean:.0} tokens each") })
 }

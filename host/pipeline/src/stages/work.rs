@@ -37,6 +37,48 @@ impl<R> From<R> for Made<R> {
     }
 }
 
+/// The tasks of a list of which records are missing, with the places of those in the task. `found` hears of every record that is there,
+/// `placed` of every task: where the journal's records stop to be in order, if they do, and where the task's are, none for those that
+/// are missing.
+pub(super) fn missing<'m, 't: 'm, I: 't, R: Record>(
+    tasks: &'m dyn Fn() -> Result<Tasks<'t, I>, Error>,
+    present: &'m mut Present<R>,
+    found: impl Fn(&R) -> Result<(), Error> + 'm,
+    placed: impl Fn(Option<u64>, Vec<Option<u64>>) + 'm,
+) -> Result<impl Iterator<Item = Result<(I, Vec<usize>), Error>> + 'm, Error> {
+    let list_of_keys = || -> Result<Keys<'t>, Error> {
+        Ok(Box::new(tasks()?.flat_map(|task| match task {
+            Ok(task) => task.keys.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        })))
+    };
+    let mut list = tasks()?;
+    let mut next = move || loop {
+        let Some(task) = list.next() else { return Ok(None) };
+        let Task { keys, input } = task?;
+        let mut absent = Vec::new();
+        let mut places = Vec::with_capacity(keys.len());
+        for (place, key) in keys.iter().enumerate() {
+            let offset = match present.take(key, &list_of_keys)? {
+                Some((record, offset)) => {
+                    found(&record)?;
+                    Some(offset)
+                }
+                None => {
+                    absent.push(place);
+                    None
+                }
+            };
+            places.push(offset);
+        }
+        placed(present.scattered_from(), places);
+        if !absent.is_empty() {
+            return Ok(Some((input, absent)));
+        }
+    };
+    Ok(std::iter::from_fn(move || next().transpose()))
+}
+
 /// The list of a stage's tasks, in order; made anew whenever it is asked for.
 pub(crate) type Tasks<'a, I> = Box<dyn Iterator<Item = Result<Task<I>, Error>> + 'a>;
 
@@ -95,50 +137,16 @@ impl Work<'_> {
         let mut journal: Journal<R> = run.folder.journal(stage.artefact(), run.seal(stage))?;
         run.progress.start(stage.name(), self.unit, journal.n_records(), self.total);
         let mut present = Present::of(&journal)?;
-        let list_of_keys = || -> Result<Keys<'t>, Error> {
-            Ok(Box::new(tasks()?.flat_map(|task| match task {
-                Ok(task) => task.keys.into_iter().map(Ok).collect(),
-                Err(error) => vec![Err(error)],
-            })))
-        };
         let each = RefCell::new(each);
         // What is to be appended, and the places of what is there, in the order of the list.
         let order: RefCell<Order> = RefCell::default();
-
-        let mut list = tasks()?;
-        let mut missing = std::iter::from_fn(|| {
-            loop {
-                let Task { keys, input } = match list.next()? {
-                    Ok(task) => task,
-                    Err(error) => return Some(Err(error)),
-                };
-                let mut absent = Vec::new();
-                let mut places = Vec::with_capacity(keys.len());
-                for (place, key) in keys.iter().enumerate() {
-                    let found = match present.take(key, &list_of_keys) {
-                        Ok(Some((record, offset))) => each.borrow_mut()(&record, "").map(|()| Some(offset)),
-                        Ok(None) => Ok(None),
-                        Err(error) => Err(error),
-                    };
-                    match found {
-                        Ok(offset) => {
-                            if offset.is_none() {
-                                absent.push(place);
-                            }
-                            places.push(offset);
-                        }
-                        Err(error) => return Some(Err(error)),
-                    }
-                }
-                if let Some(begin) = present.scattered_from() {
-                    order.borrow_mut().expect(begin, places);
-                }
-                if !absent.is_empty() {
-                    return Some(Ok((input, absent)));
-                }
+        let found = |record: &R| each.borrow_mut()(record, "");
+        let placed = |begin: Option<u64>, places: Vec<Option<u64>>| {
+            if let Some(begin) = begin {
+                order.borrow_mut().expect(begin, places);
             }
-        })
-        .peekable();
+        };
+        let mut missing = missing(&tasks, &mut present, found, placed)?.peekable();
 
         if missing.peek().is_some() {
             let shared = prepare()?;

@@ -43,11 +43,13 @@ pub enum Artefact {
     ReportJson,
     /// The report for people.
     ReportMd,
+    /// What a server that the run started printed.
+    ServerLog,
 }
 
 impl Artefact {
     /// Every artefact, in the order in which a run makes them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Manifest,
         Self::Recipe,
         Self::ProblemsTrain,
@@ -65,6 +67,7 @@ impl Artefact {
         Self::EvalResult,
         Self::ReportJson,
         Self::ReportMd,
+        Self::ServerLog,
     ];
 
     /// Its name in the run folder.
@@ -87,6 +90,7 @@ impl Artefact {
             Self::EvalResult => "eval-result.jsonl",
             Self::ReportJson => "report.json",
             Self::ReportMd => "report.md",
+            Self::ServerLog => "server.log",
         }
     }
 

@@ -48,6 +48,9 @@ pub struct SampleRecord {
     pub text: String,
     /// Whether the model ended it; otherwise it was cut off at the token limit.
     pub finished: bool,
+    /// Whether a server gave its text alone, which was tokenised here: the tokens may be others than those that were drawn.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub retokenised: bool,
 }
 
 /// What the verifier made of a response: `grades.jsonl`.
@@ -132,6 +135,9 @@ pub struct RefinedRecord {
     pub outcome: Outcome,
     /// Whether the refined response is used; one that is no longer correct is not.
     pub kept: bool,
+    /// Whether the text of a rewrite in it came from a server alone and was tokenised here: the tokens may be others than those that were drawn.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub retokenised: bool,
 }
 
 /// What became of one reasoning step.
@@ -245,6 +251,14 @@ pub struct EvalRecord {
     pub finished: bool,
     /// Its text.
     pub text: String,
+    /// Whether a server gave its text alone, which was tokenised here: the tokens may be others than those that were drawn.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub retokenised: bool,
+}
+
+/// What a flag is that no record shows.
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Record for SampleRecord {
@@ -363,6 +377,7 @@ mod tests {
                 tokens: vec![7, 8],
                 text: "\\boxed{4}\n".to_owned(),
                 finished: true,
+                retokenised: false,
             },
             r#"{"problem":"p1","draw":3,"seed":18446744073709551615,"tokens":[7,8],"text":"\\boxed{4}\n","finished":true}"#,
         );
@@ -416,6 +431,7 @@ mod tests {
                 tokens_after: 8,
                 outcome: Outcome::Correct,
                 kept: true,
+                retokenised: false,
             },
             r#"{"problem":"p1","draw":2,"tokens":[1],"text":"4","steps":[{"tokens_before":9,"tokens_after":5,"n_candidates":64,"n_scored":3,"n_tokens":90,"kl_nats":0.001}],"tokens_before":12,"tokens_after":8,"outcome":"correct","kept":true}"#,
         );
@@ -472,6 +488,7 @@ mod tests {
                 step_tokens: 5,
                 finished: false,
                 text: String::new(),
+                retokenised: false,
             },
             r#"{"problem":"p1","run":15,"seed":9,"difficulty":null,"outcome":"grader_failed","failure":"trapped","tokens":8,"n_steps":2,"step_tokens":5,"finished":false,"text":""}"#,
         );

@@ -102,7 +102,20 @@ impl Stub {
         draw: impl Fn(&Ask) -> Drawn + Send + Sync + 'static,
         faults: impl Fn(usize) -> Fault + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::start_at(0, kind, draw, faults)
+    }
+
+    /// The same at a certain port; 0 is any.
+    ///
+    /// # Errors
+    /// If somebody has it.
+    pub fn start_at(
+        port: u16,
+        kind: Kind,
+        draw: impl Fn(&Ask) -> Drawn + Send + Sync + 'static,
+        faults: impl Fn(usize) -> Fault + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared {
             kind,
