@@ -39,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let measured = Workers::new(1)?.map_ordered(vec![()], |()| {
         let model = LanguageModel::load(Path::new(folder), dtype, &Device::Cpu)?;
         let planned = Footprint::new(model.config(), Numbers::of(dtype, true)).rewriting(&Rewritten {
+            waiting: 0,
             workers: 1,
             rewrites,
             prompt_tokens: context,

@@ -119,6 +119,7 @@ fn rewrite(model: &Footprint<'_>, loaded: &LanguageModel, workers: &Workers) -> 
         Ok::<(), ModelError>(())
     })?;
     let rewritten = Rewritten {
+        waiting: 0,
         workers: WORKERS,
         rewrites,
         prompt_tokens: 100,

@@ -4,6 +4,7 @@
 //! [`crate::share`]; here are the second tries, and the end: where one request failed too often, or every server did since it
 //! answered last, the fleet gives up and says what each server did. A request that no server would take ends it at once.
 
+use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,13 +49,18 @@ pub enum Error {
         /// What each server did last, after its address.
         faults: Vec<String>,
     },
+    /// The server that was started has ended.
+    #[error("{0}")]
+    Ended(String),
     /// Another request found that the servers cannot be used.
     #[error("the servers were given up")]
     Closed,
 }
 
+/// Says that a fleet's server has ended for good, and how.
+pub type Watch = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// Servers with the same model.
-#[derive(Debug)]
 pub struct Fleet {
     servers: Vec<Server>,
     state: Mutex<State>,
@@ -62,6 +68,13 @@ pub struct Fleet {
     ended: Condvar,
     concurrency: usize,
     retries: u32,
+    watch: Option<Watch>,
+}
+
+impl fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fleet").field("servers", &self.servers).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -82,7 +95,12 @@ impl Fleet {
         let share = Share::new(servers.len(), concurrency, back_off);
         let faults = vec![None; servers.len()];
         let state = Mutex::new(State { share, faults, n_answers: 0, is_closed: false });
-        Self { servers, state, ended: Condvar::new(), concurrency, retries }
+        Self { servers, state, ended: Condvar::new(), concurrency, retries, watch: None }
+    }
+
+    /// The same, of one server of which somebody knows whether it still runs; asked whenever it has failed.
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { watch: Some(watch), ..self }
     }
 
     /// How many requests are worth having in flight.
@@ -136,6 +154,9 @@ impl Fleet {
             n_answers = state.n_answers;
             state.share.end(turn, ending, Instant::now());
             state.faults[turn.server] = Some(format!("{}: {fault}", server.address));
+            if let Some(how) = self.watch.as_ref().and_then(|watch| watch()) {
+                return Err(self.close(state, Error::Ended(how)));
+            }
             if tries > self.retries || state.share.all_failed(self.retries) {
                 let faults = state.faults.iter().flatten().cloned().collect();
                 return Err(self.close(state, Error::GaveUp { faults }));

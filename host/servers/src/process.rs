@@ -98,6 +98,7 @@ pub enum StartError {
 pub struct ServerProcess {
     child: Child,
     address: Address,
+    log: PathBuf,
 }
 
 impl fmt::Debug for ServerProcess {
@@ -129,7 +130,7 @@ impl ServerProcess {
         let child = process.spawn().map_err(cannot)?;
         let address: Address = format!("http://127.0.0.1:{port}").parse().expect("an address of this form");
         // From here on it is stopped with the value.
-        let mut started = Self { child, address };
+        let mut started = Self { child, address, log: log_path.to_owned() };
         let asked = Fleet::new(Options {
             addresses: vec![started.address.clone()],
             model: String::new(),
@@ -160,6 +161,17 @@ impl ServerProcess {
     /// Where it answers.
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<String> {
+        let status = self.child.try_wait().ok()??;
+        let log = &self.log;
+        Some(format!(
+            "the server ended ({status}); its last lines, from {}:\n{}",
+            log.display(),
+            last_lines(log)
+        ))
     }
 
     /// Ends it and what it started: asks first, and does not ask for ever.

@@ -13,6 +13,9 @@ use ts_stub_server::{Ask, Drawn, Fault, Kind, Stub};
 
 use crate::{ARTEFACTS, Host, read, repository, small};
 
+/// The name of what is no test but a server.
+const SERVER: &str = "runs::servers::a_server_for_another_test";
+
 /// A model that answers as a server does.
 struct Model {
     model: LanguageModel,
@@ -118,9 +121,8 @@ fn servers_that_fail_change_nothing_that_a_run_leaves() {
 
     let this = std::env::current_exe().unwrap();
     let serve = format!(
-        "sampler.serve_command='sh -c \"SERVED_MODEL=$0 SERVED_PORT=$1 exec {} --ignored --exact {}\" {{model}} {{port}}'",
+        "sampler.serve_command='sh -c \"SERVED_MODEL=$0 SERVED_PORT=$1 exec {} --ignored --exact {SERVER}\" {{model}} {{port}}'",
         this.display(),
-        "runs::servers::a_server_for_another_test",
     );
     host.run(&whole("own", &[&serve]));
     for artefact in ARTEFACTS {
@@ -131,7 +133,7 @@ fn servers_that_fail_change_nothing_that_a_run_leaves() {
     }
 }
 
-/// No test: what [`servers_that_fail_change_nothing_that_a_run_leaves`] has its run start.
+/// No test: what other tests have their runs start. It ends after so many draws, if that is said.
 #[test]
 #[ignore = "a server for another test"]
 fn a_server_for_another_test() {
@@ -140,7 +142,9 @@ fn a_server_for_another_test() {
     };
     let model = Model::load(Path::new(&folder));
     let draw = move |ask: &Ask| model.draw(ask);
-    let _stub = Stub::start_at(port.parse().unwrap(), Kind::Ids, draw, |_| Fault::None).unwrap();
+    let n_draws = std::env::var("SERVED_DRAWS").map_or(usize::MAX, |n| n.parse().unwrap());
+    let faults = move |number: usize| if number < n_draws { Fault::None } else { std::process::exit(5) };
+    let _stub = Stub::start_at(port.parse().unwrap(), Kind::Ids, draw, faults).unwrap();
     loop {
         thread::sleep(Duration::from_secs(1));
     }
@@ -203,6 +207,15 @@ fn servers_that_are_of_no_use_are_told_and_lose_nothing() {
     let ends = "sampler.serve_command='sh -c \"echo no such model $0; exit 7\" {model} {port}'";
     let told = host.fail(&whole("ends", &[ends]));
     assert!(told.contains("exit status: 7") && told.contains("no such model /"), "{told}");
+    // One that answers a few times and ends is not waited for.
+    let this = std::env::current_exe().unwrap();
+    let dies = format!(
+        "sampler.serve_command='sh -c \"SERVED_DRAWS=9 SERVED_MODEL=$0 SERVED_PORT=$1 exec {} --ignored --exact {SERVER}\" \
+         {{model}} {{port}}'",
+        this.display(),
+    );
+    let told = host.fail(&whole("dies", &[&dies]));
+    assert!(told.contains("the server ended (exit status: 5)"), "{told}");
     let told = host.fail(&whole("wrong", &["sampler.urls=[\"ftp://a\"]"]));
     assert!(told.contains("sampler.urls must be addresses"), "{told}");
 }

@@ -32,6 +32,8 @@ pub struct Drawn {
 pub struct Rewritten {
     /// Workers that rewrite at the same time.
     pub workers: usize,
+    /// Texts that wait for what others draw, each with its keys and values.
+    pub waiting: usize,
     /// Rewrites of a step, which are drawn together.
     pub rewrites: usize,
     /// Tokens of the longest prompt.
@@ -59,13 +61,20 @@ impl Footprint<'_> {
             prompt_tokens,
             new_tokens.saturating_sub(1),
         );
-        self.of_workers(workers, cache, activations, self.picking(rows))
+        self.of_workers(workers, cache, activations, self.picking(rows), 0)
     }
 
     /// Memory that rewriting takes.
     pub fn rewriting(&self, rewritten: &Rewritten) -> Plan {
-        let Rewritten { workers, rewrites, prompt_tokens, context_tokens, step_tokens, window_tokens } =
-            *rewritten;
+        let Rewritten {
+            workers,
+            waiting,
+            rewrites,
+            prompt_tokens,
+            context_tokens,
+            step_tokens,
+            window_tokens,
+        } = *rewritten;
         let read = step_tokens.saturating_add(window_tokens);
         let reach = context_tokens.saturating_add(read);
         let scored = self.scores(product([rewrites, context_tokens.saturating_add(step_tokens)]));
@@ -77,15 +86,17 @@ impl Footprint<'_> {
         let cache = self.caches(&contexts, rewrites, context_tokens, step_tokens.saturating_sub(1));
         let compared = window_tokens.min((MAX_LOGITS / self.config.vocab_size.max(1)).max(1));
         let logits = self.picking(rewrites).saturating_add(self.logits(2 * compared, 4));
-        self.of_workers(workers, cache, activations, logits)
+        let waiting = self.caches(&[(waiting, context_tokens)], 0, context_tokens, 0);
+        self.of_workers(workers, cache, activations, logits, waiting)
     }
 
-    fn of_workers(&self, workers: usize, cache: u64, activations: u64, logits: u64) -> Plan {
+    /// What so many workers take, and the caches of texts that wait.
+    fn of_workers(&self, workers: usize, cache: u64, activations: u64, logits: u64, waiting: u64) -> Plan {
         let of_all = |bytes: u64| bytes.saturating_mul(workers.max(1) as u64);
         let loading = Plan::new([(Part::Weights, self.weights()), (Part::Files, self.loading())]);
         let working = Plan::new([
             (Part::Weights, self.weights()),
-            (Part::Cache, of_all(cache)),
+            (Part::Cache, of_all(cache).saturating_add(waiting)),
             (Part::Activations, of_all(activations)),
             (Part::Logits, of_all(logits)),
         ]);
@@ -152,14 +163,15 @@ mod tests {
         let model = Footprint::new(&config, F32);
         let plan = model.rewriting(&Rewritten {
             workers: 1,
+            waiting: 3,
             rewrites: 8,
             prompt_tokens: 10,
             context_tokens: 100,
             step_tokens: 20,
             window_tokens: 30,
         });
-        // A context of 100 tokens, its copy of 150, and eight tails of 19.
-        assert_eq!(plan.of(Part::Cache), (128 + 256 + 8 * 32) * 64);
+        // A context of 100 tokens, its copy of 150, and eight tails of 19; three contexts that wait.
+        assert_eq!(plan.of(Part::Cache), (128 + 256 + 8 * 32 + 3 * 128) * 64);
         // Step and window; a block of scores over 150 tokens.
         assert_eq!(plan.of(Part::Activations), 2 * 50 * 68 * 4 + 64 * 150 * 4);
         assert_eq!(plan.of(Part::Logits), (2 * 8 + 6) * 40 * 4 + 2 * 30 * 40 * 4);

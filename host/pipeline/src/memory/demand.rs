@@ -4,7 +4,7 @@ use ts_model::ModelConfig;
 use ts_model::generate::Sampling;
 use ts_model::memory::{Adapters, Drawn, Footprint, Numbers, Plan, Rewritten, Scored, Trained};
 use ts_model::serve::parts_of_draws;
-use ts_recipe::{EvalSection, Recipe, SampleSection};
+use ts_recipe::{EvalSection, Recipe, SampleSection, SamplerKind, SamplerSection};
 
 use crate::setup::dtype_of;
 use crate::stage::Stage;
@@ -49,6 +49,17 @@ impl Demand {
     }
 }
 
+/// How many positives wait for servers, where those draw their rewrites, while so many threads compute: as many as fill the servers,
+/// and no more than sixteen for each thread, since each holds its text's keys and values.
+pub(crate) fn waiting_at_once(recipe: &Recipe, threads: usize) -> usize {
+    let SamplerSection { kind, urls, concurrency, .. } = &recipe.sampler;
+    if *kind == SamplerKind::Local {
+        return 0;
+    }
+    let filling = (urls.len().max(1) * concurrency).div_ceil(recipe.refine.n_rewrites.max(1) as usize);
+    filling.min(16 * threads)
+}
+
 impl Shape<'_> {
     /// What a stage takes under a recipe.
     pub(crate) fn plan(&self, recipe: &Recipe, stage: Stage, demand: &Demand) -> Plan {
@@ -71,6 +82,8 @@ impl Shape<'_> {
             }
             Demand::Rewrites { positives, prompt, text, step } => model.rewriting(&Rewritten {
                 workers: at_once(positives),
+                waiting: waiting_at_once(recipe, threads)
+                    .min(usize::try_from(positives).unwrap_or(usize::MAX)),
                 rewrites: if recipe.refine.enabled { recipe.refine.n_rewrites as usize } else { 0 },
                 prompt_tokens: prompt,
                 context_tokens: text,

@@ -10,7 +10,7 @@ mod demand;
 use ts_model::memory::{Available, Plan, human};
 use ts_recipe::Recipe;
 
-pub(crate) use self::demand::{Demand, Shape};
+pub(crate) use self::demand::{Demand, Shape, waiting_at_once};
 use crate::stage::Stage;
 use crate::{Error, Run};
 

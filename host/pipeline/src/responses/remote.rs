@@ -3,12 +3,14 @@
 //! In: a prompt and a seed. Out: the tokens that a server drew; from a server that gives text alone those that the text is tokenised
 //! to, if they make the same text, and a word that it was so. Threads that wait for servers leave the cores to others.
 
+use std::sync::Once;
 use std::thread;
 
 use ts_core::seed::derive_seed;
 use ts_model::TextTokenizer;
 use ts_servers::{Content, Fleet, Prompt, Request};
 
+use crate::progress::Progress;
 use crate::responses::sampler::sampler;
 use crate::responses::turnstile::Turnstile;
 use crate::setup::servers::{Sampler, Served};
@@ -48,6 +50,10 @@ pub(crate) struct Remote<'a> {
     /// The ids that end a text.
     end: Vec<u32>,
     turnstile: Turnstile,
+    progress: &'a dyn Progress,
+    /// What was said of texts, once.
+    told: Once,
+    told_of_length: Once,
 }
 
 impl<'a> Remote<'a> {
@@ -59,7 +65,16 @@ impl<'a> Remote<'a> {
         let sampler = sampler(run, served)?;
         let end = run.checkpoint_folder().config()?.eos_token_ids;
         let turnstile = Turnstile::new(run.model_workers().count());
-        Ok(Self { sampler, tokenizer: &run.tokenizer, end, turnstile })
+        let (tokenizer, progress) = (&run.tokenizer, run.progress);
+        Ok(Self {
+            sampler,
+            tokenizer,
+            end,
+            turnstile,
+            progress,
+            told: Once::new(),
+            told_of_length: Once::new(),
+        })
     }
 
     /// The servers.
@@ -98,6 +113,7 @@ impl<'a> Remote<'a> {
             Content::Text(text) => {
                 let tokens = self.tokens_of(&text, finished)?;
                 let tokens = tokens.ok_or_else(|| Error::NotTokenised { problem: problem.to_owned() })?;
+                self.tell_of_text(tokens.len(), completion.n_tokens);
                 Ok(RemoteDraw { tokens, finished, retokenised: true })
             }
         }
@@ -133,6 +149,23 @@ impl<'a> Remote<'a> {
             }
             error.map_or(Ok(draws), Err)
         })
+    }
+
+    /// Says, once, that responses are tokenised here, and once that this gives other tokens than were drawn.
+    fn tell_of_text(&self, n_here: usize, n_drawn: Option<usize>) {
+        self.told.call_once(|| {
+            self.progress.warn(
+                "the server gives text and no token ids: it is tokenised here, and records say so (`retokenised`)",
+            );
+        });
+        if let Some(n_drawn) = n_drawn.filter(|n_drawn| n_drawn.abs_diff(n_here) > 1) {
+            self.told_of_length.call_once(|| {
+                self.progress.warn(&format!(
+                    "a response of {n_drawn} tokens, by the server's count, has {n_here} when its text is tokenised: \
+                     lengths and log-probabilities of such responses are not those of what was drawn"
+                ));
+            });
+        }
     }
 
     /// The tokens of a server's text, if they make it. A text may show the token that ends it.

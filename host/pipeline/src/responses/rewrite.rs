@@ -87,16 +87,19 @@ impl Rewriter<'_> {
         if original.len() < 2 || window.is_empty() {
             return Ok(Rewritten::default());
         }
-        let divergence = Divergence {
-            window: WindowKl::new(self.model, context.prefix, original, window)?,
-            refine: self.refine,
-            known: HashMap::new(),
+        let search = || -> Result<Search<'_>, Error> {
+            let divergence = Divergence {
+                window: WindowKl::new(self.model, context.prefix, original, window)?,
+                refine: self.refine,
+                known: HashMap::new(),
+            };
+            Ok(Search { rewriter: self, original, is_last, divergence, state: State::default() })
         };
-        let mut search = Search { rewriter: self, original, is_last, divergence, state: State::default() };
         // The token after a step shows that it is complete; a rewrite as long as the original cannot be chosen.
         let (temperature, top_p, max_new_tokens) = (self.refine.temperature, 1.0, original.len());
         match self.drawer {
             Drawer::Local => {
+                let mut search = search()?;
                 let sampling = Sampling { temperature, top_p, max_new_tokens, max_batch_rows: seeds.len() };
                 let request = Request { prompt: Prompt::Prefix(context.prefix.clone()), seeds };
                 let draws = generate(self.model, &[request], &sampling, &mut search)?;
@@ -109,6 +112,8 @@ impl Rewriter<'_> {
                 let draws =
                     remote.turnstile().outside(|| remote.draw_all(self.problem, &prompt, &seeds, how))?;
                 let retokenised = draws.iter().any(|draw| draw.retokenised);
+                // What it holds is not held while servers draw.
+                let mut search = search()?;
                 let draws: Vec<Vec<u32>> = draws.into_iter().map(|draw| draw.tokens).collect();
                 search.read(&draws)?;
                 let n_tokens = draws.iter().map(|tokens| tokens.len() as u64).sum();

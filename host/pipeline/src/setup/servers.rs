@@ -4,6 +4,7 @@
 //! for the stages after, until another model is asked for or the run stops it.
 
 use std::fs;
+use std::io::Read;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,9 @@ use crate::Error;
 
 /// How long a server is left alone after its first failure.
 const BACK_OFF: Duration = Duration::from_millis(500);
+
+/// Bytes of a file that are read for a key.
+const MOST_OF_KEY: u64 = 1 << 16;
 
 /// Which model is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +49,14 @@ impl Deref for Sampler {
 #[derive(Debug)]
 struct Started {
     address: Address,
-    _process: ServerProcess,
+    process: Mutex<ServerProcess>,
     _folder: Option<tempfile::TempDir>,
+}
+
+impl Started {
+    fn ended(&self) -> Option<String> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).ended()
+    }
 }
 
 /// A run's servers.
@@ -92,7 +102,7 @@ impl Servers {
         }
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let started = match &*running {
-            Some((model, started)) if *model == served => Arc::clone(started),
+            Some((model, started)) if *model == served && started.ended().is_none() => Arc::clone(started),
             _ => {
                 *running = None;
                 let started = Arc::new(start(section, log, model)?);
@@ -100,7 +110,9 @@ impl Servers {
                 started
             }
         };
-        let fleet = Arc::new(Fleet::new(options(vec![started.address.clone()], &section.model)));
+        let fleet = Fleet::new(options(vec![started.address.clone()], &section.model));
+        let watched = Arc::clone(&started);
+        let fleet = Arc::new(fleet.watched(Box::new(move || watched.ended())));
         Ok(Sampler { fleet, _started: Some(started) })
     }
 
@@ -127,7 +139,7 @@ fn start(
     let command = ServerCommand::parse(&section.serve_command).expect("a command that was checked");
     let patience = Duration::from_secs(section.start_timeout_s);
     let process = ServerProcess::start(&command, &model, (output, log), patience)?;
-    Ok(Started { address: process.address().clone(), _process: process, _folder: folder })
+    Ok(Started { address: process.address().clone(), process: Mutex::new(process), _folder: folder })
 }
 
 fn key(section: &SamplerSection) -> Result<Option<Key>, Error> {
@@ -139,7 +151,9 @@ fn key(section: &SamplerSection) -> Result<Option<Key>, Error> {
         (key, format!("the variable {name}"))
     } else if !section.api_key_file.is_empty() {
         let path = PathBuf::from(&section.api_key_file);
-        let key = fs::read_to_string(&path).map_err(|source| Error::File { path, source })?;
+        let mut key = String::new();
+        let read = fs::File::open(&path).and_then(|file| file.take(MOST_OF_KEY).read_to_string(&mut key));
+        read.map_err(|source| Error::File { path, source })?;
         (key, section.api_key_file.clone())
     } else {
         return Ok(None);

@@ -13,7 +13,7 @@ use ts_run::records::{PositiveRecord, ProblemRecord, RefinedRecord, SampleRecord
 
 use super::Done;
 use super::work::{Made, Task, Tasks, Work};
-use crate::memory::{Demand, plan_stage};
+use crate::memory::{Demand, plan_stage, waiting_at_once};
 use crate::responses::grading::grade;
 use crate::responses::remote::{Remote, server_seed};
 use crate::responses::rewrite::{Context, Drawer, Rewriter};
@@ -62,7 +62,8 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     } else {
         let prepare = || {
             let shared = (load()?, Remote::open(run, Served::Base)?);
-            let n_at_once = positives_at_once(run, shared.1.fleet().capacity());
+            let cores = run.model_workers().count();
+            let n_at_once = cores + waiting_at_once(&run.recipe, cores);
             Ok((shared, n_at_once))
         };
         let make = |(model, remote): &(LanguageModel, Remote<'_>), item: Item, _: &[usize]| {
@@ -72,14 +73,6 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         work.gather(tasks, prepare, make, each)?
     };
     Ok(Done { records, summary: totals.summary() })
-}
-
-/// How many positives to work on at once where servers draw: as many as are computed with here, and as many whose rewrites fill the
-/// servers, but no more than twice those, since each holds its text's keys and values.
-fn positives_at_once(run: &Run<'_>, capacity: usize) -> usize {
-    let cores = run.model_workers().count();
-    let filling = capacity.div_ceil(run.recipe.refine.n_rewrites.max(1) as usize);
-    cores + filling.min(cores)
 }
 
 /// The longest positive and the longest of their steps.
