@@ -7,6 +7,7 @@
 //! | [`selection`] | pass rate, depth quantile, number of positives | 3.1 |
 //! | [`pairing`] | preference pairs, and the cap on them | 3.1 |
 //! | [`refinement`] | the choice among the rewrites of one step | 3.2 |
+//! | [`bound`] | what the most likely tokens alone say of a divergence | 3.2 |
 //! | [`objective`] | DPO-L, SFT and their sum | 3.3 |
 //! | [`metrics`], [`auc`] | accuracy, lengths, area under accuracy against budget | 4.1.2 |
 //! | [`bootstrap`] | intervals around the metrics | |
@@ -16,6 +17,7 @@
 
 pub mod auc;
 pub mod bootstrap;
+pub mod bound;
 mod error;
 pub mod metrics;
 pub mod objective;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::address::{Address, Key};
 use crate::completion::{Completion, Request};
+use crate::scores::{Likely, Text};
 use crate::server::{Fault, Server};
 use crate::share::{Ending, Share, Turn};
 
@@ -122,19 +123,31 @@ impl Fleet {
     /// # Errors
     /// [`Error`]; once, and then [`Error::Closed`] for every request that has no server yet.
     pub fn complete(&self, request: &Request<'_>) -> Result<Completion, Error> {
+        self.ask(|server| server.complete(request))
+    }
+
+    /// What a server thinks of a text: the likely tokens in the place of each that is asked about. Waits as [`Self::complete`] does.
+    ///
+    /// # Errors
+    /// As [`Self::complete`].
+    pub fn score(&self, text: &Text<'_>) -> Result<Vec<Likely>, Error> {
+        self.ask(|server| server.score(text))
+    }
+
+    fn ask<T>(&self, question: impl Fn(&Server) -> Result<T, Fault>) -> Result<T, Error> {
         let (mut tries, mut last, mut n_answers) = (0, None, 0);
         loop {
             let turn = self.begin(last)?;
             let server = &self.servers[turn.server];
-            let outcome = server.complete(request);
+            let outcome = question(server);
             tries += 1;
             let mut state = self.state();
             let (ending, fault) = match outcome {
-                Ok(completion) => {
+                Ok(answer) => {
                     state.n_answers += 1;
                     state.share.end(turn, Ending::Answered, Instant::now());
                     self.ended.notify_all();
-                    return Ok(completion);
+                    return Ok(answer);
                 }
                 Err(Fault::Refused(message)) => {
                     state.share.end(turn, Ending::Unsaid, Instant::now());

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`address`] | a server's address, and a key that is never shown |
 //! | [`completion`] | what is asked and answered, and what of an answer is believed |
+//! | [`scores`] | what a server thinks of a text |
 //! | [`server`] | one server over HTTP, and which of its kind's dialects it speaks |
 //! | [`share`] | which server is asked next, and which are left alone; no HTTP |
 //! | [`fleet`] | several servers as one, with second tries |
@@ -19,6 +20,7 @@ pub mod address;
 pub mod completion;
 pub mod fleet;
 pub mod process;
+pub mod scores;
 mod server;
 mod share;
 
@@ -26,3 +28,4 @@ pub use address::{Address, Key};
 pub use completion::{Completion, Content, Prompt, Request};
 pub use fleet::{Error, Fleet, Options};
 pub use process::{ServerCommand, ServerProcess};
+pub use scores::{Likely, Text};

@@ -16,6 +16,7 @@ use ureq::{Agent, Body};
 
 use crate::address::{Address, Key};
 use crate::completion::{Completion, Dialect, Request, Wrong, body, read};
+use crate::scores::{self, Likely, Text};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -24,6 +25,8 @@ const QUICK: Duration = Duration::from_secs(10);
 /// The longest answer: so many bytes, and so many for each token of prompt and response, as an id and as escaped text.
 const ANSWER_BYTES: u64 = 1 << 20;
 const BYTES_PER_TOKEN: u64 = 512;
+/// And for each token that it tells of in a token's place.
+const BYTES_PER_SCORE: u64 = 256;
 /// Characters of a server's message that are shown.
 const SHOWN: usize = 500;
 
@@ -36,6 +39,15 @@ pub(crate) enum Fault {
     Busy(String, Option<Duration>),
     /// The server will not take the request, or is set up in a way that does not fit: the same would come of it again.
     Refused(String),
+}
+
+impl From<Wrong> for Fault {
+    fn from(wrong: Wrong) -> Self {
+        match wrong {
+            Wrong::Nonsense(what) => Self::Failed(format!("answered nonsense: {what}")),
+            Wrong::Setup(what) => Self::Refused(what),
+        }
+    }
 }
 
 /// A server.
@@ -115,10 +127,7 @@ impl Server {
             match self.ask(&body, request) {
                 Ok(answer) => {
                     *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = Some(dialect);
-                    return read(request, &answer).map_err(|wrong| match wrong {
-                        Wrong::Nonsense(what) => Fault::Failed(format!("answered nonsense: {what}")),
-                        Wrong::Setup(what) => Fault::Refused(what),
-                    });
+                    return read(request, &answer).map_err(Fault::from);
                 }
                 // What it says of the richest dialect is the most telling, if it refuses all.
                 Err(Fault::Refused(message)) => drop(refusal.get_or_insert(message)),
@@ -130,13 +139,24 @@ impl Server {
         Err(Fault::Refused(refusal.unwrap_or_else(untold)))
     }
 
+    /// Asks what it thinks of a text.
+    pub(crate) fn score(&self, text: &Text<'_>) -> Result<Vec<Likely>, Fault> {
+        let body = scores::body(self.model()?, text);
+        let limit = ANSWER_BYTES + BYTES_PER_SCORE * text.tokens.len() as u64 * u64::from(text.top + 1);
+        scores::read(text, &self.post(&body, limit)?).map_err(Fault::from)
+    }
+
     fn ask(&self, body: &Value, request: &Request<'_>) -> Result<Vec<u8>, Fault> {
+        let n_tokens = (request.prompt.tokens.len() + request.max_tokens) as u64;
+        self.post(body, ANSWER_BYTES + BYTES_PER_TOKEN * n_tokens)
+    }
+
+    fn post(&self, body: &Value, limit: u64) -> Result<Vec<u8>, Fault> {
         let mut post = self.agent.post(self.address.of("completions"));
         if let Some(key) = &self.key {
             post = post.header("Authorization", key.bearer());
         }
-        let n_tokens = (request.prompt.tokens.len() + request.max_tokens) as u64;
-        answer(post.send_json(body), ANSWER_BYTES + BYTES_PER_TOKEN * n_tokens)
+        answer(post.send_json(body), limit)
     }
 
     fn model(&self) -> Result<&str, Fault> {
