@@ -122,6 +122,8 @@ impl<'a> Writer<'a> {
                         n_scored: 8,
                         n_tokens: 64 * u64::from(before),
                         kl_nats: (!stays).then_some(0.001),
+                        n_refused: 0,
+                        estimate: None,
                     });
                     stays
                 });

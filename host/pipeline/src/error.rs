@@ -235,6 +235,20 @@ impl Error {
         matches!(self, Self::Servers(ts_servers::Error::Closed))
     }
 
+    /// All results, or the first error that is a cause.
+    pub(crate) fn first_cause<T>(results: Vec<Result<T, Self>>) -> Result<Vec<T>, Self> {
+        let mut values = Vec::with_capacity(results.len());
+        let mut cause: Option<Self> = None;
+        for result in results {
+            match result {
+                Ok(value) => values.push(value),
+                Err(error) if cause.as_ref().is_none_or(Self::is_consequence) => cause = Some(error),
+                Err(_) => {}
+            }
+        }
+        cause.map_or(Ok(values), Err)
+    }
+
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -10,7 +10,7 @@ use ts_run::{Seal, digest};
 
 use crate::Error;
 use crate::stage::Stage;
-use ts_recipe::{PluginSection, Recipe, SamplerKind};
+use ts_recipe::{DivergenceBy, PluginSection, Recipe, SamplerKind};
 
 /// The seal of a stage's records.
 pub(crate) fn seal(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Seal {
@@ -46,12 +46,18 @@ pub(crate) fn decides(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Val
     if recipe.sampler.kind != SamplerKind::Local {
         model.push(json!(recipe.sampler.kind));
     }
+    let sampler = &recipe.sampler;
+    let servers_tell = sampler.kind != SamplerKind::Local
+        && (sampler.refuse_first || recipe.refine.divergence == DivergenceBy::TopK);
     match stage {
         Stage::EvalBaseline => json!([model, problems("heldout"), recipe.eval, verifier, splitter]),
         // No reference answer changes a response.
         Stage::Sample => json!([model, prompts("train"), recipe.sample]),
         Stage::Grade => json!([before(Stage::Sample), problems("train"), verifier]),
         Stage::Select => json!([before(Stage::Grade), splitter, policy, length, recipe.select]),
+        Stage::Refine if servers_tell => {
+            json!([before(Stage::Select), recipe.refine, sampler.refuse_first, sampler.top_logprobs])
+        }
         Stage::Refine => json!([before(Stage::Select), recipe.refine]),
         Stage::Pair | Stage::Reference => before(Stage::Refine),
         Stage::Train => json!([before(Stage::Pair), recipe.train]),

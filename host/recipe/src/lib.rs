@@ -35,7 +35,7 @@ pub use recipe::{
 };
 pub use sampler_section::{SamplerKind, SamplerSection};
 pub use stage_sections::{
-    EvalSection, RefineContext, RefineSection, ReportSection, SampleSection, Schedule, SelectSection,
-    SftExamples, TrainSection,
+    DivergenceBy, EvalSection, RefineContext, RefineSection, ReportSection, SampleSection, Schedule,
+    SelectSection, SftExamples, TrainSection,
 };
 pub use user_folders::{code_cache, user_cache};

@@ -31,6 +31,10 @@ pub struct SamplerSection {
     pub timeout_s: u64,
     /// Tries after the first.
     pub retries: u32,
+    /// Whether servers refuse rewrites that cannot pass, before the decoder here reads them.
+    pub refuse_first: bool,
+    /// Tokens of which a server tells the log-probabilities, at each position.
+    pub top_logprobs: u32,
 }
 
 /// Who draws responses.
@@ -58,12 +62,16 @@ impl Default for SamplerSection {
             concurrency: 64,
             timeout_s: 1800,
             retries: 10,
+            refuse_first: false,
+            top_logprobs: 20,
         }
     }
 }
 
 /// The most requests in flight at a server: each has a thread.
 const MAX_CONCURRENCY: usize = 4096;
+/// Far more than servers tell of: vLLM 20 if it is not told otherwise.
+const MAX_TOP: u32 = 1000;
 /// A week, in seconds.
 const MAX_SECONDS: u64 = 604_800;
 
@@ -73,9 +81,10 @@ impl SamplerSection {
         *self == Self::default()
     }
 
-    /// The section with the values that change no record at nothing: who draws decides, not where and how fast.
+    /// The section with the values that change no record at nothing: who draws decides and what they tell, not where and how fast.
     pub(crate) fn what_decides_records(&self) -> Self {
-        Self { kind: self.kind, ..Self::default() }
+        let Self { kind, refuse_first, top_logprobs, .. } = *self;
+        Self { kind, refuse_first, top_logprobs, ..Self::default() }
     }
 
     /// Checks every value.
@@ -117,6 +126,8 @@ impl SamplerSection {
         {
             check((1..=MAX_SECONDS).contains(&seconds), key, &format!("1 to {MAX_SECONDS}"), &seconds);
         }
+        let top = self.top_logprobs;
+        check((1..=MAX_TOP).contains(&top), "sampler.top_logprobs", &format!("1 to {MAX_TOP}"), &top);
         check(self.retries <= 1000, "sampler.retries", "0 to 1000", &self.retries);
     }
 

@@ -47,6 +47,9 @@ pub struct RefineSection {
     pub temperature: f64,
     /// Epsilon, in nats, after `kl_reduction`.
     pub max_kl_nats: f64,
+    /// How the divergence is measured.
+    #[serde(default, skip_serializing_if = "DivergenceBy::is_exact")]
+    pub divergence: DivergenceBy,
     /// How the window's positions become one number.
     pub kl_reduction: KlReduction,
     /// L, in tokens.
@@ -55,6 +58,23 @@ pub struct RefineSection {
     pub context: RefineContext,
     /// Stop at the first passing rewrite.
     pub early_stop: bool,
+}
+
+/// How the divergence of a rewrite is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DivergenceBy {
+    /// Over the whole vocabulary, by the decoder here: the paper's.
+    #[default]
+    Exact,
+    /// By the most likely tokens that a server tells of: a number that the divergence is not below.
+    TopK,
+}
+
+impl DivergenceBy {
+    fn is_exact(&self) -> bool {
+        *self == Self::Exact
+    }
 }
 
 /// Which earlier steps stand in the context of a rewrite.

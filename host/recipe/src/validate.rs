@@ -3,7 +3,7 @@
 //! Each check names the key as it stands in the file, what it must be, and what it was. Whether files and
 //! plugins exist is found by whoever opens them.
 
-use crate::{Recipe, RecipeError};
+use crate::{DivergenceBy, Recipe, RecipeError, SamplerKind};
 
 /// Most threads. Each takes a stack, and most machines have fewer cores.
 const MAX_WORKERS: usize = 1024;
@@ -61,6 +61,13 @@ impl Recipe {
 
         let r = &self.refine;
         check(positive(r.temperature), "refine.temperature", "above 0", &r.temperature);
+        let needs_servers = r.divergence == DivergenceBy::TopK && self.sampler.kind == SamplerKind::Local;
+        check(
+            !needs_servers,
+            "refine.divergence",
+            "\"exact\" where no servers sample (sampler.kind)",
+            &"\"top_k\"",
+        );
         check(positive(r.max_kl_nats), "refine.max_kl_nats", "above 0", &r.max_kl_nats);
 
         let t = &self.train;

@@ -109,11 +109,11 @@ impl Fleet {
         self.servers.len() * self.concurrency
     }
 
-    /// Whether one of the servers answers at all, or why not.
+    /// Whether one of the servers answers at all, or why not. One that has no list of models answers too.
     pub(crate) fn is_ready(&self) -> Result<(), String> {
         let mut faults = self.servers.iter().map(|server| match server.models() {
-            Ok(_) => Ok(()),
-            Err(Fault::Failed(what) | Fault::Busy(what, _) | Fault::Refused(what)) => Err(what),
+            Ok(_) | Err(Fault::Refused(_)) => Ok(()),
+            Err(Fault::Failed(what) | Fault::Busy(what, _)) => Err(what),
         });
         faults.find(Result::is_ok).unwrap_or_else(|| Err("no answer".to_owned()))
     }

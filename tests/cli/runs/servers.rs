@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use ts_model::generate::{Finish, Prompt, Request, Sampling, Unwatched, generate};
-use ts_model::{LanguageModel, TextTokenizer};
+use ts_model::{LanguageModel, Prefix, TextTokenizer};
 use ts_stub_server::{Ask, Drawn, Fault, Kind, Stub};
 
 use crate::{ARTEFACTS, Host, read, repository, small};
@@ -50,6 +50,36 @@ impl Model {
         let draw = draws.remove(0).remove(0);
         let text = self.tokenizer.decode_plain(&draw.tokens).unwrap();
         Drawn { tokens: draw.tokens, text, finished: draw.finish == Finish::EndOfText }
+    }
+
+    /// Of each token but the first, so many likely ones in its place and itself, with their log-probabilities.
+    fn scores(&self, tokens: &[u32], top: usize) -> Vec<Vec<(u32, f64)>> {
+        let prefix = Prefix::new(&self.model, &tokens[..1]).unwrap();
+        let mut hidden = vec![prefix.last_hidden().clone()];
+        if tokens.len() > 2 {
+            hidden.extend(prefix.hidden_after(&self.model, &[&tokens[1..tokens.len() - 1]]).unwrap());
+        }
+        let logits = self.model.frozen().logits(&Tensor::cat(&hidden, 0).unwrap()).unwrap();
+        let rows: Vec<Vec<f32>> = logits.to_vec2().unwrap();
+        let row = |(row, token): (&Vec<f32>, &u32)| {
+            let largest = row.iter().copied().fold(f32::MIN, f32::max);
+            let sum: f64 = row.iter().map(|logit| f64::from(logit - largest).exp()).sum();
+            let ln = |id: u32| (id, f64::from(row[id as usize] - largest) - sum.ln());
+            let mut ids: Vec<u32> = (0..row.len() as u32).collect();
+            ids.sort_by(|a, b| row[*b as usize].total_cmp(&row[*a as usize]));
+            let mut told = ids[..top].to_vec();
+            if !told.contains(token) {
+                told.push(*token);
+            }
+            told.into_iter().map(ln).collect()
+        };
+        rows.iter().zip(&tokens[1..]).map(row).collect()
+    }
+
+    fn serve_scoring(self: &Arc<Self>) -> Stub {
+        let (draws, scores) = (Arc::clone(self), Arc::clone(self));
+        Stub::start_scoring(move |ask| draws.draw(ask), move |tokens, top| scores.scores(tokens, top))
+            .unwrap()
     }
 
     fn serve(self: &Arc<Self>, kind: Kind, faults: impl Fn(usize) -> Fault + Send + Sync + 'static) -> Stub {
@@ -168,6 +198,64 @@ fn text_alone_is_taken_if_it_tokenises_back_and_records_say_so() {
     // What is drawn by another does not continue what was drawn here.
     let told = host.fail(&["run", "--out", "run", "--set", "sampler.kind=local"]);
     assert!(told.contains("recipe"), "{told}");
+}
+
+/// Rewrites that servers refuse are rewrites that the decoder here would refuse, and most are; an estimate by the most likely tokens alone
+/// decides otherwise now and then, and says what it was made from.
+#[test]
+fn servers_may_refuse_rewrites_and_may_estimate() {
+    let host = Host::new();
+    let stub = Model::embedded().serve_scoring();
+    let of_stub = urls("urls", &[&stub]);
+    let refined = |out: &str, set: &str| -> Vec<serde_json::Value> {
+        let mut args = whole(out, &[&of_stub, set, "sampler.top_logprobs=5", "sampler.retries=1"]);
+        for stage in ["sample", "grade", "select", "refine"] {
+            args[0] = stage;
+            host.run(&args);
+        }
+        let text = String::from_utf8(read(host.path(out).join("refined.jsonl"))).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let exact = refined("exact", "refine.divergence=exact");
+    let refusing = refined("refusing", "sampler.refuse_first=true");
+    let estimated = refined("estimated", "refine.divergence=top_k");
+    let (mut n_refused, mut n_left, mut n_estimates, mut n_steps) = (0, 0, 0, 0);
+    for ((exact, refusing), estimated) in exact.iter().zip(&refusing).zip(&estimated) {
+        assert_eq!(exact["tokens"], refusing["tokens"]);
+        for (exact, refusing) in
+            exact["steps"].as_array().unwrap().iter().zip(refusing["steps"].as_array().unwrap())
+        {
+            let count = |step: &serde_json::Value, key: &str| step[key].as_u64().unwrap_or(0);
+            assert_eq!(exact["kl_nats"], refusing["kl_nats"]);
+            assert_eq!(count(exact, "n_scored"), count(refusing, "n_scored") + count(refusing, "n_refused"));
+            n_refused += count(refusing, "n_refused");
+            n_left += count(refusing, "n_scored");
+        }
+        for step in estimated["steps"].as_array().unwrap() {
+            n_steps += 1;
+            if let Some(estimate) = step["estimate"].as_object() {
+                n_estimates += 1;
+                assert_eq!(estimate["top_k"], 5);
+                assert!((0.0..=1.0).contains(&estimate["tail_mass"].as_f64().unwrap()));
+                assert!(step["kl_nats"].as_f64().unwrap() < 0.005);
+            } else {
+                assert!(step["kl_nats"].is_null());
+            }
+        }
+    }
+    assert!(n_refused > 10, "refused {n_refused}, left {n_left}");
+    assert!(n_estimates > 3 && n_estimates < n_steps, "{n_estimates} of {n_steps}");
+    // A local run has nobody to estimate.
+    let told = host.fail(&small(&["run", "--out", "local", "--set", "refine.divergence=top_k"]));
+    assert!(told.contains("refine.divergence must be"), "{told}");
+    // A server that does not score is told.
+    let mute = Model::embedded().serve(Kind::Ids, |_| Fault::None);
+    let of_mute = urls("urls", &[&mute]);
+    let mut args = whole("exact", &[&of_mute]);
+    args[2] = "mute";
+    args.extend(["--set", "sampler.refuse_first=true", "--from", "exact"]);
+    let told = host.fail(&args);
+    assert!(told.contains("prompt_logprobs"), "{told}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub(crate) mod remote;
 pub(crate) mod rewrite;
 pub(crate) mod sampler;
 pub(crate) mod selected;
+mod server_window;
 pub(crate) mod steps;
 mod turnstile;
 pub mod ungraded;

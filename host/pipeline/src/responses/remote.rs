@@ -137,17 +137,11 @@ impl<'a> Remote<'a> {
                 .map(|seeds| thread::Builder::new().spawn_scoped(scope, move || draw(seeds)))
                 .collect::<Result<_, _>>()
                 .map_err(ts_model::ModelError::Thread)?;
-            let mut draws = Vec::with_capacity(seeds.len());
-            let mut error: Option<Error> = None;
-            for thread in threads {
-                match thread.join() {
-                    Ok(Ok(drawn)) => draws.extend(drawn),
-                    Ok(Err(other)) if error.as_ref().is_none_or(Error::is_consequence) => error = Some(other),
-                    Ok(Err(_)) => {}
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            error.map_or(Ok(draws), Err)
+            let drawn: Vec<_> = threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect();
+            Ok(Error::first_cause(drawn)?.concat())
         })
     }
 

@@ -25,6 +25,7 @@ use ts_plugin::StepSplitter;
 
 use crate::Error;
 use crate::responses::remote::{How, Remote};
+use crate::responses::server_window::ServerWindow;
 use crate::responses::steps::tokens_to;
 use ts_recipe::RefineSection;
 
@@ -40,7 +41,10 @@ pub(crate) enum Drawer<'a> {
 /// What the steps of one response share.
 pub(crate) struct Rewriter<'a> {
     pub(crate) drawer: Drawer<'a>,
-    pub(crate) model: &'a LanguageModel,
+    /// None where servers tell of divergences too.
+    pub(crate) model: Option<&'a LanguageModel>,
+    /// Tokens by which servers compare: to refuse rewrites, or to estimate.
+    pub(crate) top: Option<u32>,
     pub(crate) tokenizer: &'a TextTokenizer,
     pub(crate) splitter: &'a StepSplitter,
     pub(crate) reasoning_end: &'a str,
@@ -62,13 +66,17 @@ pub(crate) struct Rewritten {
     pub(crate) n_tokens: u64,
     /// Whether the rewrite to use came as text.
     pub(crate) retokenised: bool,
+    /// Rewrites that servers refused.
+    pub(crate) n_refused: u32,
+    /// The mass that an estimate has not seen.
+    pub(crate) tail_mass: Option<f64>,
 }
 
 /// What a step stands in.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
-    /// The model's state after it.
-    pub(crate) prefix: &'a Prefix,
+    /// The model's state after it, where there is a model.
+    pub(crate) prefix: Option<&'a Prefix>,
     /// Its tokens, the prompt's among them.
     pub(crate) tokens: &'a [u32],
 }
@@ -88,21 +96,20 @@ impl Rewriter<'_> {
             return Ok(Rewritten::default());
         }
         let search = || -> Result<Search<'_>, Error> {
-            let divergence = Divergence {
-                window: WindowKl::new(self.model, context.prefix, original, window)?,
-                refine: self.refine,
-                known: HashMap::new(),
-            };
+            let divergence = self.divergence(context, original, window)?;
             Ok(Search { rewriter: self, original, is_last, divergence, state: State::default() })
         };
         // The token after a step shows that it is complete; a rewrite as long as the original cannot be chosen.
         let (temperature, top_p, max_new_tokens) = (self.refine.temperature, 1.0, original.len());
         match self.drawer {
             Drawer::Local => {
+                let (Some(model), Some(prefix)) = (self.model, context.prefix) else {
+                    return Ok(Rewritten::default());
+                };
                 let mut search = search()?;
                 let sampling = Sampling { temperature, top_p, max_new_tokens, max_batch_rows: seeds.len() };
-                let request = Request { prompt: Prompt::Prefix(context.prefix.clone()), seeds };
-                let draws = generate(self.model, &[request], &sampling, &mut search)?;
+                let request = Request { prompt: Prompt::Prefix(prefix.clone()), seeds };
+                let draws = generate(model, &[request], &sampling, &mut search)?;
                 let n_tokens = draws.iter().flatten().map(|draw| draw.tokens.len() as u64).sum();
                 search.finish(n_tokens)
             }
@@ -124,11 +131,45 @@ impl Rewriter<'_> {
     }
 }
 
-/// The divergence of each rewrite, computed once.
+impl<'a> Rewriter<'a> {
+    /// How the divergences of a step's rewrites are found.
+    fn divergence<'s>(
+        &'s self,
+        context: Context<'s>,
+        original: &'s [u32],
+        window: &'s [u32],
+    ) -> Result<Divergence<'s>, Error> {
+        let decoder = match (self.model, context.prefix) {
+            (Some(model), Some(prefix)) => Some(WindowKl::new(model, prefix, original, window)?),
+            _ => None,
+        };
+        let servers = match (self.drawer, self.top) {
+            (Drawer::Servers(remote), Some(top)) => {
+                Some(ServerWindow::new(remote, top, context.tokens, original, window))
+            }
+            _ => None,
+        };
+        Ok(Divergence { decoder, servers, refine: self.refine, known: HashMap::new(), n_refused: 0 })
+    }
+}
+
+/// What is known of a rewrite's divergence.
+#[derive(Clone, Copy, Debug)]
+struct Measured {
+    /// Nats, reduced over the window. Of a rewrite that servers refused a bound, which is not below the threshold.
+    kl_nats: Option<f64>,
+    /// Of an estimate, the mass that it has not seen.
+    tail_mass: Option<f64>,
+}
+
+/// The divergence of each rewrite, found once: by the decoder here, after servers refused those that cannot pass if they are asked; or,
+/// without a decoder, by what servers tell.
 struct Divergence<'a> {
-    window: WindowKl<'a>,
+    decoder: Option<WindowKl<'a>>,
+    servers: Option<ServerWindow<'a>>,
     refine: &'a RefineSection,
-    known: HashMap<Vec<u32>, Option<f64>>,
+    known: HashMap<Vec<u32>, Measured>,
+    n_refused: u32,
 }
 
 impl Divergence<'_> {
@@ -140,8 +181,31 @@ impl Divergence<'_> {
                 unknown.push(rewrite);
             }
         }
-        for (rewrite, by_position) in unknown.iter().zip(self.window.score(&unknown)?) {
-            self.known.insert(rewrite.to_vec(), reduce_kl(self.refine.kl_reduction, &by_position));
+        let reduction = self.refine.kl_reduction;
+        if let Some(servers) = &mut self.servers
+            && !unknown.is_empty()
+        {
+            for (rewrite, seen) in unknown.iter().zip(servers.see(&unknown)?) {
+                let bounds: Vec<f64> = seen.iter().map(|seen| seen.bound_nats).collect();
+                let bound = reduce_kl(reduction, &bounds);
+                let is_refused = bound.is_some_and(|bound| bound >= self.refine.max_kl_nats);
+                if self.decoder.is_some() {
+                    if is_refused {
+                        self.n_refused += 1;
+                        self.known.insert(rewrite.to_vec(), Measured { kl_nats: bound, tail_mass: None });
+                    }
+                    continue;
+                }
+                let tail: f64 = seen.iter().map(|seen| seen.tail_mass).sum();
+                let tail_mass = Some(tail / seen.len().max(1) as f64);
+                self.known.insert(rewrite.to_vec(), Measured { kl_nats: bound, tail_mass });
+            }
+            unknown.retain(|rewrite| !self.known.contains_key(*rewrite));
+        }
+        let Some(decoder) = &self.decoder else { return Ok(()) };
+        for (rewrite, by_position) in unknown.iter().zip(decoder.score(&unknown)?) {
+            let measured = Measured { kl_nats: reduce_kl(reduction, &by_position), tail_mass: None };
+            self.known.insert(rewrite.to_vec(), measured);
         }
         Ok(())
     }
@@ -206,7 +270,9 @@ impl Search<'_> {
         let (max_kl_nats, early_stop) = (divergence.refine.max_kl_nats, divergence.refine.early_stop);
         let shorter = ready.iter().map(|(_, rewrite)| rewrite.as_slice());
         divergence.learn(shorter.filter(|rewrite| rewrite.len() < self.original.len()))?;
-        let kl_nats = |index: usize| Ok::<_, Error>(divergence.known.get(&ready[index].1).copied().flatten());
+        let kl_nats = |index: usize| {
+            Ok::<_, Error>(divergence.known.get(&ready[index].1).and_then(|known| known.kl_nats))
+        };
         let Choice { chosen, .. } = match early_stop {
             true => choose_early(original, &lengths, max_kl_nats, kl_nats)?,
             false => choose_scoring_all(original, &lengths, max_kl_nats, kl_nats)?,
@@ -238,12 +304,17 @@ impl Search<'_> {
         if self.state.chosen.is_none() {
             self.judge(self.original.len())?;
         }
+        let Divergence { known, n_refused, .. } = self.divergence;
+        let chosen = self.state.chosen;
+        let tail_mass = chosen.as_ref().and_then(|(rewrite, _)| known.get(rewrite)?.tail_mass);
         Ok(Rewritten {
-            chosen: self.state.chosen,
+            chosen,
             n_candidates: self.state.n_candidates,
-            n_scored: self.divergence.known.len() as u32,
+            n_scored: known.len() as u32 - n_refused,
             n_tokens,
             retokenised: false,
+            n_refused,
+            tail_mass,
         })
     }
 }
@@ -341,7 +412,8 @@ mod tests {
             let refine = RefineSection { early_stop, n_rewrites: 24, ..self.refine.clone() };
             let rewriter = Rewriter {
                 drawer: Drawer::Local,
-                model: &self.model,
+                model: Some(&self.model),
+                top: None,
                 tokenizer: &self.tokenizer,
                 splitter: &self.splitter,
                 reasoning_end: "</think>",
@@ -356,7 +428,7 @@ mod tests {
                 let step = &response[range.clone()];
                 let seeds = (0..24).map(|draw| derive_seed(5, "refine", &index.to_string(), draw)).collect();
                 let is_last = index + 1 == steps.steps.len();
-                let context = Context { prefix: &prefix, tokens: &tokens };
+                let context = Context { prefix: Some(&prefix), tokens: &tokens };
                 all.push(rewriter.rewrite(context, step, &response[range.end..], is_last, seeds).unwrap());
                 tokens.extend_from_slice(step);
                 prefix.extend(&self.model, step).unwrap();

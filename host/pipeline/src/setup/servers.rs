@@ -49,6 +49,8 @@ impl Deref for Sampler {
 #[derive(Debug)]
 struct Started {
     address: Address,
+    /// The model's folder, as the server was told it.
+    model: String,
     process: Mutex<ServerProcess>,
     _folder: Option<tempfile::TempDir>,
 }
@@ -110,7 +112,8 @@ impl Servers {
                 started
             }
         };
-        let fleet = Fleet::new(options(vec![started.address.clone()], &section.model));
+        let name = section.model.replace("{model}", &started.model);
+        let fleet = Fleet::new(options(vec![started.address.clone()], &name));
         let watched = Arc::clone(&started);
         let fleet = Arc::new(fleet.watched(Box::new(move || watched.ended())));
         Ok(Sampler { fleet, _started: Some(started) })
@@ -139,7 +142,8 @@ fn start(
     let command = ServerCommand::parse(&section.serve_command).expect("a command that was checked");
     let patience = Duration::from_secs(section.start_timeout_s);
     let process = ServerProcess::start(&command, &model, (output, log), patience)?;
-    Ok(Started { address: process.address().clone(), process: Mutex::new(process), _folder: folder })
+    let (address, model) = (process.address().clone(), model.to_string_lossy().into_owned());
+    Ok(Started { address, model, process: Mutex::new(process), _folder: folder })
 }
 
 fn key(section: &SamplerSection) -> Result<Option<Key>, Error> {

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use ts_core::seed::derive_seed;
 use ts_model::{LanguageModel, Prefix};
 use ts_run::Key;
-use ts_run::records::{PositiveRecord, ProblemRecord, RefinedRecord, SampleRecord, StepRecord};
+use ts_run::records::{
+    EstimateRecord, PositiveRecord, ProblemRecord, RefinedRecord, SampleRecord, StepRecord,
+};
 
 use super::Done;
 use super::work::{Made, Task, Tasks, Work};
@@ -21,7 +23,7 @@ use crate::responses::selected::{SelectedReader, count_selected};
 use crate::setup::servers::Served;
 use crate::stage::Stage;
 use crate::{Error, Run};
-use ts_recipe::{RefineContext, SamplerKind};
+use ts_recipe::{DivergenceBy, RefineContext, SamplerKind};
 
 /// A positive, to be refined.
 struct Item {
@@ -56,18 +58,22 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     };
     let records = if run.recipe.sampler.kind == SamplerKind::Local || !run.recipe.refine.enabled {
         let make = |model: &LanguageModel, item: Item, _: &[usize]| {
-            Ok(vec![refine_one(run, model, Drawer::Local, &item)?])
+            Ok(vec![refine_one(run, Some(model), Drawer::Local, &item)?])
         };
         work.run(tasks, load, make, each)?
     } else {
         let prepare = || {
-            let shared = (load()?, Remote::open(run, Served::Base)?);
+            let model = match run.recipe.refine.divergence {
+                DivergenceBy::Exact => Some(load()?),
+                DivergenceBy::TopK => None,
+            };
+            let shared = (model, Remote::open(run, Served::Base)?);
             let cores = run.model_workers().count();
             let n_at_once = cores + waiting_at_once(&run.recipe, cores);
             Ok((shared, n_at_once))
         };
-        let make = |(model, remote): &(LanguageModel, Remote<'_>), item: Item, _: &[usize]| {
-            let refine = || refine_one(run, model, Drawer::Servers(remote), &item);
+        let make = |(model, remote): &(Option<LanguageModel>, Remote<'_>), item: Item, _: &[usize]| {
+            let refine = || refine_one(run, model.as_ref(), Drawer::Servers(remote), &item);
             Ok(vec![remote.turnstile().inside(refine)?])
         };
         work.gather(tasks, prepare, make, each)?
@@ -112,7 +118,7 @@ fn items(
 /// Refines one positive.
 fn refine_one(
     run: &Run<'_>,
-    model: &LanguageModel,
+    model: Option<&LanguageModel>,
     drawer: Drawer<'_>,
     item: &Item,
 ) -> Result<Made<RefinedRecord>, Error> {
@@ -120,9 +126,13 @@ fn refine_one(
     let refine = &run.recipe.refine;
     let original = cut(run, &problem.id, sample, positive.keep_steps)?;
     let steps = run.steps_of(&problem.id, &original)?;
+    let sampler = &run.recipe.sampler;
+    let is_estimated = refine.divergence == DivergenceBy::TopK;
+    let top = (is_estimated || sampler.refuse_first).then_some(sampler.top_logprobs);
     let rewriter = Rewriter {
         drawer,
         model,
+        top,
         tokenizer: &run.tokenizer,
         splitter: &run.plugins.step_splitter,
         reasoning_end: &run.recipe.prompt.reasoning_end,
@@ -134,14 +144,14 @@ fn refine_one(
     let mut n_tokens = 0;
     let mut retokenised = sample.retokenised;
     let mut context = run.prompt_tokens(problem)?;
-    let mut prefix = Prefix::new(model, &context)?;
+    let mut prefix = model.map(|model| Prefix::new(model, &context)).transpose()?;
     for (index, range) in steps.steps.iter().enumerate() {
         let step = &original[range.clone()];
         let rewritten = if refine.enabled {
             let window_end = original.len().min(range.end + refine.kl_window_tokens);
             let is_last = index + 1 == steps.steps.len();
             let seeds = step_seeds(run, problem, positive.draw, index);
-            let context = Context { prefix: &prefix, tokens: &context };
+            let context = Context { prefix: prefix.as_ref(), tokens: &context };
             rewriter.rewrite(context, step, &original[range.end..window_end], is_last, seeds)?
         } else {
             Default::default()
@@ -156,7 +166,9 @@ fn refine_one(
             RefineContext::Refined => now,
             RefineContext::Original => step,
         };
-        prefix.extend(model, follows)?;
+        if let (Some(model), Some(prefix)) = (model, &mut prefix) {
+            prefix.extend(model, follows)?;
+        }
         context.extend_from_slice(follows);
         tokens.extend_from_slice(now);
         records.push(StepRecord {
@@ -166,6 +178,10 @@ fn refine_one(
             n_scored: rewritten.n_scored,
             n_tokens: rewritten.n_tokens,
             kl_nats,
+            n_refused: rewritten.n_refused,
+            estimate: rewritten
+                .tail_mass
+                .map(|tail_mass| EstimateRecord { top_k: sampler.top_logprobs, tail_mass }),
         });
     }
     tokens.extend_from_slice(&original[steps.tail]);

@@ -155,6 +155,21 @@ pub struct StepRecord {
     pub n_tokens: u64,
     /// Divergence of the rewrite in nats, by the recipe's reduction; none if the step was kept.
     pub kl_nats: Option<f64>,
+    /// Rewrites that servers refused, whose divergence was not computed here; equal ones count once.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_refused: u32,
+    /// Where `kl_nats` is an estimate by the most likely tokens: by how many, and how much it has not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<EstimateRecord>,
+}
+
+/// What an estimate of a divergence is made from. It is a bound: the divergence is not below it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EstimateRecord {
+    /// Tokens of each position that the server told of.
+    pub top_k: u32,
+    /// Mass of the original's distributions that was not compared, the mean over the window, 0 to 1.
+    pub tail_mass: f64,
 }
 
 /// What an example trains.
@@ -254,6 +269,11 @@ pub struct EvalRecord {
     /// Whether a server gave its text alone, which was tokenised here: the tokens may be others than those that were drawn.
     #[serde(default, skip_serializing_if = "is_false")]
     pub retokenised: bool,
+}
+
+/// What a count is that no record shows.
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What a flag is that no record shows.
@@ -426,6 +446,8 @@ mod tests {
                     n_scored: 3,
                     n_tokens: 90,
                     kl_nats: Some(1e-3),
+                    n_refused: 0,
+                    estimate: None,
                 }],
                 tokens_before: 12,
                 tokens_after: 8,

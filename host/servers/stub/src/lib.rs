@@ -72,6 +72,7 @@ pub enum Kind {
 }
 
 type Draw = dyn Fn(&Ask) -> Drawn + Send + Sync;
+type Scores = dyn Fn(&[u32], usize) -> Vec<Vec<(u32, f64)>> + Send + Sync;
 type Faults = dyn Fn(usize) -> Fault + Send + Sync;
 
 /// A server. It stops when it is dropped.
@@ -83,6 +84,7 @@ pub struct Stub {
 struct Shared {
     kind: Kind,
     draw: Box<Draw>,
+    scores: Option<Box<Scores>>,
     faults: Box<Faults>,
     n_requests: AtomicUsize,
     in_flight: AtomicUsize,
@@ -105,6 +107,18 @@ impl Stub {
         Self::start_at(0, kind, draw, faults)
     }
 
+    /// One that scores texts too: `scores` gives, of each token but the first, so many likely ones in its place and itself, with their
+    /// log-probabilities.
+    ///
+    /// # Errors
+    /// If the system gives no port.
+    pub fn start_scoring(
+        draw: impl Fn(&Ask) -> Drawn + Send + Sync + 'static,
+        scores: impl Fn(&[u32], usize) -> Vec<Vec<(u32, f64)>> + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        Self::begin(0, Kind::Ids, Box::new(draw), Some(Box::new(scores)), Box::new(|_| Fault::None))
+    }
+
     /// The same at a certain port; 0 is any.
     ///
     /// # Errors
@@ -115,12 +129,23 @@ impl Stub {
         draw: impl Fn(&Ask) -> Drawn + Send + Sync + 'static,
         faults: impl Fn(usize) -> Fault + Send + Sync + 'static,
     ) -> io::Result<Self> {
+        Self::begin(port, kind, Box::new(draw), None, Box::new(faults))
+    }
+
+    fn begin(
+        port: u16,
+        kind: Kind,
+        draw: Box<Draw>,
+        scores: Option<Box<Scores>>,
+        faults: Box<Faults>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared {
             kind,
-            draw: Box::new(draw),
-            faults: Box::new(faults),
+            draw,
+            scores,
+            faults,
             n_requests: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
             most_in_flight: AtomicUsize::new(0),
@@ -263,11 +288,22 @@ impl Shared {
         let ask = Ask {
             tokens: ids.unwrap_or_default(),
             text: body["prompt"].as_str().map(str::to_owned),
-            seed: body["seed"].as_u64()?,
+            seed: body["seed"].as_u64().unwrap_or(0),
             temperature: body["temperature"].as_f64()?,
-            top_p: body["top_p"].as_f64()?,
+            top_p: body["top_p"].as_f64().unwrap_or(1.0),
             max_tokens: body["max_tokens"].as_u64()? as usize,
         };
+        if let (Some(scores), Some(top)) = (&self.scores, body["prompt_logprobs"].as_u64()) {
+            let of_token = |likely: Vec<(u32, f64)>| -> Value {
+                let told =
+                    likely.into_iter().map(|(id, logprob)| (id.to_string(), json!({"logprob": logprob})));
+                Value::Object(told.collect())
+            };
+            let told = scores(&ask.tokens, top as usize).into_iter().map(of_token);
+            let told: Vec<Value> = std::iter::once(Value::Null).chain(told).collect();
+            let choice = json!({"index": 0, "text": "", "finish_reason": "length", "prompt_logprobs": told});
+            return Some((200, String::new(), json!({"choices": [choice]}).to_string()));
+        }
         let Drawn { mut tokens, text, finished } = (self.draw)(&ask);
         if *fault == Fault::WrongIds {
             tokens.iter_mut().for_each(|id| *id += 1 << 30);
