@@ -63,15 +63,7 @@ fn headings(page: &str) -> impl Iterator<Item = String> {
 /// Runs every command of some pages, in one folder; gives how many.
 fn run_pages(pages: &[&str]) -> usize {
     let pages: String = pages.iter().map(|page| std::fs::read_to_string(repository(page)).unwrap()).collect();
-    let host = Host::new();
-    for name in ["plugins", "tests"] {
-        std::os::unix::fs::symlink(repository(name), host.path(name)).unwrap();
-    }
-    std::os::unix::fs::symlink(repository("host/embedded/checkpoint"), host.path("my-model")).unwrap();
-    std::os::unix::fs::symlink(repository("plugins/math_grader.wasm"), host.path("my_grader.wasm")).unwrap();
-    std::fs::write(host.path("train.jsonl"), ts_embedded::train_problems()).unwrap();
-    std::fs::write(host.path("heldout.jsonl"), ts_embedded::heldout_problems()).unwrap();
-
+    let host = furnished();
     let mut n_run = 0;
     for command in commands(&pages) {
         let words: Vec<&str> = command.split_whitespace().collect();
@@ -110,11 +102,25 @@ fn run_pages(pages: &[&str]) -> usize {
     n_run
 }
 
-/// Runs a line of the shell, in which `ts-host` is the binary under test.
-fn shell(host: &Host, line: &str) {
+/// A folder with what the pages take for granted.
+pub(crate) fn furnished() -> Host {
+    let host = Host::new();
+    for name in ["plugins", "tests"] {
+        std::os::unix::fs::symlink(repository(name), host.path(name)).unwrap();
+    }
+    std::os::unix::fs::symlink(repository("host/embedded/checkpoint"), host.path("my-model")).unwrap();
+    std::os::unix::fs::symlink(repository("plugins/math_grader.wasm"), host.path("my_grader.wasm")).unwrap();
+    std::fs::write(host.path("train.jsonl"), ts_embedded::train_problems()).unwrap();
+    std::fs::write(host.path("heldout.jsonl"), ts_embedded::heldout_problems()).unwrap();
+    host
+}
+
+/// Runs a line of the shell, in which `ts-host` is the binary under test, and programs are those of the folder's `programs` first.
+pub(crate) fn shell(host: &Host, line: &str) {
     let program = host.command(&[]).get_program().to_owned();
     let folder = std::path::Path::new(&program).parent().unwrap();
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let programs = host.path("programs");
+    let path = format!("{}:{}:{}", programs.display(), folder.display(), std::env::var("PATH").unwrap());
     let mut command = std::process::Command::new("sh");
     command.args(["-c", line]).current_dir(host.path("")).env("PATH", path);
     command.env("XDG_CACHE_HOME", host.path("cache")).env("XDG_STATE_HOME", host.path("state"));
@@ -123,6 +129,6 @@ fn shell(host: &Host, line: &str) {
 }
 
 /// The lines of the blocks of shell commands.
-fn commands(page: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn commands(page: &str) -> impl Iterator<Item = &str> {
     page.split("```sh\n").skip(1).flat_map(|block| block.split("```").next().unwrap_or_default().lines())
 }

@@ -7,7 +7,7 @@ use ts_servers::{Address, ServerCommand};
 
 /// `[sampler]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct SamplerSection {
     /// Who draws.
     pub kind: SamplerKind,

@@ -61,19 +61,21 @@ pub(crate) enum Dialect {
     Full,
     /// OpenAI's fields alone, the prompt as token ids.
     Ids,
+    /// The prompt as text, and sampling values as transformers names them: `transformers serve`, which is greedy where it is not told.
+    Transformers,
     /// OpenAI's fields alone, the prompt as text.
     Text,
 }
 
 impl Dialect {
     /// All, the one with the most first.
-    pub(crate) const ALL: [Self; 3] = [Self::Full, Self::Ids, Self::Text];
+    pub(crate) const ALL: [Self; 4] = [Self::Full, Self::Ids, Self::Transformers, Self::Text];
 }
 
 /// The JSON of a request; none if the dialect cannot say it.
 pub(crate) fn body(model: &str, request: &Request<'_>, dialect: Dialect) -> Option<Value> {
     let prompt = match dialect {
-        Dialect::Text => json!(request.prompt.text.as_ref()?),
+        Dialect::Text | Dialect::Transformers => json!(request.prompt.text.as_ref()?),
         Dialect::Full | Dialect::Ids => json!(request.prompt.tokens),
     };
     let mut body = json!({
@@ -84,6 +86,17 @@ pub(crate) fn body(model: &str, request: &Request<'_>, dialect: Dialect) -> Opti
         "top_p": request.top_p,
         "seed": request.seed & i64::MAX as u64,
     });
+    if dialect == Dialect::Transformers {
+        let values = json!({
+            "do_sample": request.temperature > 0.0,
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "top_k": 0,
+            "max_new_tokens": request.max_tokens,
+            "eos_token_id": request.end,
+        });
+        body["generation_config"] = json!(values.to_string());
+    }
     if let (Dialect::Full, Value::Object(fields)) = (dialect, &mut body) {
         // A checkpoint's generation_config.json may say otherwise, and a server goes by it where a request is silent.
         let all = json!({
@@ -254,6 +267,11 @@ mod tests {
         let ids = body("m", &request(&prompt()), Dialect::Ids).unwrap();
         assert_eq!((&ids["prompt"], &ids["top_k"]), (&json!([1, 2, 3]), &Value::Null));
         assert_eq!(body("m", &request(&prompt()), Dialect::Text).unwrap()["prompt"], "abc");
+        let transformers = body("m", &request(&prompt()), Dialect::Transformers).unwrap();
+        let values: Value =
+            serde_json::from_str(transformers["generation_config"].as_str().unwrap()).unwrap();
+        assert_eq!((&values["do_sample"], &values["eos_token_id"]), (&json!(true), &json!([0, 9])));
+        assert_eq!(transformers["prompt"], "abc");
         let untold = Prompt { text: None, ..prompt() };
         assert_eq!(body("m", &request(&untold), Dialect::Text), None);
     }

@@ -14,6 +14,7 @@ mod resume;
 mod reuse;
 #[cfg(unix)]
 mod schedulers;
+#[cfg(unix)]
 mod servers;
 mod shards;
 

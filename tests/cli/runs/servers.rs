@@ -1,8 +1,9 @@
 //! Runs whose responses come from servers: here from one that draws with the run's own model, and fails on demand.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use ts_model::generate::{Finish, Prompt, Request, Sampling, Unwatched, generate}
 use ts_model::{LanguageModel, Prefix, TextTokenizer};
 use ts_stub_server::{Ask, Drawn, Fault, Kind, Stub};
 
-use crate::{ARTEFACTS, Host, read, repository, small};
+use crate::readme::{commands, furnished, shell};
+use crate::{ARTEFACTS, Host, SMALL, read, repository, small};
 
 /// The name of what is no test but a server.
 const SERVER: &str = "runs::servers::a_server_for_another_test";
@@ -161,6 +163,40 @@ fn servers_that_fail_change_nothing_that_a_run_leaves() {
             "{artefact}"
         );
     }
+}
+
+/// `docs/hour.md`, with a program of the name `vllm` in place of vLLM, and servers in place of those at the page's ports.
+#[test]
+fn every_command_of_the_page_with_servers_works() {
+    let host = furnished();
+    std::fs::create_dir(host.path("programs")).unwrap();
+    let this = std::env::current_exe().unwrap();
+    let vllm = format!(
+        "#!/bin/sh\n[ \"$1 $3\" = 'serve --port' ] && SERVED_MODEL=$2 SERVED_PORT=$4 exec {} --ignored --exact {SERVER}\n",
+        this.display()
+    );
+    std::fs::write(host.path("programs/vllm"), vllm).unwrap();
+    std::fs::set_permissions(host.path("programs/vllm"), Permissions::from_mode(0o755)).unwrap();
+    let base = Model::embedded().serve(Kind::Ids, |_| Fault::None);
+    let folder = host.path("runs/served/model");
+    let once: OnceLock<Arc<Model>> = OnceLock::new();
+    let draw = move |ask: &Ask| once.get_or_init(|| Model::load(&folder)).draw(ask);
+    let trained = Stub::start(Kind::Ids, draw, |_| Fault::None).unwrap();
+
+    let page = std::fs::read_to_string(repository("docs/hour.md")).unwrap();
+    let mut n_run = 0;
+    for command in commands(&page) {
+        let stands_in = command
+            .replace("http://127.0.0.1:8000/v1", &base.url())
+            .replace("http://127.0.0.1:8001/v1", &trained.url());
+        let begins = ["ts-host run ", "ts-host sample "].iter().any(|begin| command.starts_with(begin));
+        let small = if begins { SMALL.join(" ") } else { String::new() };
+        shell(&host, &format!("{stands_in} {small}"));
+        n_run += 1;
+    }
+    assert_eq!(n_run, 11);
+    assert!(base.n_requests() > 100 && trained.n_requests() == 12);
+    assert!(host.path("runs/hour/report.md").exists());
 }
 
 /// No test: what other tests have their runs start. It ends after so many draws, if that is said.
@@ -317,7 +353,7 @@ fn a_server_ends_with_its_run() {
     let serve = "sampler.serve_command='sh -c \"echo $$ > pid; exec sleep 300\" {model} {port}'";
     let mut args = whole("run", &[serve]);
     args.extend(["--plugin", &grader]);
-    let mut run: std::process::Child = Command::from(host.command(&args)).spawn().unwrap();
+    let mut run = host.command(&args).spawn().unwrap();
     let pid = loop {
         match std::fs::read_to_string(host.path("pid")) {
             Ok(pid) if pid.ends_with('\n') => break pid.trim().to_owned(),

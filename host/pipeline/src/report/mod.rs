@@ -90,8 +90,20 @@ pub struct StageNumbers {
     pub n_examples: usize,
     /// Optimiser steps.
     pub n_train_steps: usize,
+    /// Where servers drew: what of it is not as if it were drawn and measured here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<OfServers>,
     /// Seconds in each stage, all starts together.
     pub seconds: Vec<(String, f64)>,
+}
+
+/// What servers did in a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OfServers {
+    /// Responses, of both evaluations too, whose tokens are those that their text is tokenised to.
+    pub n_retokenised: usize,
+    /// Tokens of each position by which divergences were estimated; none where they were computed.
+    pub estimated_by: Option<u32>,
 }
 
 impl Side {
@@ -248,6 +260,22 @@ impl Report {
             let share = percent(after as f64 / before.max(1) as f64);
             write!(out, "- refined them from {before} to {after} tokens ({share}); ")?;
             writeln!(out, "{} were no longer correct and were dropped", s.n_refined_dropped)?;
+        }
+        if let Some(OfServers { n_retokenised, estimated_by }) = &s.servers {
+            write!(out, "- servers drew the responses and the rewrites")?;
+            if *n_retokenised > 0 {
+                write!(
+                    out,
+                    "; {n_retokenised} responses came as text, and their tokens may be others than were drawn"
+                )?;
+            }
+            if let Some(top_k) = estimated_by {
+                write!(
+                    out,
+                    "; divergences are estimates by the {top_k} likeliest tokens, which are never too large"
+                )?;
+            }
+            writeln!(out)?;
         }
         writeln!(out, "- made {} examples and trained for {} steps", s.n_examples, s.n_train_steps)?;
         for (when, side) in [("before", &self.baseline), ("after", &self.result)] {

@@ -4,13 +4,15 @@
 use std::path::Path;
 
 use ts_core::metrics::Scored;
-use ts_recipe::ReportSection;
-use ts_run::records::{EvalRecord, ExampleRecord, GradeRecord, RefinedRecord, SelectionRecord, TrainRecord};
+use ts_recipe::{DivergenceBy, Recipe, ReportSection, SamplerKind};
+use ts_run::records::{
+    EvalRecord, ExampleRecord, GradeRecord, RefinedRecord, SampleRecord, SelectionRecord, TrainRecord,
+};
 use ts_run::{Artefact, Record, atomic};
 
 use crate::Error;
 use crate::past_run::PastRun;
-use crate::report::{Report, Side, StageNumbers, differences};
+use crate::report::{OfServers, Report, Side, StageNumbers, differences};
 use crate::stage::Stage;
 
 /// The report of a finished run; writes `report.json` and `report.md` beside its artefacts.
@@ -83,9 +85,24 @@ fn stage_numbers(run: &PastRun) -> Result<StageNumbers, Error> {
         numbers.n_refined_dropped += usize::from(!refined.kept);
     })?;
     numbers.refined_tokens = any_rewritten.then_some((before, after));
+    numbers.servers = of_servers(run)?;
     for_each(run, Stage::Pair, |_: ExampleRecord| numbers.n_examples += 1)?;
     for_each(run, Stage::Train, |_: TrainRecord| numbers.n_train_steps += 1)?;
     Ok(numbers)
+}
+
+fn of_servers(run: &PastRun) -> Result<Option<OfServers>, Error> {
+    let Recipe { sampler, refine, .. } = &run.recipe;
+    if sampler.kind == SamplerKind::Local {
+        return Ok(None);
+    }
+    let mut n_retokenised = 0;
+    for_each(run, Stage::Sample, |sample: SampleRecord| n_retokenised += usize::from(sample.retokenised))?;
+    for stage in [Stage::EvalBaseline, Stage::EvalResult] {
+        for_each(run, stage, |record: EvalRecord| n_retokenised += usize::from(record.retokenised))?;
+    }
+    let is_estimated = refine.enabled && refine.divergence == DivergenceBy::TopK;
+    Ok(Some(OfServers { n_retokenised, estimated_by: is_estimated.then_some(sampler.top_logprobs) }))
 }
 
 fn for_each<R: Record>(run: &PastRun, stage: Stage, mut count: impl FnMut(R)) -> Result<(), Error> {
