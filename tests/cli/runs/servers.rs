@@ -199,6 +199,35 @@ fn every_command_of_the_page_with_servers_works() {
     assert!(host.path("runs/hour/report.md").exists());
 }
 
+/// A server knows no adapters: it gets them merged into their base, and draws what the two give here.
+#[test]
+fn a_trained_adapter_is_served_merged() {
+    let host = Host::new();
+    let this = std::env::current_exe().unwrap();
+    let serve = format!(
+        "sampler.serve_command='sh -c \"SERVED_MODEL=$0 SERVED_PORT=$1 exec {} --ignored --exact {SERVER}\" {{model}} {{port}}'",
+        this.display(),
+    );
+    host.run(&whole("run", &[&serve, "train.lora.rank=4", "train.steps=2", "refine.enabled=false"]));
+    assert!(host.path("run/model/adapter_model.safetensors").is_file());
+    host.run(&["model", "merge", "run/model", "merged"]);
+    let merged = Model::load(&host.path("merged"));
+    let result = String::from_utf8(read(host.path("run/eval-result.jsonl"))).unwrap();
+    let problems = String::from_utf8(read(host.path("run/problems-heldout.jsonl"))).unwrap();
+    let of = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+    let (first, problem) = (of(result.lines().next().unwrap()), of(problems.lines().next().unwrap()));
+    let text = format!("<|user|>{}<|assistant|><think>\n", problem["prompt"].as_str().unwrap());
+    let ask = Ask {
+        tokens: Vec::new(),
+        text: Some(text),
+        seed: first["seed"].as_u64().unwrap(),
+        temperature: 0.6,
+        top_p: 1.0,
+        max_tokens: 640,
+    };
+    assert_eq!(merged.draw(&ask).text, first["text"]);
+}
+
 /// No test: what other tests have their runs start. It ends after so many draws, if that is said.
 #[test]
 #[ignore = "a server for another test"]

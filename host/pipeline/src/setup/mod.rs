@@ -37,7 +37,7 @@ use crate::responses::steps::Steps;
 use crate::stage::Stage;
 use crate::training::lora::lora_config;
 use crate::{Error, identity};
-use ts_recipe::{Dtype, Plugins, Recipe, open_plugins, user_cache};
+use ts_recipe::{Dtype, Plugins, Recipe, SamplerKind, SamplerSection, open_plugins, user_cache};
 
 /// Everything that the stages share.
 pub struct Run<'a> {
@@ -123,6 +123,11 @@ pub fn check(recipe: &Recipe) -> Result<Vec<String>, Error> {
         let (shortest, longest) = opened.prompt_tokens;
         let first = opened.prompts.text(problem)?;
         lines.push(format!("prompts of {shortest} to {longest} tokens; the first is {first:?}"));
+    }
+    let SamplerSection { kind, urls, serve_command, .. } = &recipe.sampler;
+    if *kind == SamplerKind::Openai {
+        let who = if urls.is_empty() { format!("`{serve_command}`") } else { urls.join(", ") };
+        lines.push(format!("responses from {who}, which was not asked"));
     }
     lines.extend(note_on_reasoning_end(&opened.tokenizer, &recipe.prompt.reasoning_end));
     for plugin in &opened.plugins.origins {
