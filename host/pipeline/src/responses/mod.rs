@@ -1,5 +1,6 @@
 //! Responses: drawing them, grading them, cutting them into steps, rewriting those, and reading back what a run has of them.
 
+mod divergence;
 pub(crate) mod draws;
 pub(crate) mod grading;
 pub(crate) mod grouping;

@@ -14,16 +14,16 @@
 //! Servers draw all rewrites to their ends; from then on it is the same: they are read token by token as if they grew here, and the
 //! divergence of each is computed here.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use ts_core::refinement::{Choice, choose_early, choose_scoring_all, reduce_kl};
+use ts_core::refinement::{Choice, choose_early, choose_scoring_all};
 use ts_model::generate::{Prompt, Request, Sampling, Watch, Watcher, generate};
 use ts_model::window_kl::WindowKl;
 use ts_model::{LanguageModel, Prefix, TextTokenizer};
 use ts_plugin::StepSplitter;
 
 use crate::Error;
+use crate::responses::divergence::Divergence;
 use crate::responses::remote::{How, Remote};
 use crate::responses::server_window::ServerWindow;
 use crate::responses::steps::tokens_to;
@@ -34,17 +34,13 @@ use ts_recipe::RefineSection;
 pub(crate) enum Drawer<'a> {
     /// The model, here.
     Local,
-    /// Servers; the caller has a place in their turnstile.
-    Servers(&'a Remote<'a>),
+    /// Servers; the caller has a place in their turnstile. They compare by so many tokens of each position, if they compare.
+    Servers(&'a Remote<'a>, Option<u32>),
 }
 
 /// What the steps of one response share.
 pub(crate) struct Rewriter<'a> {
     pub(crate) drawer: Drawer<'a>,
-    /// None where servers tell of divergences too.
-    pub(crate) model: Option<&'a LanguageModel>,
-    /// Tokens by which servers compare: to refuse rewrites, or to estimate.
-    pub(crate) top: Option<u32>,
     pub(crate) tokenizer: &'a TextTokenizer,
     pub(crate) splitter: &'a StepSplitter,
     pub(crate) reasoning_end: &'a str,
@@ -75,8 +71,8 @@ pub(crate) struct Rewritten {
 /// What a step stands in.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
-    /// The model's state after it, where there is a model.
-    pub(crate) prefix: Option<&'a Prefix>,
+    /// The model and its state after the context, where there is a model here.
+    pub(crate) decoder: Option<(&'a LanguageModel, &'a Prefix)>,
     /// Its tokens, the prompt's among them.
     pub(crate) tokens: &'a [u32],
 }
@@ -95,34 +91,29 @@ impl Rewriter<'_> {
         if original.len() < 2 || window.is_empty() {
             return Ok(Rewritten::default());
         }
-        let search = || -> Result<Search<'_>, Error> {
-            let divergence = self.divergence(context, original, window)?;
-            Ok(Search { rewriter: self, original, is_last, divergence, state: State::default() })
-        };
         // The token after a step shows that it is complete; a rewrite as long as the original cannot be chosen.
         let (temperature, top_p, max_new_tokens) = (self.refine.temperature, 1.0, original.len());
         match self.drawer {
             Drawer::Local => {
-                let (Some(model), Some(prefix)) = (self.model, context.prefix) else {
-                    return Ok(Rewritten::default());
-                };
-                let mut search = search()?;
+                let Some((model, prefix)) = context.decoder else { return Ok(Rewritten::default()) };
+                let mut search = self.search(context, (original, window, is_last), None)?;
                 let sampling = Sampling { temperature, top_p, max_new_tokens, max_batch_rows: seeds.len() };
                 let request = Request { prompt: Prompt::Prefix(prefix.clone()), seeds };
                 let draws = generate(model, &[request], &sampling, &mut search)?;
                 let n_tokens = draws.iter().flatten().map(|draw| draw.tokens.len() as u64).sum();
                 search.finish(n_tokens)
             }
-            Drawer::Servers(remote) => {
+            Drawer::Servers(remote, top) => {
                 let prompt = remote.prompt(context.tokens.to_vec())?;
                 let how = How { temperature, top_p, max_new_tokens };
                 let draws =
                     remote.turnstile().outside(|| remote.draw_all(self.problem, &prompt, &seeds, how))?;
                 let retokenised = draws.iter().any(|draw| draw.retokenised);
                 // What it holds is not held while servers draw.
-                let mut search = search()?;
+                let compare = |top| ServerWindow::new(remote, top, context.tokens, original, window);
+                let mut search = self.search(context, (original, window, is_last), top.map(compare))?;
                 let draws: Vec<Vec<u32>> = draws.into_iter().map(|draw| draw.tokens).collect();
-                search.read(&draws)?;
+                search.read(&draws);
                 let n_tokens = draws.iter().map(|tokens| tokens.len() as u64).sum();
                 let rewritten = search.finish(n_tokens)?;
                 Ok(Rewritten { retokenised: retokenised && rewritten.chosen.is_some(), ..rewritten })
@@ -131,83 +122,17 @@ impl Rewriter<'_> {
     }
 }
 
-impl<'a> Rewriter<'a> {
-    /// How the divergences of a step's rewrites are found.
-    fn divergence<'s>(
+impl Rewriter<'_> {
+    /// A search for the rewrite of a step, of which the window follows and which may be the last.
+    fn search<'s>(
         &'s self,
         context: Context<'s>,
-        original: &'s [u32],
-        window: &'s [u32],
-    ) -> Result<Divergence<'s>, Error> {
-        let decoder = match (self.model, context.prefix) {
-            (Some(model), Some(prefix)) => Some(WindowKl::new(model, prefix, original, window)?),
-            _ => None,
-        };
-        let servers = match (self.drawer, self.top) {
-            (Drawer::Servers(remote), Some(top)) => {
-                Some(ServerWindow::new(remote, top, context.tokens, original, window))
-            }
-            _ => None,
-        };
-        Ok(Divergence { decoder, servers, refine: self.refine, known: HashMap::new(), n_refused: 0 })
-    }
-}
-
-/// What is known of a rewrite's divergence.
-#[derive(Clone, Copy, Debug)]
-struct Measured {
-    /// Nats, reduced over the window. Of a rewrite that servers refused a bound, which is not below the threshold.
-    kl_nats: Option<f64>,
-    /// Of an estimate, the mass that it has not seen.
-    tail_mass: Option<f64>,
-}
-
-/// The divergence of each rewrite, found once: by the decoder here, after servers refused those that cannot pass if they are asked; or,
-/// without a decoder, by what servers tell.
-struct Divergence<'a> {
-    decoder: Option<WindowKl<'a>>,
-    servers: Option<ServerWindow<'a>>,
-    refine: &'a RefineSection,
-    known: HashMap<Vec<u32>, Measured>,
-    n_refused: u32,
-}
-
-impl Divergence<'_> {
-    /// Computes those of `rewrites` that are not known yet, all together.
-    fn learn<'r>(&mut self, rewrites: impl Iterator<Item = &'r [u32]>) -> Result<(), Error> {
-        let mut unknown: Vec<&[u32]> = Vec::new();
-        for rewrite in rewrites {
-            if !self.known.contains_key(rewrite) && !unknown.contains(&rewrite) {
-                unknown.push(rewrite);
-            }
-        }
-        let reduction = self.refine.kl_reduction;
-        if let Some(servers) = &mut self.servers
-            && !unknown.is_empty()
-        {
-            for (rewrite, seen) in unknown.iter().zip(servers.see(&unknown)?) {
-                let bounds: Vec<f64> = seen.iter().map(|seen| seen.bound_nats).collect();
-                let bound = reduce_kl(reduction, &bounds);
-                let is_refused = bound.is_some_and(|bound| bound >= self.refine.max_kl_nats);
-                if self.decoder.is_some() {
-                    if is_refused {
-                        self.n_refused += 1;
-                        self.known.insert(rewrite.to_vec(), Measured { kl_nats: bound, tail_mass: None });
-                    }
-                    continue;
-                }
-                let tail: f64 = seen.iter().map(|seen| seen.tail_mass).sum();
-                let tail_mass = Some(tail / seen.len().max(1) as f64);
-                self.known.insert(rewrite.to_vec(), Measured { kl_nats: bound, tail_mass });
-            }
-            unknown.retain(|rewrite| !self.known.contains_key(*rewrite));
-        }
-        let Some(decoder) = &self.decoder else { return Ok(()) };
-        for (rewrite, by_position) in unknown.iter().zip(decoder.score(&unknown)?) {
-            let measured = Measured { kl_nats: reduce_kl(reduction, &by_position), tail_mass: None };
-            self.known.insert(rewrite.to_vec(), measured);
-        }
-        Ok(())
+        (original, window, is_last): (&'s [u32], &[u32], bool),
+        servers: Option<ServerWindow<'s>>,
+    ) -> Result<Search<'s>, Error> {
+        let decoder = context.decoder.map(|(model, prefix)| WindowKl::new(model, prefix, original, window));
+        let divergence = Divergence::new(self.refine, decoder.transpose()?, servers);
+        Ok(Search { rewriter: self, original, is_last, divergence, state: State::default() })
     }
 }
 
@@ -267,12 +192,11 @@ impl Search<'_> {
         let lengths: Vec<u32> = ready.iter().map(|(_, rewrite)| rewrite.len() as u32).collect();
         let original = self.original.len() as u32;
         let divergence = &mut self.divergence;
-        let (max_kl_nats, early_stop) = (divergence.refine.max_kl_nats, divergence.refine.early_stop);
+        let RefineSection { max_kl_nats, early_stop, .. } = *self.rewriter.refine;
         let shorter = ready.iter().map(|(_, rewrite)| rewrite.as_slice());
         divergence.learn(shorter.filter(|rewrite| rewrite.len() < self.original.len()))?;
-        let kl_nats = |index: usize| {
-            Ok::<_, Error>(divergence.known.get(&ready[index].1).and_then(|known| known.kl_nats))
-        };
+        let kl_nats =
+            |index: usize| Ok::<_, Error>(divergence.of(&ready[index].1).and_then(|known| known.kl_nats));
         let Choice { chosen, .. } = match early_stop {
             true => choose_early(original, &lengths, max_kl_nats, kl_nats)?,
             false => choose_scoring_all(original, &lengths, max_kl_nats, kl_nats)?,
@@ -282,7 +206,7 @@ impl Search<'_> {
     }
 
     /// Reads rewrites that were drawn to their ends, round by round as if they grew.
-    fn read(&mut self, draws: &[Vec<u32>]) -> Result<(), Error> {
+    fn read(&mut self, draws: &[Vec<u32>]) {
         let mut growing: Vec<usize> = (0..draws.len()).collect();
         for round in 1..=draws.iter().map(Vec::len).max().unwrap_or(0) {
             growing.retain(|&draw| {
@@ -294,7 +218,6 @@ impl Search<'_> {
                 break;
             }
         }
-        Ok(())
     }
 
     fn finish(mut self, n_tokens: u64) -> Result<Rewritten, Error> {
@@ -304,16 +227,15 @@ impl Search<'_> {
         if self.state.chosen.is_none() {
             self.judge(self.original.len())?;
         }
-        let Divergence { known, n_refused, .. } = self.divergence;
-        let chosen = self.state.chosen;
-        let tail_mass = chosen.as_ref().and_then(|(rewrite, _)| known.get(rewrite)?.tail_mass);
+        let (divergence, chosen) = (&self.divergence, self.state.chosen);
+        let tail_mass = chosen.as_ref().and_then(|(rewrite, _)| divergence.of(rewrite)?.tail_mass);
         Ok(Rewritten {
             chosen,
             n_candidates: self.state.n_candidates,
-            n_scored: known.len() as u32 - n_refused,
+            n_scored: divergence.n_measured(),
             n_tokens,
             retokenised: false,
-            n_refused,
+            n_refused: divergence.n_refused(),
             tail_mass,
         })
     }
@@ -347,7 +269,7 @@ impl Watcher for Search<'_> {
         if self.state.error.is_some() {
             return ControlFlow::Break(());
         }
-        if !self.divergence.refine.early_stop {
+        if !self.rewriter.refine.early_stop {
             return ControlFlow::Continue(());
         }
         if let Err(error) = self.judge(self.state.round.saturating_sub(1)) {
@@ -412,8 +334,6 @@ mod tests {
             let refine = RefineSection { early_stop, n_rewrites: 24, ..self.refine.clone() };
             let rewriter = Rewriter {
                 drawer: Drawer::Local,
-                model: Some(&self.model),
-                top: None,
                 tokenizer: &self.tokenizer,
                 splitter: &self.splitter,
                 reasoning_end: "</think>",
@@ -428,7 +348,7 @@ mod tests {
                 let step = &response[range.clone()];
                 let seeds = (0..24).map(|draw| derive_seed(5, "refine", &index.to_string(), draw)).collect();
                 let is_last = index + 1 == steps.steps.len();
-                let context = Context { prefix: Some(&prefix), tokens: &tokens };
+                let context = Context { decoder: Some((&self.model, &prefix)), tokens: &tokens };
                 all.push(rewriter.rewrite(context, step, &response[range.end..], is_last, seeds).unwrap());
                 tokens.extend_from_slice(step);
                 prefix.extend(&self.model, step).unwrap();

@@ -23,7 +23,7 @@ use crate::responses::selected::{SelectedReader, count_selected};
 use crate::setup::servers::Served;
 use crate::stage::Stage;
 use crate::{Error, Run};
-use ts_recipe::{DivergenceBy, RefineContext, SamplerKind};
+use ts_recipe::{DivergenceBy, RefineContext, RefineSection, SamplerKind, SamplerSection};
 
 /// A positive, to be refined.
 struct Item {
@@ -62,8 +62,11 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         };
         work.run(tasks, load, make, each)?
     } else {
+        let RefineSection { divergence, .. } = run.recipe.refine;
+        let SamplerSection { refuse_first, top_logprobs, .. } = run.recipe.sampler;
+        let top = (refuse_first || divergence == DivergenceBy::TopK).then_some(top_logprobs);
         let prepare = || {
-            let model = match run.recipe.refine.divergence {
+            let model = match divergence {
                 DivergenceBy::Exact => Some(load()?),
                 DivergenceBy::TopK => None,
             };
@@ -73,7 +76,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
             Ok((shared, n_at_once))
         };
         let make = |(model, remote): &(Option<LanguageModel>, Remote<'_>), item: Item, _: &[usize]| {
-            let refine = || refine_one(run, model.as_ref(), Drawer::Servers(remote), &item);
+            let refine = || refine_one(run, model.as_ref(), Drawer::Servers(remote, top), &item);
             Ok(vec![remote.turnstile().inside(refine)?])
         };
         work.gather(tasks, prepare, make, each)?
@@ -126,13 +129,8 @@ fn refine_one(
     let refine = &run.recipe.refine;
     let original = cut(run, &problem.id, sample, positive.keep_steps)?;
     let steps = run.steps_of(&problem.id, &original)?;
-    let sampler = &run.recipe.sampler;
-    let is_estimated = refine.divergence == DivergenceBy::TopK;
-    let top = (is_estimated || sampler.refuse_first).then_some(sampler.top_logprobs);
     let rewriter = Rewriter {
         drawer,
-        model,
-        top,
         tokenizer: &run.tokenizer,
         splitter: &run.plugins.step_splitter,
         reasoning_end: &run.recipe.prompt.reasoning_end,
@@ -151,7 +149,7 @@ fn refine_one(
             let window_end = original.len().min(range.end + refine.kl_window_tokens);
             let is_last = index + 1 == steps.steps.len();
             let seeds = step_seeds(run, problem, positive.draw, index);
-            let context = Context { prefix: prefix.as_ref(), tokens: &context };
+            let context = Context { decoder: model.zip(prefix.as_ref()), tokens: &context };
             rewriter.rewrite(context, step, &original[range.end..window_end], is_last, seeds)?
         } else {
             Default::default()
@@ -181,7 +179,7 @@ fn refine_one(
             n_refused: rewritten.n_refused,
             estimate: rewritten
                 .tail_mass
-                .map(|tail_mass| EstimateRecord { top_k: sampler.top_logprobs, tail_mass }),
+                .map(|tail_mass| EstimateRecord { top_k: run.recipe.sampler.top_logprobs, tail_mass }),
         });
     }
     tokens.extend_from_slice(&original[steps.tail]);
