@@ -1,6 +1,8 @@
 //! The command line as its users meet it: the real binary, the embedded model, small settings.
 
 mod cache;
+mod hub;
+mod import;
 mod model;
 mod plugins;
 #[cfg(unix)]

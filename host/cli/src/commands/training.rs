@@ -109,8 +109,15 @@ fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// The recipe that the flags mean: over the one that is named, or that the folder keeps, or that of the other run.
+/// The recipe that the flags mean; what it names of the hub is there afterwards.
 fn recipe(args: &RunArgs) -> Result<Recipe> {
+    let recipe = recipe_of(args)?;
+    super::hub::fetch(&recipe)?;
+    Ok(recipe)
+}
+
+/// The recipe that the flags mean: over the one that is named, or that the folder keeps, or that of the other run.
+fn recipe_of(args: &RunArgs) -> Result<Recipe> {
     let in_folder = |folder: &PathBuf| folder.join("recipe.toml");
     let kept = args.out.as_ref().filter(|folder| in_folder(folder).is_file());
     if let Some(folder) = kept {
@@ -246,6 +253,7 @@ fn ablate(args: &AblateArgs) -> Result<()> {
     let overrides = parse_overrides(&args.set)?;
     let load = |name: &String| -> Result<Recipe> { Ok(loader().load(name, overrides.clone())?) };
     let recipes = rows.iter().map(load).collect::<Result<Vec<_>>>()?;
+    recipes.iter().try_for_each(super::hub::fetch)?;
     let table = ablation::ablate(&recipes, &args.seeds, &args.out, &now(), &Terminal::default())?;
     let table = table.to_markdown();
     say_page(&table)?;

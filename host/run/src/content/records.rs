@@ -12,6 +12,7 @@ use serde_json::Value;
 use ts_core::Outcome;
 
 use crate::key::Key;
+use crate::prompt::Prompt;
 use crate::sealed::record::Record;
 
 /// A problem: `problems-train.jsonl`, `problems-heldout.jsonl`.
@@ -22,7 +23,7 @@ pub struct ProblemRecord {
     /// Identifier, unique in its set.
     pub id: String,
     /// The question, without a chat template around it.
-    pub prompt: String,
+    pub prompt: Prompt,
     /// The reference answer, in the form that the verifier documents.
     pub reference: String,
     /// How hard it is said to be, on its set's own scale; larger is harder.
@@ -374,7 +375,7 @@ mod tests {
     fn problem_line() {
         let problem = ProblemRecord {
             id: "p1".to_owned(),
-            prompt: "2 + 2?".to_owned(),
+            prompt: "2 + 2?".into(),
             reference: "4".to_owned(),
             difficulty: Some(1),
             metadata: [("tests".to_owned(), serde_json::json!([0.1, "x"]))].into(),
