@@ -9,6 +9,7 @@ mod plugins;
 mod ray;
 mod readme;
 mod runs;
+mod samples;
 mod serve;
 mod strangers;
 

@@ -195,7 +195,7 @@ fn tried<T>(remote: &Remote, what: &str, mut once: impl FnMut() -> Result<T, Fai
                 return Err(Error::Unreachable { endpoint, name, tries, reason });
             }
             Err(Failed::ForNow(_, asked)) => {
-                let pause = Duration::from_millis(500 << tries);
+                let pause = Duration::from_millis(250 << tries);
                 std::thread::sleep(asked.unwrap_or(pause).min(LONGEST_PAUSE));
                 tries += 1;
             }

@@ -218,3 +218,81 @@ fn refuse_other_files(path: &Path, begins: &[u8]) -> Result<(), Fault> {
 fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|it| it.eq_ignore_ascii_case(extension))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(name: &str) -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/import").join(name)
+    }
+
+    fn all(path: &Path, most: usize) -> (Vec<Row>, Option<String>) {
+        let rows = match Rows::open(path, most) {
+            Ok(rows) => rows,
+            Err(fault) => return (vec![], Some(fault.to_string())),
+        };
+        let (mut read, mut fault) = (Vec::new(), None);
+        for row in rows {
+            match row {
+                Ok(row) => read.push(row),
+                Err(error) => fault = Some(error.to_string()),
+            }
+        }
+        (read, fault)
+    }
+
+    #[test]
+    fn nested_columns_are_lists_and_objects() {
+        let (rows, fault) = all(&fixture("openr1-math.parquet"), 1 << 20);
+        assert_eq!((rows.len(), fault), (2, None));
+        assert_eq!((rows[1].place, rows[1].place.id()), (Place::Row(2), "row-2".to_owned()));
+        assert_eq!(rows[0].fields["finish_reasons"], serde_json::json!(["stop", "stop"]));
+        assert_eq!(rows[0].fields["messages"][0]["role"], "user");
+        // A column without a value is none of the row's.
+        assert!(!rows[0].fields.contains_key("correctness_llama"));
+        let (rows, _) = all(&fixture("verl.parquet"), 1 << 20);
+        assert_eq!(rows[0].fields["reward_model"]["ground_truth"], "12");
+    }
+
+    #[test]
+    fn a_row_has_a_bound_in_every_form() {
+        let temp = tempfile::tempdir().unwrap();
+        let long = "x".repeat(2000);
+        for (name, text, reason) in [
+            (
+                "a.jsonl",
+                format!("{{\"a\": 1}}\n{{\"a\": \"{long}\"}}\n"),
+                "the line has more than 1000 bytes",
+            ),
+            (
+                "b.json",
+                format!("[\n{{\"a\": \"{}\"}},\n{{\"a\": \"{}\"}}]", &long[..600], &long[..600]),
+                "the list has more than 1000 bytes",
+            ),
+            ("c.csv", format!("a\n{long}\n"), "the table has more than 1000 bytes"),
+        ] {
+            let path = temp.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(all(&path, 1000).1.as_deref(), Some(reason), "{name}");
+        }
+        let (rows, fault) = all(&fixture("gsm8k.parquet"), 64);
+        assert_eq!((rows.len(), fault.as_deref()), (0, Some("the row has more than 64 bytes")));
+    }
+
+    #[test]
+    fn nothing_is_read_after_a_fault() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a.jsonl");
+        std::fs::write(&path, "{\"a\": 1}\n[]\n{\"a\": 2}\n").unwrap();
+        let (rows, fault) = all(&path, 1000);
+        assert!(rows.len() == 1 && fault.unwrap().starts_with("not a JSON object: "));
+        std::fs::write(&path, " \n[{\"a\": 1}, 2]").unwrap();
+        let (rows, fault) = all(&path, 1000);
+        assert!(
+            rows[0].place == Place::Item(1)
+                && rows.len() == 1
+                && fault.unwrap().starts_with("not a JSON object")
+        );
+    }
+}

@@ -2,11 +2,70 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "training")]
+use clap::Subcommand;
 use clap::{Args, ValueEnum};
 
-/// Flags of `import`.
+#[cfg(feature = "training")]
+use super::training::RunArgs;
+
+/// What to import.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct ImportArgs {
+    /// Something else than a problem set
+    #[cfg(feature = "training")]
+    #[command(subcommand)]
+    pub(crate) command: Option<ImportCommand>,
+    /// A problem set
+    #[command(flatten)]
+    pub(crate) set: Option<SetArgs>,
+}
+
+/// What there is to import beside problem sets.
+#[cfg(feature = "training")]
+#[derive(Subcommand, Debug)]
+pub(crate) enum ImportCommand {
+    /// Make responses that another program sampled the finished `sample` stage of a run
+    Samples(Box<SamplesArgs>),
+}
+
+/// Flags of `import samples`.
+#[cfg(feature = "training")]
+#[derive(Args, Debug)]
+pub(crate) struct SamplesArgs {
+    /// Their files, JSON lines, a JSON list or parquet; or of the hub, hub:org/name@revision/path
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Who wrote them
+    #[arg(long)]
+    pub(crate) format: SamplesFormat,
+    /// Pass over rows and responses that cannot be taken, and say which and how many
+    #[arg(long)]
+    pub(crate) skip_faulty: bool,
+    /// The run
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// Who wrote responses.
+#[cfg(feature = "training")]
+#[derive(ValueEnum, Debug, Clone, Copy)]
+pub(crate) enum SamplesFormat {
+    /// verl's generation: `prompt`, `responses`
+    Verl,
+    /// open-r1's data sets: `problem`, `generations`, `finish_reasons`
+    #[value(name = "open-r1")]
+    OpenR1,
+    /// lighteval's details: `doc`, `model_response`
+    Lighteval,
+    /// A response a line: `problem` (an id), `text` or `tokens`, `finished`
+    Jsonl,
+}
+
+/// Flags of `import SET`. Of the names of columns, one with a dot is a field within a column.
+#[derive(Args, Debug)]
+pub(crate) struct SetArgs {
     /// Which set
     pub(crate) set: ImportSet,
     /// The set's files, JSON lines, a JSON list, CSV or parquet; or of the hub, hub:org/name@revision/path
@@ -21,14 +80,6 @@ pub(crate) struct ImportArgs {
     /// Pass over rows that are the same problem as one before, and say how many
     #[arg(long)]
     pub(crate) skip_duplicates: bool,
-    /// The columns of the set `columns`
-    #[command(flatten)]
-    pub(crate) columns: ColumnArgs,
-}
-
-/// Which columns of any table matter. A name with a dot is a field within a column.
-#[derive(Args, Debug, Clone)]
-pub(crate) struct ColumnArgs {
     /// For `columns`: what is asked, a text or messages
     #[arg(long, value_name = "COLUMN", required_if_eq("set", "columns"))]
     pub(crate) prompt_column: Option<String>,

@@ -55,7 +55,7 @@ pub(crate) enum Command {
         /// Its name
         name: Option<String>,
     },
-    /// Make a problem set of a public set's files
+    /// Make a problem set of a public set's files, or a run's samples of another program's
     Import(ImportArgs),
     /// Grade for other trainers, over HTTP or as JSON lines
     Serve(ServeArgs),
@@ -79,7 +79,11 @@ impl Command {
         match self {
             #[cfg(feature = "training")]
             Self::Training(command) => command.compiles(),
-            Self::Recipe { .. } | Self::Import(_) | Self::Cache { .. } => false,
+            Self::Recipe { .. } | Self::Cache { .. } => false,
+            #[cfg(feature = "training")]
+            Self::Import(args) => args.command.is_some(),
+            #[cfg(not(feature = "training"))]
+            Self::Import(_) => false,
             Self::Serve(_) => true,
             Self::Plugin { command } => command.compiles(),
         }

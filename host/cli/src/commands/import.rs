@@ -8,15 +8,29 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use ts_import::{Columns, Error, Set, problems};
 
-use crate::args::import::{ColumnArgs, ImportArgs, ImportSet};
+#[cfg(feature = "training")]
+use crate::args::import::ImportCommand;
+use crate::args::import::{ImportArgs, ImportSet, SetArgs};
 use crate::terminal::{note, say, say_json};
 
 /// Rows that are passed over and named; of more, only the number is said.
 const NAMED: usize = 20;
 
-/// Reads a set and writes its problems.
+/// Does what was asked for.
 pub(super) fn run(args: &ImportArgs) -> Result<()> {
-    let set = set(args.set, &args.columns)?;
+    #[cfg(feature = "training")]
+    if let Some(ImportCommand::Samples(args)) = &args.command {
+        return super::samples::run(args);
+    }
+    match &args.set {
+        Some(args) => problem_set(args),
+        None => bail!("which set? `ts-host import --help` has their names"),
+    }
+}
+
+/// Reads a set and writes its problems.
+fn problem_set(args: &SetArgs) -> Result<()> {
+    let set = set(args)?;
     let mut out = Out::create(args.out.as_deref())?;
     let (mut n_problems, mut n_faulty, mut n_same) = (0, 0, 0);
     let mut verifiers = BTreeMap::new();
@@ -63,13 +77,13 @@ pub(super) fn run(args: &ImportArgs) -> Result<()> {
     Ok(())
 }
 
-fn set(set: ImportSet, columns: &ColumnArgs) -> Result<Set> {
-    let ColumnArgs { prompt_column, reference_column, id_column, difficulty_column, keep_column } = columns;
+fn set(args: &SetArgs) -> Result<Set> {
+    let SetArgs { prompt_column, reference_column, id_column, difficulty_column, keep_column, .. } = args;
     let named = [prompt_column, reference_column, id_column, difficulty_column];
-    if set != ImportSet::Columns && (named.iter().any(|it| it.is_some()) || !keep_column.is_empty()) {
+    if args.set != ImportSet::Columns && (named.iter().any(|it| it.is_some()) || !keep_column.is_empty()) {
         bail!("only the set `columns` takes names of columns: the other sets have theirs");
     }
-    Ok(match set {
+    Ok(match args.set {
         ImportSet::Humaneval => Set::HumanEval,
         ImportSet::Mbpp => Set::Mbpp,
         ImportSet::Livecodebench => Set::LiveCodeBench,

@@ -6,6 +6,8 @@ mod import;
 #[cfg(feature = "training")]
 mod model;
 mod plugin;
+#[cfg(feature = "training")]
+mod samples;
 mod serve;
 #[cfg(feature = "training")]
 mod training;

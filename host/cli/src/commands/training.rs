@@ -105,12 +105,12 @@ fn take_over(run: &mut Run<'_>, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn now() -> String {
+pub(super) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
 /// The recipe that the flags mean; what it names of the hub is there afterwards.
-fn recipe(args: &RunArgs) -> Result<Recipe> {
+pub(super) fn recipe(args: &RunArgs) -> Result<Recipe> {
     let recipe = recipe_of(args)?;
     super::hub::fetch(&recipe)?;
     Ok(recipe)
@@ -195,7 +195,7 @@ fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
 }
 
 /// Where the run is: `--out`, or a folder named after the recipe.
-fn run_folder(args: &RunArgs, recipe: &Recipe) -> PathBuf {
+pub(super) fn run_folder(args: &RunArgs, recipe: &Recipe) -> PathBuf {
     let named = || PathBuf::from("runs").join(format!("{}-seed{}", recipe.run.name, recipe.run.seed));
     args.out.clone().unwrap_or_else(named)
 }

@@ -35,6 +35,11 @@ impl Prompts {
         Ok(self.chat.render(&messages(&self.section, &problem.prompt), true)?)
     }
 
+    /// The token that the checkpoint's tokenizer names as its end of text.
+    pub(super) fn end_of_text(&self) -> Option<&str> {
+        self.chat.named_token("eos_token")
+    }
+
     /// The tokens of a prompt.
     pub(super) fn tokens(
         &self,

@@ -49,9 +49,12 @@ pub struct SampleRecord {
     pub text: String,
     /// Whether the model ended it; otherwise it was cut off at the token limit.
     pub finished: bool,
-    /// Whether a server gave its text alone, which was tokenised here: the tokens may be others than those that were drawn.
+    /// Whether a server or a file gave its text alone, which was tokenised here: the tokens may be others than those that were drawn.
     #[serde(default, skip_serializing_if = "is_false")]
     pub retokenised: bool,
+    /// Where it comes from, if another program sampled it, such as `r1.parquet, row 7, response 2`; its seed is then 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<String>,
 }
 
 /// What the verifier made of a response: `grades.jsonl`.
@@ -399,6 +402,7 @@ mod tests {
                 text: "\\boxed{4}\n".to_owned(),
                 finished: true,
                 retokenised: false,
+                imported: None,
             },
             r#"{"problem":"p1","draw":3,"seed":18446744073709551615,"tokens":[7,8],"text":"\\boxed{4}\n","finished":true}"#,
         );
