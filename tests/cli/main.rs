@@ -1,12 +1,15 @@
 //! The command line as its users meet it: the real binary, the embedded model, small settings.
 
 mod cache;
+mod hub;
+mod import;
 mod model;
 mod plugins;
 #[cfg(unix)]
 mod ray;
 mod readme;
 mod runs;
+mod samples;
 mod serve;
 mod strangers;
 

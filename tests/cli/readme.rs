@@ -29,6 +29,11 @@ fn every_command_of_the_page_on_run_folders_works() {
 }
 
 #[test]
+fn every_command_of_the_page_on_imports_works() {
+    assert_eq!(run_pages(&["docs/import.md"]), 6);
+}
+
+#[test]
 fn every_link_leads_to_a_file_and_its_section() {
     let pages = std::fs::read_dir(repository("docs")).unwrap().map(|entry| entry.unwrap().path());
     let mut pages: Vec<PathBuf> =

@@ -48,8 +48,8 @@ fn main() -> ExitCode {
 
 /// Does the work of a process that this program started to be confined in, if this is one.
 fn support_processes() -> Option<std::io::Result<()>> {
-    let plugins = ts_plugin::support_processes();
+    let done = ts_plugin::support_processes().or_else(ts_rows::support_processes);
     #[cfg(feature = "training")]
-    let plugins = plugins.or_else(ts_model::chat::support_processes);
-    plugins
+    let done = done.or_else(ts_model::chat::support_processes);
+    done
 }

@@ -68,6 +68,11 @@ impl<R: BufRead> Lines<R> {
         Self { reader, most, number: 0, line: Vec::new() }
     }
 
+    /// What follows the lines that were read.
+    pub fn reader(&mut self) -> &mut R {
+        &mut self.reader
+    }
+
     /// The next line and its number, from 1; none at the end.
     ///
     /// # Errors

@@ -92,8 +92,17 @@ impl<'a> Writer<'a> {
                 let (text, tokens) =
                     self.response(problem, u64::from(draw), "sample")?.whole(self.end_of_text);
                 let (problem, seed) = (problem.id.clone(), u64::from(draw));
-                let (finished, retokenised) = (true, false);
-                journal.append(&SampleRecord { problem, draw, seed, tokens, text, finished, retokenised })?;
+                let (finished, retokenised, imported) = (true, false, None);
+                journal.append(&SampleRecord {
+                    problem,
+                    draw,
+                    seed,
+                    tokens,
+                    text,
+                    finished,
+                    retokenised,
+                    imported,
+                })?;
             }
         }
         Ok(())

@@ -37,6 +37,15 @@ pub enum Error {
     /// The run's folder.
     #[error(transparent)]
     Run(#[from] ts_run::Error),
+    /// Samples of another program.
+    #[error(transparent)]
+    Imported(#[from] crate::imported::ImportFault),
+    /// Their files.
+    #[error(transparent)]
+    Import(#[from] ts_import::Error),
+    /// What a recipe names of the hub.
+    #[error(transparent)]
+    Hub(#[from] ts_hub::Error),
     /// The model.
     #[error(transparent)]
     Model(#[from] ts_model::ModelError),
@@ -266,6 +275,9 @@ impl Error {
             )),
             Self::Run(error) => error.hint(),
             Self::Model(error) => error.hint(),
+            Self::Hub(error) => error.hint().map(str::to_owned),
+            Self::Imported(fault) => Some(fault.hint()),
+            Self::Import(error) => error.hint().map(str::to_owned),
             Self::Metrics(error) => error.hint(),
             Self::MissingStage { stage, .. } => Some(format!(
                 "run `ts-host {} --out FOLDER` first, or `ts-host run`",

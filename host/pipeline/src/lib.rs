@@ -9,6 +9,7 @@
 //! | take finished stages over from another run | [`reuse`] |
 //! | join what several machines did | [`merge`] |
 //! | grade again what a run saw | [`replay`] |
+//! | make samples of other programs a run's | [`import_samples`] |
 //! | look at a checkpoint, ask it, score texts with it | [`model`] |
 //! | run many recipes on the same samples | [`ablation`] |
 //! | make the embedded checkpoint | [`pretrain`] |
@@ -17,6 +18,7 @@
 
 mod error;
 mod identity;
+mod imported;
 mod memory;
 pub mod merge;
 pub mod model;
@@ -33,6 +35,7 @@ mod stages;
 mod training;
 
 pub use error::Error;
+pub use imported::{ImportFault, ImportedSamples, import_samples};
 pub use past_run::{PastRun, kept_recipe};
 pub use report::{ablation, summary};
 pub use responses::ungraded;

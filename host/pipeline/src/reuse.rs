@@ -42,6 +42,9 @@ impl Run<'_> {
                 let path = stage.artefact().path_in(&donor.folder);
                 return Err(ts_run::Error::ArtefactChanged { path, stage: stage.name().to_owned() }.into());
             }
+            if !state.imported.is_empty() {
+                self.folder.mark_imported(stage.name(), state.imported.clone())?;
+            }
             self.folder.mark_done(stage.name(), stage.artefact(), stage.folder(), state.records, 0.0)?;
             taken.push(stage);
         }

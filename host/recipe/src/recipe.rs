@@ -78,7 +78,7 @@ pub fn n_threads(setting: usize) -> usize {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSection {
-    /// [`EMBEDDED`] or a Hugging Face folder.
+    /// [`EMBEDDED`], a Hugging Face folder, or a name of the hub.
     pub source: String,
     /// `cpu` or `cuda:N`.
     pub device: String,
@@ -105,9 +105,9 @@ pub enum Dtype {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProblemsSection {
-    /// [`EMBEDDED`] or a JSONL file.
+    /// [`EMBEDDED`], a file, or a name of the hub.
     pub train: String,
-    /// [`EMBEDDED`] or a JSONL file.
+    /// [`EMBEDDED`], a file, or a name of the hub.
     pub heldout: String,
     /// 0 is all.
     pub max_train: usize,

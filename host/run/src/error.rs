@@ -6,6 +6,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ts_rows::Place;
+
 use crate::key::Key;
 use crate::manifest::Difference;
 
@@ -177,6 +179,15 @@ pub enum Error {
         folder: PathBuf,
     },
 
+    /// A file that cannot hold a problem set.
+    #[error("{source_name}: {reason}")]
+    NotAProblemSet {
+        /// The problem set.
+        source_name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// A problem set without problems.
     #[error("{source_name} holds no problem")]
     NoProblems {
@@ -184,36 +195,24 @@ pub enum Error {
         source_name: String,
     },
 
-    /// A line of a problem set that is not a problem.
-    #[error("{source_name}:{line}: {fault}")]
+    /// A row of a problem set that is not a problem.
+    #[error("{source_name}{}: {fault}", place.after_name())]
     Problem {
         /// The problem set.
         source_name: String,
-        /// The line, from 1.
-        line: usize,
+        /// Where in it.
+        place: Place,
         /// What is wrong with it.
         fault: ProblemFault,
     },
 }
 
-/// What is wrong with one line of a problem set.
+/// What is wrong with one row of a problem set.
 #[derive(Debug, thiserror::Error)]
 pub enum ProblemFault {
-    /// A line longer than that of any problem.
-    #[error("the line has more than {most} bytes")]
-    LineTooLong {
-        /// How many bytes are read at most.
-        most: usize,
-    },
-    /// Bytes that are not text.
-    #[error("not UTF-8 at byte {byte} of the line")]
-    NotUtf8 {
-        /// The first byte at fault, from 0.
-        byte: usize,
-    },
-    /// Text that is not a JSON object.
-    #[error("not a JSON object: {0}")]
-    NotJson(serde_json::Error),
+    /// It is not a row of such a file.
+    #[error(transparent)]
+    Row(ts_rows::RowFault),
     /// A field that every problem has.
     #[error("no field `{field}` (nor {aliases})")]
     MissingField {
@@ -231,12 +230,12 @@ pub enum ProblemFault {
         expected: &'static str,
     },
     /// Two problems with one identifier.
-    #[error("problem `{id}` is already on line {first_line}")]
+    #[error("problem `{id}` is already {} {first}", if matches!(first, Place::Line(_)) { "on" } else { "at" })]
     DuplicateId {
         /// The identifier.
         id: String,
-        /// The line that has it first, from 1.
-        first_line: usize,
+        /// Where it stands first.
+        first: Place,
     },
 }
 
@@ -280,9 +279,11 @@ impl Error {
             | Self::Altered { .. }
             | Self::FileChanged { .. } => "restore the file, or choose another run folder",
             Self::NotDone { .. } => "run the stage first, or `ts-host run`",
-            Self::NoProblems { .. } => "a problem set has one JSON object per line",
+            Self::NoProblems { .. } | Self::NotAProblemSet { .. } => {
+                "a problem set is JSON lines, one JSON list, CSV or parquet; a problem on each line or in each row"
+            }
             Self::Problem { .. } => {
-                "a problem is a JSON object with `id`, `prompt` and `reference` on one line"
+                "a problem is a line or a row with `id`, `prompt` and `reference`; `ts-host import` makes such of public sets"
             }
         };
         Some(hint.to_owned())

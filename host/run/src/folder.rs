@@ -14,7 +14,8 @@ use crate::digest::{sha256_file, sha256_folder};
 use crate::digest_cache::DigestCache;
 use crate::lock::{FolderLock, LOCK_FILE, is_own_file};
 use crate::manifest::{
-    Difference, FolderState, Manifest, StageState, check_resumable, read_manifest, write_manifest,
+    Difference, FolderState, ImportedFile, Manifest, StageState, check_resumable, read_manifest,
+    write_manifest,
 };
 use crate::problem_file::ProblemFile;
 use crate::read::Records;
@@ -136,6 +137,7 @@ impl RunFolder {
             seconds: self.seconds(stage) + seconds,
             folder,
             checkpoint: None,
+            imported: self.imported(stage),
         };
         self.write_stage(stage, state)
     }
@@ -148,7 +150,8 @@ impl RunFolder {
     pub fn mark_interrupted(&mut self, stage: &str, seconds: f64) -> Result<()> {
         let seconds = self.seconds(stage) + seconds;
         let checkpoint = self.state(stage).and_then(|state| state.checkpoint.clone());
-        self.write_stage(stage, StageState { seconds, checkpoint, ..StageState::default() })
+        let imported = self.imported(stage);
+        self.write_stage(stage, StageState { seconds, checkpoint, imported, ..StageState::default() })
     }
 
     /// Notes the checkpoint from which an interrupted stage goes on: a folder in the run's.
@@ -161,6 +164,18 @@ impl RunFolder {
         self.write_stage(
             stage,
             StageState { seconds: self.seconds(stage), checkpoint, ..StageState::default() },
+        )
+    }
+
+    /// Notes the files of other programs that a stage's records come from, before the first of them is written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn mark_imported(&mut self, stage: &str, imported: Vec<ImportedFile>) -> Result<()> {
+        self.write_stage(
+            stage,
+            StageState { seconds: self.seconds(stage), imported, ..StageState::default() },
         )
     }
 
@@ -190,6 +205,10 @@ impl RunFolder {
     fn folder_state(&self, name: &str) -> Result<FolderState> {
         let files = sha256_folder(&self.path.join(name), None)?.files;
         Ok(FolderState { name: name.to_owned(), files })
+    }
+
+    fn imported(&self, stage: &str) -> Vec<ImportedFile> {
+        self.state(stage).map_or_else(Vec::new, |state| state.imported.clone())
     }
 
     fn seconds(&self, stage: &str) -> f64 {

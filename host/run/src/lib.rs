@@ -30,7 +30,8 @@ pub mod shard;
 
 pub use content::artefact::Artefact;
 pub use content::problem_file::{ProblemFile, ProblemLookup, ProblemPlace, Problems};
-pub use content::{artefact, problem_file, problems, records};
+pub use content::prompt::{Message, Prompt};
+pub use content::{artefact, problem_file, problems, prompt, records};
 pub use error::Error;
 pub use files::digest::cache::{self as digest_cache, DigestCache};
 pub use files::{atomic, digest};

@@ -114,6 +114,20 @@ pub struct StageState {
     /// The checkpoint from which an interrupted training goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<FolderState>,
+    /// The files of other programs that its records come from; none where it made them itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imported: Vec<ImportedFile>,
+}
+
+/// A file of another program from which records come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedFile {
+    /// Its path, as it was given.
+    pub source: String,
+    /// Digest of the file.
+    pub sha256: String,
+    /// Who wrote it, such as `verl`.
+    pub format: String,
 }
 
 /// A folder that a stage left: its name in the run's folder, and its files.

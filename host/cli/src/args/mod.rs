@@ -1,5 +1,6 @@
 //! What was typed. Nothing here is checked against the world: `commands` turns it into work.
 
+pub(crate) mod import;
 #[cfg(feature = "training")]
 pub(crate) mod model;
 mod numbers;
@@ -8,10 +9,9 @@ pub(crate) mod serve;
 #[cfg(feature = "training")]
 pub(crate) mod training;
 
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
+use self::import::ImportArgs;
 use self::plugin::PluginCommand;
 use self::serve::ServeArgs;
 #[cfg(feature = "training")]
@@ -55,7 +55,7 @@ pub(crate) enum Command {
         /// Its name
         name: Option<String>,
     },
-    /// Make a problem set for `code_grader` of a public set's file
+    /// Make a problem set of a public set's files, or a run's samples of another program's
     Import(ImportArgs),
     /// Grade for other trainers, over HTTP or as JSON lines
     Serve(ServeArgs),
@@ -79,32 +79,13 @@ impl Command {
         match self {
             #[cfg(feature = "training")]
             Self::Training(command) => command.compiles(),
-            Self::Recipe { .. } | Self::Import(_) | Self::Cache { .. } => false,
+            Self::Recipe { .. } | Self::Cache { .. } => false,
+            #[cfg(feature = "training")]
+            Self::Import(args) => args.command.is_some(),
+            #[cfg(not(feature = "training"))]
+            Self::Import(_) => false,
             Self::Serve(_) => true,
             Self::Plugin { command } => command.compiles(),
         }
     }
-}
-
-/// Flags of `import`.
-#[derive(Args, Debug)]
-pub(crate) struct ImportArgs {
-    /// Which set
-    pub(crate) format: ImportFormat,
-    /// The set's file, JSON lines or a JSON list
-    pub(crate) file: PathBuf,
-    /// The problem set to write, JSONL
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
-}
-
-/// A public set of programming problems.
-#[derive(ValueEnum, Debug, Clone, Copy)]
-pub(crate) enum ImportFormat {
-    /// HumanEval.jsonl
-    Humaneval,
-    /// mbpp.jsonl or sanitized-mbpp.json
-    Mbpp,
-    /// test*.jsonl of LiveCodeBench's code generation
-    Livecodebench,
 }

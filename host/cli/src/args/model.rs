@@ -34,7 +34,7 @@ pub(crate) enum ModelCommand {
 /// Flags of `model inspect`.
 #[derive(Args, Debug)]
 pub(crate) struct ModelInspectArgs {
-    /// A Hugging Face folder
+    /// A Hugging Face folder, or a name of the hub: org/name@revision
     pub(crate) folder: PathBuf,
     /// As JSON
     #[arg(long)]
@@ -50,7 +50,7 @@ pub(crate) struct ModelInspectArgs {
 /// A checkpoint and what it is asked with.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct ModelEncodeArgs {
-    /// A Hugging Face folder
+    /// A Hugging Face folder, or a name of the hub: org/name@revision
     pub(crate) folder: PathBuf,
     /// The input, JSON lines; `-` is standard input
     #[arg(long, default_value = "-", value_name = "FILE")]

@@ -83,13 +83,13 @@ pub(crate) struct RunArgs {
     /// Seed of the run
     #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
     pub(crate) seed: Option<i64>,
-    /// Model: a Hugging Face folder
+    /// Model: a Hugging Face folder, or a name of the hub: org/name@revision
     #[arg(long, value_name = "FOLDER")]
     pub(crate) model: Option<String>,
-    /// Problems to train on: JSONL with id, prompt, reference
+    /// Problems to train on: JSONL or parquet with id, prompt, reference; or of the hub, hub:org/name@revision/path
     #[arg(long, value_name = "FILE")]
     pub(crate) train_problems: Option<String>,
-    /// Problems to measure on: JSONL with id, prompt, reference
+    /// Problems to measure on: the same
     #[arg(long, value_name = "FILE")]
     pub(crate) heldout_problems: Option<String>,
     /// Threads; 0 is one a core

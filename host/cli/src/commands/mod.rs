@@ -1,10 +1,13 @@
 //! From what was typed to work: one function a command.
 
 mod cache;
+mod hub;
 mod import;
 #[cfg(feature = "training")]
 mod model;
 mod plugin;
+#[cfg(feature = "training")]
+mod samples;
 mod serve;
 #[cfg(feature = "training")]
 mod training;
@@ -58,8 +61,11 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         let recipe = cause.downcast_ref::<RecipeError>().map(|error| error.hint().to_owned());
         let plugin = || cause.downcast_ref::<OpenError>().and_then(OpenError::hint);
         let harness = || cause.downcast_ref::<ts_harness::Error>().and_then(ts_harness::Error::hint);
+        let import =
+            || cause.downcast_ref::<ts_import::Error>().and_then(ts_import::Error::hint).map(str::to_owned);
+        let hub = || cause.downcast_ref::<ts_hub::Error>().and_then(ts_hub::Error::hint).map(str::to_owned);
         let cache = || cause.downcast_ref::<CacheError>().and_then(CacheError::hint);
-        recipe.or_else(plugin).or_else(harness).or_else(cache)
+        recipe.or_else(plugin).or_else(harness).or_else(cache).or_else(import).or_else(hub)
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, stdin};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ts_model::chat::TemplateOptions;
@@ -18,6 +18,7 @@ use crate::terminal::{say, say_json};
 
 /// Does what was asked for.
 pub(super) fn dispatch(command: &ModelCommand) -> Result<()> {
+    folders(command).into_iter().try_for_each(super::hub::fetch_model)?;
     match command {
         ModelCommand::Inspect(args) => {
             let recipe = loader().load(&args.recipe, parse_overrides(&args.set)?)?;
@@ -32,6 +33,19 @@ pub(super) fn dispatch(command: &ModelCommand) -> Result<()> {
                 "{}: {n_adapted} projections merged with adapters of rank {rank}, in {dtype}",
                 folder.display()
             ))
+        }
+    }
+}
+
+/// The checkpoints that a command names.
+fn folders(command: &ModelCommand) -> Vec<&Path> {
+    match command {
+        ModelCommand::Inspect(args) => vec![&args.folder],
+        ModelCommand::Encode(args) => vec![&args.folder],
+        ModelCommand::Generate(args) => vec![&args.opened.asked.folder],
+        ModelCommand::Score(args) => vec![&args.opened.asked.folder],
+        ModelCommand::Merge { adapter, base, .. } => {
+            [Some(adapter), base.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect()
         }
     }
 }

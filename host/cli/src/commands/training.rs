@@ -105,12 +105,19 @@ fn take_over(run: &mut Run<'_>, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn now() -> String {
+pub(super) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
+/// The recipe that the flags mean; what it names of the hub is there afterwards.
+pub(super) fn recipe(args: &RunArgs) -> Result<Recipe> {
+    let recipe = recipe_of(args)?;
+    super::hub::fetch(&recipe)?;
+    Ok(recipe)
+}
+
 /// The recipe that the flags mean: over the one that is named, or that the folder keeps, or that of the other run.
-fn recipe(args: &RunArgs) -> Result<Recipe> {
+fn recipe_of(args: &RunArgs) -> Result<Recipe> {
     let in_folder = |folder: &PathBuf| folder.join("recipe.toml");
     let kept = args.out.as_ref().filter(|folder| in_folder(folder).is_file());
     if let Some(folder) = kept {
@@ -188,7 +195,7 @@ fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
 }
 
 /// Where the run is: `--out`, or a folder named after the recipe.
-fn run_folder(args: &RunArgs, recipe: &Recipe) -> PathBuf {
+pub(super) fn run_folder(args: &RunArgs, recipe: &Recipe) -> PathBuf {
     let named = || PathBuf::from("runs").join(format!("{}-seed{}", recipe.run.name, recipe.run.seed));
     args.out.clone().unwrap_or_else(named)
 }
@@ -246,6 +253,7 @@ fn ablate(args: &AblateArgs) -> Result<()> {
     let overrides = parse_overrides(&args.set)?;
     let load = |name: &String| -> Result<Recipe> { Ok(loader().load(name, overrides.clone())?) };
     let recipes = rows.iter().map(load).collect::<Result<Vec<_>>>()?;
+    recipes.iter().try_for_each(super::hub::fetch)?;
     let table = ablation::ablate(&recipes, &args.seeds, &args.out, &now(), &Terminal::default())?;
     let table = table.to_markdown();
     say_page(&table)?;

@@ -90,6 +90,9 @@ pub struct StageNumbers {
     pub n_examples: usize,
     /// Optimiser steps.
     pub n_train_steps: usize,
+    /// Files of other programs that the samples come from: each as `file (format, sha256 …)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imported: Vec<String>,
     /// Where servers drew: what of it is not as if it were drawn and measured here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub servers: Option<OfServers>,
@@ -246,11 +249,16 @@ impl Report {
         let percent = |x: f64| format!("{:.1} %", 100.0 * x);
         writeln!(
             out,
-            "- sampled {} responses, {} correct; {}",
+            "- {} {} responses, {} correct; {}",
+            if s.imported.is_empty() { "sampled" } else { "took over" },
             s.n_samples,
             percent(s.sample_accuracy),
             told(&s.ungraded)
         )?;
+        if !s.imported.is_empty() {
+            let files: Vec<_> = s.imported.iter().map(|file| markdown(file)).collect();
+            writeln!(out, "- another program sampled them: {}", files.join(", "))?;
+        }
         writeln!(
             out,
             "- selected {} positives of {} problems, {} pairs",

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ts_core::metrics::Scored;
 use ts_recipe::{DivergenceBy, Recipe, ReportSection, SamplerKind};
+use ts_run::manifest::ImportedFile;
 use ts_run::records::{
     EvalRecord, ExampleRecord, GradeRecord, RefinedRecord, SampleRecord, SelectionRecord, TrainRecord,
 };
@@ -64,6 +65,9 @@ fn stage_numbers(run: &PastRun) -> Result<StageNumbers, Error> {
         .iter()
         .filter_map(|stage| Some((stage.name().to_owned(), run.manifest.stages.get(stage.name())?.seconds)));
     let mut numbers = StageNumbers { seconds: seconds.collect(), ..StageNumbers::default() };
+    let imported = run.manifest.stages.get(Stage::Sample.name()).map_or(&[][..], |state| &state.imported);
+    let file = |file: &ImportedFile| format!("{} ({}, sha256 {})", file.source, file.format, file.sha256);
+    numbers.imported = imported.iter().map(file).collect();
     let mut n_correct = 0;
     for_each(run, Stage::Grade, |grade: GradeRecord| {
         numbers.n_samples += 1;

@@ -71,7 +71,7 @@ pub(crate) fn plugin_problem(problem: &ProblemRecord) -> Problem {
     let metadata = problem.metadata.iter().map(|(key, value)| (key.clone(), Problem::text_of(value)));
     Problem {
         id: problem.id.clone(),
-        prompt: problem.prompt.clone(),
+        prompt: problem.prompt.question().into_owned(),
         reference: problem.reference.clone(),
         metadata: metadata.collect(),
     }

@@ -24,11 +24,12 @@ pub(crate) struct OpenFolder {
     _unpacked: Option<Unpacked>,
 }
 
-/// Opens a checkpoint's or an adapter's folder. An adapter to the embedded model says that it is.
+/// Opens a checkpoint's or an adapter's folder, or what the hub's cache has under that name. An adapter to the embedded model says that it is.
 pub(crate) fn open_folder(path: &Path, base: Option<&Path>) -> Result<OpenFolder, Error> {
+    let (path, base) = (&on_disk(path)?, base.map(on_disk).transpose()?);
     let plain = |folder| OpenFolder { folder, is_embedded: false, _unpacked: None };
     if let Some(base) = base {
-        return Ok(plain(ModelFolder::of_adapter(path, base)?));
+        return Ok(plain(ModelFolder::of_adapter(path, &base)?));
     }
     // Before anything of it is read: a pipe in it has no end.
     ts_model::files::check_folder(path)?;
@@ -40,6 +41,11 @@ pub(crate) fn open_folder(path: &Path, base: Option<&Path>) -> Result<OpenFolder
         }
         _ => Ok(plain(ModelFolder::open(path)?)),
     }
+}
+
+/// The folder itself, or the one that the hub's cache has under that name.
+fn on_disk(path: &Path) -> Result<PathBuf, Error> {
+    Ok(path.to_str().map_or_else(|| Ok(path.to_owned()), |text| ts_hub::model_place(text).on_disk())?)
 }
 
 fn unpack() -> Result<Unpacked, Error> {

@@ -318,6 +318,19 @@ impl<'a> Run<'a> {
         self.prompts.tokens(&self.tokenizer, problem)
     }
 
+    /// The same as text.
+    pub(crate) fn prompt_text(&self, problem: &ProblemRecord) -> Result<String, Error> {
+        self.prompts.text(problem)
+    }
+
+    /// The tokens that end a response, the one that the tokenizer names first.
+    pub(crate) fn end_of_text(&self) -> Result<Vec<u32>, Error> {
+        let mut ids = self.checkpoint.open.folder.config()?.eos_token_ids;
+        let named = self.prompts.end_of_text().and_then(|token| self.tokenizer.token_id(token));
+        ids.sort_by_key(|id| Some(*id) != named);
+        Ok(ids)
+    }
+
     /// A response cut into reasoning steps and the rest.
     pub(crate) fn steps_of(&self, problem: &str, tokens: &[u32]) -> Result<Steps, Error> {
         Steps::of(

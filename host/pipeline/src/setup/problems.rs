@@ -4,7 +4,6 @@
 //! every prompt leaves room for a response. A set is read from its source one problem at a time, as often as it is needed.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use ts_recipe::EMBEDDED;
@@ -48,7 +47,7 @@ impl ProblemSource {
     ) -> Result<impl Iterator<Item = ts_run::Result<ProblemRecord>> + use<>, Error> {
         let reader = match self.name.as_str() {
             EMBEDDED => ProblemReader::of_bytes(EMBEDDED, (self.embedded)().into_bytes()),
-            path => ProblemReader::open(Path::new(path))?,
+            name => ProblemReader::open(&ts_hub::data_place(name)?.on_disk()?)?,
         };
         Ok(reader.take(if self.max == 0 { usize::MAX } else { self.max }))
     }
@@ -68,7 +67,7 @@ impl ProblemSource {
             // Together the JSON list of the identifiers and prompts.
             texts.update(if n == 0 { "[" } else { "," });
             texts.update(serde_json::json!([problem.id, problem.prompt]).to_string());
-            prompts.insert(digest_of(&problem.prompt));
+            prompts.insert(digest_of(&problem.prompt.question()));
             first.get_or_insert(problem);
             n += 1;
         }
@@ -87,7 +86,7 @@ impl ProblemSource {
     fn with_prompt(&self, prompt: &str) -> Result<Option<String>, Error> {
         for problem in self.problems()? {
             let problem = problem?;
-            if problem.prompt.trim() == prompt.trim() {
+            if problem.prompt.question().trim() == prompt.trim() {
                 return Ok(Some(problem.id));
             }
         }
@@ -98,8 +97,9 @@ impl ProblemSource {
 impl Surveyed {
     /// Refuses a problem of another set that this one, which `source` has, has too.
     pub(super) fn forbid_leak(&self, source: &ProblemSource, heldout: &ProblemRecord) -> Result<(), Error> {
-        if self.prompts.contains(&digest_of(&heldout.prompt))
-            && let Some(train) = source.with_prompt(&heldout.prompt)?
+        let question = heldout.prompt.question();
+        if self.prompts.contains(&digest_of(&question))
+            && let Some(train) = source.with_prompt(&question)?
         {
             return Err(Error::Leak { heldout: heldout.id.clone(), train });
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use ts_model::TextTokenizer;
 use ts_model::chat::{ChatTemplate, Message, TemplateOptions};
+use ts_run::Prompt;
 use ts_run::records::ProblemRecord;
 
 use crate::Error;
@@ -27,15 +28,16 @@ impl Prompts {
     }
 
     /// The text of a prompt, the chat template around it.
+    ///
+    /// A problem's text is a user's message. A problem's messages are taken as they are: `prompt.system` precedes them where they have no
+    /// system message of their own. `prompt.instruction` goes to the end of the last message, which is a user's.
     pub(super) fn text(&self, problem: &ProblemRecord) -> Result<String, Error> {
-        let PromptSection { system, instruction, .. } = &self.section;
-        let mut messages = Vec::new();
-        if !system.is_empty() {
-            messages.push(Message::system(system.clone()));
-        }
-        let instruction = if instruction.is_empty() { String::new() } else { format!("\n{instruction}") };
-        messages.push(Message::user(format!("{}{instruction}", problem.prompt)));
-        Ok(self.chat.render(&messages, true)?)
+        Ok(self.chat.render(&messages(&self.section, &problem.prompt), true)?)
+    }
+
+    /// The token that the checkpoint's tokenizer names as its end of text.
+    pub(super) fn end_of_text(&self) -> Option<&str> {
+        self.chat.named_token("eos_token")
     }
 
     /// The tokens of a prompt.
@@ -65,6 +67,27 @@ impl Prompts {
     }
 }
 
+fn messages(section: &PromptSection, prompt: &Prompt) -> Vec<Message> {
+    let mut messages = match prompt {
+        Prompt::Text(text) => vec![Message::user(text.clone())],
+        Prompt::Messages(messages) => {
+            let message =
+                |it: &ts_run::Message| Message { role: it.role.clone(), content: it.content.clone() };
+            messages.iter().map(message).collect()
+        }
+    };
+    let has_system = messages.iter().any(|message| matches!(message.role.as_str(), "system" | "developer"));
+    if !section.system.is_empty() && !has_system {
+        messages.insert(0, Message::system(section.system.clone()));
+    }
+    if let Some(last) = messages.last_mut()
+        && !section.instruction.is_empty()
+    {
+        last.content = format!("{}\n{}", last.content, section.instruction);
+    }
+    messages
+}
+
 /// What a user should know of the text that ends the reasoning, if the tokenizer has no token for it.
 pub(super) fn note_on_reasoning_end(tokenizer: &TextTokenizer, reasoning_end: &str) -> Option<String> {
     if tokenizer.token_id(reasoning_end).is_some() {
@@ -86,6 +109,30 @@ pub(super) fn note_on_reasoning_end(tokenizer: &TextTokenizer, reasoning_end: &s
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_system_message_and_an_instruction_join_what_a_problem_asks() {
+        let recipe = ts_embedded::RECIPES.iter().find(|(name, _)| *name == "default").unwrap().1;
+        let mut section = ts_recipe::Loader::parse("default", recipe).unwrap().prompt;
+        let shown = |section: &PromptSection, prompt: &Prompt| -> Vec<String> {
+            let messages = messages(section, prompt);
+            messages.iter().map(|message| format!("{}: {}", message.role, message.content)).collect()
+        };
+        let said = |turns: &[(&str, &str)]| {
+            let message = |&(role, content): &(&str, &str)| ts_run::Message {
+                role: role.into(),
+                content: content.into(),
+            };
+            Prompt::Messages(turns.iter().map(message).collect())
+        };
+        let own = said(&[("system", "Mine"), ("user", "a"), ("assistant", "b"), ("user", "c")]);
+        assert_eq!(shown(&section, &own), ["system: Mine", "user: a", "assistant: b", "user: c"]);
+        (section.system, section.instruction) = ("S".to_owned(), "Box it.".to_owned());
+        assert_eq!(shown(&section, &own), ["system: Mine", "user: a", "assistant: b", "user: c\nBox it."]);
+        for asked in ["a".into(), said(&[("user", "a")])] {
+            assert_eq!(shown(&section, &asked), ["system: S", "user: a\nBox it."]);
+        }
+    }
 
     #[test]
     fn an_end_of_reasoning_without_a_token_is_noted() {

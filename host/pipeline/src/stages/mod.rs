@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use ts_run::{Artefact, atomic};
 
+use crate::imported::ImportFault;
 use crate::stage::Stage;
 use crate::{Error, Run};
 
@@ -31,6 +32,9 @@ pub fn run_stage(run: &mut Run<'_>, stage: Stage) -> Result<(), Error> {
     if run.folder.is_done(stage.name()) {
         run.folder.verify(stage.name(), run.seal(stage), run.digests())?;
         return clean_up(run, stage);
+    }
+    if run.folder.state(stage.name()).is_some_and(|state| !state.imported.is_empty()) {
+        return Err(ImportFault::Unfinished { folder: run.folder.path().to_owned() }.into());
     }
     if matches!(stage, Stage::Reference | Stage::Train) {
         // What they need a model's memory for, a server would have.

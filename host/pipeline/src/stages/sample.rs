@@ -31,8 +31,8 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     };
     let record = |problem: &ProblemRecord, response: Response| {
         let Response { draw, seed, tokens, text, finished, retokenised } = response;
-        let problem = problem.id.clone();
-        let record = SampleRecord { problem, draw, seed, tokens, text, finished, retokenised };
+        let (problem, imported) = (problem.id.clone(), None);
+        let record = SampleRecord { problem, draw, seed, tokens, text, finished, retokenised, imported };
         Ok(Made { record, n_tokens: None, note: String::new() })
     };
     let mut n_tokens: u64 = 0;

@@ -3,4 +3,5 @@
 pub mod artefact;
 pub mod problem_file;
 pub mod problems;
+pub mod prompt;
 pub mod records;

@@ -263,7 +263,7 @@ mod tests {
     use crate::digest::sha256_file;
 
     fn problem(id: &str) -> ProblemRecord {
-        let (prompt, reference) = (format!("What is {id}?"), "4".to_owned());
+        let (prompt, reference) = (format!("What is {id}?").into(), "4".to_owned());
         ProblemRecord { id: id.to_owned(), prompt, reference, difficulty: None, metadata: [].into() }
     }
 

@@ -1,29 +1,28 @@
-//! Reading a problem set: JSON lines, one problem on each.
+//! Reading a problem set: JSON lines, one JSON list, CSV or parquet ([`ts_rows`]), one problem on each line or in each row.
 //!
-//! In go bytes; out come [`ProblemRecord`]s in the order of the lines, or an error that names the file and
-//! the line. Public sets name their fields differently, so each field has other names that are understood:
+//! In go bytes; out come [`ProblemRecord`]s in the order of the rows, or an error that names the file and
+//! the row. Public sets name their fields differently, so each field has other names that are understood:
 //!
 //! | field | other names | value |
 //! |---|---|---|
-//! | `id` | `unique_id`, `task_id` | text or whole number; `line-7` where the seventh line has none |
-//! | `prompt` | `problem`, `question` | text |
+//! | `id` | `unique_id`, `task_id` | text or whole number; `line-7` or `row-7` where the seventh has none |
+//! | `prompt` | `problem`, `question` | text, or messages ([`Prompt`]) |
 //! | `reference` | `answer`, `gold`, `canonical_solution` | text or number |
 //! | `difficulty` | `level` | whole number, or a text that ends in one (`Level 5`); may be missing |
 //!
-//! The first name that a line has counts; everything else on it is metadata for the verifier. Empty lines are
-//! passed over. A line of more than 32 MiB is an error, and is not read to its end. References are not
+//! The first name that a row has counts; everything else in it is metadata for the verifier. Empty lines are
+//! passed over. A row of more than 32 MiB is an error, and is not read to its end. References are not
 //! checked: only the verifier understands them.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor};
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde_json::Value;
-use ts_lines::{Fault, Lines};
+use ts_rows::{Fault, Fields, Place, Row, Rows};
 
 use crate::digest::short_digest;
 use crate::error::ProblemFault;
+use crate::prompt::Prompt;
 use crate::records::ProblemRecord;
 use crate::{Error, Result};
 
@@ -32,15 +31,15 @@ const PROMPT: [&str; 3] = ["prompt", "problem", "question"];
 const REFERENCE: [&str; 4] = ["reference", "answer", "gold", "canonical_solution"];
 const DIFFICULTY: [&str; 2] = ["difficulty", "level"];
 
-/// Most bytes of a line. The hidden tests of a programming problem take a few millions.
-const MAX_LINE_BYTES: usize = 32 << 20;
+/// Most bytes of a row. The hidden tests of a programming problem take a few millions.
+const MAX_ROW_BYTES: usize = 32 << 20;
 
 /// The problems of a set, one after the other. Of those that were read, it remembers which identifiers there were.
 pub struct ProblemReader {
     source_name: String,
-    lines: Lines<Box<dyn BufRead + Send>>,
-    /// The line of each identifier, by its digest.
-    lines_by_id: HashMap<[u8; 16], usize>,
+    rows: Rows,
+    /// Where each identifier stands, by its digest.
+    places_by_id: HashMap<[u8; 16], Place>,
     is_over: bool,
 }
 
@@ -49,52 +48,50 @@ impl ProblemReader {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`].
+    /// [`Error::Io`]; [`Error::NotAProblemSet`].
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io("read", path))?;
-        Ok(Self::new(&path.display().to_string(), Box::new(BufReader::new(file))))
+        let source_name = path.display().to_string();
+        match Rows::open(path, MAX_ROW_BYTES) {
+            Ok(rows) => Ok(Self::new(source_name, rows)),
+            Err(fault) => Err(of_fault(&source_name, fault)),
+        }
     }
 
     /// Of bytes in memory. `source_name` is what errors call them.
     pub fn of_bytes(source_name: &str, bytes: Vec<u8>) -> Self {
-        Self::new(source_name, Box::new(Cursor::new(bytes)))
+        Self::new(source_name.to_owned(), Rows::of_bytes(bytes, MAX_ROW_BYTES))
     }
 
-    fn new(source_name: &str, reader: Box<dyn BufRead + Send>) -> Self {
-        Self {
-            source_name: source_name.to_owned(),
-            lines: Lines::new(reader, MAX_LINE_BYTES),
-            lines_by_id: HashMap::new(),
-            is_over: false,
-        }
+    fn new(source_name: String, rows: Rows) -> Self {
+        Self { source_name, rows, places_by_id: HashMap::new(), is_over: false }
     }
 
     /// The next problem, none at the end.
     fn read(&mut self) -> Result<Option<ProblemRecord>> {
-        let Self { source_name, lines, lines_by_id, .. } = self;
-        let fault = |line, fault| Error::Problem { source_name: source_name.clone(), line, fault };
-        loop {
-            let (line, text) = match lines.next_line() {
-                Ok(Some((_, text))) if text.trim_ascii().is_empty() => continue,
-                Ok(Some(line)) => line,
-                Ok(None) if lines_by_id.is_empty() => {
-                    return Err(Error::NoProblems { source_name: source_name.clone() });
-                }
-                Ok(None) => return Ok(None),
-                Err(Fault::Read(error)) => return Err(Error::io("read", Path::new(source_name))(error)),
-                Err(Fault::NotUtf8 { number, byte }) => {
-                    return Err(fault(number, ProblemFault::NotUtf8 { byte }));
-                }
-                Err(error) => {
-                    return Err(fault(error.number(), ProblemFault::LineTooLong { most: MAX_LINE_BYTES }));
-                }
-            };
-            let problem = parse_problem(text, line).map_err(|error| fault(line, error))?;
-            if let Some(first_line) = lines_by_id.insert(short_digest(&problem.id), line) {
-                return Err(fault(line, ProblemFault::DuplicateId { id: problem.id, first_line }));
+        let Self { source_name, rows, places_by_id, .. } = self;
+        let Row { place, fields } = match rows.next() {
+            Some(row) => row.map_err(|fault| of_fault(source_name, fault))?,
+            None if places_by_id.is_empty() => {
+                return Err(Error::NoProblems { source_name: source_name.clone() });
             }
-            return Ok(Some(problem));
+            None => return Ok(None),
+        };
+        let fault = |fault| Error::Problem { source_name: source_name.clone(), place, fault };
+        let problem = parse_problem(fields, place).map_err(fault)?;
+        if let Some(first) = places_by_id.insert(short_digest(&problem.id), place) {
+            return Err(fault(ProblemFault::DuplicateId { id: problem.id, first }));
         }
+        Ok(Some(problem))
+    }
+}
+
+fn of_fault(source_name: &str, fault: Fault) -> Error {
+    match fault {
+        Fault::Read(error) => Error::io("read", Path::new(source_name))(error),
+        Fault::Row { place, fault } => {
+            Error::Problem { source_name: source_name.to_owned(), place, fault: ProblemFault::Row(fault) }
+        }
+        other => Error::NotAProblemSet { source_name: source_name.to_owned(), reason: other.to_string() },
     }
 }
 
@@ -113,17 +110,15 @@ impl Iterator for ProblemReader {
     }
 }
 
-type Fields = BTreeMap<String, Value>;
 type Parsed<T> = std::result::Result<T, ProblemFault>;
 
-fn parse_problem(text: &str, line: usize) -> Parsed<ProblemRecord> {
-    let mut fields: Fields = serde_json::from_str(text).map_err(ProblemFault::NotJson)?;
+fn parse_problem(mut fields: Fields, place: Place) -> Parsed<ProblemRecord> {
     Ok(ProblemRecord {
-        id: take_id(&mut fields)?.unwrap_or_else(|| format!("line-{line}")),
+        id: take_id(&mut fields)?.unwrap_or_else(|| place.id()),
         prompt: take_prompt(&mut fields)?,
         reference: take_reference(&mut fields)?,
         difficulty: take_difficulty(&mut fields)?,
-        metadata: fields,
+        metadata: fields.into_iter().collect(),
     })
 }
 
@@ -136,11 +131,10 @@ fn take_id(fields: &mut Fields) -> Parsed<Option<String>> {
     }
 }
 
-fn take_prompt(fields: &mut Fields) -> Parsed<String> {
+fn take_prompt(fields: &mut Fields) -> Parsed<Prompt> {
     match take(fields, &PROMPT) {
         None => missing(&PROMPT),
-        Some((_, Value::String(text))) => Ok(text),
-        Some((name, _)) => wrong_kind(name, "a text"),
+        Some((name, value)) => Prompt::from_value(value).or_else(|expected| wrong_kind(name, expected)),
     }
 }
 
@@ -218,7 +212,7 @@ mod tests {
         assert_eq!(difficulties, [Some(3), Some(5), None, None]);
         assert_eq!(problems[0].metadata["extra"], serde_json::json!([1]));
         assert_eq!(problems[3].metadata["answer"], "other");
-        assert!(problems.iter().all(|p| p.prompt == "P"));
+        assert!(problems.iter().all(|p| p.prompt == "P".into()));
     }
 
     #[test]
@@ -241,7 +235,8 @@ mod tests {
         assert_eq!(after(good), "set.jsonl:2: problem `a` is already on line 1");
         assert_eq!(
             after(r#"{"prompt":["P"],"reference":"R"}"#),
-            "set.jsonl:2: field `prompt` must be a text"
+            "set.jsonl:2: field `prompt` must be a text, or messages: each with a `role` (system, developer, user or \
+             assistant) and a text as `content`, and nothing else"
         );
         assert_eq!(
             after(r#"{"prompt":"P","reference":"R","difficulty":-1}"#),

@@ -12,6 +12,7 @@ use serde_json::Value;
 use ts_core::Outcome;
 
 use crate::key::Key;
+use crate::prompt::Prompt;
 use crate::sealed::record::Record;
 
 /// A problem: `problems-train.jsonl`, `problems-heldout.jsonl`.
@@ -22,7 +23,7 @@ pub struct ProblemRecord {
     /// Identifier, unique in its set.
     pub id: String,
     /// The question, without a chat template around it.
-    pub prompt: String,
+    pub prompt: Prompt,
     /// The reference answer, in the form that the verifier documents.
     pub reference: String,
     /// How hard it is said to be, on its set's own scale; larger is harder.
@@ -48,9 +49,12 @@ pub struct SampleRecord {
     pub text: String,
     /// Whether the model ended it; otherwise it was cut off at the token limit.
     pub finished: bool,
-    /// Whether a server gave its text alone, which was tokenised here: the tokens may be others than those that were drawn.
+    /// Whether a server or a file gave its text alone, which was tokenised here: the tokens may be others than those that were drawn.
     #[serde(default, skip_serializing_if = "is_false")]
     pub retokenised: bool,
+    /// Where it comes from, if another program sampled it, such as `r1.parquet, row 7, response 2`; its seed is then 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<String>,
 }
 
 /// What the verifier made of a response: `grades.jsonl`.
@@ -374,7 +378,7 @@ mod tests {
     fn problem_line() {
         let problem = ProblemRecord {
             id: "p1".to_owned(),
-            prompt: "2 + 2?".to_owned(),
+            prompt: "2 + 2?".into(),
             reference: "4".to_owned(),
             difficulty: Some(1),
             metadata: [("tests".to_owned(), serde_json::json!([0.1, "x"]))].into(),
@@ -398,6 +402,7 @@ mod tests {
                 text: "\\boxed{4}\n".to_owned(),
                 finished: true,
                 retokenised: false,
+                imported: None,
             },
             r#"{"problem":"p1","draw":3,"seed":18446744073709551615,"tokens":[7,8],"text":"\\boxed{4}\n","finished":true}"#,
         );

@@ -107,6 +107,11 @@ impl ChatTemplate {
         Ok(template)
     }
 
+    /// A special token by the name that `tokenizer_config.json` has for it, such as `eos_token`.
+    pub fn named_token(&self, name: &str) -> Option<&str> {
+        self.tokens.get(name).map(String::as_str)
+    }
+
     /// The messages' texts with a blank line after each: for base models, which know no turns.
     pub fn plain() -> Self {
         Self {

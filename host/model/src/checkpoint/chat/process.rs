@@ -9,12 +9,10 @@
 //! is kept for the next rendering. A limit that was reached once is reached again, so nothing is tried twice.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-#[cfg(target_os = "linux")]
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::render::{Failed, Values, render_here};
@@ -28,26 +26,16 @@ const CPU_SECONDS: u64 = 2;
 /// Bytes of address space beyond what the process begins with, the stack of the template included.
 const MEMORY_BYTES: u64 = 768 << 20;
 
-/// This program, if it can be started as such a process.
-static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-
 /// Lets this program render templates in a process of their own: this program, started again. To be called
 /// first in `main`. In such a process it renders until its input ends, and returns what came of that: then
 /// `main` is to end, with a status of failure for an error. In every other process it returns `None` at once.
 /// A program that never calls it renders on a thread, with fuel as the only limit.
 #[must_use = "a process that has done its work is to end"]
 pub fn support_processes() -> Option<std::io::Result<()>> {
-    let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == ARGUMENT) && arguments.next().is_none() {
+    if ts_confined::started_with(ARGUMENT, 0).is_some() {
         return Some(serve());
     }
-    // On Linux this is the running program, even if another one has taken the place of its file.
-    let running = PathBuf::from("/proc/self/exe");
-    let program = if running.exists() { Ok(running) } else { std::env::current_exe() };
-    if let Ok(program) = program {
-        // A second call changes nothing.
-        let _ = PROGRAM.set(program);
-    }
+    ts_confined::allow();
     None
 }
 
@@ -72,7 +60,7 @@ struct Running {
 impl Process {
     /// Renders there; `None` if this program has no such processes.
     pub(super) fn render(&self, source: &str, values: &Values) -> Option<Result<String, Failed>> {
-        let program = PROGRAM.get()?;
+        let program = ts_confined::program()?;
         let request = Request { source: source.to_owned(), values: values.clone() };
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let running = match waiting.take() {
@@ -97,7 +85,7 @@ impl Process {
 }
 
 impl Running {
-    fn start(program: &PathBuf) -> std::io::Result<Self> {
+    fn start(program: &Path) -> std::io::Result<Self> {
         let mut command = Command::new(program);
         // What the process says as it ends is said better by whoever started it.
         command.arg(ARGUMENT).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -128,10 +116,10 @@ impl Drop for Running {
 
 /// Renders what standard input says until it ends.
 fn serve() -> std::io::Result<()> {
-    limit_memory()?;
+    ts_confined::limit_memory(MEMORY_BYTES)?;
     for line in std::io::stdin().lines() {
         let Request { source, values } = serde_json::from_str(&line?)?;
-        limit_time()?;
+        ts_confined::limit_time(CPU_SECONDS)?;
         let answer = render_here(&source, &values);
         write_line(&mut std::io::stdout(), &answer)?;
     }
@@ -143,37 +131,4 @@ fn write_line(to: &mut impl Write, value: &impl Serialize) -> std::io::Result<()
     line.push(b'\n');
     to.write_all(&line)?;
     to.flush()
-}
-
-#[cfg(target_os = "linux")]
-fn limit_memory() -> std::io::Result<()> {
-    let statm = std::fs::read_to_string("/proc/self/statm")?;
-    let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or(0);
-    let mapped = pages.saturating_mul(rustix::param::page_size() as u64);
-    set_limit(Resource::Core, 0)?;
-    set_limit(Resource::As, mapped.saturating_add(MEMORY_BYTES))
-}
-
-#[cfg(target_os = "linux")]
-fn limit_time() -> std::io::Result<()> {
-    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    set_limit(Resource::Cpu, u64::try_from(used.tv_sec).unwrap_or(0) + 1 + CPU_SECONDS)
-}
-
-/// Sets the soft limit, and leaves the hard one, so that it can be raised again.
-#[cfg(target_os = "linux")]
-fn set_limit(resource: Resource, value: u64) -> std::io::Result<()> {
-    let maximum = getrlimit(resource).maximum;
-    let current = Some(value.min(maximum.unwrap_or(u64::MAX)));
-    Ok(setrlimit(resource, Rlimit { current, maximum })?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn limit_memory() -> std::io::Result<()> {
-    Ok(())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn limit_time() -> std::io::Result<()> {
-    Ok(())
 }

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::object;
+use super::object;
 
 #[derive(Deserialize)]
-pub(crate) struct Item {
+pub(super) struct Item {
     task_id: u64,
     #[serde(alias = "prompt")]
     text: String,
@@ -19,7 +19,7 @@ pub(crate) struct Item {
 }
 
 /// The problem of one line or item. The asserts are part of the question, as the set's authors have it.
-pub(crate) fn problem(item: Item) -> Result<Value, String> {
+pub(super) fn problem(item: Item) -> Result<Value, String> {
     let Item { task_id, text, code, test_list, test_setup_code, test_imports } = item;
     if test_list.is_empty() {
         return Err("`test_list` is empty".to_owned());

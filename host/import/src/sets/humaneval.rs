@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::object;
+use super::object;
 
 #[derive(Deserialize)]
-pub(crate) struct Item {
+pub(super) struct Item {
     task_id: String,
     prompt: String,
     entry_point: String,
@@ -15,7 +15,7 @@ pub(crate) struct Item {
 }
 
 /// The problem of one line.
-pub(crate) fn problem(item: Item) -> Result<Value, String> {
+pub(super) fn problem(item: Item) -> Result<Value, String> {
     let Item { task_id, prompt, entry_point, canonical_solution, test } = item;
     let question = format!(
         "Complete this Python function. Answer with the whole function in one block of code.\n\n```python\n{}\n```",

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{object, pickle};
+use super::{object, pickle};
 
 /// Tests of one problem have at most so many bytes.
 const MAX_BYTES: u64 = 1 << 30;
@@ -22,7 +22,7 @@ const PREAMBLE: &str = "from typing import *\nfrom functools import *\nfrom coll
     sys, json\nsys.setrecursionlimit(50000)\n";
 
 #[derive(Deserialize)]
-pub(crate) struct Item {
+pub(super) struct Item {
     question_id: String,
     question_content: String,
     #[serde(default)]
@@ -44,7 +44,7 @@ struct Test {
 }
 
 /// The problem of one line.
-pub(crate) fn problem(item: Item) -> Result<Value, String> {
+pub(super) fn problem(item: Item) -> Result<Value, String> {
     let public = tests(&item.public_test_cases).map_err(|error| format!("public_test_cases: {error}"))?;
     let private = tests(&item.private_test_cases).map_err(|error| format!("private_test_cases: {error}"))?;
     let function = function(&item.metadata)?;

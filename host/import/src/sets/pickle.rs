@@ -8,7 +8,7 @@
 /// # Errors
 ///
 /// It holds anything else.
-pub(crate) fn text(pickle: &[u8]) -> Result<&str, String> {
+pub(super) fn text(pickle: &[u8]) -> Result<&str, String> {
     let mut at = 0;
     loop {
         let (length, head) = match pickle.get(at..) {
