@@ -104,7 +104,7 @@ impl SamplerSection {
         if !self.serve_command.is_empty()
             && let Err(error) = ServerCommand::parse(&self.serve_command)
         {
-            let like = "a command such as `vllm serve {model} --port {port}`";
+            let like = "a command such as `vllm serve {model} --host 127.0.0.1 --port {port}`";
             check(false, "sampler.serve_command", like, &format_args!("{:?}: {error}", self.serve_command));
         }
         if self.kind == SamplerKind::Openai {
@@ -163,7 +163,7 @@ mod tests {
             wrong(|section| section.urls.clear()),
             "sampler.urls or sampler.serve_command must be given, and not both, not missing"
         );
-        let both = wrong(|section| section.serve_command = "vllm serve {model} --port {port}".into());
+        let both = wrong(|section| section.serve_command = "vllm serve {model} --host 127.0.0.1 --port {port}".into());
         assert!(both.ends_with("not both, not both"), "{both}");
         let command = wrong(|section| {
             section.urls.clear();

@@ -1,6 +1,6 @@
 //! A server that is started here, and stopped again.
 //!
-//! In: a command such as `vllm serve {model} --port {port}`, a model's folder, and a file for what the server prints. Out: a
+//! In: a command such as `vllm serve {model} --host 127.0.0.1 --port {port}`, a model's folder, and a file for what the server prints. Out: a
 //! [`ServerProcess`], which answers. It and every process that it started end with the value; on Linux also if this process is
 //! killed.
 

@@ -172,7 +172,7 @@ fn every_command_of_the_page_with_servers_works() {
     std::fs::create_dir(host.path("programs")).unwrap();
     let this = std::env::current_exe().unwrap();
     let vllm = format!(
-        "#!/bin/sh\n[ \"$1 $3\" = 'serve --port' ] && SERVED_MODEL=$2 SERVED_PORT=$4 exec {} --ignored --exact {SERVER}\n",
+        "#!/bin/sh\n[ \"$1 $3 $5\" = 'serve --host --port' ] && SERVED_MODEL=$2 SERVED_PORT=$6 exec {} --ignored --exact {SERVER}\n",
         this.display()
     );
     std::fs::write(host.path("programs/vllm"), vllm).unwrap();
