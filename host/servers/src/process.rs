@@ -289,7 +289,7 @@ mod tests {
         let pid = folder.path().join("pid");
         // The shell's child would outlive the shell.
         let command = format!("sh -c 'sleep 300 & echo $! > {}; wait' {{model}} {{port}}", pid.display());
-        let (started, _log) = start(&command, 1_000);
+        let (started, _log) = start(&command, 5_000);
         assert!(matches!(started.unwrap_err(), StartError::Silent { .. }));
         let pid: i32 = std::fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
         let is_gone = || {
