@@ -118,12 +118,12 @@ fn is_part(text: &str) -> bool {
 }
 
 fn is_revision(text: &str) -> bool {
-    text.len() <= 200 && text.split('/').all(|part| is_plain_part(part))
+    text.len() <= 200 && text.split('/').all(is_plain_part)
 }
 
 /// Whether a text is the path of a file within a folder, on every system.
 pub(crate) fn is_path(text: &str) -> bool {
-    text.len() <= 1000 && text.split('/').all(|part| is_plain_part(part))
+    text.len() <= 1000 && text.split('/').all(is_plain_part)
 }
 
 fn is_plain_part(part: &str) -> bool {
