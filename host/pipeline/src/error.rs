@@ -112,6 +112,14 @@ pub enum Error {
         /// Why there is none.
         reason: String,
     },
+    /// A recipe or a model that another trainer cannot be given.
+    #[error("{what}: {reason}")]
+    Export {
+        /// What it is about.
+        what: String,
+        /// What stands in the way.
+        reason: String,
+    },
     /// The loss is not a number any more.
     #[error("step {step}: the loss or its gradient is not finite")]
     Diverged {
@@ -297,6 +305,7 @@ impl Error {
             Self::NotTokenised { .. } => {
                 Some("use a server that gives token ids, such as vLLM or SGLang (return_token_ids)".into())
             }
+            Self::Export { .. } => Some("`--to trl` carries every recipe".into()),
             Self::Diverged { .. } => Some("lower train.learning_rate, or train.max_grad_norm".into()),
             Self::Leak { .. } => Some("remove it from one of the two files".into()),
             Self::Exists { .. } => Some("choose a new folder".into()),

@@ -2,12 +2,13 @@
 //!
 //! | to do this | use |
 //! |---|---|
-//! //! | open what it names, and a run's folder | [`setup`] |
+//! | open what it names, and a run's folder | [`setup`] |
 //! | run a stage | [`run_stage`] |
 //! | read a run that is there | [`PastRun`] |
 //! | make the table | [`summary`], [`report`] |
 //! | take finished stages over from another run | [`reuse`] |
 //! | join what several machines did | [`merge`] |
+//! | give the training data to another trainer | [`export`] |
 //! | grade again what a run saw | [`replay`] |
 //! | look at a checkpoint, ask it, score texts with it | [`model`] |
 //! | run many recipes on the same samples | [`ablation`] |
@@ -16,6 +17,7 @@
 //! The pipeline never prints. Progress goes to a [`progress::Progress`], everything else is returned.
 
 mod error;
+pub mod export;
 mod identity;
 mod memory;
 pub mod merge;

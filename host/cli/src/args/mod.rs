@@ -1,6 +1,8 @@
 //! What was typed. Nothing here is checked against the world: `commands` turns it into work.
 
 #[cfg(feature = "training")]
+pub(crate) mod export;
+#[cfg(feature = "training")]
 pub(crate) mod model;
 mod numbers;
 pub(crate) mod plugin;

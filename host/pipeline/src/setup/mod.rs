@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device};
+use ts_model::chat::Message;
 use ts_model::memory::Available;
 use ts_model::shards::Workers;
 use ts_model::weights::Weights;
@@ -316,6 +317,16 @@ impl<'a> Run<'a> {
     /// The tokens that the model sees of a problem, the chat template around it.
     pub(crate) fn prompt_tokens(&self, problem: &ProblemRecord) -> Result<Vec<u32>, Error> {
         self.prompts.tokens(&self.tokenizer, problem)
+    }
+
+    /// The text of which these are the tokens.
+    pub(crate) fn prompt_text(&self, problem: &ProblemRecord) -> Result<String, Error> {
+        self.prompts.text(problem)
+    }
+
+    /// What the chat template makes it of.
+    pub(crate) fn prompt_messages(&self, problem: &ProblemRecord) -> Vec<Message> {
+        self.prompts.messages(problem)
     }
 
     /// A response cut into reasoning steps and the rest.

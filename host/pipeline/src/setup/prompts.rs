@@ -26,8 +26,8 @@ impl Prompts {
         Ok(Self { chat: ChatTemplate::read(folder)?.with(options), section: section.clone() })
     }
 
-    /// The text of a prompt, the chat template around it.
-    pub(super) fn text(&self, problem: &ProblemRecord) -> Result<String, Error> {
+    /// What the chat template is given of a problem.
+    pub(super) fn messages(&self, problem: &ProblemRecord) -> Vec<Message> {
         let PromptSection { system, instruction, .. } = &self.section;
         let mut messages = Vec::new();
         if !system.is_empty() {
@@ -35,7 +35,12 @@ impl Prompts {
         }
         let instruction = if instruction.is_empty() { String::new() } else { format!("\n{instruction}") };
         messages.push(Message::user(format!("{}{instruction}", problem.prompt)));
-        Ok(self.chat.render(&messages, true)?)
+        messages
+    }
+
+    /// The text of a prompt, the chat template around it.
+    pub(super) fn text(&self, problem: &ProblemRecord) -> Result<String, Error> {
+        Ok(self.chat.render(&self.messages(problem), true)?)
     }
 
     /// The tokens of a prompt.
