@@ -9,6 +9,7 @@
 //! | take finished stages over from another run | [`reuse`] |
 //! | join what several machines did | [`merge`] |
 //! | give the training data to another trainer | [`export`] |
+//! | take the model over that it trained | [`adopt`] |
 //! | grade again what a run saw | [`replay`] |
 //! | look at a checkpoint, ask it, score texts with it | [`model`] |
 //! | run many recipes on the same samples | [`ablation`] |
@@ -16,6 +17,7 @@
 //!
 //! The pipeline never prints. Progress goes to a [`progress::Progress`], everything else is returned.
 
+mod adopt;
 mod error;
 pub mod export;
 mod identity;
@@ -34,6 +36,7 @@ mod stage;
 mod stages;
 mod training;
 
+pub use adopt::{Adopted, adopt};
 pub use error::Error;
 pub use past_run::{PastRun, kept_recipe};
 pub use report::{ablation, summary};

@@ -17,6 +17,21 @@ pub(crate) struct ExportArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// Flags of `adopt`.
+#[derive(Args, Debug)]
+pub(crate) struct AdoptArgs {
+    /// The run's folder
+    pub(crate) run: PathBuf,
+    /// The trained model: a Hugging Face folder, or an adapter in PEFT's layout
+    pub(crate) folder: PathBuf,
+    /// Adopt it in a new run, which takes over what RUN did before training: where RUN has trained a model itself
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// What trained it, for the report and the model card, such as "TRL 1.16 on 8 H100"
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) trained_with: String,
+}
+
 /// A trainer to export for.
 #[derive(ValueEnum, Debug, Clone, Copy)]
 pub(crate) enum ExportTrainer {

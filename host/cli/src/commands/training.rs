@@ -37,6 +37,7 @@ pub(super) fn dispatch(command: TrainingCommand) -> Result<()> {
         Command::Merge { run, folders } => merge(&run, &folders),
         Command::Report(args) => report_again(&args),
         Command::Export(args) => super::export::run(&args),
+        Command::Adopt(args) => super::export::adopt(&args),
         Command::Check(args) => check_recipe(&args),
         Command::Ablate(args) => ablate(&args),
         Command::Pretrain(args) => pretrain(&args),

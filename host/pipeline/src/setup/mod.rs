@@ -168,6 +168,7 @@ impl<'a> Run<'a> {
             plugins: plugins.origins.clone(),
             problems: vec![train.1.origin, heldout.1.origin],
             stages: BTreeMap::new(),
+            adopted: None,
             shard,
             check: String::new(),
         };
@@ -183,10 +184,16 @@ impl<'a> Run<'a> {
                 return Err(ts_run::Error::NotResumable { path: folder.to_owned(), differences }.into());
             }
         }
-        let folder = match shard {
+        let mut folder = match shard {
             None => RunFolder::create_or_resume(folder, &manifest)?,
             Some(shard) => RunFolder::create_or_resume(&shard_folder(folder, shard)?, &manifest)?,
         };
+        let of_whole = whole.as_ref().map(|whole| &whole.manifest.adopted);
+        if let Some(adopted) = of_whole.filter(|adopted| **adopted != folder.manifest().adopted) {
+            // What was measured of another model is none of this one's.
+            folder.undo(Stage::EvalResult.name(), Artefact::EvalResult)?;
+            folder.follow_adoption(adopted.clone())?;
+        }
         for difference in folder.notes() {
             let rounding = if difference.field == "device" { ": results may differ in rounding" } else { "" };
             progress.warn(&format!("{difference}{rounding}"));

@@ -94,6 +94,10 @@ impl Artefact {
         }
     }
 
+    /// The model card in [`Self::Model`]. It is made when the report is, of the report, and is no part of what `train` left: nothing
+    /// reads it, and no digest counts it.
+    pub const MODEL_CARD: &'static str = "README.md";
+
     /// Its path in this run folder, for readers that hold no lock.
     pub fn path_in(self, run_folder: &Path) -> PathBuf {
         run_folder.join(self.file_name())
