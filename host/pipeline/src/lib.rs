@@ -35,6 +35,7 @@ pub mod setup;
 mod stage;
 mod stages;
 mod training;
+mod watch;
 
 pub use adopt::{Adopted, adopt};
 pub use error::Error;

@@ -414,6 +414,8 @@ mod tests {
             grad_norm: 1.0,
             learning_rate: 0.1,
             tokens: 1,
+            reward_chosen: None,
+            reward_rejected: None,
         }
     }
 

@@ -12,9 +12,11 @@ use ts_run::{Artefact, Record, atomic};
 
 use crate::Error;
 use crate::past_run::PastRun;
+use crate::progress::Silent;
 use crate::report::card::card;
 use crate::report::{OfServers, Report, Side, StageNumbers, differences};
 use crate::stage::Stage;
+use crate::watch::write_missing;
 
 /// The report of a finished run; writes `report.json` and `report.md` beside its artefacts, and the model card.
 ///
@@ -53,6 +55,7 @@ pub fn report_with(run: &PastRun, section: &ReportSection) -> Result<Report, Err
         let card = card(run, &report, model.join("adapter_config.json").is_file());
         atomic::write_into(&model, Artefact::MODEL_CARD, card.as_bytes())?;
     }
+    write_missing(run, &Silent)?;
     Ok(report)
 }
 

@@ -33,6 +33,8 @@ pub enum Artefact {
     Train,
     /// A folder of checkpoints, each a folder.
     Checkpoints,
+    /// TensorBoard's events, a folder a stage: made of the artefacts, and read by nothing here.
+    Events,
     /// The trained model, a folder.
     Model,
     /// The evaluation before training: [`crate::records::EvalRecord`].
@@ -62,6 +64,7 @@ impl Artefact {
         Self::Reference,
         Self::Train,
         Self::Checkpoints,
+        Self::Events,
         Self::Model,
         Self::EvalBaseline,
         Self::EvalResult,
@@ -85,6 +88,7 @@ impl Artefact {
             Self::Reference => "reference.jsonl",
             Self::Train => "train.jsonl",
             Self::Checkpoints => "checkpoints",
+            Self::Events => "events",
             Self::Model => "model",
             Self::EvalBaseline => "eval-baseline.jsonl",
             Self::EvalResult => "eval-result.jsonl",

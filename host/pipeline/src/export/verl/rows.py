@@ -20,7 +20,7 @@ def _flags(settings, before=""):
 class Rows:
     def __init__(self, parquet_files, tokenizer, config, processor=None, max_samples=-1):
         paths = [parquet_files] if isinstance(parquet_files, str) else list(parquet_files)
-        self.rows = [json.loads(line) for path in paths for line in open(path, encoding="utf-8")]
+        self.rows = [json.loads(line) for path in paths for line in Path(path).read_text(encoding="utf-8").splitlines()]
         if max_samples > 0:
             self.rows = self.rows[:max_samples]
         self.pads = config.get("pad_mode", "right") == "right"
