@@ -152,6 +152,8 @@ fn examine_stages(host: &Host, stages: &[&Stage], fault: Fault, choose: fn(&[Cal
 /// A stage as it goes without faults.
 struct Stage {
     args: Vec<&'static str>,
+    /// What its folders are called.
+    name: String,
     every: usize,
     /// The calls that change the run's folder.
     calls: Vec<Call>,
@@ -164,15 +166,15 @@ struct Stage {
 impl Stage {
     /// Runs the stage that is next in the run of the folder `whole`.
     fn run(host: &Host, args: &[&'static str], every: usize) -> Self {
+        let name = args.join("-").replace('/', "-");
         let args = match args[0] {
             "sample" => [args, TINY].concat(),
             _ => args.to_vec(),
         };
-        let (whole, before) =
-            (host.path("whole"), host.path(&format!("before-{}", args.join("-").replace('/', "-"))));
+        let (whole, before) = (host.path("whole"), host.path(&format!("before-{name}")));
         std::fs::create_dir_all(&whole).unwrap();
         copy(&whole, &before);
-        let mut stage = Self { args, every, calls: Vec::new(), before, after: BTreeMap::new() };
+        let mut stage = Self { args, name, every, calls: Vec::new(), before, after: BTreeMap::new() };
         let (status, calls) = stage.trace(host, &whole, None);
         assert!(status.success(), "{:?}: {}", stage.args, errors(&whole));
         stage.calls = calls;
@@ -183,7 +185,7 @@ impl Stage {
     /// Runs the stage in a copy with a fault at call `n`, and then without one. Returns whether there was
     /// such a call, or what went wrong.
     fn survives(&self, host: &Host, n: usize, fault: Fault) -> Result<bool, String> {
-        let folder = host.path(&format!("{}-{n}", self.args.join("-").replace('/', "-")));
+        let folder = host.path(&format!("{}-{n}", self.name));
         copy(&self.before, &folder);
         let (status, calls) = self.trace(host, &folder, Some((n, fault)));
         let call = calls

@@ -64,7 +64,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
     line("seed", &(seed % (1 << 32)));
     line("output_dir", &"trained");
     line("logging_steps", &1);
-    line("save_strategy", &"no");
+    line("save_strategy", &"\"no\""); // YAML 1.1 reads no as false
     line("report_to", &"none");
     atomic::write_file(&folder.join("train.yaml"), config.as_bytes())?;
 

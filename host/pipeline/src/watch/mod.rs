@@ -7,7 +7,7 @@
 
 mod figures;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use ts_events::EventFile;
@@ -27,7 +27,7 @@ use crate::stage::Stage;
 const MAX_POINTS: u64 = 256;
 
 /// The folder of a stage's events.
-fn folder_of(run: &Path, stage: Stage) -> std::path::PathBuf {
+fn folder_of(run: &Path, stage: Stage) -> PathBuf {
     Artefact::Events.path_in(run).join(stage.name())
 }
 
@@ -41,8 +41,9 @@ pub(crate) struct Watch<'a> {
     n_records: u64,
     /// Records from one point to the next.
     every: u64,
+    /// When the first record could be made; of training, when the step began.
     since: Instant,
-    /// Tokens that were made since the last point.
+    /// Tokens that were made since then.
     new_tokens: u64,
 }
 
@@ -56,8 +57,8 @@ impl<'a> Watch<'a> {
         let folder = folder_of(run, stage);
         let begin = || -> Result<EventFile, Error> {
             let file = |source| Error::File { path: folder.clone(), source };
-            atomic::remove_folder(&folder)?;
             std::fs::create_dir_all(&folder).map_err(file)?;
+            forget(&folder)?;
             EventFile::create(&folder, now()).map_err(file)
         };
         match begin() {
@@ -76,7 +77,7 @@ impl<'a> Watch<'a> {
         let tokens = record.observe(&mut self.figures);
         if is_new {
             self.new_tokens += tokens;
-        } else {
+        } else if self.new_tokens == 0 {
             self.since = Instant::now();
         }
         if self.n_records % self.every == 0 {
@@ -99,7 +100,9 @@ impl<'a> Watch<'a> {
             let tag = format!("{}/throughput/tokens_per_second", self.figures.prefix());
             scalars.push((tag, self.new_tokens as f64 / seconds));
         }
-        (self.since, self.new_tokens) = (Instant::now(), 0);
+        if self.stage == Stage::Train {
+            (self.since, self.new_tokens) = (Instant::now(), 0);
+        }
         let scalars: Vec<(&str, f64)> = scalars.iter().map(|(tag, value)| (tag.as_str(), *value)).collect();
         if let Err(source) = file.scalars(self.n_records, now(), &scalars) {
             self.give_up(&source);
@@ -121,8 +124,8 @@ impl<'a> Watch<'a> {
 /// Artefacts that cannot be read. That events cannot be written is none.
 pub(crate) fn write_missing(run: &PastRun, progress: &dyn Progress) -> Result<(), Error> {
     for stage in Stage::ALL {
-        let is_there =
-            std::fs::read_dir(folder_of(&run.folder, stage)).is_ok_and(|mut files| files.next().is_some());
+        let is_empty = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+        let is_there = files_in(&folder_of(&run.folder, stage)).iter().any(|path| !is_empty(path));
         let n_records = run.manifest.stages.get(stage.name()).map_or(0, |state| state.records);
         if !run.is_done(stage) || is_there || n_records == 0 {
             continue;
@@ -139,6 +142,23 @@ pub(crate) fn write_missing(run: &PastRun, progress: &dyn Progress) -> Result<()
         }?;
     }
     Ok(())
+}
+
+/// Takes an earlier start's events away. The last file stays, empty: a reader that follows it goes on from it to the next, and would stay
+/// for good with one that is gone.
+fn forget(folder: &Path) -> Result<(), Error> {
+    let mut files = files_in(folder);
+    let last = files.pop();
+    files.iter().try_for_each(|path| atomic::remove_file(path))?;
+    last.map_or(Ok(()), |path| Ok(atomic::write_file(&path, b"")?))
+}
+
+/// A folder's files, by name, which is by time.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.sort();
+    files
 }
 
 fn derive<R: Record + Watched>(run: &PastRun, stage: Stage, progress: &dyn Progress) -> Result<(), Error> {
