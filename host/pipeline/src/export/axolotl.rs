@@ -81,7 +81,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
         ],
         differences: count.differences(train.lambda),
         files: vec![("train.jsonl", "a row a pair: prompt, chosen, rejected"), ("train.yaml", "the recipe's [train]")],
-        ..Page::default()
+
     };
     page.differences.extend(count.ended());
     page.differences.push(

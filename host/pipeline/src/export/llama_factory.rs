@@ -89,7 +89,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
             ("dataset_info.json", "what LLaMA-Factory needs to know of it"),
             ("train.yaml", "the recipe's [train]"),
         ],
-        ..Page::default()
+
     };
     page.differences.push(
         "rows come in LLaMA-Factory's own order, and its warm-up begins with a learning rate of 0; with several processes divide \

@@ -80,7 +80,6 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
             ("train.jsonl", "a row a pair: prompt, chosen, rejected"),
             ("train.sh", "the recipe's [train] as flags"),
         ],
-        ..Page::default()
     };
     page.differences.extend(count.ended().map(|line| line + "; OpenRLHF writes a space before it"));
     page.differences

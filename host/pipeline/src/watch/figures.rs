@@ -201,8 +201,15 @@ mod tests {
         let mut figures = Figures::of(Stage::Sample);
         for (n, finished) in [(10, true), (30, true), (50, false)] {
             let tokens = vec![1; n];
-            let record =
-                SampleRecord { problem: "p".into(), draw: 0, seed: 0, tokens, text: String::new(), finished };
+            let record = SampleRecord {
+                problem: "p".into(),
+                draw: 0,
+                seed: 0,
+                tokens,
+                text: String::new(),
+                finished,
+                retokenised: false,
+            };
             assert_eq!(record.observe(&mut figures), n as u64);
         }
         let expected = [

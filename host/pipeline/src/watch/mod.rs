@@ -80,14 +80,14 @@ impl<'a> Watch<'a> {
         } else if self.new_tokens == 0 {
             self.since = Instant::now();
         }
-        if self.n_records % self.every == 0 {
+        if self.n_records.is_multiple_of(self.every) {
             self.point();
         }
     }
 
     /// The last point, if there are records after the one before.
     pub(crate) fn finish(mut self) {
-        if self.n_records % self.every != 0 {
+        if !self.n_records.is_multiple_of(self.every) {
             self.point();
         }
     }

@@ -51,7 +51,7 @@ pub enum Artefact {
 
 impl Artefact {
     /// Every artefact, in the order in which a run makes them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Manifest,
         Self::Recipe,
         Self::ProblemsTrain,
