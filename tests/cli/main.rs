@@ -1,6 +1,7 @@
 //! The command line as its users meet it: the real binary, the embedded model, small settings.
 
 mod cache;
+mod elsewhere;
 mod hub;
 mod import;
 mod model;

@@ -34,6 +34,11 @@ fn every_command_of_the_page_on_imports_works() {
 }
 
 #[test]
+fn every_command_of_the_page_on_trainers_works() {
+    assert_eq!(run_pages(&["docs/trainers.md"]), 8);
+}
+
+#[test]
 fn every_link_leads_to_a_file_and_its_section() {
     let pages = std::fs::read_dir(repository("docs")).unwrap().map(|entry| entry.unwrap().path());
     let mut pages: Vec<PathBuf> =
@@ -71,7 +76,7 @@ fn run_pages(pages: &[&str]) -> usize {
     let host = furnished();
     let mut n_run = 0;
     for command in commands(&pages) {
-        let words: Vec<&str> = command.split_whitespace().collect();
+        let words: Vec<&str> = words(command);
         let args = match words.as_slice() {
             ["seq", ..] => {
                 shell(&host, &format!("{command} {}", SMALL.join(" ")));
@@ -118,6 +123,17 @@ pub(crate) fn furnished() -> Host {
     std::fs::write(host.path("train.jsonl"), ts_embedded::train_problems()).unwrap();
     std::fs::write(host.path("heldout.jsonl"), ts_embedded::heldout_problems()).unwrap();
     host
+}
+
+/// The words of a command, of which some stand in quotes.
+fn words(command: &str) -> Vec<&str> {
+    let parts = command.split('"').enumerate();
+    parts
+        .flat_map(|(index, part)| match index % 2 {
+            0 => part.split_whitespace().collect(),
+            _ => vec![part],
+        })
+        .collect()
 }
 
 /// Runs a line of the shell, in which `ts-host` is the binary under test, and programs are those of the folder's `programs` first.

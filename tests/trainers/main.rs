@@ -94,6 +94,20 @@ fn trl_trains_with_the_servers_rewards() {
 }
 
 #[test]
+#[ignore = "installs TRL and PyTorch"]
+fn trl_trains_from_an_export_and_the_model_comes_back() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    passes(&python(), "test_export.py");
+}
+
+#[test]
+#[ignore = "installs TensorBoard"]
+fn tensorboard_reads_a_runs_events() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    passes(&python(), "test_events.py");
+}
+
+#[test]
 #[ignore = "installs PEFT and PyTorch"]
 fn adapters_go_to_peft_and_come_from_it() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

@@ -121,6 +121,34 @@ pub enum Error {
         /// Why there is none.
         reason: String,
     },
+    /// A recipe or a model that another trainer cannot be given.
+    #[error("{what}: {reason}")]
+    Export {
+        /// What it is about.
+        what: String,
+        /// What stands in the way.
+        reason: String,
+    },
+    /// The run has a trained model, or is about to have one, that another would take the place of.
+    #[error("{} {how}", folder.display())]
+    Trained {
+        /// The run's folder.
+        folder: PathBuf,
+        /// How far its training is.
+        how: String,
+    },
+    /// A trained model that is none of the run's base.
+    #[error("{} is not the run's model, trained: {what} is {found}, and {expected} in the run's", folder.display())]
+    OtherModel {
+        /// The folder of the trained model.
+        folder: PathBuf,
+        /// In what it differs.
+        what: String,
+        /// There.
+        found: String,
+        /// In the run.
+        expected: String,
+    },
     /// The loss is not a number any more.
     #[error("step {step}: the loss or its gradient is not finite")]
     Diverged {
@@ -309,6 +337,14 @@ impl Error {
             Self::NotTokenised { .. } => {
                 Some("use a server that gives token ids, such as vLLM or SGLang (return_token_ids)".into())
             }
+            Self::Trained { .. } => {
+                Some("`ts-host adopt RUN FOLDER --out NEW` adopts it in a new run, with all that this one did before training".into())
+            }
+            Self::OtherModel { .. } => Some(
+                "train from the checkpoint and the tokenizer that the export names; a folder's own tokenizer may be left out: the run's is used"
+                    .into(),
+            ),
+            Self::Export { .. } => Some("`--to trl` carries every recipe".into()),
             Self::Diverged { .. } => Some("lower train.learning_rate, or train.max_grad_norm".into()),
             Self::Leak { .. } => Some("remove it from one of the two files".into()),
             Self::Exists { .. } => Some("choose a new folder".into()),

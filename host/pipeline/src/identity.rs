@@ -60,7 +60,10 @@ pub(crate) fn decides(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Val
         }
         Stage::Refine => json!([before(Stage::Select), recipe.refine]),
         Stage::Pair | Stage::Reference => before(Stage::Refine),
-        Stage::Train => json!([before(Stage::Pair), recipe.train]),
+        Stage::Train => match &manifest.adopted {
+            None => json!([before(Stage::Pair), recipe.train]),
+            Some(adoption) => json!([before(Stage::Pair), recipe.train, {"adopted": adoption.sha256}]),
+        },
         Stage::EvalResult => json!([before(Stage::Train), before(Stage::EvalBaseline)]),
     }
 }
@@ -106,6 +109,7 @@ mod tests {
             plugins: ["verifier", "step_splitter", "selection_policy", "length_function"].map(plugin).into(),
             problems: ["train", "heldout"].map(set).into(),
             stages: BTreeMap::new(),
+            adopted: None,
             shard: None,
             check: String::new(),
         }

@@ -2,12 +2,14 @@
 //!
 //! | to do this | use |
 //! |---|---|
-//! //! | open what it names, and a run's folder | [`setup`] |
+//! | open what it names, and a run's folder | [`setup`] |
 //! | run a stage | [`run_stage`] |
 //! | read a run that is there | [`PastRun`] |
 //! | make the table | [`summary`], [`report`] |
 //! | take finished stages over from another run | [`reuse`] |
 //! | join what several machines did | [`merge`] |
+//! | give the training data to another trainer | [`export`] |
+//! | take the model over that it trained | [`adopt`] |
 //! | grade again what a run saw | [`replay`] |
 //! | make samples of other programs a run's | [`import_samples`] |
 //! | look at a checkpoint, ask it, score texts with it | [`model`] |
@@ -16,7 +18,9 @@
 //!
 //! The pipeline never prints. Progress goes to a [`progress::Progress`], everything else is returned.
 
+mod adopt;
 mod error;
+pub mod export;
 mod identity;
 mod imported;
 mod memory;
@@ -33,7 +37,9 @@ pub mod setup;
 mod stage;
 mod stages;
 mod training;
+mod watch;
 
+pub use adopt::{Adopted, adopt};
 pub use error::Error;
 pub use imported::{ImportFault, ImportedSamples, import_samples};
 pub use past_run::{PastRun, kept_recipe};

@@ -32,7 +32,7 @@ pub fn merge(run: &Path, others: &[PathBuf]) -> Result<Vec<(Stage, u32)>, Error>
     folders.extend(others.iter().cloned());
     let shards = find(&folders)?;
     let Some((_, first)) = shards.first() else { return Err(Error::NoShards { folders }) };
-    let whole = Manifest { shard: None, stages: BTreeMap::new(), ..first.manifest.clone() };
+    let whole = Manifest { shard: None, stages: BTreeMap::new(), adopted: None, ..first.manifest.clone() };
     for (_, shard) in &shards {
         let differences = stopping(&whole, &Manifest { shard: None, ..shard.manifest.clone() });
         if !differences.is_empty() {
@@ -50,6 +50,14 @@ pub fn merge(run: &Path, others: &[PathBuf]) -> Result<Vec<(Stage, u32)>, Error>
             continue;
         }
         let having: Vec<_> = shards.iter().filter(|(_, shard)| has_begun(shard, stage)).collect();
+        let adopted = done.as_ref().and_then(|done| done.manifest.adopted.as_ref());
+        let other = |(_, shard): &&&(Shard, PastRun)| shard.manifest.adopted.as_ref() != adopted;
+        if let Some((shard, run)) = having.iter().find(other).filter(|_| stage == Stage::EvalResult) {
+            let folder = run.folder.display();
+            let fault =
+                format!("shard {shard} in {folder} has measured another model than the run has adopted");
+            return Err(Error::Shards { stage, fault });
+        }
         if !having.is_empty() {
             joined.push((stage, complete(stage, having)?));
         }

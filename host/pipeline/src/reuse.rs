@@ -22,8 +22,21 @@ impl Run<'_> {
     /// # Errors
     /// A file cannot be copied, or is not what the donor's stage left.
     pub fn take_from(&mut self, donor: &PastRun) -> Result<Vec<Stage>, Error> {
+        self.take(donor, &Stage::ALL)
+    }
+
+    /// The same, but for training and what comes after it.
+    ///
+    /// # Errors
+    /// As [`Self::take_from`].
+    pub fn take_untrained(&mut self, donor: &PastRun) -> Result<Vec<Stage>, Error> {
+        let is_before = |stage: &Stage| !matches!(stage, Stage::Train | Stage::EvalResult);
+        self.take(donor, &Stage::ALL.into_iter().filter(is_before).collect::<Vec<_>>())
+    }
+
+    fn take(&mut self, donor: &PastRun, stages: &[Stage]) -> Result<Vec<Stage>, Error> {
         let mut taken = Vec::new();
-        for stage in Stage::ALL {
+        for &stage in stages {
             let decides = |recipe: &Recipe, manifest: &Manifest| decides(stage, recipe, manifest);
             let finished = donor.manifest.stages.get(stage.name()).filter(|state| state.done);
             let Some(state) = finished.filter(|_| !self.folder.is_done(stage.name())) else { continue };
@@ -32,6 +45,10 @@ impl Run<'_> {
             }
             for artefact in artefacts(stage) {
                 atomic::copy(&artefact.path_in(&donor.folder), &self.folder.path_of(artefact))?;
+                if artefact == Artefact::Model {
+                    // The card has the donor's report.
+                    atomic::remove_file(&self.folder.path_of(artefact).join(Artefact::MODEL_CARD))?;
+                }
             }
             // What was copied is checked, and not what it was copied from: it is what counts from here on.
             if let Some(folder) = &state.folder {

@@ -163,7 +163,9 @@ mod tests {
             wrong(|section| section.urls.clear()),
             "sampler.urls or sampler.serve_command must be given, and not both, not missing"
         );
-        let both = wrong(|section| section.serve_command = "vllm serve {model} --host 127.0.0.1 --port {port}".into());
+        let both = wrong(|section| {
+            section.serve_command = "vllm serve {model} --host 127.0.0.1 --port {port}".into()
+        });
         assert!(both.ends_with("not both, not both"), "{both}");
         let command = wrong(|section| {
             section.urls.clear();

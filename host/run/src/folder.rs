@@ -10,11 +10,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::artefact::Artefact;
+use crate::atomic;
 use crate::digest::{sha256_file, sha256_folder};
 use crate::digest_cache::DigestCache;
 use crate::lock::{FolderLock, LOCK_FILE, is_own_file};
 use crate::manifest::{
-    Difference, FolderState, ImportedFile, Manifest, StageState, check_resumable, read_manifest,
+    Adoption, Difference, FolderState, ImportedFile, Manifest, StageState, check_resumable, read_manifest,
     write_manifest,
 };
 use crate::problem_file::ProblemFile;
@@ -142,6 +143,54 @@ impl RunFolder {
         self.write_stage(stage, state)
     }
 
+    /// Notes that `model/`, which must be there, was adopted in the place of what the stage would have trained: the stage is done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; the stage is then not done.
+    pub fn mark_adopted(&mut self, stage: &str, artefact: Artefact, adoption: Adoption) -> Result<()> {
+        let folder = Some(self.folder_state(Artefact::Model.file_name())?);
+        let (name, sha256) = (artefact.file_name().to_owned(), sha256_file(&self.path_of(artefact))?);
+        let state = StageState { done: true, artefact: name, sha256, folder, ..StageState::default() };
+        self.change(|manifest| {
+            manifest.adopted = Some(adoption);
+            manifest.stages.insert(stage.to_owned(), state);
+        })
+    }
+
+    /// Notes the adoption of the run that this folder is a shard of.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn follow_adoption(&mut self, adoption: Option<Adoption>) -> Result<()> {
+        self.change(|manifest| manifest.adopted = adoption)
+    }
+
+    /// Notes that a stage is not done, nor begun, and takes its artefact away.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; the artefact may then be there still, and the stage goes on from it.
+    pub fn undo(&mut self, stage: &str, artefact: Artefact) -> Result<()> {
+        if self.state(stage).is_some() {
+            self.change(|manifest| drop(manifest.stages.remove(stage)))?;
+        }
+        atomic::remove_file(&self.path_of(artefact))
+    }
+
+    /// Notes that no model is adopted, and that the stage in whose place it was is not done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn undo_adoption(&mut self, stage: &str) -> Result<()> {
+        self.change(|manifest| {
+            manifest.adopted = None;
+            manifest.stages.remove(stage);
+        })
+    }
+
     /// Notes the seconds spent in a stage that was interrupted.
     ///
     /// # Errors
@@ -203,7 +252,8 @@ impl RunFolder {
     }
 
     fn folder_state(&self, name: &str) -> Result<FolderState> {
-        let files = sha256_folder(&self.path.join(name), None)?.files;
+        let mut files = sha256_folder(&self.path.join(name), None)?.files;
+        files.remove(Artefact::MODEL_CARD);
         Ok(FolderState { name: name.to_owned(), files })
     }
 
@@ -217,8 +267,13 @@ impl RunFolder {
 
     /// Writes the manifest with this state; keeps the old one in memory too if that fails.
     fn write_stage(&mut self, stage: &str, state: StageState) -> Result<()> {
+        self.change(|manifest| drop(manifest.stages.insert(stage.to_owned(), state)))
+    }
+
+    /// Writes the manifest with a change; keeps the old one in memory too if that fails.
+    fn change(&mut self, change: impl FnOnce(&mut Manifest)) -> Result<()> {
         let mut manifest = self.manifest.clone();
-        manifest.stages.insert(stage.to_owned(), state);
+        change(&mut manifest);
         write_manifest(&self.path_of(Artefact::Manifest), &manifest)?;
         self.manifest = manifest;
         Ok(())
@@ -298,14 +353,15 @@ pub fn verify_stage(
     state.folder.as_ref().map_or(Ok(()), |folder| verify_folder(run_folder, folder, cache))
 }
 
-/// Checks that a folder below a run's is what the manifest says: no file changed, missing or added.
+/// Checks that a folder below a run's is what the manifest says: no file changed, missing or added. A model card may be there or not.
 ///
 /// # Errors
 ///
 /// [`Error::FileChanged`] with the first such file; [`Error::Io`].
 pub fn verify_folder(run_folder: &Path, state: &FolderState, cache: Option<&DigestCache>) -> Result<()> {
     let folder = run_folder.join(&state.name);
-    let found = sha256_folder(&folder, cache)?.files;
+    let mut found = sha256_folder(&folder, cache)?.files;
+    found.remove(Artefact::MODEL_CARD);
     let names: BTreeSet<&String> = found.keys().chain(state.files.keys()).collect();
     for name in names {
         let fault = match (found.get(name), state.files.get(name)) {
@@ -377,6 +433,8 @@ mod tests {
             grad_norm: 1.0,
             learning_rate: 0.1,
             tokens: 1,
+            reward_chosen: None,
+            reward_rejected: None,
         }
     }
 

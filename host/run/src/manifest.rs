@@ -48,6 +48,9 @@ pub struct Manifest {
     /// The stages that have begun, by name.
     #[serde(default)]
     pub stages: BTreeMap<String, StageState>,
+    /// Where the trained model came from, if it was trained elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Adoption>,
     /// The share of the problems that this folder is for; none where it is for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Shard>,
@@ -93,6 +96,19 @@ pub struct ProblemSetOrigin {
     pub prompts_sha256: String,
     /// Number of problems.
     pub n: u64,
+}
+
+/// A trained model that the run took over from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adoption {
+    /// The folder that it was taken from.
+    pub source: String,
+    /// What trained it, in its user's words; may be empty.
+    pub trained_with: String,
+    /// When it was taken over, as RFC 3339 has it; given by the caller.
+    pub adopted: String,
+    /// Digest of the run's `model/` as it was made of that folder.
+    pub sha256: String,
 }
 
 /// How far a stage is.
@@ -314,6 +330,7 @@ pub(crate) fn example() -> Manifest {
             n: 100,
         }],
         stages: BTreeMap::new(),
+        adopted: None,
         shard: None,
         check: String::new(),
     }

@@ -72,6 +72,30 @@ fn refused_any_call_and_started_again_a_stage_ends_with_the_same_bytes() {
     examine(Fault::Refuse, |calls, _| (1..=calls.len()).collect());
 }
 
+#[test]
+fn adopting_killed_or_refused_at_any_call_and_started_again_ends_with_the_same_bytes() {
+    if let Err(reason) = available(Fault::Kill) {
+        println!("passed over: {reason}");
+        return;
+    }
+    let host = Host::new();
+    let whole = host.path("whole");
+    let run = |args: &[&str]| {
+        let output = host.command(args).current_dir(&whole).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    std::fs::create_dir_all(&whole).unwrap();
+    run(&[&["run", "--out", "once"], TINY].concat());
+    run(&[&["run", "--out", "twice", "--from", "once", "--set", "train.epochs=4"], TINY].concat());
+    run(&[&["pair", "--out", "run"], TINY, &["--set", "train.lambda=0.5", "--from", "once"]].concat());
+    let first = Stage::run(&host, &["adopt", "run", "once/model"], 1);
+    run(&["run", "--out", "run"]);
+    let again = Stage::run(&host, &["adopt", "run", "twice/model"], 1);
+    for fault in [Fault::Kill, Fault::Refuse] {
+        examine_stages(&host, &[&first, &again], fault, |calls, _| turns(calls));
+    }
+}
+
 /// The calls before which the folder is not as it was before another: not after a call that failed or only
 /// waited for the disk, and of several writes to one file only the first two.
 fn turns(calls: &[Call]) -> Vec<usize> {
@@ -98,16 +122,20 @@ fn examine(fault: Fault, choose: fn(&[Call], usize) -> Vec<usize>) {
     }
     let host = Host::new();
     let stages: Vec<Stage> = STAGES.iter().map(|(args, every)| Stage::run(&host, args, *every)).collect();
+    examine_stages(&host, &stages.iter().collect::<Vec<_>>(), fault, choose);
+}
+
+fn examine_stages(host: &Host, stages: &[&Stage], fault: Fault, choose: fn(&[Call], usize) -> Vec<usize>) {
     let jobs: Vec<(&Stage, usize)> = stages
         .iter()
-        .flat_map(|stage| choose(&stage.calls, stage.every).into_iter().map(move |n| (stage, n)))
+        .flat_map(|stage| choose(&stage.calls, stage.every).into_iter().map(move |n| (*stage, n)))
         .collect();
     let (next, met, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some((stage, n)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    match stage.survives(&host, *n, fault) {
+                    match stage.survives(host, *n, fault) {
                         Ok(was_met) => drop(met.fetch_add(usize::from(was_met), Ordering::Relaxed)),
                         Err(failure) => failures.lock().unwrap().push(failure),
                     }
@@ -124,6 +152,8 @@ fn examine(fault: Fault, choose: fn(&[Call], usize) -> Vec<usize>) {
 /// A stage as it goes without faults.
 struct Stage {
     args: Vec<&'static str>,
+    /// What its folders are called.
+    name: String,
     every: usize,
     /// The calls that change the run's folder.
     calls: Vec<Call>,
@@ -136,14 +166,15 @@ struct Stage {
 impl Stage {
     /// Runs the stage that is next in the run of the folder `whole`.
     fn run(host: &Host, args: &[&'static str], every: usize) -> Self {
+        let name = args.join("-").replace('/', "-");
         let args = match args[0] {
             "sample" => [args, TINY].concat(),
             _ => args.to_vec(),
         };
-        let (whole, before) = (host.path("whole"), host.path(&format!("before-{}", args[0])));
+        let (whole, before) = (host.path("whole"), host.path(&format!("before-{name}")));
         std::fs::create_dir_all(&whole).unwrap();
         copy(&whole, &before);
-        let mut stage = Self { args, every, calls: Vec::new(), before, after: BTreeMap::new() };
+        let mut stage = Self { args, name, every, calls: Vec::new(), before, after: BTreeMap::new() };
         let (status, calls) = stage.trace(host, &whole, None);
         assert!(status.success(), "{:?}: {}", stage.args, errors(&whole));
         stage.calls = calls;
@@ -154,7 +185,7 @@ impl Stage {
     /// Runs the stage in a copy with a fault at call `n`, and then without one. Returns whether there was
     /// such a call, or what went wrong.
     fn survives(&self, host: &Host, n: usize, fault: Fault) -> Result<bool, String> {
-        let folder = host.path(&format!("{}-{n}", self.args[0]));
+        let folder = host.path(&format!("{}-{n}", self.name));
         copy(&self.before, &folder);
         let (status, calls) = self.trace(host, &folder, Some((n, fault)));
         let call = calls
@@ -212,6 +243,8 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         let name = path.strip_prefix(folder).unwrap().to_owned();
         let bytes = match name.to_str().unwrap() {
             ".lock" => continue,
+            // Their times are those of the day, and so are their names.
+            name if name.starts_with("events") => continue,
             "manifest.json" => timeless(&read(path)),
             _ if path.is_dir() => Vec::new(),
             _ => read(path),
@@ -224,7 +257,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// A manifest without times and without what is computed over them.
 fn timeless(manifest: &[u8]) -> Vec<u8> {
     let mut json: Value = serde_json::from_slice(manifest).unwrap();
-    for key in ["created", "check", "sha256"] {
+    for key in ["created", "check", "sha256", "adopted"] {
         json.as_object_mut().unwrap().remove(key);
     }
     without_seconds(&mut json);

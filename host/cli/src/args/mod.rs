@@ -1,5 +1,7 @@
 //! What was typed. Nothing here is checked against the world: `commands` turns it into work.
 
+#[cfg(feature = "training")]
+pub(crate) mod export;
 pub(crate) mod import;
 #[cfg(feature = "training")]
 pub(crate) mod model;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use ts_run::Shard;
 
+use super::export::{AdoptArgs, ExportArgs};
 use super::model::ModelCommand;
 use super::numbers::threads;
 
@@ -38,6 +39,10 @@ pub(crate) enum TrainingCommand {
     },
     /// Print a run's table again, and write report.json and report.md
     Report(ReportArgs),
+    /// Write a run's training data for another trainer, with its configuration and the command that trains
+    Export(ExportArgs),
+    /// Take a model that was trained elsewhere over as the run's own, for its evaluation and report
+    Adopt(AdoptArgs),
     /// Validate a recipe and its plugins; run nothing
     Check(RunArgs),
     /// Run the ablations of the method over shared samples, several seeds each, and write a document

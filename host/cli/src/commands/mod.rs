@@ -1,6 +1,8 @@
 //! From what was typed to work: one function a command.
 
 mod cache;
+#[cfg(feature = "training")]
+mod export;
 mod hub;
 mod import;
 #[cfg(feature = "training")]

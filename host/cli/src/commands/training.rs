@@ -36,6 +36,8 @@ pub(super) fn dispatch(command: TrainingCommand) -> Result<()> {
         Command::Eval(args) => stages(&args, &[Stage::EvalBaseline, Stage::EvalResult]),
         Command::Merge { run, folders } => merge(&run, &folders),
         Command::Report(args) => report_again(&args),
+        Command::Export(args) => super::export::run(&args),
+        Command::Adopt(args) => super::export::adopt(&args),
         Command::Check(args) => check_recipe(&args),
         Command::Ablate(args) => ablate(&args),
         Command::Pretrain(args) => pretrain(&args),
@@ -105,6 +107,7 @@ fn take_over(run: &mut Run<'_>, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The time, RFC 3339.
 pub(super) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }

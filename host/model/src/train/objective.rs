@@ -30,6 +30,13 @@ impl Preferences<'_> {
         (chosen - rejected)? * beta
     }
 
+    /// The implicit reward of the chosen responses, `beta * (chosen - reference)`, and that of the rejected; each of shape `(pairs,)`.
+    pub fn rewards(&self, beta: f64) -> Result<[Tensor; 2]> {
+        let chosen = (self.chosen_logp - self.reference_chosen_logp)?;
+        let rejected = (self.rejected_logp - self.reference_rejected_logp)?;
+        Ok([(chosen * beta)?, (rejected * beta)?])
+    }
+
     /// DPO-L of each pair: `-ln sigmoid(reward margin + length margin)`; shape `(pairs,)`.
     pub fn dpo_l(&self, beta: f64) -> Result<Tensor> {
         let logit = (self.reward_margin(beta)? + self.length_margin)?;
@@ -75,6 +82,9 @@ mod tests {
         };
         let reward = pairs.reward_margin(0.1).unwrap().to_vec1::<f32>().unwrap()[0];
         assert!((reward - 0.7).abs() < 1e-6);
+        let [chosen, rejected] =
+            pairs.rewards(0.1).unwrap().map(|rewards| rewards.to_vec1::<f32>().unwrap()[0]);
+        assert!((chosen - 0.2).abs() < 1e-6 && (rejected + 0.5).abs() < 1e-6, "{chosen} {rejected}");
         let loss = pairs.dpo_l(0.1).unwrap().to_vec1::<f32>().unwrap()[0];
         let expected = (1.0 + (-(0.7 + std::f64::consts::LN_2)).exp()).ln();
         assert!((f64::from(loss) - expected).abs() < 1e-6, "{loss} {expected}");

@@ -6,6 +6,7 @@
 //! Markdown as text and nothing else. The numbers are not judged: the reader sees the interval of the difference.
 
 pub mod ablation;
+mod card;
 pub mod summary;
 mod table;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use ts_core::bootstrap::{Interval, bootstrap_differences, bootstrap_intervals};
 use ts_core::metrics::{Metric, Scored, Summary, summarise, summarise_by_difficulty};
 use ts_core::{auc, seed};
+use ts_run::manifest::Adoption;
 use ts_run::records::EvalRecord;
 use ts_text::markdown;
 
@@ -48,6 +50,9 @@ pub struct Report {
     pub differences: BTreeMap<Metric, Interval>,
     /// What the stages did; absent if their artefacts are.
     pub stages: StageNumbers,
+    /// Where the model came from, if it was trained elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Adoption>,
 }
 
 /// One model's evaluation.
@@ -184,15 +189,23 @@ impl Report {
     }
 
     fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
-        let Self { seed, budget_tokens, n_runs, temperature, .. } = self;
-        let name = markdown(&self.name);
+        writeln!(out, "# {}, seed {}\n\n{}\n", markdown(&self.name), self.seed, self.conditions())?;
+        writeln!(out, "{}", self.metrics())?;
+        self.write_rest(out)
+    }
+
+    /// How the two models were measured, in a paragraph.
+    fn conditions(&self) -> String {
+        let Self { budget_tokens, n_runs, temperature, .. } = self;
         let n_problems = self.baseline.summary.n_problems;
-        writeln!(out, "# {name}, seed {seed}\n")?;
-        writeln!(
-            out,
+        format!(
             "{n_problems} held-out problems, {n_runs} runs at temperature {temperature}, budget {budget_tokens} tokens. \
-             In brackets: 95 % intervals, bootstrap over problems.\n"
-        )?;
+             In brackets: 95 % intervals, bootstrap over problems."
+        )
+    }
+
+    /// The table of the metrics before and after.
+    fn metrics(&self) -> Table {
         let mut table = Table::new(&["", "baseline", "after", "difference"]);
         for (metric, label) in ROWS {
             let cell = |intervals: &BTreeMap<Metric, Interval>| {
@@ -215,8 +228,10 @@ impl Report {
                 difference,
             ]);
         }
-        writeln!(out, "{table}")?;
+        table
+    }
 
+    fn write_rest(&self, out: &mut String) -> std::fmt::Result {
         let mut table = Table::new(&["difficulty", "Acc before", "Acc after", "Len-A before", "Len-A after"]);
         for (difficulty, before) in &self.baseline.by_difficulty {
             let after = self.result.by_difficulty.iter().find(|(d, _)| d == difficulty).map(|(_, s)| s);
@@ -285,7 +300,12 @@ impl Report {
             }
             writeln!(out)?;
         }
-        writeln!(out, "- made {} examples and trained for {} steps", s.n_examples, s.n_train_steps)?;
+        match &self.adopted {
+            None => {
+                writeln!(out, "- made {} examples and trained for {} steps", s.n_examples, s.n_train_steps)?;
+            }
+            Some(adoption) => writeln!(out, "- made {} examples; {}", s.n_examples, told_of(adoption))?,
+        }
         for (when, side) in [("before", &self.baseline), ("after", &self.result)] {
             let ungraded = &side.ungraded;
             if ungraded.total() > 0 {
@@ -306,6 +326,15 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// That a model was trained elsewhere, with what, and which it is.
+fn told_of(adoption: &Adoption) -> String {
+    let with = match adoption.trained_with.trim() {
+        "" => String::new(),
+        words => format!(" with {}", markdown(words)),
+    };
+    format!("trained elsewhere{with}, and adopted: SHA-256 {}", markdown(&adoption.sha256))
 }
 
 /// The ways in which a grader failed are words of a folder's records.
@@ -379,6 +408,7 @@ mod tests {
             baseline: side.clone(),
             result: side.clone(),
             stages: StageNumbers { ungraded: side.ungraded, ..StageNumbers::default() },
+            adopted: None,
         };
         let text = report.to_markdown();
         let shown = r"x\\u{1b}\[2J\\n\| 100.0 \| \<img src=x\>\\u{202e}";

@@ -13,10 +13,13 @@ use ts_run::{Artefact, Record, atomic};
 
 use crate::Error;
 use crate::past_run::PastRun;
+use crate::progress::Silent;
+use crate::report::card::card;
 use crate::report::{OfServers, Report, Side, StageNumbers, differences};
 use crate::stage::Stage;
+use crate::watch::write_missing;
 
-/// The report of a finished run; writes `report.json` and `report.md` beside its artefacts.
+/// The report of a finished run; writes `report.json` and `report.md` beside its artefacts, and the model card.
 ///
 /// # Errors
 /// [`Error::MissingStage`] if one of the two evaluations is not done; artefacts that cannot be read.
@@ -44,9 +47,16 @@ pub fn report_with(run: &PastRun, section: &ReportSection) -> Result<Report, Err
         baseline,
         result,
         stages: stage_numbers(run)?,
+        adopted: run.manifest.adopted.clone(),
     };
     atomic::write_json(&Artefact::ReportJson.path_in(&run.folder), &report)?;
     atomic::write_file(&Artefact::ReportMd.path_in(&run.folder), report.to_markdown().as_bytes())?;
+    let model = Artefact::Model.path_in(&run.folder);
+    if model.is_dir() {
+        let card = card(run, &report, model.join("adapter_config.json").is_file());
+        atomic::write_into(&model, Artefact::MODEL_CARD, card.as_bytes())?;
+    }
+    write_missing(run, &Silent)?;
     Ok(report)
 }
 

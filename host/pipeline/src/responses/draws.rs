@@ -18,6 +18,7 @@ use crate::responses::remote::{How, Remote, RemoteDraw, server_seed};
 use crate::setup::servers::Served;
 use crate::stage::Stage;
 use crate::stages::work::{Made, Task, TaskInbox, Tasks, Work};
+use crate::watch::Watched;
 use crate::{Error, Run};
 
 /// One response.
@@ -54,7 +55,7 @@ pub(crate) struct Draws<'a> {
 impl Draws<'_> {
     /// Makes every response that a stage's artefact has not yet, here or by servers with that model, and the record of each; gives the
     /// number of all records. `load` loads the model, if it is this process that draws.
-    pub(crate) fn make<R: Record + Send>(
+    pub(crate) fn make<R: Record + Watched + Send>(
         &self,
         stage: Stage,
         served: Served,

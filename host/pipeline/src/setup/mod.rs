@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device};
+use ts_model::chat::Message;
 use ts_model::memory::Available;
 use ts_model::shards::Workers;
 use ts_model::weights::Weights;
@@ -167,6 +168,7 @@ impl<'a> Run<'a> {
             plugins: plugins.origins.clone(),
             problems: vec![train.1.origin, heldout.1.origin],
             stages: BTreeMap::new(),
+            adopted: None,
             shard,
             check: String::new(),
         };
@@ -182,10 +184,16 @@ impl<'a> Run<'a> {
                 return Err(ts_run::Error::NotResumable { path: folder.to_owned(), differences }.into());
             }
         }
-        let folder = match shard {
+        let mut folder = match shard {
             None => RunFolder::create_or_resume(folder, &manifest)?,
             Some(shard) => RunFolder::create_or_resume(&shard_folder(folder, shard)?, &manifest)?,
         };
+        let of_whole = whole.as_ref().map(|whole| &whole.manifest.adopted);
+        if let Some(adopted) = of_whole.filter(|adopted| **adopted != folder.manifest().adopted) {
+            // What was measured of another model is none of this one's.
+            folder.undo(Stage::EvalResult.name(), Artefact::EvalResult)?;
+            folder.follow_adoption(adopted.clone())?;
+        }
         for difference in folder.notes() {
             let rounding = if difference.field == "device" { ": results may differ in rounding" } else { "" };
             progress.warn(&format!("{difference}{rounding}"));
@@ -318,7 +326,7 @@ impl<'a> Run<'a> {
         self.prompts.tokens(&self.tokenizer, problem)
     }
 
-    /// The same as text.
+    /// The text of which these are the tokens.
     pub(crate) fn prompt_text(&self, problem: &ProblemRecord) -> Result<String, Error> {
         self.prompts.text(problem)
     }
@@ -329,6 +337,11 @@ impl<'a> Run<'a> {
         let named = self.prompts.end_of_text().and_then(|token| self.tokenizer.token_id(token));
         ids.sort_by_key(|id| Some(*id) != named);
         Ok(ids)
+    }
+
+    /// What the chat template makes it of.
+    pub(crate) fn prompt_messages(&self, problem: &ProblemRecord) -> Vec<Message> {
+        self.prompts.messages(problem)
     }
 
     /// A response cut into reasoning steps and the rest.

@@ -27,12 +27,17 @@ impl Prompts {
         Ok(Self { chat: ChatTemplate::read(folder)?.with(options), section: section.clone() })
     }
 
-    /// The text of a prompt, the chat template around it.
+    /// What the chat template is given of a problem.
     ///
     /// A problem's text is a user's message. A problem's messages are taken as they are: `prompt.system` precedes them where they have no
     /// system message of their own. `prompt.instruction` goes to the end of the last message, which is a user's.
+    pub(super) fn messages(&self, problem: &ProblemRecord) -> Vec<Message> {
+        messages(&self.section, &problem.prompt)
+    }
+
+    /// The text of a prompt, the chat template around it.
     pub(super) fn text(&self, problem: &ProblemRecord) -> Result<String, Error> {
-        Ok(self.chat.render(&messages(&self.section, &problem.prompt), true)?)
+        Ok(self.chat.render(&self.messages(problem), true)?)
     }
 
     /// The token that the checkpoint's tokenizer names as its end of text.

@@ -14,6 +14,7 @@ use ts_run::{Journal, Record};
 use super::present::Present;
 use super::work::{Made, Tasks, Work, missing};
 use crate::Error;
+use crate::watch::{Watch, Watched};
 
 /// Where a record is that is not there yet.
 const NOWHERE: u64 = u64::MAX;
@@ -25,7 +26,7 @@ impl Work<'_> {
     ///
     /// # Errors
     /// A record of the journal that does not belong; those of the functions.
-    pub(crate) fn gather<'t, I: Send + 't, R: Record + Send, C: Sync>(
+    pub(crate) fn gather<'t, I: Send + 't, R: Record + Watched + Send, C: Sync>(
         &self,
         tasks: impl Fn() -> Result<Tasks<'t, I>, Error>,
         prepare: impl FnOnce() -> Result<(C, usize), Error>,
@@ -36,11 +37,15 @@ impl Work<'_> {
         let mut journal: Journal<R> = run.folder.journal(stage.artefact(), run.seal(stage))?;
         run.progress.start(stage.name(), self.unit, journal.n_records(), self.total);
         let mut present = Present::of(&journal)?;
+        let watch = RefCell::new(Watch::begin(run.folder.path(), stage, self.total, run.progress));
         let each = RefCell::new(each);
         // Where each record of the list is, and where the last task's begin in it.
         let offsets: RefCell<Vec<u64>> = RefCell::default();
         let begins = RefCell::new(0);
-        let found = |record: &R| each.borrow_mut()(record, "");
+        let found = |record: &R| {
+            watch.borrow_mut().record(record, false);
+            each.borrow_mut()(record, "")
+        };
         let placed = |_: Option<u64>, places: Vec<Option<u64>>| {
             let mut offsets = offsets.borrow_mut();
             *begins.borrow_mut() = offsets.len();
@@ -54,6 +59,7 @@ impl Work<'_> {
                     offsets.borrow_mut()[position] = journal.end();
                     journal.append(&record)?;
                     run.progress.advance(1, n_tokens.unwrap_or(0));
+                    watch.borrow_mut().record(&record, true);
                     each.borrow_mut()(&record, &note)?;
                 }
                 Ok(())
@@ -74,6 +80,7 @@ impl Work<'_> {
         }
         present.finish()?;
         journal.sync()?;
+        watch.into_inner().finish();
         let offsets = offsets.into_inner();
         if !offsets.is_sorted() {
             journal.reorder(0, &offsets)?;

@@ -40,6 +40,9 @@ pub fn run_stage(run: &mut Run<'_>, stage: Stage) -> Result<(), Error> {
         // What they need a model's memory for, a server would have.
         run.servers().stop();
     }
+    if stage == Stage::Reference && run.folder.manifest().adopted.is_some() {
+        return Ok(()); // only training reads it
+    }
     let started = Instant::now();
     let outcome = match stage {
         Stage::Sample => sample::run(run),

@@ -25,6 +25,7 @@ use crate::stage::Stage;
 use crate::training::lora;
 use crate::training::objective::{Example, Sums, micro_batch_gradients, micro_batches};
 use crate::training::training_set::{Plan, TrainingSet};
+use crate::watch::Watch;
 use crate::{Error, Run};
 use ts_recipe::Schedule;
 
@@ -40,17 +41,23 @@ pub(super) fn run(run: &mut Run<'_>) -> Result<Done, Error> {
     let (n_steps, checkpoint_every) = (plan.n_steps, run.recipe.train.checkpoint_every);
     let mut trainer = Trainer::resume(run, plan)?;
     run.progress.start(Stage::Train.name(), "steps", trainer.step as u64, n_steps as u64);
+    let mut watch = Watch::begin(run.folder.path(), Stage::Train, n_steps as u64, run.progress);
+    for row in trainer.journal.records()? {
+        watch.record(&row?.record, false);
+    }
     while trainer.step < n_steps {
         let (indices, epoch) = trainer.plan.batch(trainer.step);
         let batch = set.batch(run, indices)?;
         let (record, tokens) = trainer.step(run, &batch, epoch)?;
         trainer.journal.append(&record)?;
+        watch.record(&record, true);
         run.progress.advance(1, tokens);
         if trainer.step % checkpoint_every == 0 && trainer.step < n_steps {
             trainer.checkpoint(run)?;
         }
     }
     trainer.journal.sync()?;
+    watch.finish();
     save_model(run, &trainer.model, &run.folder.path_of(Artefact::Model))?;
     let summary = format!("{n_examples} examples, {n_steps} steps");
     Ok(Done { records: trainer.journal.n_records(), summary })
@@ -174,6 +181,8 @@ impl Trainer {
             grad_norm: report.grad_norm,
             learning_rate,
             tokens: batch.iter().map(response_tokens).sum::<usize>() as u64,
+            reward_chosen: mean(sums.reward_chosen, sums.pair_weight),
+            reward_rejected: mean(sums.reward_rejected, sums.pair_weight),
         };
         Ok((record, batch.iter().map(|e| e.n_tokens() as u64).sum()))
     }

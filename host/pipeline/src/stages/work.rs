@@ -13,6 +13,7 @@ use ts_run::{Journal, Key, Record};
 
 use super::present::{Keys, Order, Present};
 use crate::stage::Stage;
+use crate::watch::{Watch, Watched};
 use crate::{Error, Run};
 
 /// What is worked on at once.
@@ -103,7 +104,7 @@ impl Work<'_> {
     ///
     /// # Errors
     /// A record of the journal that does not belong; those of the three functions.
-    pub(crate) fn run<'t, I: Send + 't, R: Record + Send, C: Sync>(
+    pub(crate) fn run<'t, I: Send + 't, R: Record + Watched + Send, C: Sync>(
         &self,
         tasks: impl Fn() -> Result<Tasks<'t, I>, Error>,
         prepare: impl FnOnce() -> Result<C, Error>,
@@ -125,7 +126,7 @@ impl Work<'_> {
     ///
     /// # Errors
     /// As [`Self::run`].
-    pub(crate) fn serve<'t, I: Send + 't, R: Record + Send, C: Sync>(
+    pub(crate) fn serve<'t, I: Send + 't, R: Record + Watched + Send, C: Sync>(
         &self,
         tasks: impl Fn() -> Result<Tasks<'t, I>, Error>,
         prepare: impl FnOnce() -> Result<C, Error>,
@@ -137,10 +138,14 @@ impl Work<'_> {
         let mut journal: Journal<R> = run.folder.journal(stage.artefact(), run.seal(stage))?;
         run.progress.start(stage.name(), self.unit, journal.n_records(), self.total);
         let mut present = Present::of(&journal)?;
+        let watch = RefCell::new(Watch::begin(run.folder.path(), stage, self.total, run.progress));
         let each = RefCell::new(each);
         // What is to be appended, and the places of what is there, in the order of the list.
         let order: RefCell<Order> = RefCell::default();
-        let found = |record: &R| each.borrow_mut()(record, "");
+        let found = |record: &R| {
+            watch.borrow_mut().record(record, false);
+            each.borrow_mut()(record, "")
+        };
         let placed = |begin: Option<u64>, places: Vec<Option<u64>>| {
             if let Some(begin) = begin {
                 order.borrow_mut().expect(begin, places);
@@ -159,6 +164,7 @@ impl Work<'_> {
                     if let Some(n_tokens) = n_tokens {
                         run.progress.advance(1, n_tokens);
                     }
+                    watch.borrow_mut().record(&record, true);
                     each.borrow_mut()(&record, &note)?;
                 }
                 Ok::<(), Error>(())
@@ -168,6 +174,7 @@ impl Work<'_> {
         }
         present.finish()?;
         journal.sync()?;
+        watch.into_inner().finish();
         if let Some(begin) = present.scattered_from() {
             journal.reorder(begin, &order.into_inner().offsets)?;
         }

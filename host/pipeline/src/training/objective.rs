@@ -52,6 +52,8 @@ pub(crate) struct Sums {
     pub(crate) dpo_loss: f64,
     pub(crate) sft_loss: f64,
     pub(crate) reward_margin: f64,
+    pub(crate) reward_chosen: f64,
+    pub(crate) reward_rejected: f64,
     pub(crate) n_margin_positive: f64,
     pub(crate) n_pairs: f64,
     pub(crate) pair_weight: f64,
@@ -74,6 +76,8 @@ impl Sums {
         self.dpo_loss += other.dpo_loss;
         self.sft_loss += other.sft_loss;
         self.reward_margin += other.reward_margin;
+        self.reward_chosen += other.reward_chosen;
+        self.reward_rejected += other.reward_rejected;
         self.n_margin_positive += other.n_margin_positive;
         self.n_pairs += other.n_pairs;
     }
@@ -143,6 +147,13 @@ pub(crate) fn loss(
         };
         let losses = preferences.dpo_l(train.beta)?;
         let rewards = numbers(&preferences.reward_margin(train.beta)?)?;
+        let [of_chosen, of_rejected] = preferences.rewards(train.beta)?;
+        for ((chosen, rejected), (_, example, _)) in
+            numbers(&of_chosen)?.iter().zip(&numbers(&of_rejected)?).zip(&pairs)
+        {
+            sums.reward_chosen += chosen * example.pair_weight;
+            sums.reward_rejected += rejected * example.pair_weight;
+        }
         total = (total + ((&losses * &shares)?.sum_all()? * train.dpo_weight)?)?;
         for ((loss, reward), (_, example, _)) in numbers(&losses)?.iter().zip(&rewards).zip(&pairs) {
             sums.dpo_loss += loss * example.pair_weight;
@@ -261,6 +272,8 @@ mod tests {
         assert!((sums.sft_loss - 2.7).abs() < 1e-6);
         // beta * ((-4 + 5) - (-10 + 9)) = 0.2; beta * ((-6 + 7) - (-2 + 3)) = 0.
         assert!((sums.reward_margin - 0.2).abs() < 1e-6);
+        // beta * (1 + 1), beta * (-1 + 1).
+        assert!((sums.reward_chosen - 0.2).abs() < 1e-6 && sums.reward_rejected.abs() < 1e-6);
         assert_eq!((sums.n_margin_positive, sums.n_pairs), (1.0, 2.0));
     }
 

@@ -1,24 +1,21 @@
 //! What the optimiser sees, and in which order. TokenSqueeze, section 3.3 and A.2.
 //!
-//! In: `examples.jsonl`, the responses that they name, `reference.jsonl` and the recipe. Out:
-//! [`TrainingSet`], which examples train anything and where their responses stand, and [`Plan`], the batch of
+//! In: the examples that train anything, and the recipe. Out: [`TrainingSet`], where their responses stand, and [`Plan`], the batch of
 //! each step. Tokens are read batch by batch. Batches derive from the seed, so a run that resumes sees the
 //! same ones.
 
-use std::collections::BTreeSet;
-
 use ts_core::seed::{SplitMix64, derive_seed};
 use ts_model::log_prob::Sequence;
-use ts_run::records::{ExampleKind, ExampleRecord, ReferenceRecord, RefinedRecord, SampleRecord};
-use ts_run::{Key, Lookup, ProblemLookup, ProblemPlace};
+use ts_run::records::{RefinedRecord, SampleRecord};
+use ts_run::{Lookup, ProblemLookup, ProblemPlace};
 
 use crate::memory::Demand;
-use crate::responses::selected::{Place, ResponseReader};
+use crate::responses::selected::Place;
 use crate::stage::Stage;
-use crate::stages::reference::examples_of;
+use crate::training::examples::{Item, Weights, for_each_example};
 use crate::training::objective::{Example, Rejected};
 use crate::{Error, Run};
-use ts_recipe::{SftExamples, TrainSection};
+use ts_recipe::TrainSection;
 
 /// The examples to train on.
 pub(crate) struct TrainingSet {
@@ -49,68 +46,33 @@ struct RejectedEntry {
     reference_logp: [f64; 2],
 }
 
-/// An example's weights in the two terms of the loss.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Weights {
-    pair: f64,
-    sft: f64,
-}
-
 impl TrainingSet {
     /// Reads which examples there are.
     ///
     /// # Errors
     /// Artefacts that cannot be read or do not fit together; [`Error::NoExamples`] if nothing is left.
     pub(crate) fn open(run: &Run<'_>) -> Result<Self, Error> {
-        let train = &run.recipe.train;
-        let mut responses = ResponseReader::open(run)?;
-        let mut examples = run.records::<ExampleRecord>(Stage::Pair)?;
-        let mut reference = run.records::<ReferenceRecord>(Stage::Reference)?;
-        let (mut entries, mut n_too_long, mut n_examples) = (Vec::new(), 0, 0);
+        let mut entries = Vec::new();
         let (mut longest_text, mut longest_example) = (0, 0);
-        let mut problems = run.train.problems()?;
-        while let Some((problem, place)) = problems.next_placed()? {
-            let responses = responses.of(&problem)?;
-            let records = examples_of(&problem, &mut examples)?;
-            let prompt_len = if records.is_empty() { 0 } else { run.prompt_tokens(&problem)?.len() };
-            let sides = records.iter().map(|record| responses.sides(record));
-            let sides = sides.collect::<Result<Vec<_>, _>>()?;
-            let chosen: Vec<&[u32]> = sides.iter().map(|(chosen, _)| chosen.tokens).collect();
-            let weights = weights(&records, &chosen, train);
-            n_examples += records.len();
-            for ((record, (chosen, rejected)), weights) in records.iter().zip(sides).zip(weights) {
-                let reference = reference.expect(&Key::Example(record.id.clone()))?.record;
-                let longest = chosen.tokens.len().max(rejected.map_or(0, |rejected| rejected.tokens.len()));
-                if prompt_len + longest > train.max_context_tokens {
-                    n_too_long += 1;
-                    continue;
-                }
-                if weights.pair * train.dpo_weight + weights.sft * (1.0 - train.dpo_weight) <= 0.0 {
-                    continue;
-                }
-                let of_rejected = rejected.map_or(0, |rejected| prompt_len + rejected.tokens.len());
-                longest_example = longest_example.max(prompt_len + chosen.tokens.len() + of_rejected);
-                longest_text = longest_text.max(prompt_len + longest);
-                let rejected = rejected.map(|rejected| RejectedEntry {
-                    place: rejected.place,
-                    lengths: [record.len_chosen, record.len_rejected.unwrap_or(0.0)],
-                    reference_logp: [reference.chosen_logp, reference.rejected_logp.unwrap_or(0.0)],
-                });
-                entries.push(Entry { problem: place, chosen: chosen.place, rejected, weights });
-            }
-        }
-        examples.finish()?;
-        reference.finish()?;
-        if entries.is_empty() {
-            let reason = match n_examples {
-                0 => "the policy selected nothing".to_owned(),
-                n => format!("{n_too_long} of {n} are too long, the others have no weight"),
-            };
-            return Err(Error::NoExamples { reason });
-        }
+        let counts = for_each_example(run, true, |item| {
+            let Item { place, prompt, record, chosen, rejected, reference, weights, .. } = item;
+            let [of_chosen, of_rejected] =
+                [Some(chosen), rejected].map(|side| side.map_or(0, |side| prompt.len() + side.tokens.len()));
+            longest_example = longest_example.max(of_chosen + of_rejected);
+            longest_text = longest_text.max(of_chosen.max(of_rejected));
+            let logp = reference.map_or([0.0; 2], |r| [r.chosen_logp, r.rejected_logp.unwrap_or(0.0)]);
+            let rejected = rejected.map(|rejected| RejectedEntry {
+                place: rejected.place,
+                lengths: [record.len_chosen, record.len_rejected.unwrap_or(0.0)],
+                reference_logp: logp,
+            });
+            entries.push(Entry { problem: place, chosen: chosen.place, rejected, weights });
+            Ok(())
+        })?;
         let samples = run.records::<SampleRecord>(Stage::Sample)?.lookup()?;
         let refined = run.records::<RefinedRecord>(Stage::Refine)?.lookup()?;
         let demand = Demand::Examples { text: longest_text, example: longest_example };
+        let n_too_long = counts.n_too_long;
         Ok(Self { entries, n_too_long, demand, problems: run.train.lookup()?, samples, refined })
     }
 
@@ -146,23 +108,6 @@ impl TrainingSet {
         }
         Ok(batch)
     }
-}
-
-/// The weights of one problem's examples, whose chosen responses are given. A response that a pair imitates
-/// is not imitated again for itself.
-fn weights(records: &[ExampleRecord], chosen: &[&[u32]], train: &TrainSection) -> Vec<Weights> {
-    let is_pair = |record: &ExampleRecord| record.kind == ExampleKind::Pair;
-    let in_pairs: BTreeSet<&[u32]> =
-        records.iter().zip(chosen).filter(|(record, _)| is_pair(record)).map(|(_, &tokens)| tokens).collect();
-    let weights = |(record, tokens): (&ExampleRecord, &&[u32])| {
-        let imitate = match train.sft_examples {
-            SftExamples::Pairs => is_pair(record) || !in_pairs.contains(tokens),
-            SftExamples::Positives => !is_pair(record),
-        };
-        let if_so = |so: bool| if so { record.weight } else { 0.0 };
-        Weights { pair: if_so(is_pair(record)), sft: if_so(imitate) }
-    };
-    records.iter().zip(chosen).map(weights).collect()
 }
 
 /// Which examples each step sees: the epochs' permutations one after another, cut into batches.
@@ -206,38 +151,14 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use ts_recipe::Loader;
 
     fn train() -> TrainSection {
         let loader = Loader { shipped: ts_embedded::RECIPES };
         TrainSection { batch_size: 4, max_context_tokens: 5, ..loader.load("default", vec![]).unwrap().train }
-    }
-
-    fn record(kind: ExampleKind) -> ExampleRecord {
-        ExampleRecord {
-            id: String::new(),
-            problem: "p".into(),
-            kind,
-            chosen: 0,
-            rejected: None,
-            len_chosen: 1.0,
-            len_rejected: None,
-            weight: 1.0,
-        }
-    }
-
-    #[test]
-    fn a_pair_is_imitated_too_and_its_positive_not_again() {
-        // A positive in a pair, one in none, and the pair.
-        let records = [ExampleKind::Sft, ExampleKind::Sft, ExampleKind::Pair].map(record);
-        let chosen: [&[u32]; 3] = [&[7], &[8], &[7]];
-        let weights = |sft_examples| {
-            let weights = weights(&records, &chosen, &TrainSection { sft_examples, ..train() });
-            weights.into_iter().map(|w| (w.pair, w.sft)).collect::<Vec<_>>()
-        };
-        assert_eq!(weights(SftExamples::Pairs), [(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)]);
-        assert_eq!(weights(SftExamples::Positives), [(0.0, 1.0), (0.0, 1.0), (1.0, 0.0)]);
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub enum Artefact {
     Train,
     /// A folder of checkpoints, each a folder.
     Checkpoints,
+    /// TensorBoard's events, a folder a stage: made of the artefacts, and read by nothing here.
+    Events,
     /// The trained model, a folder.
     Model,
     /// The evaluation before training: [`crate::records::EvalRecord`].
@@ -49,7 +51,7 @@ pub enum Artefact {
 
 impl Artefact {
     /// Every artefact, in the order in which a run makes them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Manifest,
         Self::Recipe,
         Self::ProblemsTrain,
@@ -62,6 +64,7 @@ impl Artefact {
         Self::Reference,
         Self::Train,
         Self::Checkpoints,
+        Self::Events,
         Self::Model,
         Self::EvalBaseline,
         Self::EvalResult,
@@ -85,6 +88,7 @@ impl Artefact {
             Self::Reference => "reference.jsonl",
             Self::Train => "train.jsonl",
             Self::Checkpoints => "checkpoints",
+            Self::Events => "events",
             Self::Model => "model",
             Self::EvalBaseline => "eval-baseline.jsonl",
             Self::EvalResult => "eval-result.jsonl",
@@ -93,6 +97,10 @@ impl Artefact {
             Self::ServerLog => "server.log",
         }
     }
+
+    /// The model card in [`Self::Model`]. It is made when the report is, of the report, and is no part of what `train` left: nothing
+    /// reads it, and no digest counts it.
+    pub const MODEL_CARD: &'static str = "README.md";
 
     /// Its path in this run folder, for readers that hold no lock.
     pub fn path_in(self, run_folder: &Path) -> PathBuf {

@@ -242,6 +242,12 @@ pub struct TrainRecord {
     pub learning_rate: f64,
     /// Response tokens in the batch.
     pub tokens: u64,
+    /// Mean implicit reward of the chosen responses, in nats; none in a batch without pairs.
+    #[serde(default)]
+    pub reward_chosen: Option<f64>,
+    /// The same of the rejected responses.
+    #[serde(default)]
+    pub reward_rejected: Option<f64>,
 }
 
 /// One response of an evaluation: `eval-baseline.jsonl`, `eval-result.jsonl`.
@@ -499,8 +505,10 @@ mod tests {
                 grad_norm: 1.5,
                 learning_rate: 5e-6,
                 tokens: 4096,
+                reward_chosen: Some(0.25),
+                reward_rejected: Some(0.25),
             },
-            r#"{"step":1,"epoch":0,"loss":0.7,"dpo_loss":0.69,"sft_loss":null,"reward_margin":0.0,"reward_accuracy":0.5,"grad_norm":1.5,"learning_rate":5e-6,"tokens":4096}"#,
+            r#"{"step":1,"epoch":0,"loss":0.7,"dpo_loss":0.69,"sft_loss":null,"reward_margin":0.0,"reward_accuracy":0.5,"grad_norm":1.5,"learning_rate":5e-6,"tokens":4096,"reward_chosen":0.25,"reward_rejected":0.25}"#,
         );
         assert_line(
             EvalRecord {

@@ -38,6 +38,18 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) 
     sync_parent(path)
 }
 
+/// Writes a file of a folder in which nothing but whole files may be seen: it is written beside the folder, and moved into it.
+///
+/// # Errors
+///
+/// [`Error::Io`]; what was there before stays.
+pub fn write_into(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
+    let beside = with_suffix(folder, &format!("-{name}"));
+    write_file(&beside, bytes)?;
+    fs::rename(&beside, folder.join(name)).map_err(Error::io("replace", &folder.join(name)))?;
+    sync_names(folder)
+}
+
 /// Writes a value as indented JSON, with a line feed at the end, for people too: what nobody sees is escaped.
 ///
 /// # Errors
@@ -84,6 +96,18 @@ pub fn write_folder<E: From<Error>>(
     fs::rename(&partial, path).map_err(Error::io("create", path))?;
     delete(&old)?;
     Ok(sync_parent(path)?)
+}
+
+/// Moves a folder that is whole, replacing what is at `to`, which lies beside it.
+///
+/// # Errors
+///
+/// [`Error::Io`]; a crash between two moves leaves what was at `to` beside its place, and nothing in it.
+pub fn move_folder(from: &Path, to: &Path) -> Result<()> {
+    let old = move_away(to)?;
+    fs::rename(from, to).map_err(Error::io("create", to))?;
+    delete(&old)?;
+    sync_parent(to)
 }
 
 /// Copies a file or a folder, replacing what is at `to`.
@@ -144,6 +168,19 @@ fn create_anew(path: &Path) -> Result<File> {
 /// [`Error::Io`].
 pub fn remove_folder(path: &Path) -> Result<()> {
     delete(&move_away(path)?)
+}
+
+/// Deletes a file; one that is not there is fine.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn remove_file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_parent(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("delete", path)(error)),
+    }
 }
 
 /// Renames what is at a path, if anything is, to `NAME.old`; gives that path.

@@ -10,7 +10,7 @@ mod write;
 
 pub use config::{AdapterConfig, Targets};
 pub use read::read;
-pub use write::save;
+pub use write::{copy, save};
 
 /// The file that makes a folder an adapter's.
 const CONFIG: &str = "adapter_config.json";

@@ -5,8 +5,20 @@ use std::path::Path;
 
 use super::{AdapterConfig, CONFIG, WEIGHTS};
 use crate::adapters::Adapters;
-use crate::checkpoint::weights::{to_file_dtype, write_json, write_tensors};
+use crate::checkpoint::weights::{copy as files_of, to_file_dtype, write_json, write_tensors};
+use crate::config::read_object;
 use crate::error::Result;
+
+/// Copies an adapter, under whose `base_model_name_or_path` stands another base.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn copy(from: &Path, to: &Path, base: &str) -> Result<()> {
+    files_of(from, to, &[WEIGHTS])?;
+    let mut fields = read_object(from, CONFIG)?.unwrap_or_default();
+    fields.insert("base_model_name_or_path".to_owned(), base.into());
+    write_json(&to.join(CONFIG), &fields.into())
+}
 
 /// Writes an adapter into a folder that exists: its matrices in f32, or the half format that they have, and
 /// `adapter_config.json` last.

@@ -21,7 +21,8 @@ mod write;
 
 pub(super) use read::Shard;
 pub use read::{Weights, load};
-pub use write::{SaveOptions, copy_generation, copy_texts, save};
+pub(super) use write::copy;
+pub use write::{SaveOptions, copy_generation, copy_texts, copy_weights, save};
 pub(super) use write::{to_file_dtype, write_json, write_tensors};
 
 /// The only file of a checkpoint that is not sharded.

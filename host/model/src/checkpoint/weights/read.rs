@@ -81,6 +81,11 @@ impl Weights {
         Self { adapters: Some(adapters), ..self }
     }
 
+    /// The names of their files in the folder.
+    pub(super) fn file_names(&self) -> impl Iterator<Item = &str> {
+        self.shards.iter().filter_map(|shard| shard.path.file_name()?.to_str())
+    }
+
     /// Bytes of the tensors as they are stored.
     pub fn n_bytes(&self) -> u64 {
         self.tensors

@@ -11,7 +11,7 @@ use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensorError;
 use serde_json::{Value, json};
 
-use super::{INDEX, SINGLE};
+use super::{INDEX, SINGLE, Weights};
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 use crate::files;
@@ -114,12 +114,22 @@ pub fn copy_generation(from: &Path, to: &Path) -> Result<()> {
     copy(from, to, &[GENERATION])
 }
 
+/// Copies `config.json` and the files of these weights, which were opened in `from`, from one folder to another.
+pub fn copy_weights(from: &Path, weights: &Weights, to: &Path) -> Result<()> {
+    let names: Vec<&str> = weights.file_names().collect();
+    if names != [SINGLE] {
+        copy(from, to, &[INDEX])?;
+    }
+    copy(from, to, &names)?;
+    copy(from, to, &["config.json"])
+}
+
 /// Copies the tokenizer's and the template's files, those that exist, from one checkpoint folder to another.
 pub fn copy_texts(from: &Path, to: &Path) -> Result<()> {
     copy(from, to, TEXTS)
 }
 
-fn copy(from: &Path, to: &Path, names: &[&str]) -> Result<()> {
+pub(in crate::checkpoint) fn copy(from: &Path, to: &Path, names: &[&str]) -> Result<()> {
     for name in names {
         let Some(mut source) = files::open(from, name)? else { continue };
         write_then_rename(&to.join(name), |partial| {

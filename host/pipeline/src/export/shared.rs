@@ -1,0 +1,135 @@
+//! What several exports say alike: the plan of the training, numbers in configurations, names of examples.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::Error;
+use ts_recipe::{Dtype, Schedule, TrainSection};
+
+/// Most names that a message lists.
+const MAX_NAMES: usize = 5;
+
+/// Things to be named in a message: the first few, and how many.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    first: Vec<String>,
+    pub(super) count: usize,
+}
+
+impl Names {
+    pub(super) fn push(&mut self, name: &str) {
+        self.count += 1;
+        if self.first.len() < MAX_NAMES {
+            self.first.push(name.to_owned());
+        }
+    }
+
+    /// The names, as a list in brackets.
+    pub(super) fn list(&self) -> String {
+        let more = if self.count > self.first.len() { ", …" } else { "" };
+        format!("({}{more})", self.first.join(", "))
+    }
+}
+
+/// A file of JSON lines.
+pub(super) struct Lines {
+    out: BufWriter<File>,
+    path: PathBuf,
+}
+
+impl Lines {
+    pub(super) fn create(path: &Path) -> Result<Self, Error> {
+        let file = File::options().write(true).create_new(true).open(path);
+        let file = file.map_err(|source| Error::File { path: path.to_owned(), source })?;
+        Ok(Self { out: BufWriter::new(file), path: path.to_owned() })
+    }
+
+    pub(super) fn push<T: Serialize>(&mut self, row: &T) -> Result<(), Error> {
+        let write = || -> std::io::Result<()> {
+            serde_json::to_writer(&mut self.out, row)?;
+            self.out.write_all(b"\n")
+        };
+        let mut write = write;
+        write().map_err(|source| Error::File { path: self.path.clone(), source })
+    }
+
+    pub(super) fn finish(mut self) -> Result<(), Error> {
+        self.out.flush().map_err(|source| Error::File { path: self.path.clone(), source })
+    }
+}
+
+/// The name of a schedule in transformers.
+pub(super) fn scheduler(schedule: Schedule) -> &'static str {
+    match schedule {
+        Schedule::Constant => "constant_with_warmup",
+        Schedule::Linear => "linear",
+        Schedule::Cosine => "cosine",
+    }
+}
+
+/// The name of a number format in transformers and PyTorch.
+pub(super) fn dtype(dtype: Dtype) -> &'static str {
+    match dtype {
+        Dtype::F32 => "float32",
+        Dtype::Bf16 => "bfloat16",
+        Dtype::F16 => "float16",
+    }
+}
+
+/// (1 − eta) / eta, the weight of SFT beside a preference term whose weight is 1.
+///
+/// # Errors
+/// [`Error::Export`] where eta is 0: there is nothing to prefer.
+pub(super) fn sft_beside_dpo(train: &TrainSection, trainer: &str) -> Result<f64, Error> {
+    if train.dpo_weight <= 0.0 {
+        let reason = format!("{trainer} is given preferences, and train.dpo_weight is 0");
+        return Err(Error::Export { what: "the recipe trains by SFT alone".to_owned(), reason });
+    }
+    Ok((1.0 - train.dpo_weight) / train.dpo_weight)
+}
+
+/// Optimiser steps over which the learning rate rises.
+pub(super) fn warmup_steps(train: &TrainSection, n_steps: usize) -> usize {
+    (train.warmup_share * n_steps as f64).ceil() as usize
+}
+
+/// A text as a scalar of YAML, which takes JSON's.
+pub(super) fn yaml(text: &str) -> String {
+    ts_text::json(&serde_json::Value::from(text).to_string()).into_owned()
+}
+
+/// A number that YAML 1.1 takes for one: it reads `1e-8` as a text.
+pub(super) fn float(value: f64) -> String {
+    let text = format!("{value:e}");
+    match text.split_once('e') {
+        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0e{exponent}"),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_names_and_how_many() {
+        let mut names = Names::default();
+        names.push("a/0>1");
+        assert_eq!((names.list().as_str(), names.count), ("(a/0>1)", 1));
+        (0..6).for_each(|n| names.push(&n.to_string()));
+        assert_eq!((names.list().as_str(), names.count), ("(a/0>1, 0, 1, 2, 3, …)", 7));
+    }
+
+    #[test]
+    fn numbers_that_yaml_reads_as_numbers() {
+        assert_eq!([1e-8, 4e-5, 1.5e-6, 2.0].map(float), ["1.0e-8", "4.0e-5", "1.5e-6", "2.0e0"]);
+    }
+
+    #[test]
+    fn what_is_written_into_yaml_is_a_text() {
+        assert_eq!(yaml("a: b #\n\u{202e}"), r#""a: b #\n\u202e""#);
+    }
+}

@@ -1,0 +1,265 @@
+//! The model card: `README.md` of `model/`, so that the folder can be pushed to a hub as it is.
+//!
+//! In: a run and its report. Out: Markdown with the YAML front matter that hubs read. The base's name and licence stand in it where
+//! the base says them itself, and are never guessed. Text from outside is text and nothing else.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use ts_recipe::{EMBEDDED, Recipe};
+use ts_run::manifest::Manifest;
+use ts_text::markdown;
+
+use super::Report;
+use crate::past_run::PastRun;
+
+/// Most bytes of a base's README that are looked at.
+const MAX_README_BYTES: u64 = 1 << 16;
+
+/// The card of a run's model. `is_adapter` says what `model/` is.
+pub(super) fn card(run: &PastRun, report: &Report, is_adapter: bool) -> String {
+    let base = Base::of(&run.recipe.model.source);
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = front_matter(&base, is_adapter, &mut out);
+    let _ = text(&run.recipe, &run.manifest, report, &base, &mut out);
+    ts_text::page(out).to_string()
+}
+
+fn front_matter(base: &Base, is_adapter: bool, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "---")?;
+    if let Some(name) = &base.hub_name {
+        writeln!(out, "base_model: {name}")?;
+        writeln!(out, "base_model_relation: {}", if is_adapter { "adapter" } else { "finetune" })?;
+    }
+    writeln!(out, "library_name: {}", if is_adapter { "peft" } else { "transformers" })?;
+    for (key, value) in &base.license {
+        writeln!(out, "{key}: {value}")?;
+    }
+    writeln!(
+        out,
+        "pipeline_tag: text-generation\ntags:\n- tokensqueeze\n- reasoning\n- dpo\n- ts-host\n---\n"
+    )
+}
+
+fn text(
+    recipe: &Recipe,
+    manifest: &Manifest,
+    report: &Report,
+    base: &Base,
+    out: &mut String,
+) -> std::fmt::Result {
+    let (name, seed) = (markdown(&recipe.run.name), recipe.run.seed);
+    writeln!(out, "# {name}, seed {seed}\n")?;
+    writeln!(
+        out,
+        "A reasoning model that was trained to think shorter, by TokenSqueeze (arXiv 2511.13223) with ts-host {}.\n",
+        markdown(&manifest.ts_host_version)
+    )?;
+    writeln!(out, "- base: {}", base.told)?;
+    match base.license.iter().find(|(key, _)| *key == "license") {
+        Some((_, license)) => {
+            writeln!(out, "- licence of the base, as it says itself: {}", markdown(license))?
+        }
+        None if base.is_embedded => {
+            writeln!(out, "- licence of the base: that of ts-host, MIT or Apache-2.0")?
+        }
+        None => writeln!(out, "- licence of the base: not known here; it is the base's to say")?,
+    }
+    let set = |split: &str| manifest.problems.iter().find(|set| set.split == split).map_or(0, |set| set.n);
+    let verifiers = manifest.plugins.iter().filter(|plugin| plugin.role == "verifier");
+    let verifiers: Vec<String> =
+        verifiers.map(|plugin| format!("{} {}", markdown(&plugin.name), markdown(&plugin.version))).collect();
+    writeln!(
+        out,
+        "- data: {} responses to each of {} problems, sampled from the base and graded by {}",
+        recipe.sample.n_samples,
+        set("train"),
+        verifiers.join(", ")
+    )?;
+    let stages = &report.stages;
+    write!(out, "- selected: {} positives and {} preference pairs", stages.n_positives, stages.n_pairs)?;
+    match stages.refined_tokens {
+        Some((before, after)) => writeln!(
+            out,
+            "; the positives were rewritten step by step from {before} to {after} tokens, under a divergence of {} nats",
+            recipe.refine.max_kl_nats
+        )?,
+        None => writeln!(out)?,
+    }
+    let train = &recipe.train;
+    writeln!(
+        out,
+        "- training, as the recipe has it: {} × DPO-L (beta {}, lambda {}) + {} × SFT, learning rate {:e}, {} examples a step",
+        train.dpo_weight,
+        train.beta,
+        train.lambda,
+        1.0 - train.dpo_weight,
+        train.learning_rate,
+        train.batch_size
+    )?;
+    if let Some(lora) = &train.lora {
+        let modules = lora.target_modules.names().join(", ");
+        writeln!(out, "- adapters (LoRA) of rank {} and alpha {} on {modules}", lora.rank, lora.alpha)?;
+    }
+    match &report.adopted {
+        Some(adoption) => writeln!(out, "- {}", super::told_of(adoption))?,
+        None => writeln!(out, "- {} optimiser steps by ts-host", stages.n_train_steps)?,
+    }
+    writeln!(out, "\n## What came of it\n\n{}\n", report.conditions())?;
+    write!(out, "{}", report.metrics())?;
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let (before, after) = (percent(report.baseline.cut_off), percent(report.result.cut_off));
+    writeln!(out, "\nCut off at the token limit: {before} before, {after} after.")
+}
+
+/// What is known of the model that the run started from.
+#[derive(Debug, Default, PartialEq)]
+struct Base {
+    /// Its name on a hub.
+    hub_name: Option<String>,
+    /// `license`, and what else of it its README says, ready for YAML.
+    license: Vec<(&'static str, String)>,
+    /// What a sentence calls it, as Markdown.
+    told: String,
+    is_embedded: bool,
+}
+
+impl Base {
+    fn of(source: &str) -> Self {
+        if source == EMBEDDED {
+            return Self {
+                told: "the model that ts-host has embedded".to_owned(),
+                is_embedded: true,
+                ..Self::default()
+            };
+        }
+        let path = Path::new(source);
+        let hub_name = hub_name(path);
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let told = markdown(hub_name.as_deref().unwrap_or(&name));
+        Self { hub_name, license: license(path), told, is_embedded: false }
+    }
+}
+
+/// The name of a folder of the hub's cache: `models--ORG--NAME/snapshots/REVISION`.
+fn hub_name(path: &Path) -> Option<String> {
+    let snapshots = path.parent().filter(|parent| parent.ends_with("snapshots"))?;
+    let repository = snapshots.parent()?.file_name()?.to_str()?.strip_prefix("models--")?;
+    let name = repository.replace("--", "/");
+    (name.matches('/').count() <= 1 && name.split('/').all(is_word)).then_some(name)
+}
+
+/// What the front matter of a folder's README says of the licence: plain words, and addresses.
+fn license(folder: &Path) -> Vec<(&'static str, String)> {
+    let path = folder.join("README.md");
+    let mut text = String::new();
+    let is_file = std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_file());
+    let read = || File::open(&path)?.take(MAX_README_BYTES).read_to_string(&mut text);
+    if !is_file || { read }().is_err() {
+        return Vec::new();
+    }
+    let mut lines = text.lines();
+    if lines.next().map(str::trim_end) != Some("---") {
+        return Vec::new();
+    }
+    let fields = lines.take_while(|line| line.trim_end() != "---").filter_map(|line| line.split_once(':'));
+    let fields: Vec<(&str, &str)> =
+        fields.map(|(key, value)| (key, value.trim().trim_matches(['"', '\'']))).collect();
+    let of = |name: &'static str, is_good: fn(&str) -> bool| {
+        let value = fields.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+        value.filter(|value| is_good(value)).map(|value| (name, value.to_owned()))
+    };
+    let Some(license) = of("license", is_word) else { return Vec::new() };
+    [Some(license), of("license_name", is_word), of("license_link", is_address)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Whether it is a word that YAML and Markdown take as it is.
+fn is_word(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ['.', '-', '_'].contains(&c);
+    !text.is_empty()
+        && text.len() <= 96
+        && text.chars().all(is_plain)
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+/// Whether it is an address on the web, or a file's name.
+fn is_address(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~/%".contains(c);
+    is_word(text)
+        || text.strip_prefix("https://").is_some_and(|rest| rest.len() <= 256 && rest.chars().all(is_plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_of_the_hubs_cache_has_its_name_and_others_have_none() {
+        let name = |path: &str| hub_name(Path::new(path));
+        assert_eq!(
+            name("/hub/models--Qwen--Qwen2.5-0.5B/snapshots/abc").as_deref(),
+            Some("Qwen/Qwen2.5-0.5B")
+        );
+        assert_eq!(name("/hub/models--gpt2/snapshots/abc").as_deref(), Some("gpt2"));
+        for path in [
+            "/models/Qwen",
+            "Qwen/Qwen2.5-0.5B",
+            "/hub/models--a--b--c/snapshots/x",
+            "/hub/models--a: b/snapshots/x",
+        ] {
+            assert_eq!(name(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_licence_is_what_the_base_says_and_nothing_that_is_not_a_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let says = |text: &str| {
+            std::fs::write(folder.path().join("README.md"), text).unwrap();
+            license(folder.path())
+        };
+        assert_eq!(
+            says("---\nlanguage:\n- en\nlicense: apache-2.0\n---\n# x"),
+            [("license", "apache-2.0".to_owned())]
+        );
+        let other = says(
+            "---\nlicense: \"other\"\nlicense_name: qwen\nlicense_link: https://hub.example/LICENSE\n---\n",
+        );
+        assert_eq!(
+            other.iter().map(|(key, _)| *key).collect::<Vec<_>>(),
+            ["license", "license_name", "license_link"]
+        );
+        for text in [
+            "# no front matter\nlicense: mit",
+            "---\nlicense: [mit]\n---",
+            "---\nlicense: a b\n---",
+            "---\n---\nlicense: mit",
+            "",
+        ] {
+            assert_eq!(says(text), [], "{text}");
+        }
+        assert_eq!(license(Path::new("/nowhere")), []);
+    }
+
+    #[test]
+    fn the_front_matter_is_what_hubs_take() {
+        let base = Base {
+            hub_name: Some("org/name".into()),
+            license: vec![("license", "mit".into())],
+            ..Base::default()
+        };
+        let mut out = String::new();
+        front_matter(&base, true, &mut out).unwrap();
+        assert_eq!(
+            out,
+            "---\nbase_model: org/name\nbase_model_relation: adapter\nlibrary_name: peft\nlicense: mit\npipeline_tag: text-generation\n\
+             tags:\n- tokensqueeze\n- reasoning\n- dpo\n- ts-host\n---\n\n"
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! Which examples train anything: what training and an export of its data both see.
+//!
+//! In: `examples.jsonl`, the responses that it names, `reference.jsonl` and the recipe. Out: each example that has a weight in a term
+//! of the loss and is not too long, in the artefact's order, its place among them counted from 0; and how many were left out. Only one
+//! problem's examples are held.
+
+use std::collections::BTreeSet;
+
+use ts_run::records::{ExampleKind, ExampleRecord, ProblemRecord, ReferenceRecord};
+use ts_run::{Key, ProblemPlace};
+
+use crate::responses::selected::{Response, ResponseReader};
+use crate::stage::Stage;
+use crate::stages::reference::examples_of;
+use crate::{Error, Run};
+use ts_recipe::{SftExamples, TrainSection};
+
+/// An example that trains something.
+pub(crate) struct Item<'a> {
+    pub(crate) problem: &'a ProblemRecord,
+    /// Where the problem stands in its file.
+    pub(crate) place: ProblemPlace,
+    /// The prompt's tokens.
+    pub(crate) prompt: &'a [u32],
+    pub(crate) record: &'a ExampleRecord,
+    pub(crate) chosen: Response<'a>,
+    pub(crate) rejected: Option<Response<'a>>,
+    /// None where log-probabilities were not asked for.
+    pub(crate) reference: Option<ReferenceRecord>,
+    pub(crate) weights: Weights,
+}
+
+/// An example's weights in the two terms of the loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Weights {
+    pub(crate) pair: f64,
+    pub(crate) sft: f64,
+}
+
+/// Examples by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// In all.
+    pub(crate) n_examples: usize,
+    /// Handed out.
+    pub(crate) n_used: usize,
+    /// Left out because they are longer than `max_context_tokens`.
+    pub(crate) n_too_long: usize,
+}
+
+/// Calls `each` with every example that trains anything; with its log-probabilities if `with_reference`.
+///
+/// # Errors
+/// Artefacts that cannot be read or do not fit together; [`Error::NoExamples`] if nothing is left; those of `each`.
+pub(crate) fn for_each_example(
+    run: &Run<'_>,
+    with_reference: bool,
+    mut each: impl FnMut(Item<'_>) -> Result<(), Error>,
+) -> Result<Counts, Error> {
+    let train = &run.recipe.train;
+    let mut responses = ResponseReader::open(run)?;
+    let mut examples = run.records::<ExampleRecord>(Stage::Pair)?;
+    let mut reference = match with_reference {
+        true => Some(run.records::<ReferenceRecord>(Stage::Reference)?),
+        false => None,
+    };
+    let mut counts = Counts::default();
+    let mut problems = run.train.problems()?;
+    while let Some((problem, place)) = problems.next_placed()? {
+        let responses = responses.of(&problem)?;
+        let records = examples_of(&problem, &mut examples)?;
+        let prompt = if records.is_empty() { Vec::new() } else { run.prompt_tokens(&problem)? };
+        let sides = records.iter().map(|record| responses.sides(record));
+        let sides = sides.collect::<Result<Vec<_>, _>>()?;
+        let chosen: Vec<&[u32]> = sides.iter().map(|(chosen, _)| chosen.tokens).collect();
+        let weights = weights(&records, &chosen, train);
+        counts.n_examples += records.len();
+        for ((record, (chosen, rejected)), weights) in records.iter().zip(sides).zip(weights) {
+            let key = || Key::Example(record.id.clone());
+            let reference = match &mut reference {
+                Some(reference) => Some(reference.expect(&key())?.record),
+                None => None,
+            };
+            let longest = chosen.tokens.len().max(rejected.map_or(0, |rejected| rejected.tokens.len()));
+            if prompt.len() + longest > train.max_context_tokens {
+                counts.n_too_long += 1;
+                continue;
+            }
+            if weights.pair * train.dpo_weight + weights.sft * (1.0 - train.dpo_weight) <= 0.0 {
+                continue;
+            }
+            counts.n_used += 1;
+            let (problem, prompt) = (&problem, &prompt);
+            each(Item { problem, place, prompt, record, chosen, rejected, reference, weights })?;
+        }
+    }
+    examples.finish()?;
+    reference.map_or(Ok(()), |reference| reference.finish())?;
+    if counts.n_used == 0 {
+        let reason = match counts.n_examples {
+            0 => "the policy selected nothing".to_owned(),
+            n => format!("{} of {n} are too long, the others have no weight", counts.n_too_long),
+        };
+        return Err(Error::NoExamples { reason });
+    }
+    Ok(counts)
+}
+
+/// The weights of one problem's examples, whose chosen responses are given. A response that a pair imitates
+/// is not imitated again for itself.
+fn weights(records: &[ExampleRecord], chosen: &[&[u32]], train: &TrainSection) -> Vec<Weights> {
+    let is_pair = |record: &ExampleRecord| record.kind == ExampleKind::Pair;
+    let in_pairs: BTreeSet<&[u32]> =
+        records.iter().zip(chosen).filter(|(record, _)| is_pair(record)).map(|(_, &tokens)| tokens).collect();
+    let weights = |(record, tokens): (&ExampleRecord, &&[u32])| {
+        let imitate = match train.sft_examples {
+            SftExamples::Pairs => is_pair(record) || !in_pairs.contains(tokens),
+            SftExamples::Positives => !is_pair(record),
+        };
+        let if_so = |so: bool| if so { record.weight } else { 0.0 };
+        Weights { pair: if_so(is_pair(record)), sft: if_so(imitate) }
+    };
+    records.iter().zip(chosen).map(weights).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ts_recipe::Loader;
+
+    #[test]
+    fn a_pair_is_imitated_too_and_its_positive_not_again() {
+        let loader = Loader { shipped: ts_embedded::RECIPES };
+        let train = loader.load("default", vec![]).unwrap().train;
+        let record = |kind| ExampleRecord {
+            id: String::new(),
+            problem: "p".into(),
+            kind,
+            chosen: 0,
+            rejected: None,
+            len_chosen: 1.0,
+            len_rejected: None,
+            weight: 1.0,
+        };
+        // A positive in a pair, one in none, and the pair.
+        let records = [ExampleKind::Sft, ExampleKind::Sft, ExampleKind::Pair].map(record);
+        let chosen: [&[u32]; 3] = [&[7], &[8], &[7]];
+        let weights = |sft_examples| {
+            let weights = weights(&records, &chosen, &TrainSection { sft_examples, ..train.clone() });
+            weights.into_iter().map(|w| (w.pair, w.sft)).collect::<Vec<_>>()
+        };
+        assert_eq!(weights(SftExamples::Pairs), [(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)]);
+        assert_eq!(weights(SftExamples::Positives), [(0.0, 1.0), (0.0, 1.0), (1.0, 0.0)]);
+    }
+}
