@@ -185,7 +185,7 @@ fn what_does_not_fit_is_named_and_a_failed_import_is_not_gone_on_from() {
         &["token 99999999 is none of the tokenizer's"],
     );
     let long = json!({"problem": problems[0]["id"], "tokens": vec![5; 700]});
-    fails(&[long.clone()], &[], &["it has 700 tokens, more than sample.max_new_tokens = 640"]);
+    fails(std::slice::from_ref(&long), &[], &["it has 700 tokens, more than sample.max_new_tokens = 640"]);
 
     // What failed is no beginning of a stage: sampling refuses it, and the import begins again.
     let error = host.fail(&["sample", "--out", "run"]);
