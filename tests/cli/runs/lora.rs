@@ -64,12 +64,17 @@ fn records(host: &Host, file: &str) -> Vec<Value> {
 fn adapters_are_trained_to_the_same_bytes() {
     let host = Host::new();
     host.run(&adapted(&["run", "--out", "whole", "--workers", "2"]));
-    for name in
-        ["adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json"]
-    {
+    let files = [
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ];
+    for name in files {
         assert!(host.path("whole/model").join(name).is_file(), "{name}");
     }
-    assert_eq!(fs::read_dir(host.path("whole/model")).unwrap().count(), 4);
+    assert_eq!(fs::read_dir(host.path("whole/model")).unwrap().count(), files.len());
     let config = json_of(&host, "whole/model/adapter_config.json");
     assert_eq!(config["base_model_name_or_path"], "embedded");
     assert_eq!(
