@@ -468,27 +468,27 @@ mod tests {
     #[test]
     fn a_text_that_the_tokenizer_does_not_give_back_is_refused() {
         let json = serde_json::json!({
-            "version": "1.0", "added_tokens": [{"id": 4, "content": "<end>", "special": true, "single_word": false, "lstrip": false,
+            "version": "1.0", "added_tokens": [{"id": 5, "content": "<end>", "special": true, "single_word": false, "lstrip": false,
                                                 "rstrip": false, "normalized": false}],
             "normalizer": {"type": "NFC"}, "post_processor": null,
             "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
             "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
-            "model": {"type": "BPE", "vocab": {"e": 0, "\u{cc}": 1, "\u{122}": 2, "\u{c3}": 3, "\u{a9}": 5}, "merges": []},
+            "model": {"type": "BPE", "vocab": {"e": 0, "\u{cc}": 1, "\u{122}": 2, "\u{c3}": 3, "\u{a9}": 4}, "merges": []},
         });
         let tokenizer =
             TextTokenizer::from_bytes(json.to_string().as_bytes(), std::path::Path::new("t.json")).unwrap();
         let opening = Some(("<think>".to_owned(), "\n".to_owned()));
-        let reading = Reading { tokenizer: &tokenizer, end_of_text: vec![4], opening, most: 4 };
+        let reading = Reading { tokenizer: &tokenizer, end_of_text: vec![5], opening, most: 4 };
         let text = |text: &str, finished| Answer { text: Some(text.to_owned()), tokens: None, finished };
-        assert_eq!(reading.response(text("ee", None)), Ok((vec![0, 0, 4], "ee".to_owned(), true)));
+        assert_eq!(reading.response(text("ee", None)), Ok((vec![0, 0, 5], "ee".to_owned(), true)));
         assert_eq!(reading.response(text("ee", Some(false))), Ok((vec![0, 0], "ee".to_owned(), false)));
-        assert_eq!(reading.response(text("ee<end>", None)), Ok((vec![0, 0, 4], "ee".to_owned(), true)));
-        assert_eq!(reading.response(text("<think>\ne", None)), Ok((vec![0, 4], "e".to_owned(), true)));
+        assert_eq!(reading.response(text("ee<end>", None)), Ok((vec![0, 0, 5], "ee".to_owned(), true)));
+        assert_eq!(reading.response(text("<think>\ne", None)), Ok((vec![0, 5], "e".to_owned(), true)));
         // An e and an accent of its own, which NFC makes one character.
         let error = reading.response(text("ee\u{301}", None)).unwrap_err();
         assert!(error.starts_with("the model's tokenizer does not give its text back: at byte 1"), "{error}");
         let tokens = |tokens: &[u32]| Answer { text: None, tokens: Some(tokens.to_vec()), finished: None };
-        assert_eq!(reading.response(tokens(&[0, 4])), Ok((vec![0, 4], "e".to_owned(), true)));
+        assert_eq!(reading.response(tokens(&[0, 5])), Ok((vec![0, 5], "e".to_owned(), true)));
         assert_eq!(reading.response(tokens(&[0])), Ok((vec![0], "e".to_owned(), false)));
         assert!(reading.response(tokens(&[])).unwrap_err().contains("empty"));
         assert!(
