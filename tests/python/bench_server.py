@@ -4,7 +4,7 @@
 
 Starts vLLM with the model in FOLDER, one that does not end its texts, and has both sides draw the same number of responses of the same length to
 the same prompts, in turns: `vllm bench serve`, which only measures, and `ts-host sample`, which checks, orders and writes what came. Out: for each
-side tokens a second, and processor seconds of the client, the server's apart. Needs nothing but the two programs.
+side tokens a second, and processor seconds of the client, the server's apart. Needs vLLM with its extra `bench`.
 """
 
 import argparse
