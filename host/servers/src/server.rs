@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use ureq::http::{Response, StatusCode};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, RequestBuilder};
 
 use crate::address::{Address, Key};
 use crate::completion::{Completion, Dialect, Request, Wrong, body, read};
@@ -102,10 +102,7 @@ impl Server {
         struct Model {
             id: String,
         }
-        let mut request = self.agent.get(self.address.of("models"));
-        if let Some(key) = &self.key {
-            request = request.header("Authorization", key.bearer());
-        }
+        let request = self.with_key(self.agent.get(self.address.of("models")));
         let sent = request.config().timeout_global(Some(QUICK)).build().call();
         let answer = answer(sent, ANSWER_BYTES)?;
         let models: Models = serde_json::from_slice(&answer)
@@ -152,11 +149,16 @@ impl Server {
     }
 
     fn post(&self, body: &Value, limit: u64) -> Result<Vec<u8>, Fault> {
-        let mut post = self.agent.post(self.address.of("completions"));
-        if let Some(key) = &self.key {
-            post = post.header("Authorization", key.bearer());
-        }
+        let post = self.with_key(self.agent.post(self.address.of("completions")));
         answer(post.send_json(body), limit)
+    }
+
+    /// A request with the server's key, if it has one.
+    fn with_key<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.key {
+            Some(key) => request.header("Authorization", key.bearer()),
+            None => request,
+        }
     }
 
     fn model(&self) -> Result<&str, Fault> {

@@ -59,9 +59,8 @@ fn a_model_is_measured_and_reported_as_the_runs_own() {
     host.run(&["run", "--out", "run"]);
 }
 
-#[test]
-fn another_model_takes_the_place_of_an_adopted_one_and_of_what_was_measured_of_it() {
-    let host = trained_and_not();
+/// A run `other` of the same examples, with another model.
+fn train_another(host: &Host) {
     host.run(&[
         "run",
         "--out",
@@ -73,6 +72,12 @@ fn another_model_takes_the_place_of_an_adopted_one_and_of_what_was_measured_of_i
         "--set",
         "train.learning_rate=0.01",
     ]);
+}
+
+#[test]
+fn another_model_takes_the_place_of_an_adopted_one_and_of_what_was_measured_of_it() {
+    let host = trained_and_not();
+    train_another(&host);
     host.run(&["adopt", "run", "trained/model"]);
     host.run(&["run", "--out", "run"]);
     let first = read(host.path("run/eval-result.jsonl"));
@@ -215,17 +220,7 @@ fn shards_measure_the_model_that_the_whole_run_adopted() {
     host.run(&["merge", "many"]);
     host.run(&["adopt", "many", "trained/model"]);
     host.run(&["eval", "--out", "many", "--shard", "1/2"]);
-    host.run(&[
-        "run",
-        "--out",
-        "other",
-        "--from",
-        "trained",
-        "--set",
-        "train.steps=2",
-        "--set",
-        "train.learning_rate=0.01",
-    ]);
+    train_another(&host);
     // One share has measured the first model, the other the second: that is no whole.
     copy(&host.path("many/shards/1-of-2"), &host.path("old"));
     host.run(&["adopt", "many", "other/model"]);

@@ -7,7 +7,7 @@ use ts_run::atomic;
 
 use super::base;
 use super::readme::Page;
-use super::shared::{scheduler, sft_beside_dpo};
+use super::shared::{scheduler, seed_of_32_bits, sft_beside_dpo, whole_alpha};
 use super::text_rows::{self, Tokenised};
 use crate::{Error, Run};
 use ts_recipe::Dtype;
@@ -39,7 +39,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
     flag("train.batch_size", &train.batch_size);
     flag("train.micro_batch_size", &1);
     flag("train.max_epochs", &epochs.ceil().max(1.0));
-    flag("train.seed", &(seed % (1 << 32)));
+    flag("train.seed", &seed_of_32_bits(seed));
     flag("adam.lr", &train.learning_rate);
     flag("adam.betas", &format_args!("{} {}", train.adam_beta1, train.adam_beta2));
     flag("adam.eps", &train.adam_eps);
@@ -92,9 +92,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
         page.differences.push("OpenRLHF trains in bf16 or fp16, and the recipe asks for f32".to_owned());
     }
     if train.lora.is_some() {
-        page.differences.push(
-            "adapters begin from PEFT's random numbers, and ds.lora.alpha is a whole number".to_owned(),
-        );
+        page.differences.push(whole_alpha("ds.lora.alpha"));
     }
     Ok(page)
 }

@@ -1,10 +1,12 @@
 //! What several exports say alike: the plan of the training, numbers in configurations, names of examples.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use ts_run::atomic;
 
 use crate::Error;
 use ts_recipe::{Dtype, Schedule, TrainSection};
@@ -94,6 +96,62 @@ pub(super) fn sft_beside_dpo(train: &TrainSection, trainer: &str) -> Result<f64,
 /// Optimiser steps over which the learning rate rises.
 pub(super) fn warmup_steps(train: &TrainSection, n_steps: usize) -> usize {
     (train.warmup_share * n_steps as f64).ceil() as usize
+}
+
+/// A configuration in YAML, a key a line.
+#[derive(Default)]
+pub(super) struct Yaml(String);
+
+impl Yaml {
+    pub(super) fn line(&mut self, key: &str, value: &dyn Display) {
+        self.0 += &format!("{key}: {value}\n");
+    }
+
+    /// The optimiser but for its learning rate, under the names of transformers.
+    pub(super) fn adam(&mut self, train: &TrainSection) {
+        self.line("adam_beta1", &train.adam_beta1);
+        self.line("adam_beta2", &train.adam_beta2);
+        self.line("adam_epsilon", &float(train.adam_eps));
+        self.line("weight_decay", &train.weight_decay);
+    }
+
+    /// Whether it trains in half precision, under the names of transformers.
+    pub(super) fn half_precision(&mut self, dtype: Dtype) {
+        self.line("bf16", &(dtype == Dtype::Bf16));
+        self.line("fp16", &(dtype == Dtype::F16));
+    }
+
+    /// The seed, and what is written where.
+    pub(super) fn output(&mut self, seed: u64) {
+        self.line("seed", &seed_of_32_bits(seed));
+        self.line("output_dir", &"trained");
+        self.line("logging_steps", &1);
+        self.line("save_strategy", &"\"no\""); // YAML 1.1 reads no as false
+    }
+
+    pub(super) fn write(self, path: &Path) -> Result<(), Error> {
+        Ok(atomic::write_file(path, self.0.as_bytes())?)
+    }
+}
+
+/// A run's seed as trainers take one.
+pub(super) fn seed_of_32_bits(seed: u64) -> u64 {
+    seed % (1 << 32)
+}
+
+/// What is otherwise with rows and warm-up where transformers' own trainer goes over them, and with adapters.
+pub(super) fn own_order(trainer: &str, has_lora: bool) -> Vec<String> {
+    let mut lines = vec![format!(
+        "rows come in {trainer}'s own order, and its warm-up begins with a learning rate of 0; with several processes divide \
+         gradient_accumulation_steps by their number"
+    )];
+    lines.extend(has_lora.then(|| whole_alpha("lora_alpha")));
+    lines
+}
+
+/// What is otherwise with adapters, of which the trainer calls alpha so.
+pub(super) fn whole_alpha(key: &str) -> String {
+    format!("adapters begin from PEFT's random numbers, and {key} is a whole number")
 }
 
 /// A text as a scalar of YAML, which takes JSON's.

@@ -162,7 +162,8 @@ impl Draws<'_> {
         let Sampling { temperature, top_p, max_new_tokens, .. } = self.sampling;
         let seed = server_seed(self.run, self.seeds_of.name(), &problem.id, *draw);
         let turnstile = remote.turnstile();
-        let prompt = turnstile.inside(|| remote.prompt(self.run.prompt_tokens(problem)?))?;
+        let tokens = || self.run.prompt_tokens(problem);
+        let prompt = turnstile.inside(|| remote.prompt_of(&problem.id, tokens))?;
         let drawn = remote.draw(&problem.id, &prompt, seed, How { temperature, top_p, max_new_tokens })?;
         let RemoteDraw { tokens, finished, retokenised } = drawn;
         turnstile.inside(|| {

@@ -3,7 +3,7 @@
 //! In: a prompt and a seed. Out: the tokens that a server drew; from a server that gives text alone those that the text is tokenised
 //! to, if they make the same text, and a word that it was so. Threads that wait for servers leave the cores to others.
 
-use std::sync::Once;
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::thread;
 
 use ts_core::seed::derive_seed;
@@ -54,6 +54,8 @@ pub(crate) struct Remote<'a> {
     /// What was said of texts, once.
     told: Once,
     told_of_length: Once,
+    /// The prompt that was made last, and its problem.
+    last_prompt: Mutex<Option<(String, Arc<Prompt>)>>,
 }
 
 impl<'a> Remote<'a> {
@@ -74,6 +76,7 @@ impl<'a> Remote<'a> {
             progress,
             told: Once::new(),
             told_of_length: Once::new(),
+            last_prompt: Mutex::default(),
         })
     }
 
@@ -92,6 +95,23 @@ impl<'a> Remote<'a> {
         let text = self.tokenizer.decode(&tokens)?;
         let text = (self.tokenizer.encode(&text)? == tokens).then_some(text);
         Ok(Prompt { tokens, text })
+    }
+
+    /// The prompt of a problem, made once while draws of that problem follow one another.
+    pub(crate) fn prompt_of(
+        &self,
+        problem: &str,
+        tokens: impl FnOnce() -> Result<Vec<u32>, Error>,
+    ) -> Result<Arc<Prompt>, Error> {
+        let mut last = self.last_prompt.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, prompt)) = &*last
+            && of == problem
+        {
+            return Ok(Arc::clone(prompt));
+        }
+        let prompt = Arc::new(self.prompt(tokens()?)?);
+        *last = Some((problem.to_owned(), Arc::clone(&prompt)));
+        Ok(prompt)
     }
 
     /// One draw. The thread waits.
@@ -127,21 +147,28 @@ impl<'a> Remote<'a> {
         seeds: &[u64],
         how: How,
     ) -> Result<Vec<RemoteDraw>, Error> {
-        let share = seeds.len().div_ceil(self.fleet().capacity().max(1)).max(1);
+        self.ask_all(seeds, |seed| self.draw(problem, prompt, *seed, how))
+    }
+
+    /// Asks about all items at once, as far as servers take that many, and waits for the answers; the first error is the cause of others.
+    pub(crate) fn ask_all<I: Sync, O: Send>(
+        &self,
+        items: &[I],
+        ask: impl Fn(&I) -> Result<O, Error> + Sync,
+    ) -> Result<Vec<O>, Error> {
+        let share = items.len().div_ceil(self.fleet().capacity().max(1)).max(1);
+        let ask_some = |items: &[I]| items.iter().map(&ask).collect::<Result<Vec<O>, Error>>();
         thread::scope(|scope| {
-            let draw = |seeds: &'_ [u64]| -> Result<Vec<RemoteDraw>, Error> {
-                seeds.iter().map(|seed| self.draw(problem, prompt, *seed, how)).collect()
-            };
-            let threads: Vec<_> = seeds
+            let threads: Vec<_> = items
                 .chunks(share)
-                .map(|seeds| thread::Builder::new().spawn_scoped(scope, move || draw(seeds)))
+                .map(|items| thread::Builder::new().spawn_scoped(scope, || ask_some(items)))
                 .collect::<Result<_, _>>()
                 .map_err(ts_model::ModelError::Thread)?;
-            let drawn: Vec<_> = threads
+            let answers = threads
                 .into_iter()
                 .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
                 .collect();
-            Ok(Error::first_cause(drawn)?.concat())
+            Ok(Error::first_cause(answers)?.into_iter().flatten().collect())
         })
     }
 

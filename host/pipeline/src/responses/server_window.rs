@@ -3,8 +3,6 @@
 //! In: the context, the step, the original's text after it, and rewrites. Out: for each rewrite what [`kl_through`] makes of the tokens
 //! that the server told of on both sides, position by position. This is no divergence: it is a number that the divergence is not below.
 
-use std::thread;
-
 use ts_core::bound::{Seen, kl_through};
 use ts_servers::{Likely, Text};
 
@@ -52,22 +50,10 @@ impl<'a> ServerWindow<'a> {
 
     /// The likely tokens of the window after each of these steps, all at once.
     fn ask(&self, steps: &[&[u32]]) -> Result<Vec<Vec<Likely>>, Error> {
-        let one = |step: &[u32]| -> Result<Vec<Likely>, Error> {
+        self.remote.ask_all(steps, |step| {
             let tokens = [self.context, step, self.window].concat();
             let from = self.context.len() + step.len();
             Ok(self.remote.fleet().score(&Text { tokens: &tokens, from, top: self.top })?)
-        };
-        thread::scope(|scope| {
-            let threads: Vec<_> = steps
-                .iter()
-                .map(|step| thread::Builder::new().spawn_scoped(scope, || one(step)))
-                .collect::<Result<_, _>>()
-                .map_err(ts_model::ModelError::Thread)?;
-            let answers: Vec<_> = threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .collect();
-            Error::first_cause(answers)
         })
     }
 }

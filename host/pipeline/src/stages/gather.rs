@@ -9,12 +9,11 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use ts_model::ModelError;
-use ts_run::{Journal, Record};
+use ts_run::Record;
 
-use super::present::Present;
-use super::work::{Made, Tasks, Work, missing};
+use super::work::{Made, Opened, Tasks, Work, missing};
 use crate::Error;
-use crate::watch::{Watch, Watched};
+use crate::watch::Watched;
 
 /// Where a record is that is not there yet.
 const NOWHERE: u64 = u64::MAX;
@@ -33,11 +32,8 @@ impl Work<'_> {
         make: impl Fn(&C, I, &[usize]) -> Result<Vec<Made<R>>, Error> + Sync,
         each: impl FnMut(&R, &str) -> Result<(), Error>,
     ) -> Result<u64, Error> {
-        let Self { run, stage, .. } = *self;
-        let mut journal: Journal<R> = run.folder.journal(stage.artefact(), run.seal(stage))?;
-        run.progress.start(stage.name(), self.unit, journal.n_records(), self.total);
-        let mut present = Present::of(&journal)?;
-        let watch = RefCell::new(Watch::begin(run.folder.path(), stage, self.total, run.progress));
+        let run = self.run;
+        let Opened { mut journal, mut present, watch } = self.open::<R>()?;
         let each = RefCell::new(each);
         // Where each record of the list is, and where the last task's begin in it.
         let offsets: RefCell<Vec<u64>> = RefCell::default();

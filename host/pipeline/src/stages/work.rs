@@ -97,7 +97,26 @@ pub(crate) struct Work<'a> {
     pub(crate) workers: &'a Workers,
 }
 
+/// What a stage works with.
+pub(super) struct Opened<'a, R> {
+    pub(super) journal: Journal<R>,
+    /// What the journal has already.
+    pub(super) present: Present<R>,
+    /// Hears of every record.
+    pub(super) watch: RefCell<Watch<'a>>,
+}
+
 impl Work<'_> {
+    /// Opens what a stage works with, and says that it begins.
+    pub(super) fn open<R: Record + Watched>(&self) -> Result<Opened<'_, R>, Error> {
+        let Self { run, stage, .. } = *self;
+        let journal: Journal<R> = run.folder.journal(stage.artefact(), run.seal(stage))?;
+        run.progress.start(stage.name(), self.unit, journal.n_records(), self.total);
+        let present = Present::of(&journal)?;
+        let watch = Watch::begin(run.folder.path(), stage, self.total, run.progress);
+        Ok(Opened { journal, present, watch: RefCell::new(watch) })
+    }
+
     /// Makes every record that is not there yet; gives the number of all. `prepare` makes what the tasks
     /// share, such as the model, if there is anything to do. `make` gives the records of a task's missing
     /// keys, by their places in the task. `each` hears of every record, of those that were there too.
@@ -134,11 +153,8 @@ impl Work<'_> {
         serve: impl Fn(&C, &mut TaskInbox<'_, I, R>) -> Result<(), Error> + Sync,
         each: impl FnMut(&R, &str) -> Result<(), Error>,
     ) -> Result<u64, Error> {
-        let Self { run, stage, .. } = *self;
-        let mut journal: Journal<R> = run.folder.journal(stage.artefact(), run.seal(stage))?;
-        run.progress.start(stage.name(), self.unit, journal.n_records(), self.total);
-        let mut present = Present::of(&journal)?;
-        let watch = RefCell::new(Watch::begin(run.folder.path(), stage, self.total, run.progress));
+        let run = self.run;
+        let Opened { mut journal, mut present, watch } = self.open::<R>()?;
         let each = RefCell::new(each);
         // What is to be appended, and the places of what is there, in the order of the list.
         let order: RefCell<Order> = RefCell::default();
