@@ -247,3 +247,54 @@ fn an_import_takes_a_file_of_the_hub() {
     let output = ask(&host, &stub, &["import", "gsm8k", name], &[]);
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 3, "{}", stderr(&output));
 }
+
+#[test]
+fn an_adapter_and_its_base_come_from_the_hub_and_an_adapter_of_a_run_names_its_base_there() {
+    let host = Host::new();
+    let stub = hub();
+    let tiny = [
+        "problems.max_train=4",
+        "problems.max_heldout=2",
+        "sample.n_samples=4",
+        "train.steps=1",
+        "train.lora.rank=2",
+    ];
+    let settings: Vec<&str> = tiny.iter().flat_map(|setting| ["--set", setting]).collect();
+    let run = [&["run", "--out", "run", "--model", "org/small"], SMALL, &settings].concat();
+    let output = ask(&host, &stub, &run, &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let model = host.path("run/model");
+    let written = |name: &str| std::fs::read(model.join(name)).unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&written("adapter_config.json")).unwrap();
+    assert_eq!(
+        (&config["base_model_name_or_path"], &config["revision"]),
+        (&"org/small".into(), &COMMIT.into())
+    );
+    let card = String::from_utf8(written("README.md")).unwrap();
+    assert!(card.starts_with("---\nbase_model: org/small\nbase_model_relation: adapter\n"), "{card}");
+
+    // Pushed as it is, and taken from there on another machine, with its base.
+    for name in ["adapter_config.json", "adapter_model.safetensors", "tokenizer.json"] {
+        stub.has_also("org/short", name, written(name));
+    }
+    let inspect =
+        |args: &[&str], variables| ask(&host, &stub, &[&["model", "inspect"], args].concat(), variables);
+    std::fs::remove_dir_all(host.path("hf")).unwrap();
+    for variables in [&[][..], &[("HF_HUB_OFFLINE", "1")]] {
+        let output = inspect(&["org/short"], variables);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let named = format!("adapter to org/small@{COMMIT}: ");
+        assert!(output.status.success() && said.contains(&named), "{said}{}", stderr(&output));
+    }
+    assert!(
+        stub.log().iter().any(|line| line.contains(&format!("org/small/resolve/{COMMIT}/model.safetensors"))),
+        "{:?}",
+        stub.log()
+    );
+
+    // The run's own folder needs the base too, and says which if it is not to be had.
+    std::fs::remove_dir_all(host.path("hf/hub/models--org--small")).unwrap();
+    let error = stderr(&inspect(&[model.to_str().unwrap()], &[("HF_HUB_OFFLINE", "1")]));
+    assert!(error.contains(&format!("org/small@{COMMIT}")), "{error}");
+    assert!(inspect(&[model.to_str().unwrap()], &[]).status.success());
+}

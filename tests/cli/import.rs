@@ -7,13 +7,18 @@ use serde_json::{Value, json};
 
 use crate::{Host, repository, small};
 
-const SETS: [(&str, &str); 6] = [
+const SETS: [(&str, &str); 11] = [
     ("gsm8k", "gsm8k.parquet"),
     ("math-500", "math-500.parquet"),
     ("aime", "aime.parquet"),
     ("openr1-math", "openr1-math.parquet"),
     ("deepscaler", "deepscaler.parquet"),
     ("verl", "verl.parquet"),
+    ("gpqa", "gpqa.parquet"),
+    ("humaneval", "humaneval.parquet"),
+    ("mbpp", "mbpp.parquet"),
+    ("mbpp", "mbpp-sanitized.parquet"),
+    ("livecodebench", "livecodebench.parquet"),
 ];
 
 fn fixture(name: &str) -> String {
@@ -34,13 +39,18 @@ fn imported(host: &Host, set: &str, file: &str) -> Vec<(String, String)> {
 #[test]
 fn every_set_in_parquet() {
     let host = Host::new();
-    let expected: [&[(&str, &str)]; 6] = [
+    let expected: [&[(&str, &str)]; 11] = [
         &[("gsm8k-1", "12"), ("gsm8k-2", "2000"), ("gsm8k-3", "-4")],
         &[("test/prealgebra/1.json", "\\frac{3}{4}"), ("test/algebra/2.json", "2")],
         &[("60", "204")],
         &[("u-1", "2"), ("u-2", "B")],
         &[("deepscaler-1", "1024"), ("deepscaler-2", "4")],
         &[("openai/gsm8k/train/0", "12"), ("openai/gsm8k/train/1", "-4")],
+        &[("rec1", "?")],
+        &[("HumanEval/0", "    return 2 * x\n")],
+        &[("MBPP/601", "def add(a, b):\r\n  return a + b")],
+        &[("MBPP/2", "def halve(x): return x / 2")],
+        &[("abc300_a", "its tests"), ("2828", "its tests")],
     ];
     for ((set, file), expected) in SETS.iter().zip(expected) {
         let found = imported(&host, set, &fixture(file));
@@ -49,6 +59,10 @@ fn every_set_in_parquet() {
     }
     let verl = lines(&host.run(&["import", "verl", &fixture("verl.parquet")]));
     assert_eq!(verl[1]["prompt"], json!([{"role": "user", "content": "What is 7 less than 3?"}]));
+    let contests = lines(&host.run(&["import", "livecodebench", &fixture("livecodebench.parquet")]));
+    let expected = json!([{"input": "1 2\n", "output": "3\n"}, {"input": "3 4\n", "output": "7\n"}]);
+    assert_eq!(contests[0]["tests"], expected, "public, and those that are packed");
+    assert_eq!(contests[1]["tests"], json!([{"args": [[1, 2], 1], "expected": true}]));
     let output =
         host.output(&["import", "openr1-math", &fixture("openr1-math.parquet"), "--out", "r1.jsonl"]);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "2 problems in r1.jsonl\n");
@@ -216,7 +230,7 @@ fn damaged_parquet_is_an_error_with_the_name_of_its_file() {
         }
     });
     let (n_cases, n_refused) = (n_cases.into_inner(), n_refused.into_inner());
-    assert!(n_cases > 600 && n_refused > n_cases / 3, "{n_refused} of {n_cases} refused");
+    assert!(n_cases > 1000 && n_refused > n_cases / 3, "{n_refused} of {n_cases} refused");
 }
 
 #[test]

@@ -34,6 +34,7 @@ pub(crate) fn prepare() -> Result<Option<Debian>> {
     let Some(version) = candidate("rustc-web") else {
         return Ok(None);
     };
+    ensure_new_enough(&version)?;
     let prefix = cache_folder()?.join(format!("rustc-web-{version}-{BUILD}"));
     let usr = prefix.join("usr");
     let debian = Debian { rustc: usr.join("bin/rustc"), libraries: usr.join("lib/x86_64-linux-gnu") };
@@ -68,6 +69,19 @@ fn candidate_in(policy: &str) -> Option<String> {
 /// The upstream version, such as `1.96.0`, of a Debian version, such as `1.96.0+dfsg1-1~deb12u2`.
 fn upstream(version: &str) -> &str {
     version.split(['+', '-', '~']).next().unwrap_or(version)
+}
+
+/// An error if the compiler is older than the one that the workspace asks for, as apt's lists have it on a machine that never fetched them.
+fn ensure_new_enough(version: &str) -> Result<()> {
+    let numbers =
+        |version: &str| version.split('.').map_while(|number| number.parse::<u32>().ok()).collect::<Vec<_>>();
+    let wanted = env!("CARGO_PKG_RUST_VERSION");
+    if numbers(upstream(version)) < numbers(wanted) {
+        bail!(
+            "apt knows rustc-web {version} and nothing newer, and Rust {wanted} is needed: run `apt-get update`"
+        );
+    }
+    Ok(())
 }
 
 fn unpack(version: &str, prefix: &Path) -> Result<()> {
@@ -163,6 +177,19 @@ mod tests {
         assert_eq!(candidate_in(policy).as_deref(), Some("1.96.0+dfsg1-1"));
         assert_eq!(candidate_in("rustc-web:\n  Candidate: (none)\n"), None);
         assert_eq!(candidate_in(""), None);
+    }
+
+    #[test]
+    fn an_old_compiler_is_refused_before_it_is_fetched() {
+        let error = ensure_new_enough("1.85.0+dfsg3-1~deb12u1").unwrap_err().to_string();
+        assert!(
+            error.contains("rustc-web 1.85.0+dfsg3-1~deb12u1") && error.contains("`apt-get update`"),
+            "{error}"
+        );
+        assert!(ensure_new_enough("1.9.0-1").is_err());
+        for version in [env!("CARGO_PKG_RUST_VERSION"), "1.96.0+dfsg1-1~deb12u2", "1.100.0-1", "2.0.0-1"] {
+            ensure_new_enough(version).unwrap();
+        }
     }
 
     #[test]

@@ -77,6 +77,14 @@ impl Cache {
     }
 }
 
+/// The repository and the commit of a folder of a cache: `models--ORG--NAME/snapshots/COMMIT`.
+pub fn name_of(folder: &Path) -> Option<Name> {
+    let revision = folder.file_name()?.to_str()?;
+    let snapshots = folder.parent().filter(|parent| parent.ends_with("snapshots"))?;
+    let repository = snapshots.parent()?.file_name()?.to_str()?.strip_prefix("models--")?.replace("--", "/");
+    Name::model(&format!("{repository}@{revision}")).filter(|name| name.commit().is_some())
+}
+
 /// The folder for everything of the hub.
 pub(crate) fn home() -> Option<PathBuf> {
     let of_user = || Some(absolute("HOME")?.join(".cache"));
@@ -122,4 +130,30 @@ pub(crate) fn shards(index: &Path) -> Option<BTreeSet<String>> {
     let shards: BTreeSet<String> = index.weight_map.into_values().collect();
     let is_plain = |shard: &String| is_path(shard) && !shard.contains('/');
     (!shards.is_empty() && shards.iter().all(is_plain)).then_some(shards)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_a_cache_has_its_name_and_others_have_none() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let name = name_of(&Path::new("/hub/models--Qwen--Qwen2.5-0.5B/snapshots").join(commit)).unwrap();
+        assert_eq!(name.to_string(), format!("Qwen/Qwen2.5-0.5B@{commit}"));
+        let cache = Cache { folder: "/hub".into() };
+        assert_eq!(cache.snapshot(&name).as_deref().and_then(name_of), Some(name));
+        for folder in [
+            "/models/Qwen",
+            "Qwen/Qwen2.5-0.5B",
+            "/hub/models--a--b--c/snapshots/x",
+            "/hub/models--a--b--c/snapshots/0123456789abcdef0123456789abcdef01234567",
+            "/hub/models--a: b--c/snapshots/0123456789abcdef0123456789abcdef01234567",
+            "/hub/datasets--a--b/snapshots/0123456789abcdef0123456789abcdef01234567",
+            "/hub/models--a--b/snapshots/main",
+            "/hub/models--a--b/0123456789abcdef0123456789abcdef01234567",
+        ] {
+            assert_eq!(name_of(Path::new(folder)), None, "{folder}");
+        }
+    }
 }

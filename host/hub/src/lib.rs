@@ -24,7 +24,7 @@ mod place;
 mod remote;
 mod token;
 
-pub use self::cache::Cache;
+pub use self::cache::{Cache, name_of};
 pub use self::download::{Hub, Listener};
 pub use self::error::Error;
 pub use self::name::{DataFile, Kind, Name};

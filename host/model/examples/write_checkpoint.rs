@@ -12,7 +12,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use ts_model::adapter::{self, AdapterConfig};
+use ts_model::adapter::{self, AdapterConfig, BaseName};
 use ts_model::adapters::Projection;
 use ts_model::lora::LoraConfig;
 use ts_model::ops::Segments;
@@ -73,7 +73,7 @@ fn write_adapter(name: &str, folder: &Path) -> Result<(), Box<dyn Error>> {
         pair.up = (waves.sin()? * 0.05)?.reshape((outputs, rank))?;
     }
     std::fs::create_dir_all(folder)?;
-    adapter::save(folder, &AdapterConfig::new(&base.display().to_string(), &lora), &adapters)?;
+    adapter::save(folder, &AdapterConfig::new(BaseName::new(base.display().to_string()), &lora), &adapters)?;
     write_logits(&model.with_adapters(&adapters, lora.dropout)?, folder)
 }
 

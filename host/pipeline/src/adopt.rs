@@ -117,7 +117,7 @@ fn fill_from_adapter(run: &Run<'_>, folder: &Path, partial: &Path) -> Result<(),
         return Err(Error::OtherModel { folder: folder.to_owned(), what, found, expected });
     }
     adapter::read(folder, &base.config()?)?;
-    adapter::copy(folder, partial, &run.name_of_base()?)?;
+    adapter::copy(folder, partial, run.name_of_base()?)?;
     Ok(copy_texts(base.texts(), partial)?)
 }
 

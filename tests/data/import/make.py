@@ -3,6 +3,11 @@
     python tests/data/import/make.py
 """
 
+import base64
+import datetime
+import json
+import pickle
+import zlib
 from pathlib import Path
 
 import pyarrow as pa
@@ -87,6 +92,50 @@ write(
         verl(1, gsm8k[2]["question"], "-4", gsm8k[2]["question"]),
     ],
     compression="snappy",
+)
+write(
+    "gpqa.parquet",
+    [{"Record ID": "rec1", "Question": "Which is heaviest?", "Correct Answer": "Lead\n", "Incorrect Answer 1": "Wood", "Incorrect Answer 2": "Cork",
+      "Incorrect Answer 3": "Wool", "Subdomain": "Chemistry (general)", "High-level domain": "Chemistry", "Explanation": "By density."}],
+    compression="snappy",
+)
+write(
+    "humaneval.parquet",
+    [{"task_id": "HumanEval/0", "prompt": 'def twice(x):\n    """ Twice x. """\n', "canonical_solution": "    return 2 * x\n",
+      "test": "\n\nMETADATA = {}\n\n\ndef check(candidate):\n    assert candidate(2) == 4\n", "entry_point": "twice"}],
+    compression="snappy",
+)
+write(
+    "mbpp.parquet",
+    [{"task_id": 601, "text": "Write a function to add.", "code": "def add(a, b):\r\n  return a + b", "test_list": ["assert add(1, 2) == 3"],
+      "test_setup_code": "", "challenge_test_list": []}],
+    compression="snappy",
+)
+write(
+    "mbpp-sanitized.parquet",
+    [{"source_file": "Benchmark.ipynb", "task_id": 2, "prompt": "Write a function to halve.", "code": "def halve(x): return x / 2",
+      "test_imports": ["import math"], "test_list": ["assert math.isclose(halve(3), 1.5)"]}],
+    compression="snappy",
+)
+
+
+def livecodebench(question, tests, private, difficulty, starter="", metadata=None):
+    return {
+        "question_title": question, "question_content": f"Problem {question}.", "platform": "atcoder", "question_id": question,
+        "contest_id": "abc300", "contest_date": datetime.datetime(2024, 9, 28), "starter_code": starter, "difficulty": difficulty,
+        "public_test_cases": json.dumps(tests), "private_test_cases": private, "metadata": json.dumps(metadata or {}),
+    }
+
+
+stdin = [{"input": "1 2\n", "output": "3\n", "testtype": "stdin"}]
+# Private tests as they are published: JSON in a pickle, compressed, in base64.
+packed = base64.b64encode(zlib.compress(pickle.dumps(json.dumps([{"input": "3 4\n", "output": "7\n", "testtype": "stdin"}])))).decode()
+calls = [{"input": "[1, 2]\n1", "output": "true", "testtype": "functional"}]
+write(
+    "livecodebench.parquet",
+    [livecodebench("abc300_a", stdin, packed, "easy"),
+     livecodebench("2828", calls, "[]", "medium", "class Solution:\n    def has(self, xs: List[int], x: int) -> bool:\n        ", {"func_name": "has"})],
+    compression="zstd",
 )
 # Our own columns, one prompt a conversation.
 talk = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is 20 + 3?"}]

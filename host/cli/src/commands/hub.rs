@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use ts_hub::{Hub, Place, data_place};
 #[cfg(feature = "training")]
-use {ts_hub::model_place, ts_recipe::Recipe};
+use {ts_hub::model_place, ts_pipeline::setup::base_on_hub, ts_recipe::Recipe};
 
 use crate::terminal::note;
 
@@ -19,11 +19,15 @@ pub(super) fn fetch(recipe: &Recipe) -> Result<()> {
     Ok(())
 }
 
-/// Downloads a checkpoint, if that is what the text names.
+/// Downloads a checkpoint if that is what the text names, and the base of an adapter if the hub has it.
 #[cfg(feature = "training")]
 pub(super) fn fetch_model(text: &Path) -> Result<()> {
-    if let Some(Place::Hub(name)) = text.to_str().map(model_place) {
-        Hub::from_env()?.fetch_model(&name, &mut tell)?;
+    let folder = match text.to_str().map(model_place) {
+        Some(Place::Hub(name)) => Hub::from_env()?.fetch_model(&name, &mut tell)?,
+        _ => text.to_owned(),
+    };
+    if let Some(base) = base_on_hub(&folder) {
+        Hub::from_env()?.fetch_model(&base, &mut tell)?;
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ impl ModelFolder {
         files::check_folder(folder)?;
         match AdapterConfig::read(folder)? {
             None => Ok(Self { base: folder.to_owned(), adapter: None }),
-            Some(adapter) => Self::of_adapter(folder, Path::new(&adapter.base)),
+            Some(adapter) => Self::of_adapter(folder, Path::new(&adapter.base.name)),
         }
     }
 

@@ -167,7 +167,7 @@ pub fn inspect(folder: &Path, recipe: &Recipe) -> Result<Inspection, Error> {
     let tokenizer = TextTokenizer::read(open.folder.texts())?;
     let chat = ChatTemplate::read(open.folder.texts())?;
     let adapter = open.folder.adapters(&config)?.map(|(adapter, adapters)| InspectedAdapter {
-        base: adapter.base,
+        base: adapter.base.to_string(),
         rank: adapter.rank,
         scaling: adapters.scaling,
         n_adapted: adapters.pairs.len(),

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use ts_hub::Place;
 use ts_recipe::{EMBEDDED, Recipe};
 use ts_run::manifest::Manifest;
 use ts_text::markdown;
@@ -136,20 +137,20 @@ impl Base {
                 ..Self::default()
             };
         }
-        let path = Path::new(source);
-        let hub_name = hub_name(path);
-        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let place = ts_hub::model_place(source);
+        let on_hub = match &place {
+            Place::Hub(name) => Some(name.clone()),
+            Place::Local(path) => ts_hub::name_of(path),
+        };
+        let hub_name = on_hub.map(|name| name.repository);
+        let name = Path::new(source)
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let told = markdown(hub_name.as_deref().unwrap_or(&name));
-        Self { hub_name, license: license(path), told, is_embedded: false }
+        // The report of a run may be made where its base is not.
+        let license = place.on_disk().map_or_else(|_| Vec::new(), |folder| license(&folder));
+        Self { hub_name, license, told, is_embedded: false }
     }
-}
-
-/// The name of a folder of the hub's cache: `models--ORG--NAME/snapshots/REVISION`.
-fn hub_name(path: &Path) -> Option<String> {
-    let snapshots = path.parent().filter(|parent| parent.ends_with("snapshots"))?;
-    let repository = snapshots.parent()?.file_name()?.to_str()?.strip_prefix("models--")?;
-    let name = repository.replace("--", "/");
-    (name.matches('/').count() <= 1 && name.split('/').all(is_word)).then_some(name)
 }
 
 /// What the front matter of a folder's README says of the licence: plain words, and addresses.
@@ -200,20 +201,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_of_the_hubs_cache_has_its_name_and_others_have_none() {
-        let name = |path: &str| hub_name(Path::new(path));
-        assert_eq!(
-            name("/hub/models--Qwen--Qwen2.5-0.5B/snapshots/abc").as_deref(),
-            Some("Qwen/Qwen2.5-0.5B")
-        );
-        assert_eq!(name("/hub/models--gpt2/snapshots/abc").as_deref(), Some("gpt2"));
-        for path in [
-            "/models/Qwen",
+    fn a_base_that_has_a_name_on_the_hub_is_called_by_it() {
+        let called = |source: &str| Base::of(source).hub_name;
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        for source in [
             "Qwen/Qwen2.5-0.5B",
-            "/hub/models--a--b--c/snapshots/x",
-            "/hub/models--a: b/snapshots/x",
+            "Qwen/Qwen2.5-0.5B@v1",
+            "hub:Qwen/Qwen2.5-0.5B",
+            &format!("/cache/models--Qwen--Qwen2.5-0.5B/snapshots/{commit}"),
         ] {
-            assert_eq!(name(path), None, "{path}");
+            assert_eq!(called(source).as_deref(), Some("Qwen/Qwen2.5-0.5B"), "{source}");
+        }
+        for source in ["/models/Qwen", "./Qwen/Qwen2.5-0.5B", "embedded"] {
+            assert_eq!(called(source), None, "{source}");
         }
     }
 

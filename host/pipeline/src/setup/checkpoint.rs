@@ -6,8 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+use ts_hub::{Name, Place};
 use ts_model::ModelFolder;
-use ts_model::adapter::AdapterConfig;
+use ts_model::adapter::{AdapterConfig, BaseName};
 use ts_run::DigestCache;
 use ts_run::digest::{sha256_bytes, sha256_folder};
 use ts_run::manifest::ModelOrigin;
@@ -34,12 +35,33 @@ pub(crate) fn open_folder(path: &Path, base: Option<&Path>) -> Result<OpenFolder
     // Before anything of it is read: a pipe in it has no end.
     ts_model::files::check_folder(path)?;
     match AdapterConfig::read(path)? {
-        Some(adapter) if adapter.base == EMBEDDED => {
+        Some(adapter) if adapter.base.name == EMBEDDED => {
             let unpacked = unpack()?;
             let folder = ModelFolder::of_adapter(path, &unpacked.path())?;
             Ok(OpenFolder { folder, is_embedded: true, _unpacked: Some(unpacked) })
         }
-        _ => Ok(plain(ModelFolder::open(path)?)),
+        Some(adapter) => match place_of_base(&adapter.base) {
+            base @ Place::Hub(_) => Ok(plain(ModelFolder::of_adapter(path, &base.on_disk()?)?)),
+            Place::Local(_) => Ok(plain(ModelFolder::open(path)?)),
+        },
+        None => Ok(plain(ModelFolder::open(path)?)),
+    }
+}
+
+/// Where an adapter's base is: in the folder of that name, or else on the hub, at the revision that the adapter names.
+fn place_of_base(base: &BaseName) -> Place<Name> {
+    match ts_hub::model_place(&base.name) {
+        Place::Hub(_) => ts_hub::model_place(&base.to_string()),
+        local => local,
+    }
+}
+
+/// The base of an adapter, if the folder is one and its base is the hub's. What is wrong with the folder shows when it is opened.
+pub fn base_on_hub(folder: &Path) -> Option<Name> {
+    ts_model::files::check_folder(folder).ok()?;
+    match place_of_base(&AdapterConfig::read(folder).ok()??.base) {
+        Place::Hub(name) => Some(name),
+        Place::Local(_) => None,
     }
 }
 
@@ -84,19 +106,22 @@ pub(super) fn open_checkpoint(source: &str, digests: Option<&DigestCache>) -> Re
 }
 
 impl Checkpoint {
-    /// What an adapter to this checkpoint names as its base: what the checkpoint itself names if it is an adapter, or else where its
-    /// folder is.
-    pub(super) fn name_of_base(&self) -> Result<String, Error> {
+    /// What an adapter to this checkpoint names as its base: what the checkpoint itself names if it is an adapter, or else its name and
+    /// commit on the hub, or where its folder is.
+    pub(super) fn name_of_base(&self) -> Result<BaseName, Error> {
         if let Some(adapter) = self.open.folder.adapter().map(AdapterConfig::read).transpose()?.flatten() {
             return Ok(adapter.base);
         }
         if self.open.is_embedded {
-            return Ok(EMBEDDED.to_owned());
+            return Ok(BaseName::new(EMBEDDED));
         }
         let path = self.open.folder.base();
         let path =
             std::path::absolute(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
-        Ok(path.display().to_string())
+        Ok(match ts_hub::name_of(&path) {
+            Some(name) => BaseName { name: name.repository, revision: Some(name.revision) },
+            None => BaseName::new(path.display().to_string()),
+        })
     }
 }
 

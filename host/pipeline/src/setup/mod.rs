@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device};
+use ts_model::adapter::BaseName;
 use ts_model::chat::Message;
 use ts_model::memory::Available;
 use ts_model::shards::Workers;
@@ -27,6 +28,7 @@ use ts_run::records::ProblemRecord;
 use ts_run::seal::{seal_text, unseal_text};
 use ts_run::{Artefact, DigestCache, ProblemFile, Record, Records, RunFolder, Seal, Shard, atomic};
 
+pub use self::checkpoint::base_on_hub;
 use self::checkpoint::{Checkpoint, OpenFolder, open_checkpoint};
 pub(crate) use self::checkpoint::{open_device, open_folder};
 use self::problems::{ProblemSource, Surveyed};
@@ -317,7 +319,7 @@ impl<'a> Run<'a> {
     }
 
     /// What an adapter that the run trains names as its base.
-    pub(crate) fn name_of_base(&self) -> Result<String, Error> {
+    pub(crate) fn name_of_base(&self) -> Result<BaseName, Error> {
         self.checkpoint.name_of_base()
     }
 

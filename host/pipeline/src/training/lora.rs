@@ -47,7 +47,7 @@ pub(crate) fn save_new(
     adapters: &Adapters,
     folder: &Path,
 ) -> Result<(), Error> {
-    let config = AdapterConfig::new(&run.name_of_base()?, &lora_config(section));
+    let config = AdapterConfig::new(run.name_of_base()?, &lora_config(section));
     Ok(adapter::save(folder, &config, adapters)?)
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn save_all(
         Some((_, before)) => {
             let (config, joined) = (model.config(), before.joined(adapters, model.config())?);
             let (base, n_layers) = (run.name_of_base()?, config.num_hidden_layers);
-            let config = AdapterConfig::of_joined(&base, &joined, n_layers, section.dropout);
+            let config = AdapterConfig::of_joined(base, &joined, n_layers, section.dropout);
             adapter::save(folder, &config, &joined)?;
         }
     }

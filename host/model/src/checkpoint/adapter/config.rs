@@ -3,6 +3,7 @@
 //! In: the file. Out: rank, alpha, and which projections. Any field that is on and not known to change nothing is refused by its
 //! name: there are many variants of LoRA, and each would load and then be quietly wrong.
 
+use std::fmt;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -38,11 +39,35 @@ const KNOWN: &[&str] = &[
     "use_rslora",
 ];
 
+/// The model that an adapter is of: a folder, or a name on a hub.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BaseName {
+    /// `base_model_name_or_path`; empty if it does not say.
+    pub name: String,
+    /// `revision`: of a name on a hub, its branch, tag or commit.
+    pub revision: Option<String>,
+}
+
+impl BaseName {
+    /// Without a revision.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), revision: None }
+    }
+}
+
+/// `name`, or `name@revision`.
+impl fmt::Display for BaseName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.revision.iter().try_for_each(|revision| write!(f, "@{revision}"))
+    }
+}
+
 /// What an adapter is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdapterConfig {
-    /// The model that it is of: a folder, or a name on a hub; empty if it does not say.
-    pub base: String,
+    /// The model that it is of.
+    pub base: BaseName,
     /// Rows of A.
     pub rank: usize,
     /// The adapter's product is multiplied by alpha / rank.
@@ -80,10 +105,10 @@ impl Targets {
 
 impl AdapterConfig {
     /// Of an adapter that was trained here.
-    pub fn new(base: &str, lora: &LoraConfig) -> Self {
+    pub fn new(base: BaseName, lora: &LoraConfig) -> Self {
         let names = Projection::ALL.into_iter().filter(|projection| lora.target_modules.contains(projection));
         Self {
-            base: base.to_owned(),
+            base,
             rank: lora.rank,
             alpha: lora.alpha,
             is_rank_stabilised: false,
@@ -93,7 +118,7 @@ impl AdapterConfig {
     }
 
     /// Of adapters of several runs, [joined](Adapters::joined), to a model of so many layers.
-    pub fn of_joined(base: &str, adapters: &Adapters, n_layers: usize, dropout: f64) -> Self {
+    pub fn of_joined(base: BaseName, adapters: &Adapters, n_layers: usize, dropout: f64) -> Self {
         let places = |projection| {
             adapters.pairs.iter().map(|pair| pair.place).filter(move |place| place.projection == projection)
         };
@@ -103,7 +128,7 @@ impl AdapterConfig {
             if everywhere { vec![projection.name().to_owned()] } else { modules }
         });
         Self {
-            base: base.to_owned(),
+            base,
             rank: adapters.rank(),
             alpha: adapters.scaling * adapters.rank() as f64,
             is_rank_stabilised: false,
@@ -153,12 +178,10 @@ impl AdapterConfig {
                 }
             },
         };
+        let text = |name| fields.get(name).and_then(Value::as_str).map(str::to_owned);
+        let name = text("base_model_name_or_path").unwrap_or_default();
         Ok(Some(Self {
-            base: fields
-                .get("base_model_name_or_path")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned(),
+            base: BaseName { name, revision: text("revision") },
             rank,
             alpha: fields.number("lora_alpha", LoraConfig::DEFAULT_ALPHA)?,
             is_rank_stabilised: fields.get("use_rslora") == Some(&Value::Bool(true)),
@@ -179,7 +202,7 @@ impl AdapterConfig {
         json!({
             "alpha_pattern": {},
             "auto_mapping": null,
-            "base_model_name_or_path": self.base,
+            "base_model_name_or_path": self.base.name,
             "bias": "none",
             "fan_in_fan_out": false,
             "inference_mode": true,
@@ -192,7 +215,7 @@ impl AdapterConfig {
             "peft_type": "LORA",
             "r": self.rank,
             "rank_pattern": {},
-            "revision": null,
+            "revision": self.base.revision,
             "target_modules": match &self.targets {
                 Targets::Names(names) => json!(names),
                 Targets::Pattern(pattern) => json!(pattern),

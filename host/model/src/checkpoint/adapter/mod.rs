@@ -8,7 +8,7 @@ mod config;
 mod read;
 mod write;
 
-pub use config::{AdapterConfig, Targets};
+pub use config::{AdapterConfig, BaseName, Targets};
 pub use read::read;
 pub use write::{copy, save};
 
@@ -46,7 +46,8 @@ mod tests {
         for pair in &mut adapters.pairs {
             pair.up = (pair.up.ones_like().unwrap() * 0.5).unwrap();
         }
-        let adapter = AdapterConfig::new("the/base", &lora);
+        let adapter =
+            AdapterConfig::new(BaseName { name: "the/base".into(), revision: Some("v1".into()) }, &lora);
         save(folder, &adapter, &adapters).unwrap();
         (adapter, adapters)
     }

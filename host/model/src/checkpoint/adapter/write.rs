@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{AdapterConfig, CONFIG, WEIGHTS};
+use super::{AdapterConfig, BaseName, CONFIG, WEIGHTS};
 use crate::adapters::Adapters;
 use crate::checkpoint::weights::{copy as files_of, to_file_dtype, write_json, write_tensors};
 use crate::config::read_object;
@@ -13,10 +13,11 @@ use crate::error::Result;
 ///
 /// # Errors
 /// A file cannot be read or written.
-pub fn copy(from: &Path, to: &Path, base: &str) -> Result<()> {
+pub fn copy(from: &Path, to: &Path, base: BaseName) -> Result<()> {
     files_of(from, to, &[WEIGHTS])?;
     let mut fields = read_object(from, CONFIG)?.unwrap_or_default();
-    fields.insert("base_model_name_or_path".to_owned(), base.into());
+    fields.insert("base_model_name_or_path".to_owned(), base.name.into());
+    fields.insert("revision".to_owned(), base.revision.into());
     write_json(&to.join(CONFIG), &fields.into())
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::json;
 use ts_core::objective::length_margin;
-use ts_model::adapter::{self, AdapterConfig};
+use ts_model::adapter::{self, AdapterConfig, BaseName};
 use ts_run::atomic;
 
 use super::base;
@@ -108,7 +108,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
             let begun = lora.begin(&config, run.recipe.run.seed, candle_core::DType::F32, &device)?;
             let path = folder.join("adapter");
             std::fs::create_dir(&path).map_err(|source| Error::File { path: path.clone(), source })?;
-            adapter::save(&path, &AdapterConfig::new(&model, &lora), &begun)?;
+            adapter::save(&path, &AdapterConfig::new(BaseName::new(&model), &lora), &begun)?;
             Some("adapter")
         }
     };
