@@ -146,7 +146,7 @@ fn metrics_of(problems: &[Sums], indices: &[usize], budget_tokens: u32) -> Resul
     Ok(Metric::ALL.map(|metric| metric.of(&summary)))
 }
 
-fn sums_by_problem(responses: &[Scored], budget_tokens: u32) -> BTreeMap<usize, Sums> {
+pub(crate) fn sums_by_problem(responses: &[Scored], budget_tokens: u32) -> BTreeMap<usize, Sums> {
     let mut problems: BTreeMap<usize, Sums> = BTreeMap::new();
     for response in responses {
         problems.entry(response.problem).or_default().add(&Sums::of(response, budget_tokens));
@@ -154,7 +154,7 @@ fn sums_by_problem(responses: &[Scored], budget_tokens: u32) -> BTreeMap<usize, 
     problems
 }
 
-fn require_problems_of(
+pub(crate) fn require_problems_of(
     side: &BTreeMap<usize, Sums>,
     other: &BTreeMap<usize, Sums>,
     present: &'static str,

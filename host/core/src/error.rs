@@ -36,6 +36,15 @@ pub enum Error {
         n: usize,
     },
 
+    /// Two sides that are not of the same seeds.
+    #[error("cannot compare: one side has {n} seeds, and the other {n_other}")]
+    OtherSeeds {
+        /// Seeds of the one.
+        n: usize,
+        /// Seeds of the other.
+        n_other: usize,
+    },
+
     /// A value that is infinite or not a number.
     #[error("cannot compute an interval: value {index} is {value}")]
     NotFinite {
@@ -67,6 +76,7 @@ impl Error {
                     .to_owned()
             }
             Self::TooFewValues { .. } => "run at least two seeds".to_owned(),
+            Self::OtherSeeds { .. } => "run the same seeds of both".to_owned(),
             Self::NotFinite { .. } => "leave out the runs that have no value".to_owned(),
             Self::UnknownMetric { .. } => {
                 let names: Vec<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();

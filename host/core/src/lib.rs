@@ -10,7 +10,7 @@
 //! | [`bound`] | what the most likely tokens alone say of a divergence | 3.2 |
 //! | [`objective`] | DPO-L, SFT and their sum | 3.3 |
 //! | [`metrics`], [`auc`] | accuracy, lengths, area under accuracy against budget | 4.1.2 |
-//! | [`bootstrap`] | intervals around the metrics | |
+//! | [`bootstrap`], [`crossed`] | intervals around the metrics: of one training over problems, of several over trainings too | |
 //!
 //! In go numbers, out come numbers. This crate does not know files, tensors, WebAssembly or the clock.
 //! Nothing here draws randomness that its caller did not seed, so plugins may use this crate too.
@@ -18,6 +18,7 @@
 pub mod auc;
 pub mod bootstrap;
 pub mod bound;
+pub mod crossed;
 mod error;
 pub mod metrics;
 pub mod objective;

@@ -180,6 +180,19 @@ impl Sums {
         self.step_tokens += other.step_tokens;
     }
 
+    /// A metric as a quotient: what is above the line, and what below.
+    pub(crate) fn terms(&self, metric: Metric, budget_tokens: u32) -> (f64, f64) {
+        let (above, below) = match metric {
+            Metric::Accuracy => (self.n_correct, self.n_responses),
+            Metric::LenCorrect => (self.tokens_correct, self.n_correct),
+            Metric::LenAll => (self.tokens_all, self.n_responses),
+            Metric::Auc => (self.tokens_unspent, self.n_responses * u64::from(budget_tokens)),
+            Metric::NSteps => (self.n_steps, self.n_responses),
+            Metric::StepTokens => (self.step_tokens, self.n_steps),
+        };
+        (above as f64, below as f64)
+    }
+
     /// The metrics that these sums make.
     pub(crate) fn summary(&self, n_problems: usize, budget_tokens: u32) -> Result<Summary> {
         if budget_tokens == 0 {

@@ -9,6 +9,8 @@ pub mod rng;
 pub mod solution;
 pub mod wording;
 
+use std::collections::HashSet;
+
 use problem::{LEVELS, Problem, Split, problem_set};
 
 /// The checkpoint: the files of a Hugging Face folder.
@@ -61,39 +63,58 @@ pub const RECIPES: &[(&str, &str)] = &[
 const TRAIN_PER_LEVEL: usize = 28;
 /// Held-out problems of each level.
 const HELDOUT_PER_LEVEL: usize = 28;
-/// Seeds of the two sets. Settings were tuned on another held-out set, of seed 202.
+/// Seeds of the two sets.
 const SET_SEEDS: [u64; 2] = [101, 303];
+/// Seed of the set that settings are tuned on.
+const TUNING_SEED: u64 = 202;
 
 /// The training problems as JSON lines: id, prompt, reference, difficulty.
 pub fn train_problems() -> String {
-    lines("train", &problem_set(SET_SEEDS[0], Split::Training, TRAIN_PER_LEVEL))
+    lines("train", &interleaved(problem_set(SET_SEEDS[0], Split::Training, TRAIN_PER_LEVEL)))
 }
 
 /// The held-out problems as JSON lines: id, prompt, reference, difficulty. Pretraining has seen none of them.
 pub fn heldout_problems() -> String {
-    lines("heldout", &problem_set(SET_SEEDS[1], Split::HeldOut, HELDOUT_PER_LEVEL))
+    lines("heldout", &heldout())
 }
 
-/// Problems as JSON lines, one of each level after the other, so that the first few are a fair sample of all.
-/// A problem's text needs no escape in JSON: it is letters, digits and `. , ?`.
-fn lines(split: &str, problems: &[Problem]) -> String {
+/// Problems to tune settings on, of the kind of the held-out ones but none of them, as JSON lines. Pretraining has seen none.
+pub fn tuning_problems() -> String {
+    lines("tuning", &tuning())
+}
+
+fn heldout() -> Vec<Problem> {
+    interleaved(problem_set(SET_SEEDS[1], Split::HeldOut, HELDOUT_PER_LEVEL))
+}
+
+fn tuning() -> Vec<Problem> {
+    let heldout: HashSet<String> = heldout().iter().map(Problem::key).collect();
+    let mut problems = interleaved(problem_set(TUNING_SEED, Split::HeldOut, HELDOUT_PER_LEVEL));
+    problems.retain(|problem| !heldout.contains(&problem.key()));
+    problems
+}
+
+/// One problem of each level after the other, so that the first few are a fair sample of all.
+fn interleaved(problems: Vec<Problem>) -> Vec<Problem> {
     let per_level = problems.len() / LEVELS.len();
-    let interleaved = (0..per_level).flat_map(|i| (0..LEVELS.len()).map(move |level| level * per_level + i));
-    let mut lines = String::new();
-    for (index, problem) in interleaved.filter_map(|i| problems.get(i)).enumerate() {
-        let Problem { level, text, .. } = problem;
-        let answer = problem.answer();
-        lines.push_str(&format!(
+    let mut places: Vec<(usize, Problem)> = problems.into_iter().enumerate().collect();
+    places.sort_by_key(|(index, _)| (index % per_level, index / per_level));
+    places.into_iter().map(|(_, problem)| problem).collect()
+}
+
+/// Problems as JSON lines. A problem's text needs no escape in JSON: it is letters, digits and `. , ?`.
+fn lines(split: &str, problems: &[Problem]) -> String {
+    let line = |(index, problem): (usize, &Problem)| {
+        let (Problem { level, text, .. }, answer) = (problem, problem.answer());
+        format!(
             "{{\"id\":\"{split}-{index:03}\",\"prompt\":\"{text}\",\"reference\":\"{answer}\",\"difficulty\":{level}}}\n"
-        ));
-    }
-    lines
+        )
+    };
+    problems.iter().enumerate().map(line).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     #[test]
@@ -106,6 +127,9 @@ mod tests {
         assert!(train.is_disjoint(&heldout));
         assert!(heldout.iter().all(|key| problem::is_held_out(key)));
         assert!(!train.iter().any(|key| problem::is_held_out(key)));
+        let tuning: HashSet<String> = tuning().iter().map(Problem::key).collect();
+        assert!(tuning.is_disjoint(&train) && tuning.is_disjoint(&heldout));
+        assert!(tuning.len() > 180 && tuning.iter().all(|key| problem::is_held_out(key)));
     }
 
     #[test]

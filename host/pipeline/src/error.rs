@@ -178,10 +178,16 @@ pub enum Error {
     /// Two runs that would share a folder.
     #[error("{what} is a duplicate among the {among}")]
     Twice {
-        /// The row's name, or the seed.
+        /// The row's name, the seed, or the strength.
         what: String,
-        /// `rows` or `seeds`.
+        /// `rows`, `seeds` or `strengths`.
         among: &'static str,
+    },
+    /// Strengths that no comparison can be made of.
+    #[error("the strengths cannot be used: {reason}")]
+    Strengths {
+        /// Why not.
+        reason: String,
     },
     /// A response to a problem could outgrow the model.
     #[error(
@@ -349,7 +355,12 @@ impl Error {
             Self::Leak { .. } => Some("remove it from one of the two files".into()),
             Self::Exists { .. } => Some("choose a new folder".into()),
             Self::NotEmpty { .. } => Some("choose a new or an empty folder".into()),
-            Self::Twice { .. } => Some("a row is known by its recipe's run.name, and each has one run a seed".into()),
+            Self::Twice { .. } => {
+                Some("a row is known by its recipe's run.name, and each has one run of a strength and a seed".into())
+            }
+            Self::Strengths { .. } => {
+                Some("they are multiples of each recipe's learning rate, such as 0.5,1,2, and 1 is the recipe itself".into())
+            }
             Self::Vocabulary { .. } => {
                 Some("config.json and tokenizer.json do not belong together, or the embedding was not resized".into())
             }

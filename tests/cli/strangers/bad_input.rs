@@ -172,6 +172,7 @@ fn numbers_and_rows_that_make_no_sense() {
         says(&host.fail(&["check", "--set", &setting]), &["run.workers", "0 to 1024", workers, "hint: "]);
     }
     says(&host.fail(&["ablate", "--seeds", "1,1"]), &["1 is a duplicate among the seeds", "hint: "]);
+    says(&host.fail(&["ablate", "--strengths", "2"]), &["1 is not among them", "hint: "]);
     says(&host.fail(&["ablate", "--rows", "default,default"]), &["default is a duplicate among the rows"]);
     std::fs::create_dir(host.path("full")).unwrap();
     std::fs::write(host.path("full/thesis.tex"), "").unwrap();

@@ -124,6 +124,14 @@ pub(crate) struct AblateArgs {
     /// Rows to run: recipes, separated by commas [default: every shipped ablation]
     #[arg(long, value_delimiter = ',')]
     pub(crate) rows: Vec<String>,
+    /// Multiples of each row's learning rate to train with, separated by commas, 1 among them: with several, rows are compared at the same
+    /// length too
+    #[arg(long, value_delimiter = ',', default_values_t = [1.0])]
+    pub(crate) strengths: Vec<f64>,
+    /// Problems on which each row's strength is chosen, by the area under accuracy against budget: a file, or `embedded` [default: the
+    /// strength is 1]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tuning_problems: Option<String>,
     /// Folder for the runs
     #[arg(long, value_name = "FOLDER", default_value = "runs/ablation")]
     pub(crate) out: PathBuf,

@@ -257,11 +257,15 @@ fn ablate(args: &AblateArgs) -> Result<()> {
     let load = |name: &String| -> Result<Recipe> { Ok(loader().load(name, overrides.clone())?) };
     let recipes = rows.iter().map(load).collect::<Result<Vec<_>>>()?;
     recipes.iter().try_for_each(super::hub::fetch)?;
-    let table = ablation::ablate(&recipes, &args.seeds, &args.out, &now(), &Terminal::default())?;
-    let table = table.to_markdown();
-    say_page(&table)?;
-    let seeds: Vec<String> = args.seeds.iter().map(u64::to_string).collect();
-    ablation::write_document(&args.document, &table, &seeds.join(","))?;
+    let comparison = ablation::Comparison {
+        recipes,
+        seeds: args.seeds.clone(),
+        strengths: args.strengths.clone(),
+        tuning: args.tuning_problems.clone(),
+    };
+    let tables = ablation::ablate(&comparison, &args.out, &now(), &Terminal::default())?.to_markdown();
+    say_page(&tables)?;
+    ablation::write_document(&args.document, &tables)?;
     say(args.document.display())
 }
 

@@ -79,6 +79,9 @@ pub struct StageNumbers {
     pub n_samples: usize,
     /// Share of those with a grade that are correct.
     pub sample_accuracy: f64,
+    /// Share of the responses sampled that were cut off at the token limit.
+    #[serde(default)]
+    pub sample_cut_off: f64,
     /// Responses without a grade.
     pub ungraded: Ungraded,
     /// Problems with at least one positive.
@@ -317,8 +320,12 @@ impl Report {
                 )?;
             }
         }
-        let cut_off = (percent(self.baseline.cut_off), percent(self.result.cut_off));
-        writeln!(out, "- cut off at the token limit: {} before, {} after", cut_off.0, cut_off.1)?;
+        let [sampled, before, after] =
+            [s.sample_cut_off, self.baseline.cut_off, self.result.cut_off].map(percent);
+        writeln!(
+            out,
+            "- cut off at the token limit: {sampled} of the samples; of the held-out responses {before} before, {after} after"
+        )?;
         if !s.seconds.is_empty() {
             let seconds: Vec<_> =
                 s.seconds.iter().map(|(stage, t)| format!("{} {t:.0}", markdown(stage))).collect();

@@ -33,6 +33,14 @@ pub fn report(folder: &Path) -> Result<Report, Error> {
 /// # Errors
 /// As [`report`].
 pub fn report_with(run: &PastRun, section: &ReportSection) -> Result<Report, Error> {
+    Ok(report_with_responses(run, section)?.0)
+}
+
+/// [`report_with`], and the responses to held-out problems before and after.
+pub(super) fn report_with_responses(
+    run: &PastRun,
+    section: &ReportSection,
+) -> Result<(Report, Vec<Scored>, Vec<Scored>), Error> {
     let recipe = &run.recipe;
     let (eval, seed) = (&recipe.eval, recipe.run.seed);
     let (baseline, baseline_scored) = side(run, Stage::EvalBaseline, section)?;
@@ -57,15 +65,11 @@ pub fn report_with(run: &PastRun, section: &ReportSection) -> Result<Report, Err
         atomic::write_into(&model, Artefact::MODEL_CARD, card.as_bytes())?;
     }
     write_missing(run, &Silent)?;
-    Ok(report)
+    Ok((report, baseline_scored, result_scored))
 }
 
 /// One evaluation of a run, and its responses.
-pub(crate) fn side(
-    run: &PastRun,
-    stage: Stage,
-    section: &ReportSection,
-) -> Result<(Side, Vec<Scored>), Error> {
+fn side(run: &PastRun, stage: Stage, section: &ReportSection) -> Result<(Side, Vec<Scored>), Error> {
     let records = run.records::<EvalRecord>(stage)?.map(|row| Ok(row?.record));
     Side::of(records, section, run.recipe.run.seed)
 }
@@ -99,19 +103,37 @@ fn stage_numbers(run: &PastRun) -> Result<StageNumbers, Error> {
         numbers.n_refined_dropped += usize::from(!refined.kept);
     })?;
     numbers.refined_tokens = any_rewritten.then_some((before, after));
-    numbers.servers = of_servers(run)?;
+    let mut sampled = Sampled::default();
+    for_each(run, Stage::Sample, |sample: SampleRecord| sampled.count(&sample))?;
+    numbers.sample_cut_off = sampled.n_cut_off as f64 / sampled.n.max(1) as f64;
+    numbers.servers = of_servers(run, &sampled)?;
     for_each(run, Stage::Pair, |_: ExampleRecord| numbers.n_examples += 1)?;
     for_each(run, Stage::Train, |_: TrainRecord| numbers.n_train_steps += 1)?;
     Ok(numbers)
 }
 
-fn of_servers(run: &PastRun) -> Result<Option<OfServers>, Error> {
+/// What is counted of the samples.
+#[derive(Default)]
+struct Sampled {
+    n: usize,
+    n_cut_off: usize,
+    n_retokenised: usize,
+}
+
+impl Sampled {
+    fn count(&mut self, sample: &SampleRecord) {
+        self.n += 1;
+        self.n_cut_off += usize::from(!sample.finished);
+        self.n_retokenised += usize::from(sample.retokenised);
+    }
+}
+
+fn of_servers(run: &PastRun, sampled: &Sampled) -> Result<Option<OfServers>, Error> {
     let Recipe { sampler, refine, .. } = &run.recipe;
     if sampler.kind == SamplerKind::Local {
         return Ok(None);
     }
-    let mut n_retokenised = 0;
-    for_each(run, Stage::Sample, |sample: SampleRecord| n_retokenised += usize::from(sample.retokenised))?;
+    let mut n_retokenised = sampled.n_retokenised;
     for stage in [Stage::EvalBaseline, Stage::EvalResult] {
         for_each(run, stage, |record: EvalRecord| n_retokenised += usize::from(record.retokenised))?;
     }

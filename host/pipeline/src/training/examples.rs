@@ -4,7 +4,7 @@
 //! of the loss and is not too long, in the artefact's order, its place among them counted from 0; and how many were left out. Only one
 //! problem's examples are held.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use ts_run::records::{ExampleKind, ExampleRecord, ProblemRecord, ReferenceRecord};
 use ts_run::{Key, ProblemPlace};
@@ -107,18 +107,22 @@ pub(crate) fn for_each_example(
 }
 
 /// The weights of one problem's examples, whose chosen responses are given. A response that a pair imitates
-/// is not imitated again for itself.
+/// is not imitated again for itself; its weight as a positive counts in the pair.
 fn weights(records: &[ExampleRecord], chosen: &[&[u32]], train: &TrainSection) -> Vec<Weights> {
     let is_pair = |record: &ExampleRecord| record.kind == ExampleKind::Pair;
-    let in_pairs: BTreeSet<&[u32]> =
-        records.iter().zip(chosen).filter(|(record, _)| is_pair(record)).map(|(_, &tokens)| tokens).collect();
+    let of = |pairs: bool| {
+        let those = records.iter().zip(chosen).filter(move |(record, _)| is_pair(record) == pairs);
+        those.map(|(record, &tokens)| (tokens, record.weight)).collect::<BTreeMap<&[u32], f64>>()
+    };
+    let (in_pairs, positives) = (of(true), of(false));
     let weights = |(record, tokens): (&ExampleRecord, &&[u32])| {
-        let imitate = match train.sft_examples {
-            SftExamples::Pairs => is_pair(record) || !in_pairs.contains(tokens),
-            SftExamples::Positives => !is_pair(record),
+        let sft = match (train.sft_examples, is_pair(record)) {
+            (SftExamples::Pairs, true) => record.weight * positives.get(tokens).unwrap_or(&1.0),
+            (SftExamples::Pairs, false) if in_pairs.contains_key(tokens) => 0.0,
+            (SftExamples::Positives, true) => 0.0,
+            (_, false) => record.weight,
         };
-        let if_so = |so: bool| if so { record.weight } else { 0.0 };
-        Weights { pair: if_so(is_pair(record)), sft: if_so(imitate) }
+        Weights { pair: if is_pair(record) { record.weight } else { 0.0 }, sft }
     };
     records.iter().zip(chosen).map(weights).collect()
 }
@@ -151,5 +155,34 @@ mod tests {
         };
         assert_eq!(weights(SftExamples::Pairs), [(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)]);
         assert_eq!(weights(SftExamples::Positives), [(0.0, 1.0), (0.0, 1.0), (1.0, 0.0)]);
+    }
+
+    #[test]
+    fn a_positives_weight_counts_wherever_it_is_imitated() {
+        let loader = Loader { shipped: ts_embedded::RECIPES };
+        let train = loader.load("default", vec![]).unwrap().train;
+        let record = |(kind, weight)| ExampleRecord {
+            id: String::new(),
+            problem: "p".into(),
+            kind,
+            chosen: 0,
+            rejected: None,
+            len_chosen: 1.0,
+            len_rejected: None,
+            weight,
+        };
+        // A positive of half a weight, and one of none, each in a pair; a pair whose chosen response is no positive.
+        let (sft, pair) = (ExampleKind::Sft, ExampleKind::Pair);
+        let records = [(sft, 0.5), (sft, 0.0), (pair, 2.0), (pair, 1.0), (pair, 3.0)].map(record);
+        let chosen: [&[u32]; 5] = [&[7], &[8], &[7], &[8], &[9]];
+        let weights = |sft_examples| {
+            let weights = weights(&records, &chosen, &TrainSection { sft_examples, ..train.clone() });
+            weights.into_iter().map(|w| (w.pair, w.sft)).collect::<Vec<_>>()
+        };
+        assert_eq!(weights(SftExamples::Pairs), [(0.0, 0.0), (0.0, 0.0), (2.0, 1.0), (1.0, 0.0), (3.0, 3.0)]);
+        assert_eq!(
+            weights(SftExamples::Positives),
+            [(0.0, 0.5), (0.0, 0.0), (2.0, 0.0), (1.0, 0.0), (3.0, 0.0)]
+        );
     }
 }
