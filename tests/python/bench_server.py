@@ -1,9 +1,9 @@
 """What ts-host costs beside a server's own benchmark.
 
-    python bench_server.py --model FOLDER --vllm PROGRAM [--ts-host PROGRAM] [--rounds 3] [--concurrency 32]
+    python bench_server.py --model FOLDER --vllm PROGRAM [--ts-host PROGRAM] [--rounds 3] [--concurrency 32] [--dtype bfloat16]
 
 Starts vLLM with the model in FOLDER, one that does not end its texts, and has both sides draw the same number of responses of the same length to
-the same prompts, in turns: `vllm bench serve`, which only measures, and `ts-host sample`, which checks, orders and writes what came. Out: for each
+the same prompts, in turns: `vllm bench serve`, which only measures, without and with seeds, and `ts-host sample`, which checks, orders and writes what came. Out: for each
 side tokens a second, and processor seconds of the client, the server's apart. Needs vLLM with its extra `bench`.
 """
 
@@ -22,6 +22,11 @@ import time
 import urllib.request
 
 N_PROMPTS, N_SAMPLES, N_TOKENS = 32, 4, 128
+
+OURS = "ts-host sample"
+
+# As it is, and with what ts-host asks for besides: a seed for each request, and token ids.
+BENCHES = {"vllm bench serve": [], "the same, with seeds and ids": ["--extra-body", '{"seed": 7, "return_token_ids": true}']}
 
 
 def prompts() -> list[str]:
@@ -61,6 +66,7 @@ def main() -> None:
     arguments.add_argument("--ts-host", default="target/release/ts-host")
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--concurrency", type=int, default=32)
+    arguments.add_argument("--dtype", default="bfloat16")
     args = arguments.parse_args()
     model, ts_host = os.path.abspath(args.model), os.path.abspath(args.ts_host)
     environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", **os.environ}
@@ -69,7 +75,7 @@ def main() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    serve = [args.vllm, "serve", model, "--port", str(port), "--dtype", "bfloat16", "--max-model-len", "1024"]
+    serve = [args.vllm, "serve", model, "--port", str(port), "--dtype", args.dtype, "--max-model-len", "1024"]
     serve += ["--max-num-batched-tokens", "16384", "--generation-config", "vllm", "--served-model-name", "served"]
     with open(work / "server.log", "w") as log:
         server = subprocess.Popen(serve, stdout=log, stderr=log, env=environment, start_new_session=True)
@@ -82,16 +88,18 @@ def main() -> None:
             with open(work / f"{name}.jsonl", "w") as out:
                 for place, text in enumerate(texts):
                     out.write(json.dumps({"id": f"{name}{place}", "prompt": text, "reference": "1"}) + "\n")
-        sides: dict[str, list[tuple[float, float]]] = {"vllm bench serve": [], "ts-host sample": []}
+        sides: dict[str, list[tuple[float, float]]] = {}
         for turn in range(args.rounds + 1):
             bench = [args.vllm, "bench", "serve", "--backend", "openai", "--base-url", url, "--model", "served"]
             bench += ["--tokenizer", model, "--dataset-name", "custom", "--dataset-path", str(work / "bench.jsonl")]
             bench += ["--custom-output-len", str(N_TOKENS), "--num-prompts", str(N_PROMPTS * N_SAMPLES)]
             bench += ["--max-concurrency", str(args.concurrency), "--ignore-eos", "--disable-shuffle"]
-            bench += ["--save-result", "--result-dir", str(work), "--result-filename", f"bench{turn}.json"]
-            _, processor = client(bench, env=environment)
-            told = json.loads((work / f"bench{turn}.json").read_text())
-            bench_speed = told["output_throughput"]
+            bench += ["--save-result", "--result-dir", str(work)]
+            speeds = {}
+            for name, more in BENCHES.items():
+                result = f"{turn} {name}.json"
+                _, processor = client([*bench, "--result-filename", result, *more], env=environment)
+                speeds[name] = json.loads((work / result).read_text())["output_throughput"], processor
             run = work / f"run{turn}"
             sample = [ts_host, "sample", "--out", str(run), "--model", model, "--train-problems", str(work / "train.jsonl")]
             sample += ["--heldout-problems", str(work / "heldout.jsonl"), "--seed", str(turn + 1)]
@@ -108,10 +116,10 @@ def main() -> None:
             records = [json.loads(line) for line in open(run / "samples.jsonl")]
             n_tokens = sum(len(record["tokens"]) for record in records)
             seconds = json.loads((run / "manifest.json").read_text())["stages"]["sample"]["seconds"]
-            if turn > 0:  # the first warms the server
-                sides["vllm bench serve"].append((bench_speed, processor))
-                sides["ts-host sample"].append((n_tokens / seconds, own))
-            print(f"{turn}: bench {bench_speed:.0f} tokens/s, ts-host {n_tokens / seconds:.0f}", flush=True)
+            speeds[OURS] = n_tokens / seconds, own
+            print(f"{turn}: " + ", ".join(f"{name} {speed:.0f} tokens/s" for name, (speed, _) in speeds.items()), flush=True)
+            for name, measured in speeds.items() if turn > 0 else []:  # the first warms the server
+                sides.setdefault(name, []).append(measured)
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
