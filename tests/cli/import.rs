@@ -46,7 +46,7 @@ fn every_set_in_parquet() {
         &[("u-1", "2"), ("u-2", "B")],
         &[("deepscaler-1", "1024"), ("deepscaler-2", "4")],
         &[("openai/gsm8k/train/0", "12"), ("openai/gsm8k/train/1", "-4")],
-        &[("rec1", "?")],
+        &[("rec1", "A")],
         &[("HumanEval/0", "    return 2 * x\n")],
         &[("MBPP/601", "def add(a, b):\r\n  return a + b")],
         &[("MBPP/2", "def halve(x): return x / 2")],

@@ -9,7 +9,7 @@ use crate::repository;
 fn a_card_is_written_with_the_report_and_no_digest_counts_it() {
     let host = host();
     // A base as the hub's cache has it, whose README says its licence and more than that.
-    let base = host.path("hub/models--org--a-model/snapshots/abc");
+    let base = host.path("hub/models--org--a-model/snapshots/0123456789abcdef0123456789abcdef01234567");
     copy(repository("host/embedded/checkpoint").as_ref(), &base);
     let readme = "---\nlicense: other\nlicense_name: a-model-license\nlicense_link: LICENSE\ntags:\n- \"x\\u0027\"\n---\n# <img>\n";
     fs::write(base.join("README.md"), readme).unwrap();
