@@ -295,6 +295,13 @@ fn an_adapter_and_its_base_come_from_the_hub_and_an_adapter_of_a_run_names_its_b
     // The run's own folder needs the base too, and says which if it is not to be had.
     std::fs::remove_dir_all(host.path("hf/hub/models--org--small")).unwrap();
     let error = stderr(&inspect(&[model.to_str().unwrap()], &[("HF_HUB_OFFLINE", "1")]));
-    assert!(error.contains(&format!("org/small@{COMMIT}")), "{error}");
+    assert!(
+        error.contains(&format!("org/small@{COMMIT}")) && error.contains("the base of the adapter "),
+        "{error}"
+    );
+    let embedded = repository("host/embedded/checkpoint");
+    let merge = ["model", "merge", model.to_str().unwrap(), "merged", "--base", &embedded];
+    let output = ask(&host, &stub, &merge, &[("HF_HUB_OFFLINE", "1")]);
+    assert!(output.status.success(), "another base was given: {}", stderr(&output));
     assert!(inspect(&[model.to_str().unwrap()], &[]).status.success());
 }

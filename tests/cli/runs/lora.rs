@@ -177,7 +177,7 @@ fn an_adapter_that_cannot_be_used_is_refused_with_what_to_do() {
     let said = host.run(&["model", "merge", "run/model", "merged", "--base", &checkpoint]);
     assert!(said.contains("in bf16"), "{said}");
     for (field, value, reason) in [
-        ("base_model_name_or_path", json!("hub/name"), "`hub/name`, is not a folder here"),
+        ("base_model_name_or_path", json!("no/such/folder"), "`no/such/folder`, is not a folder here"),
         ("use_dora", json!(true), "use_dora: true is not implemented"),
         ("r", json!(5), "where the base has room for [5, 128]"),
     ] {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "training")]
+use anyhow::Context;
 use anyhow::Result;
 use ts_hub::{Hub, Place, data_place};
 #[cfg(feature = "training")]
@@ -22,14 +24,21 @@ pub(super) fn fetch(recipe: &Recipe) -> Result<()> {
 /// Downloads a checkpoint if that is what the text names, and the base of an adapter if the hub has it.
 #[cfg(feature = "training")]
 pub(super) fn fetch_model(text: &Path) -> Result<()> {
-    let folder = match text.to_str().map(model_place) {
-        Some(Place::Hub(name)) => Hub::from_env()?.fetch_model(&name, &mut tell)?,
-        _ => text.to_owned(),
-    };
+    let folder = fetch_folder(text)?;
     if let Some(base) = base_on_hub(&folder) {
-        Hub::from_env()?.fetch_model(&base, &mut tell)?;
+        let of_adapter = || format!("the base of the adapter {}", text.display());
+        Hub::from_env()?.fetch_model(&base, &mut tell).with_context(of_adapter)?;
     }
     Ok(())
+}
+
+/// The folder that the text names, which is downloaded if it is one of the hub.
+#[cfg(feature = "training")]
+pub(super) fn fetch_folder(text: &Path) -> Result<PathBuf> {
+    match text.to_str().map(model_place) {
+        Some(Place::Hub(name)) => Ok(Hub::from_env()?.fetch_model(&name, &mut tell)?),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// The file that the text names, which is downloaded if it is one of the hub.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, stdin};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use ts_model::chat::TemplateOptions;
@@ -12,13 +12,14 @@ use ts_pipeline::model::{
 };
 use ts_recipe::{Dtype, n_threads};
 
+use super::hub::{fetch_folder, fetch_model};
 use super::{key_values, loader, parse_overrides};
 use crate::args::model::{ModelCommand, ModelEncodeArgs, ModelGenerateArgs, ModelScoreArgs, OpenedArgs};
 use crate::terminal::{say, say_json};
 
 /// Does what was asked for.
 pub(super) fn dispatch(command: &ModelCommand) -> Result<()> {
-    folders(command).into_iter().try_for_each(super::hub::fetch_model)?;
+    fetch(command)?;
     match command {
         ModelCommand::Inspect(args) => {
             let recipe = loader().load(&args.recipe, parse_overrides(&args.set)?)?;
@@ -37,16 +38,19 @@ pub(super) fn dispatch(command: &ModelCommand) -> Result<()> {
     }
 }
 
-/// The checkpoints that a command names.
-fn folders(command: &ModelCommand) -> Vec<&Path> {
+/// Downloads what a command names of the hub.
+fn fetch(command: &ModelCommand) -> Result<()> {
     match command {
-        ModelCommand::Inspect(args) => vec![&args.folder],
-        ModelCommand::Encode(args) => vec![&args.folder],
-        ModelCommand::Generate(args) => vec![&args.opened.asked.folder],
-        ModelCommand::Score(args) => vec![&args.opened.asked.folder],
-        ModelCommand::Merge { adapter, base, .. } => {
-            [Some(adapter), base.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect()
+        ModelCommand::Inspect(args) => fetch_model(&args.folder),
+        ModelCommand::Encode(args) => fetch_model(&args.folder),
+        ModelCommand::Generate(args) => fetch_model(&args.opened.asked.folder),
+        ModelCommand::Score(args) => fetch_model(&args.opened.asked.folder),
+        // Its own base is not needed where another is given.
+        ModelCommand::Merge { adapter, base: Some(base), .. } => {
+            fetch_folder(adapter)?;
+            fetch_model(base)
         }
+        ModelCommand::Merge { adapter, base: None, .. } => fetch_model(adapter),
     }
 }
 

@@ -110,12 +110,16 @@ pub fn ablate(
     let strengths = strengths(comparison)?;
     let tuning = tuning.as_deref().map(|set| tuning_set(set, folder)).transpose()?;
 
+    // The recipe as it is comes first: its number of steps is that of all others, whichever strengths are asked for.
+    let (as_is, others): (Vec<_>, Vec<_>) =
+        strengths.iter().copied().enumerate().partition(|(_, strength)| *strength == 1.0);
+    let in_turn = [as_is, others].concat();
     let mut runs: Vec<Vec<Runs>> =
         recipes.iter().map(|_| strengths.iter().map(|_| Runs::default()).collect()).collect();
     for &seed in seeds {
         let (mut finished, mut n_steps): (Vec<PastRun>, _) = (Vec::new(), None);
         for (row, recipe) in recipes.iter().enumerate() {
-            for (point, &strength) in strengths.iter().enumerate() {
+            for &(point, strength) in &in_turn {
                 let mut recipe = recipe.clone();
                 recipe.run.seed = seed;
                 recipe.train.learning_rate *= strength;
