@@ -100,6 +100,7 @@ fn the_others_are_given_texts_that_are_the_tokens_and_told_what_they_lose() {
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{told}");
         assert!(said.contains("every text tokenises back to the ids"), "{said}");
+        assert!(!said.contains("came as text alone"), "{said}");
         assert!(told.contains("the length margin (lambda 1) is not carried"), "{told}");
         assert!(told.contains("responses that are only imitated, in no pair, are not in the rows"), "{told}");
         let readme = text(host.path(trainer).join("README.md"));

@@ -265,6 +265,56 @@ fn text_alone_is_taken_if_it_tokenises_back_and_records_say_so() {
     assert!(told.contains("recipe"), "{told}");
 }
 
+/// One server gives ids and the other text alone: an export says how many of its rows have a response of the second.
+#[test]
+fn an_export_says_how_many_responses_came_as_text_alone() {
+    let host = Host::new();
+    let model = Model::embedded();
+    let (ids, text) = (model.serve(Kind::Ids, |_| Fault::None), model.serve(Kind::Text, |_| Fault::None));
+    let of_both = urls("urls", &[&ids, &text]);
+    let mut args = whole("run", &[&of_both, "refine.enabled=false"]);
+    for stage in ["sample", "grade", "select", "refine", "pair", "reference"] {
+        args[0] = stage;
+        host.run(&args);
+    }
+    let records = |file: &str| -> Vec<serde_json::Value> {
+        let text = String::from_utf8(read(host.path("run").join(file))).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let samples = records("samples.jsonl");
+    let is_of_text = |example: &serde_json::Value, side: &str| {
+        let mut draws = samples.iter();
+        let draw = draws.find(|draw| draw["problem"] == example["problem"] && draw["draw"] == example[side]);
+        draw.is_some_and(|draw| draw["retokenised"] == true)
+    };
+    // As this recipe counts: all pairs, and chosen responses that are in none.
+    let (pairs, singles): (Vec<_>, Vec<_>) =
+        records("examples.jsonl").into_iter().partition(|example| example["kind"] == "pair");
+    let is_in_no_pair = |example: &&serde_json::Value| {
+        let mut pairs = pairs.iter();
+        !pairs.any(|pair| pair["problem"] == example["problem"] && pair["chosen"] == example["chosen"])
+    };
+    let n_chosen = |examples: &[serde_json::Value]| {
+        examples.iter().filter(is_in_no_pair).filter(|example| is_of_text(example, "chosen")).count()
+    };
+    let n_pairs =
+        pairs.iter().filter(|pair| is_of_text(pair, "chosen") || is_of_text(pair, "rejected")).count();
+    let n_imitated = n_chosen(&singles) + pairs.iter().filter(|pair| is_of_text(pair, "chosen")).count();
+    assert!(0 < n_pairs && n_pairs < pairs.len(), "{n_pairs} of {}", pairs.len());
+    for (trainer, count) in [
+        ("trl", format!("{} examples have a response that came", n_pairs + n_chosen(&singles))),
+        ("llama-factory", format!("{n_pairs} pairs have a response that came")),
+        ("verl", format!("{n_imitated} of them came")),
+    ] {
+        let said = host.run(&["export", "run", "--to", trainer]);
+        let expected = format!("{count} as text alone, tokenised here");
+        assert!(said.contains(&expected), "{expected}: {said}");
+        let readme =
+            String::from_utf8(read(host.path("run/export").join(trainer).join("README.md"))).unwrap();
+        assert!(readme.contains(&expected), "{readme}");
+    }
+}
+
 /// Rewrites that servers refuse are rewrites that the decoder here would refuse, and most are; an estimate by the most likely tokens alone
 /// decides otherwise now and then, and says what it was made from.
 #[test]

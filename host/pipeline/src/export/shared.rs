@@ -139,6 +139,13 @@ pub(super) fn seed_of_32_bits(seed: u64) -> u64 {
     seed % (1 << 32)
 }
 
+/// That responses came as text alone, if any did. `what` they are: `pairs have a response that came`.
+pub(super) fn retokenised(count: usize, what: &str) -> Option<String> {
+    (count > 0).then(|| {
+        format!("{count} {what} as text alone, tokenised here: the tokens may be others than were drawn")
+    })
+}
+
 /// What is otherwise with rows and warm-up where transformers' own trainer goes over them, and with adapters.
 pub(super) fn own_order(trainer: &str, has_lora: bool) -> Vec<String> {
     let mut lines = vec![format!(

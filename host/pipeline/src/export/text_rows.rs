@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::shared::{Lines, Names};
+use super::shared::{Lines, Names, retokenised};
 use crate::responses::selected::Response;
 use crate::training::examples::for_each_example;
 use crate::{Error, Run};
@@ -41,6 +41,8 @@ pub(super) struct Count {
     pub(super) n_weighted: usize,
     /// Pairs that the chosen response of which is not imitated.
     pub(super) n_not_imitated: usize,
+    /// Pairs with a response that came as text alone.
+    pub(super) n_retokenised: usize,
     /// Pairs of which a text does not tokenise back to the ids.
     pub(super) other_ids: Names,
     /// Pairs with a response that was cut off, and so ends without end-of-text token.
@@ -66,6 +68,7 @@ pub(super) fn write(run: &Run<'_>, path: &Path, tokenised: Tokenised) -> Result<
         count.n_pairs += 1;
         count.n_weighted += usize::from(item.weights.pair != 1.0);
         count.n_not_imitated += usize::from(item.weights.sft == 0.0);
+        count.n_retokenised += usize::from(item.is_retokenised());
         let prompt = run.prompt_text(item.problem)?;
         let mut same = true;
         let mut text_of = |response: Response<'_>| -> Result<String, Error> {
@@ -112,12 +115,13 @@ impl Count {
             lines.push(format!("{n} examples are longer than {max_context_tokens} tokens and left out"));
         }
         lines.push(match self.other_ids.count {
-            0 => "every text tokenises back to the ids that were sampled".to_owned(),
+            0 => "every text tokenises back to the ids that the run has".to_owned(),
             n => format!(
-                "{n} of them do not tokenise back to the ids that were sampled {}: the trainer sees other tokens there",
+                "{n} of them do not tokenise back to the ids that the run has {}: the trainer sees other tokens there",
                 self.other_ids.list()
             ),
         });
+        lines.extend(retokenised(self.n_retokenised, "pairs have a response that came"));
         lines
     }
 

@@ -31,6 +31,8 @@ pub(crate) struct Responses {
 pub(crate) struct Response<'a> {
     pub(crate) tokens: &'a [u32],
     pub(crate) text: &'a str,
+    /// Whether it, or a rewrite in it, came as text alone and was tokenised here.
+    pub(crate) retokenised: bool,
     pub(crate) place: Place,
 }
 
@@ -63,15 +65,16 @@ impl Responses {
     /// A response as it was sampled.
     pub(crate) fn sampled(&self, draw: u32) -> Result<Response<'_>, Error> {
         let (sample, offset) = self.selected.placed(draw)?;
-        Ok(Response { tokens: &sample.tokens, text: &sample.text, place: Place::Sampled(*offset) })
+        let SampleRecord { tokens, text, retokenised, .. } = sample;
+        Ok(Response { tokens, text, retokenised: *retokenised, place: Place::Sampled(*offset) })
     }
 
     /// A preferred response: refined if it was; none if refinement dropped it.
     pub(crate) fn preferred(&self, draw: u32) -> Result<Option<Response<'_>>, Error> {
         match self.refined.get(&draw) {
             Some((refined, _)) if !refined.kept => Ok(None),
-            Some((RefinedRecord { tokens, text, .. }, offset)) => {
-                Ok(Some(Response { tokens, text, place: Place::Refined(*offset) }))
+            Some((RefinedRecord { tokens, text, retokenised, .. }, offset)) => {
+                Ok(Some(Response { tokens, text, retokenised: *retokenised, place: Place::Refined(*offset) }))
             }
             None => self.sampled(draw).map(Some),
         }

@@ -30,6 +30,13 @@ pub(crate) struct Item<'a> {
     pub(crate) weights: Weights,
 }
 
+impl Item<'_> {
+    /// Whether a response of it came as text alone and was tokenised here.
+    pub(crate) fn is_retokenised(&self) -> bool {
+        self.chosen.retokenised || self.rejected.is_some_and(|rejected| rejected.retokenised)
+    }
+}
+
 /// An example's weights in the two terms of the loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Weights {

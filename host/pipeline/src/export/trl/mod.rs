@@ -15,7 +15,7 @@ use ts_run::atomic;
 
 use super::base;
 use super::readme::Page;
-use super::shared::{Lines, dtype, warmup_steps};
+use super::shared::{Lines, dtype, retokenised, warmup_steps};
 use crate::training::examples::{Item, for_each_example};
 use crate::training::lora::lora_config;
 use crate::training::training_set::Plan;
@@ -81,17 +81,19 @@ fn fold_margin(train: &TrainSection, lengths: [f64; 2], ref_rejected: f64) -> f6
 
 pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
     let train = &run.recipe.train;
-    let (mut n_pairs, mut n_imitated, mut n_weighted) = (0, 0, 0);
+    let mut written = Written::default();
     let mut rows = Lines::create(&folder.join("train.jsonl"))?;
     let counts = for_each_example(run, true, |item| {
         match item.rejected {
-            Some(_) => n_pairs += 1,
-            None => n_imitated += 1,
+            Some(_) => written.n_pairs += 1,
+            None => written.n_imitated += 1,
         }
-        n_weighted += usize::from(item.record.weight != 1.0);
+        written.n_weighted += usize::from(item.record.weight != 1.0);
+        written.n_retokenised += usize::from(item.is_retokenised());
         rows.push(&Row::of(&item, train))
     })?;
     rows.finish()?;
+    written.n_too_long = counts.n_too_long;
 
     let plan = Plan::new(counts.n_used, train, run.recipe.run.seed);
     let mut order = Lines::create(&folder.join("order.jsonl"))?;
@@ -150,16 +152,26 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
             text.replace("{mixed_precision}", mixed_precision).as_bytes(),
         )?;
     }
-    Ok(page(run, &plan, (n_pairs, n_imitated, n_weighted), counts.n_too_long))
+    Ok(page(run, &plan, &written))
 }
 
-fn page(
-    run: &Run<'_>,
-    plan: &Plan,
-    (n_pairs, n_imitated, n_weighted): (usize, usize, usize),
+/// Rows by what they are.
+#[derive(Default)]
+struct Written {
+    n_pairs: usize,
+    /// Examples that are only imitated.
+    n_imitated: usize,
+    /// Examples with a weight other than 1.
+    n_weighted: usize,
+    /// Examples with a response that came as text alone.
+    n_retokenised: usize,
+    /// Examples for which there is no row because they are too long.
     n_too_long: usize,
-) -> Page {
+}
+
+fn page(run: &Run<'_>, plan: &Plan, written: &Written) -> Page {
     let train = &run.recipe.train;
+    let &Written { n_pairs, n_imitated, n_weighted, n_retokenised, n_too_long } = written;
     let mut page = Page {
         written_for: "TRL 1.16 and transformers 5.10",
         trained: "trained",
@@ -191,6 +203,7 @@ fn page(
         let limit = train.max_context_tokens;
         page.counts.push(format!("{n_too_long} examples are longer than {limit} tokens and left out"));
     }
+    page.counts.extend(retokenised(n_retokenised, "examples have a response that came"));
     page.same = vec![
         format!(
             "DPO-L: the length margin (lambda {}) stands in ref_rejected_logps; beta {}; eta {} and 1 - eta are TRL's loss_weights of \

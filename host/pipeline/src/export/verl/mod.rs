@@ -11,7 +11,7 @@ use ts_run::atomic;
 
 use super::base;
 use super::readme::Page;
-use super::shared::Lines;
+use super::shared::{Lines, retokenised};
 use crate::training::examples::for_each_example;
 use crate::{Error, Run};
 use ts_recipe::SftExamples;
@@ -47,7 +47,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
     rl.finish()?;
 
     let mut sft = Lines::create(&folder.join("sft.jsonl"))?;
-    let (mut n_imitated, mut n_pairs, mut n_weighted, mut longest) = (0_usize, 0, 0, 0);
+    let (mut n_imitated, mut n_pairs, mut n_weighted, mut n_retokenised, mut longest) = (0_usize, 0, 0, 0, 0);
     let counts = for_each_example(run, false, |item| {
         n_pairs += usize::from(item.rejected.is_some());
         if item.weights.sft == 0.0 {
@@ -55,6 +55,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
         }
         n_imitated += 1;
         n_weighted += usize::from(item.weights.sft != 1.0);
+        n_retokenised += usize::from(item.chosen.retokenised);
         longest = longest.max(item.prompt.len() + item.chosen.tokens.len());
         sft.push(&Imitated { id: &item.record.id, prompt_ids: item.prompt, response_ids: item.chosen.tokens })
     })?;
@@ -105,6 +106,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
         let (n, limit) = (counts.n_too_long, train.max_context_tokens);
         page.counts.push(format!("{n} examples are longer than {limit} tokens and left out"));
     }
+    page.counts.extend(retokenised(n_retokenised, "of them came"));
     page.differences.push(format!(
         "verl has no DPO in its core: the preferences of {n_pairs} pairs are not carried, and their chosen responses are imitated where \
          the recipe imitates them (train.sft_examples = {})",
