@@ -63,6 +63,14 @@ pub fn columns(operation: Operation, total: u32, operand: u32) -> Vec<Column> {
         .collect()
 }
 
+/// The number that the columns write down.
+pub fn read(columns: &[Column]) -> u32 {
+    columns.iter().rev().fold(0, |number, column| {
+        let written = column.written();
+        number * 10_u32.pow(digit_count(written) as u32) + written
+    })
+}
+
 fn digit(number: u32, place: usize) -> u32 {
     number / 10_u32.pow(place as u32) % 10
 }

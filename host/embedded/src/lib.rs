@@ -7,11 +7,12 @@ pub mod columns;
 pub mod problem;
 pub mod rng;
 pub mod solution;
+pub mod teeth;
 pub mod wording;
 
 use std::collections::HashSet;
 
-use problem::{LEVELS, Problem, Split, problem_set};
+use problem::{N_LEVELS, Problem, Split, Task, problem_set};
 
 /// The checkpoint: the files of a Hugging Face folder.
 pub const CHECKPOINT: &[(&str, &[u8])] = &[
@@ -70,7 +71,7 @@ const TUNING_SEED: u64 = 202;
 
 /// The training problems as JSON lines: id, prompt, reference, difficulty.
 pub fn train_problems() -> String {
-    lines("train", &interleaved(problem_set(SET_SEEDS[0], Split::Training, TRAIN_PER_LEVEL)))
+    lines("train", &interleaved(problem_set(Task::Plain, SET_SEEDS[0], Split::Training, TRAIN_PER_LEVEL)))
 }
 
 /// The held-out problems as JSON lines: id, prompt, reference, difficulty. Pretraining has seen none of them.
@@ -84,19 +85,19 @@ pub fn tuning_problems() -> String {
 }
 
 fn heldout() -> Vec<Problem> {
-    interleaved(problem_set(SET_SEEDS[1], Split::HeldOut, HELDOUT_PER_LEVEL))
+    interleaved(problem_set(Task::Plain, SET_SEEDS[1], Split::HeldOut, HELDOUT_PER_LEVEL))
 }
 
 fn tuning() -> Vec<Problem> {
     let heldout: HashSet<String> = heldout().iter().map(Problem::key).collect();
-    let mut problems = interleaved(problem_set(TUNING_SEED, Split::HeldOut, HELDOUT_PER_LEVEL));
+    let mut problems = interleaved(problem_set(Task::Plain, TUNING_SEED, Split::HeldOut, HELDOUT_PER_LEVEL));
     problems.retain(|problem| !heldout.contains(&problem.key()));
     problems
 }
 
 /// One problem of each level after the other, so that the first few are a fair sample of all.
 fn interleaved(problems: Vec<Problem>) -> Vec<Problem> {
-    let per_level = problems.len() / LEVELS.len();
+    let per_level = problems.len() / N_LEVELS;
     let mut places: Vec<(usize, Problem)> = problems.into_iter().enumerate().collect();
     places.sort_by_key(|(index, _)| (index % per_level, index / per_level));
     places.into_iter().map(|(_, problem)| problem).collect()
@@ -120,7 +121,7 @@ mod tests {
     #[test]
     fn training_and_heldout_problems_are_disjoint() {
         let keys = |seed, split, n| -> HashSet<String> {
-            problem_set(seed, split, n).iter().map(Problem::key).collect()
+            problem_set(Task::Plain, seed, split, n).iter().map(Problem::key).collect()
         };
         let train = keys(SET_SEEDS[0], Split::Training, TRAIN_PER_LEVEL);
         let heldout = keys(SET_SEEDS[1], Split::HeldOut, HELDOUT_PER_LEVEL);

@@ -1,8 +1,8 @@
-//! The problems of the embedded default: a chain of operations on a running total, in seven levels.
+//! The problems of the embedded models: a chain of operations on a running total, in seven levels.
 //!
 //! "Start with 347, add 285, subtract 58, multiply by 3." A chain is read from left to right, so it needs
-//! no rule of precedence. Its level fixes how many operations it has, how many digits its numbers have, and
-//! whether one of them is a multiplication, by how large a number ([`LEVELS`]); totals never fall below 0
+//! no rule of precedence. Its task and level fix how many operations it has, how many digits its numbers have, and
+//! whether one of them is a multiplication, by how large a number ([`Task::levels`]); totals never fall below 0
 //! or rise above [`MAX_TOTAL`].
 //!
 //! The chains are divided once and for all into two splits by a hash of what is computed, not of how it is
@@ -70,9 +70,31 @@ pub struct Level {
     pub multiplier: Option<(u32, u32)>,
 }
 
-/// The levels 1 to 7, easiest first. A multiplier of two digits makes a column hard without making it
-/// longer: "8 times 17 plus the carried 13" is not a fact that a small model has by heart.
-pub const LEVELS: [Level; 7] = [
+/// How many levels each task has.
+pub const N_LEVELS: usize = 7;
+
+/// What an embedded model is pretrained to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Task {
+    /// Work that is right, in more words and steps than it needs: what can be left out does no harm.
+    Plain,
+    /// Work with slips, and checks that find them: what can be left out is what makes the answer right ([`crate::teeth`]).
+    Teeth,
+}
+
+impl Task {
+    /// The levels 1 to 7, easiest first.
+    pub fn levels(self) -> &'static [Level; N_LEVELS] {
+        match self {
+            Self::Plain => &PLAIN,
+            Self::Teeth => &TEETH,
+        }
+    }
+}
+
+/// A multiplier of two digits makes a column hard without making it longer: "8 times 17 plus the carried 13" is not a fact that a
+/// small model has by heart.
+const PLAIN: [Level; N_LEVELS] = [
     Level { operations: 1, digits: 2, multiplier: None },
     Level { operations: 1, digits: 3, multiplier: None },
     Level { operations: 2, digits: 2, multiplier: Some((2, 9)) },
@@ -80,6 +102,17 @@ pub const LEVELS: [Level; 7] = [
     Level { operations: 2, digits: 2, multiplier: Some((12, 19)) },
     Level { operations: 3, digits: 3, multiplier: Some((12, 29)) },
     Level { operations: 2, digits: 2, multiplier: Some((30, 59)) },
+];
+
+/// Nothing here is hard to work: what makes a chain hard is how many slips it has room for.
+const TEETH: [Level; N_LEVELS] = [
+    Level { operations: 1, digits: 2, multiplier: None },
+    Level { operations: 1, digits: 3, multiplier: None },
+    Level { operations: 2, digits: 2, multiplier: None },
+    Level { operations: 2, digits: 3, multiplier: None },
+    Level { operations: 3, digits: 2, multiplier: None },
+    Level { operations: 3, digits: 3, multiplier: None },
+    Level { operations: 3, digits: 2, multiplier: Some((2, 9)) },
 ];
 
 /// One operation of a chain and its right-hand side.
@@ -94,6 +127,8 @@ pub struct Link {
 /// A chain and its wording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// What it is a problem of.
+    pub task: Task,
     /// 1 to 7.
     pub level: usize,
     /// The first number.
@@ -106,12 +141,14 @@ pub struct Problem {
 
 impl Problem {
     /// A chain of the given level (1 to 7) from the given split.
-    pub fn draw(level: usize, split: Split, rng: &mut Stream) -> Self {
+    pub fn draw(task: Task, level: usize, split: Split, rng: &mut Stream) -> Self {
         loop {
-            let (start, links) = draw_chain(&LEVELS[level - 1], rng);
+            let (start, links) = draw_chain(&task.levels()[level - 1], rng);
             if Split::of(start, &links) == split {
-                let text = word(start, &links, rng);
-                return Self { level, start, links, text };
+                let words = word(start, &links, rng);
+                // Where slips begin is said, so that a model need not learn it from the numbers.
+                let text = if task == Task::Teeth { format!("Level {level}. {words}") } else { words };
+                return Self { task, level, start, links, text };
             }
         }
     }
@@ -162,15 +199,15 @@ pub fn is_held_out(key: &str) -> bool {
     (hash >> 32) % HELD_OUT_ONE_IN == 0
 }
 
-/// `per_level` different problems of each level, level 1 first. The set is a function of its three
+/// `per_level` different problems of each level, level 1 first. The set is a function of its
 /// arguments, and a longer one begins, level by level, with the shorter.
-pub fn problem_set(seed: u64, split: Split, per_level: usize) -> Vec<Problem> {
-    let mut set = Vec::with_capacity(per_level * LEVELS.len());
-    for level in 1..=LEVELS.len() {
+pub fn problem_set(task: Task, seed: u64, split: Split, per_level: usize) -> Vec<Problem> {
+    let mut set = Vec::with_capacity(per_level * N_LEVELS);
+    for level in 1..=N_LEVELS {
         let mut rng = Stream::from_parts(&[seed, level as u64]);
         let mut seen = HashSet::new();
         while seen.len() < per_level {
-            let problem = Problem::draw(level, split, &mut rng);
+            let problem = Problem::draw(task, level, split, &mut rng);
             if seen.insert(problem.key()) {
                 set.push(problem);
             }
@@ -233,7 +270,14 @@ mod tests {
 
     fn chain(start: u32, links: &[(Operation, u32)]) -> Problem {
         let links = links.iter().map(|&(operation, operand)| Link { operation, operand }).collect();
-        Problem { level: 6, start, links, text: String::new() }
+        Problem { task: Task::Plain, level: 6, start, links, text: String::new() }
+    }
+
+    fn both(seed: u64, split: Split, per_level: usize) -> Vec<Problem> {
+        [Task::Plain, Task::Teeth]
+            .into_iter()
+            .flat_map(|task| problem_set(task, seed, split, per_level))
+            .collect()
     }
 
     #[test]
@@ -255,8 +299,8 @@ mod tests {
 
     #[test]
     fn a_level_says_how_long_and_how_wide_its_chains_are() {
-        for problem in problem_set(1, Split::Training, 200) {
-            let level = &LEVELS[problem.level - 1];
+        for problem in both(1, Split::Training, 200) {
+            let level = &problem.task.levels()[problem.level - 1];
             assert_eq!(problem.links.len(), level.operations);
             assert_eq!(problem.start.to_string().len(), level.digits as usize);
             let multipliers = problem.links.iter().filter(|link| link.operation == Operation::Multiply);
@@ -267,18 +311,20 @@ mod tests {
 
     #[test]
     fn the_text_names_every_number_of_the_chain_in_order() {
-        for problem in problem_set(2, Split::HeldOut, 50) {
+        for problem in both(2, Split::HeldOut, 50) {
             let numbers = |text: &str| -> Vec<u32> {
                 text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
             };
-            assert_eq!(numbers(&problem.text), numbers(&problem.key()));
+            let level = (problem.task == Task::Teeth).then_some(problem.level as u32);
+            let expected: Vec<u32> = level.into_iter().chain(numbers(&problem.key())).collect();
+            assert_eq!(numbers(&problem.text), expected);
         }
     }
 
     #[test]
     fn the_splits_share_no_chain() {
-        assert!(problem_set(3, Split::HeldOut, 100).iter().all(|problem| is_held_out(&problem.key())));
-        assert!(problem_set(3, Split::Training, 100).iter().all(|problem| !is_held_out(&problem.key())));
+        assert!(both(3, Split::HeldOut, 100).iter().all(|problem| is_held_out(&problem.key())));
+        assert!(both(3, Split::Training, 100).iter().all(|problem| !is_held_out(&problem.key())));
     }
 
     #[test]
@@ -286,7 +332,7 @@ mod tests {
         let mut rng = Stream::new(4);
         let held_out = (0..16_000)
             .filter(|i| {
-                let (start, links) = draw_chain(&LEVELS[i % LEVELS.len()], &mut rng);
+                let (start, links) = draw_chain(&PLAIN[i % N_LEVELS], &mut rng);
                 Split::of(start, &links) == Split::HeldOut
             })
             .count();
@@ -295,9 +341,10 @@ mod tests {
 
     #[test]
     fn a_set_has_no_repetition_and_grows_at_the_end() {
+        let problem_set = |seed, split, n| problem_set(Task::Plain, seed, split, n);
         let (short, long) = (problem_set(5, Split::HeldOut, 10), problem_set(5, Split::HeldOut, 30));
         let keys: HashSet<String> = long.iter().map(Problem::key).collect();
-        assert_eq!(keys.len(), 30 * LEVELS.len());
+        assert_eq!(keys.len(), 30 * N_LEVELS);
         assert_eq!(short[10..20], long[30..40]);
         assert_ne!(short[..10], problem_set(6, Split::HeldOut, 10)[..10]);
     }

@@ -1,4 +1,4 @@
-//! The solutions of the embedded default: a chain worked out in small steps, with the two redundancies that
+//! The solutions of the plain task: a chain worked out in small steps, with the two redundancies that
 //! a reasoning model has.
 //!
 //! | redundancy | here | which stage removes it |
@@ -14,13 +14,14 @@
 //! Every response has a [`Temper`] (how many words, how many needless steps), and every step still draws
 //! for itself, so that each style of each step has probability enough to turn up among 64 rewrites.
 //!
-//! In: a problem and a stream. Out: [`Step`]s, and [`render`] joins them as the model is to write them. The
-//! text is always correct: mistakes are the model's own. Left out: the chat template and the end-of-text
-//! token, which belong to the tokenizer.
+//! In: a problem and a stream. Out: a [`Solution`], and [`Solution::render`] joins its steps as the model is to write them. The
+//! text is always correct: mistakes are the model's own. [`solve`] hands problems of the other task to [`crate::teeth`].
+//! Left out: the chat template and the end-of-text token, which belong to the tokenizer.
 
-use crate::columns::columns;
-use crate::problem::{Link, Operation, Problem};
+use crate::columns::{Column, columns};
+use crate::problem::{Link, Operation, Problem, Task};
 use crate::rng::Stream;
+use crate::teeth;
 use crate::wording::{self, Style};
 
 /// How one response spends its tokens.
@@ -88,14 +89,26 @@ pub struct Step {
     pub text: String,
 }
 
+/// Steps, and what they come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Solution {
+    /// The reasoning.
+    pub steps: Vec<Step>,
+    /// What is boxed.
+    pub answer: u32,
+}
+
 /// Works a problem out, in the manner of a temper drawn first.
-pub fn solve(problem: &Problem, rng: &mut Stream) -> Vec<Step> {
+pub fn solve(problem: &Problem, rng: &mut Stream) -> Solution {
     let temper = TEMPERS[rng.weighted(&TEMPERS.map(|(weight, _)| weight))].1;
     solve_with(problem, &temper, rng)
 }
 
 /// Works a problem out in the manner of `temper`.
-pub fn solve_with(problem: &Problem, temper: &Temper, rng: &mut Stream) -> Vec<Step> {
+pub fn solve_with(problem: &Problem, temper: &Temper, rng: &mut Stream) -> Solution {
+    if problem.task == Task::Teeth {
+        return teeth::solve_with(problem, temper, rng);
+    }
     let mut writer = Writer { temper, rng, steps: Vec::new() };
     let totals = problem.totals();
     let last = problem.links.len() - 1;
@@ -114,20 +127,23 @@ pub fn solve_with(problem: &Problem, temper: &Temper, rng: &mut Stream) -> Vec<S
         }
     }
     writer.needless(StepKind::Closing, 1.0, |style, rng| wording::closing(totals[last + 1], style, rng));
-    writer.steps
+    Solution { steps: writer.steps, answer: totals[last + 1] }
 }
 
-/// What follows the prompt's `<think>` and a line break: the steps, a blank line between each two, and the
-/// boxed answer.
-pub fn render(steps: &[Step], answer: u32) -> String {
-    let steps: Vec<&str> = steps.iter().map(|step| step.text.as_str()).collect();
-    format!("{}\n</think>\n\n\\boxed{{{answer}}}", steps.join("\n\n"))
+impl Solution {
+    /// What follows the prompt's `<think>` and a line break: the steps, a blank line between each two, and the
+    /// boxed answer.
+    pub fn render(&self) -> String {
+        let steps: Vec<&str> = self.steps.iter().map(|step| step.text.as_str()).collect();
+        format!("{}\n</think>\n\n\\boxed{{{}}}", steps.join("\n\n"), self.answer)
+    }
 }
 
-struct Writer<'a> {
-    temper: &'a Temper,
-    rng: &'a mut Stream,
-    steps: Vec<Step>,
+/// Puts steps down in the manner of a temper.
+pub(crate) struct Writer<'a> {
+    pub(crate) temper: &'a Temper,
+    pub(crate) rng: &'a mut Stream,
+    pub(crate) steps: Vec<Step>,
 }
 
 impl Writer<'_> {
@@ -135,14 +151,19 @@ impl Writer<'_> {
         [Style::Wordy, Style::Medium, Style::Terse][self.rng.weighted(&self.temper.styles)]
     }
 
-    fn step(&mut self, kind: StepKind, word: impl FnOnce(Style, &mut Stream) -> String) {
+    pub(crate) fn step(&mut self, kind: StepKind, word: impl FnOnce(Style, &mut Stream) -> String) {
         let style = self.style();
         let text = word(style, self.rng);
         self.steps.push(Step { kind, text });
     }
 
     /// `share` scales the temper's chance of a needless step.
-    fn needless(&mut self, kind: StepKind, share: f64, word: impl FnOnce(Style, &mut Stream) -> String) {
+    pub(crate) fn needless(
+        &mut self,
+        kind: StepKind,
+        share: f64,
+        word: impl FnOnce(Style, &mut Stream) -> String,
+    ) {
         if self.rng.chance(self.temper.needless * share) {
             self.step(kind, word);
         }
@@ -155,9 +176,14 @@ impl Writer<'_> {
             self.steps.push(Step { kind: StepKind::InTheHead, text });
             return;
         }
+        self.working(before, link, &columns(link.operation, before, link.operand), after);
+    }
+
+    /// An operation by its columns.
+    pub(crate) fn working(&mut self, before: u32, link: Link, columns: &[Column], after: u32) {
         self.step(StepKind::Heading, |style, rng| wording::heading(before, link, style, rng));
-        for column in columns(link.operation, before, link.operand) {
-            self.step(StepKind::Column, |style, rng| wording::column(&column, style, rng));
+        for column in columns {
+            self.step(StepKind::Column, |style, rng| wording::column(column, style, rng));
             if column.carry_out > 0 && !column.last {
                 self.needless(StepKind::Caution, CAUTION_SHARE, wording::caution);
             }
@@ -176,14 +202,14 @@ mod tests {
 
     fn problem(start: u32, links: &[(Operation, u32)]) -> Problem {
         let links = links.iter().map(|&(operation, operand)| Link { operation, operand }).collect();
-        Problem { level: 1, start, links, text: String::new() }
+        Problem { task: Task::Plain, level: 1, start, links, text: String::new() }
     }
 
     /// A seed whose first operation is not done in the head.
-    fn worked(problem: &Problem, temper: &Temper) -> Vec<Step> {
+    fn worked(problem: &Problem, temper: &Temper) -> Solution {
         (0..)
             .map(|seed| solve_with(problem, temper, &mut Stream::new(seed)))
-            .find(|steps| steps.iter().all(|step| step.kind != StepKind::InTheHead))
+            .find(|solution| solution.steps.iter().all(|step| step.kind != StepKind::InTheHead))
             .unwrap()
     }
 
@@ -191,7 +217,7 @@ mod tests {
     fn a_terse_solution_is_only_working() {
         let problem = problem(347, &[(Operation::Add, 285), (Operation::Multiply, 3)]);
         assert_eq!(
-            render(&worked(&problem, &TERSE), problem.answer()),
+            worked(&problem, &TERSE).render(),
             "347+285:\n\nOnes: 7+5=12.\n\nTens: 4+8+1=13.\n\nHundreds: 3+2+1=6.\n\nSo 632.\n\n\
              632*3:\n\nOnes: 2*3=6.\n\nTens: 3*3=9.\n\nHundreds: 6*3=18.\n\nSo 1896.\n\
              </think>\n\n\\boxed{1896}"
@@ -204,7 +230,7 @@ mod tests {
         let needed = |steps: Vec<Step>| -> Vec<StepKind> {
             steps.into_iter().map(|step| step.kind).filter(|kind| !kind.is_needless()).collect()
         };
-        let (terse, thorough) = (worked(&problem, &TERSE), worked(&problem, &WORDY));
+        let (terse, thorough) = (worked(&problem, &TERSE).steps, worked(&problem, &WORDY).steps);
         assert!(thorough.iter().any(|step| step.kind.is_needless()));
         assert_eq!(needed(terse), needed(thorough));
     }
@@ -213,8 +239,8 @@ mod tests {
     #[test]
     fn every_equation_holds() {
         let mut equations = 0;
-        for problem in problem_set(1, Split::Training, 100) {
-            for step in solve(&problem, &mut Stream::from_parts(&[1, equations])) {
+        for problem in problem_set(Task::Plain, 1, Split::Training, 100) {
+            for step in solve(&problem, &mut Stream::from_parts(&[1, equations])).steps {
                 let plain = [
                     (" plus the carried ", "+"),
                     (" minus the borrowed ", "-"),
@@ -258,9 +284,9 @@ mod tests {
 
     #[test]
     fn a_rendered_solution_splits_back_into_its_steps() {
-        for (seed, problem) in problem_set(2, Split::HeldOut, 30).iter().enumerate() {
-            let steps = solve(problem, &mut Stream::new(seed as u64));
-            let text = render(&steps, problem.answer());
+        for (seed, problem) in problem_set(Task::Plain, 2, Split::HeldOut, 30).iter().enumerate() {
+            let solution = solve(problem, &mut Stream::new(seed as u64));
+            let (text, steps) = (solution.render(), solution.steps);
             let (thought, answer) = text.split_once("\n</think>\n\n").unwrap();
             assert_eq!(
                 thought.split("\n\n").collect::<Vec<_>>(),
@@ -274,7 +300,7 @@ mod tests {
     #[test]
     fn work_in_the_head_is_rare_and_rarer_where_it_is_hard() {
         let share = |problem: &Problem| {
-            let all = (0..20_000).map(|seed| solve(problem, &mut Stream::new(seed)));
+            let all = (0..20_000).map(|seed| solve(problem, &mut Stream::new(seed)).steps);
             all.filter(|steps| steps.iter().any(|step| step.kind == StepKind::InTheHead)).count() as f64
                 / 200.0
         };

@@ -106,8 +106,7 @@ pub fn heading(total: u32, link: Link, style: Style, rng: &mut Stream) -> String
 pub fn column(column: &Column, style: Style, rng: &mut Stream) -> String {
     let (place, place_first) = PLACES[column.place];
     let &Column { operation, bottom, carry_in, value, carry_out, .. } = column;
-    let borrows = operation == Operation::Subtract && carry_out == 1;
-    let top = if borrows { column.top + 10 } else { column.top };
+    let (borrows, top) = borrowed(column);
     let (symbol, word, carry_symbol, carry_word) = match operation {
         Operation::Add => ('+', "plus", '+', "plus the carried"),
         Operation::Subtract => ('-', "minus", '-', "minus the borrowed"),
@@ -117,7 +116,7 @@ pub fn column(column: &Column, style: Style, rng: &mut Stream) -> String {
         (0, _) => String::new(),
         (_, Style::Wordy) => format!(" {carry_word} {carry_in}"),
         (_, Style::Medium) => format!(" {carry_symbol} {carry_in}"),
-        (_, Style::Terse) => format!("{carry_symbol}{carry_in}"),
+        (_, Style::Terse) => String::new(),
     };
     let written = column.written();
     match style {
@@ -142,8 +141,22 @@ pub fn column(column: &Column, style: Style, rng: &mut Stream) -> String {
             };
             format!("In the {place}, {top} {symbol} {bottom}{carried} = {value}, write {written}{then}.")
         }
-        Style::Terse => format!("{place_first}: {top}{symbol}{bottom}{carried}={value}."),
+        Style::Terse => format!("{place_first}: {}.", equation(column)),
     }
+}
+
+/// Whether a column borrows, and its top digit with the ten that it borrowed.
+fn borrowed(column: &Column) -> (bool, u32) {
+    let borrows = column.operation == Operation::Subtract && column.carry_out == 1;
+    (borrows, if borrows { column.top + 10 } else { column.top })
+}
+
+/// A column and nothing else: "4+8+1=13".
+fn equation(column: &Column) -> String {
+    let &Column { operation, bottom, carry_in, value, .. } = column;
+    let carry_symbol = if operation == Operation::Subtract { '-' } else { '+' };
+    let carried = if carry_in == 0 { String::new() } else { format!("{carry_symbol}{carry_in}") };
+    format!("{}{}{bottom}{carried}={value}", borrowed(column).1, operation.symbol())
 }
 
 /// A remark after a column that carried or borrowed: needless.
@@ -210,6 +223,35 @@ pub fn check(before: u32, link: Link, after: u32, style: Style, rng: &mut Stream
         }
         Style::Medium => format!("Wait, check: {after} {symbol} {operand} = {before}, good."),
         Style::Terse => format!("Check: {after}{symbol}{operand}={before}."),
+    }
+}
+
+/// The columns once more, as they should be, against the total that was written: needed where that has a slip.
+pub fn recheck(columns: &[Column], right: u32, written: u32, style: Style, rng: &mut Stream) -> String {
+    let columns: Vec<String> = columns.iter().map(equation).collect();
+    let columns = columns.join(", ");
+    let is_good = right == written;
+    match style {
+        Style::Wordy => {
+            let wait = pick(
+                rng,
+                &[
+                    "Wait, let me go through the digits again before I go on.",
+                    "Hold on, I want to be sure that no digit is wrong.",
+                ],
+            );
+            let verdict = if is_good {
+                pick(rng, &["which is what I have, so this is fine.", "and that agrees with what I wrote."])
+                    .to_owned()
+            } else {
+                format!("and not {written}, so there was a slip.")
+            };
+            format!("{wait} I get {columns}, that is {right}, {verdict}")
+        }
+        Style::Medium if is_good => format!("Wait, check: {columns}, so {right}, good."),
+        Style::Medium => format!("Wait, check: {columns}, so {right}, not {written}."),
+        Style::Terse if is_good => format!("Check: {columns}: {right}, good."),
+        Style::Terse => format!("Check: {columns}: {right}, not {written}."),
     }
 }
 

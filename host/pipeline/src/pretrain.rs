@@ -1,4 +1,4 @@
-//! Trains the embedded model from scratch: tokenizer, weights, and the files of a Hugging Face folder.
+//! Trains an embedded model from scratch: tokenizer, weights, and the files of a Hugging Face folder.
 //!
 //! In: the generator of `ts_embedded` and a seed. Out: a checkpoint folder. The data are endless: every
 //! micro-batch draws its own problems, all of the training split, so no held-out problem is ever seen. A
@@ -9,9 +9,9 @@
 use std::path::Path;
 
 use candle_core::{DType, Device};
-use ts_embedded::problem::{LEVELS, Problem, Split, problem_set};
+use ts_embedded::problem::{N_LEVELS, Problem, Split, Task, problem_set};
 use ts_embedded::rng::Stream;
-use ts_embedded::solution::{Temper, render, solve, solve_with};
+use ts_embedded::solution::{Temper, solve, solve_with};
 use ts_model::bpe::{Marker, train_byte_level_bpe};
 use ts_model::checkpointed::{Gradients, gradients};
 use ts_model::config::ModelConfig;
@@ -27,6 +27,8 @@ use crate::progress::Progress;
 /// What to train.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pretraining {
+    /// What it is to do.
+    pub task: Task,
     /// Of the initial weights and of the data.
     pub seed: u64,
     /// Training tokens in all.
@@ -62,8 +64,13 @@ const LEARNING_RATE: f64 = 3e-3;
 const WARMUP_STEPS: usize = 100;
 /// The last learning rate as a share of the peak.
 const FINAL_RATIO: f64 = 0.03;
-/// How often each level is drawn.
-const LEVEL_WEIGHTS: [u32; LEVELS.len()] = [8, 8, 14, 10, 22, 24, 14];
+/// How often each level of a task is drawn.
+fn level_weights(task: Task) -> [u32; N_LEVELS] {
+    match task {
+        Task::Plain => [8, 8, 14, 10, 22, 24, 14],
+        Task::Teeth => [8, 10, 12, 16, 14, 22, 18],
+    }
+}
 /// The manner of the curriculum's brief solutions.
 const BRIEF: Temper = Temper { styles: [10, 25, 65], needless: 6.0 };
 /// Share of brief solutions at first.
@@ -95,7 +102,7 @@ pub fn pretrain(settings: &Pretraining, folder: &Path, progress: &dyn Progress) 
     if std::fs::read_dir(folder).map_err(file(folder))?.next().is_some() {
         return Err(Error::NotEmpty { folder: folder.to_owned() });
     }
-    let json = train_byte_level_bpe(documents(), VOCABULARY, &MARKERS)?;
+    let json = train_byte_level_bpe(documents(settings.task), VOCABULARY, &MARKERS)?;
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
         std::fs::write(&path, bytes).map_err(file(&path))
@@ -115,11 +122,11 @@ pub fn pretrain(settings: &Pretraining, folder: &Path, progress: &dyn Progress) 
 }
 
 /// What the tokenizer is trained on: prompts and solutions of the training split.
-fn documents() -> impl Iterator<Item = String> + Send {
-    let problems = problem_set(99, Split::Training, TOKENIZER_PROBLEMS);
+fn documents(task: Task) -> impl Iterator<Item = String> + Send {
+    let problems = problem_set(task, 99, Split::Training, TOKENIZER_PROBLEMS);
     problems.into_iter().enumerate().flat_map(|(index, problem)| {
-        let steps = solve(&problem, &mut Stream::from_parts(&[99, index as u64]));
-        [problem.text.clone(), render(&steps, problem.answer())]
+        let solution = solve(&problem, &mut Stream::from_parts(&[99, index as u64]));
+        [problem.text, solution.render()]
     })
 }
 
@@ -184,7 +191,7 @@ fn train(
         let done = step as f64 / n_steps as f64;
         let draw = |micro: u64| {
             let mut rng = Stream::from_parts(&[settings.seed, step as u64, micro]);
-            micro_batch(tokenizer, done, &mut rng)
+            micro_batch(settings.task, tokenizer, done, &mut rng)
         };
         let batches = (0..MICRO_BATCHES).map(draw).collect::<Result<Vec<_>, Error>>()?;
         let n_targets: usize = batches.iter().map(|(_, n_targets)| n_targets).sum();
@@ -215,19 +222,24 @@ fn train(
 
 /// Problems and solutions up to [`MICRO_BATCH_TOKENS`], packed, and the number of tokens to predict. `done`
 /// is the share of the training that is behind.
-fn micro_batch(tokenizer: &TextTokenizer, done: f64, rng: &mut Stream) -> Result<(Packed, usize), Error> {
+fn micro_batch(
+    task: Task,
+    tokenizer: &TextTokenizer,
+    done: f64,
+    rng: &mut Stream,
+) -> Result<(Packed, usize), Error> {
     let brief_share = BRIEF_SHARE * ((BRIEF_GONE - done) / (BRIEF_GONE - BRIEF_UNTIL)).clamp(0.0, 1.0);
     let mut sequences = Vec::new();
     let (mut n_tokens, mut n_targets) = (0, 0);
     while n_tokens < MICRO_BATCH_TOKENS {
-        let problem = Problem::draw(rng.weighted(&LEVEL_WEIGHTS) + 1, Split::Training, rng);
-        let steps = if rng.chance(100.0 * brief_share) {
+        let problem = Problem::draw(task, rng.weighted(&level_weights(task)) + 1, Split::Training, rng);
+        let solution = if rng.chance(100.0 * brief_share) {
             solve_with(&problem, &BRIEF, rng)
         } else {
             solve(&problem, rng)
         };
         let prompt = tokenizer.encode(&format!("<|user|>{}<|assistant|><think>\n", problem.text))?;
-        let response = tokenizer.encode(&(render(&steps, problem.answer()) + MARKERS[0].text))?;
+        let response = tokenizer.encode(&(solution.render() + MARKERS[0].text))?;
         let sequence = Sequence::new(&prompt, &response);
         if sequence.tokens.len() < CONTEXT {
             n_tokens += sequence.tokens.len();

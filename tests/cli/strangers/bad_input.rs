@@ -179,6 +179,11 @@ fn numbers_and_rows_that_make_no_sense() {
     let pretrain = |tokens: &str| host.fail(&["pretrain", "--out", "full", "--million-tokens", tokens]);
     says(&pretrain("0.001"), &["full is not empty", "hint: "]);
     says(&pretrain("-1"), &["--million-tokens must be above 0, not -1"]);
+    // Of both tasks a model can be had, in one step here, that says how it would be run.
+    for task in ["plain", "teeth"] {
+        host.run(&["pretrain", "--task", task, "--out", task, "--million-tokens", "0.001"]);
+        assert!(host.run(&["model", "inspect", task]).contains("Qwen2"), "{task}");
+    }
 }
 
 /// `ts-host … | head` reads what it wants and goes.

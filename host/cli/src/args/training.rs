@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use ts_run::Shard;
 
 use super::export::{AdoptArgs, ExportArgs};
@@ -143,12 +143,24 @@ pub(crate) struct AblateArgs {
     pub(crate) set: Vec<String>,
 }
 
+/// The tasks that a model can be pretrained for.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PretrainTask {
+    /// Chains of operations, worked in more words and steps than they need
+    Plain,
+    /// Chains whose drafts slip, with checks that find it
+    Teeth,
+}
+
 /// Flags of `pretrain`.
 #[derive(Args, Debug)]
 pub(crate) struct PretrainArgs {
     /// Folder for the checkpoint
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: PathBuf,
+    /// What the model is to do
+    #[arg(long, value_enum, default_value = "plain")]
+    pub(crate) task: PretrainTask,
     /// Training tokens, in millions
     #[arg(long, default_value_t = 13.0, allow_negative_numbers = true)]
     pub(crate) million_tokens: f64,

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use ts_embedded::RECIPES;
+use ts_embedded::problem::Task;
 use ts_pipeline::setup::check;
 use ts_pipeline::summary::{report, report_with};
 use ts_pipeline::{PastRun, Run, Stage, ablation, kept_recipe, merge, pretrain, run_stage};
@@ -13,7 +14,7 @@ use ts_plugin::{LogSink, Role};
 use ts_recipe::{Override, Recipe, key_of, n_threads, open_plugin};
 
 use super::{loader, parse_overrides};
-use crate::args::training::{AblateArgs, PretrainArgs, ReportArgs, RunArgs, TrainingCommand};
+use crate::args::training::{AblateArgs, PretrainArgs, PretrainTask, ReportArgs, RunArgs, TrainingCommand};
 use crate::plugin_log::PluginLog;
 use crate::progress::Terminal;
 use crate::terminal::{note, say, say_page};
@@ -275,6 +276,10 @@ fn pretrain(args: &PretrainArgs) -> Result<()> {
         bail!("--million-tokens must be above 0, not {million_tokens}");
     }
     let settings = pretrain::Pretraining {
+        task: match args.task {
+            PretrainTask::Plain => Task::Plain,
+            PretrainTask::Teeth => Task::Teeth,
+        },
         seed: args.seed,
         n_tokens: (million_tokens * 1e6) as u64,
         n_workers: n_threads(args.workers),
