@@ -207,14 +207,14 @@ fn an_ablation_shares_samples_and_writes_its_table() {
     );
 
     // More strengths share what is there, and rows are compared at the same length too.
-    let more = ["--strengths", "2,1,0.5", "--tuning-problems", "embedded"];
+    let more = ["--strengths", "2,1", "--tuning-problems", "embedded"];
     let table = host.run(&[&args[..], &more, &settings].concat());
-    for part in ["best area on the tuning problems", "at its Len-A", "| × 0.5 |", "strength |"] {
+    for part in ["best area on the tuning problems", "at its Len-A", "× 2 |", "strength |"] {
         assert!(table.contains(part), "{part}: {table}");
     }
     assert_eq!(table.matches("**").count(), 4, "one strength of each row is its own: {table}");
     for (one, other) in [
-        ("ab/default-seed2/samples.jsonl", "ab/ablation-sft-x0.5-seed2/samples.jsonl"),
+        ("ab/default-seed2/samples.jsonl", "ab/ablation-sft-x2-seed2/samples.jsonl"),
         ("ab/default-x2-seed1/train.jsonl", "ab/tuning/default-x2-seed1/train.jsonl"),
     ] {
         assert_eq!(read(host.path(one)), read(host.path(other)));
