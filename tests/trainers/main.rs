@@ -7,7 +7,8 @@
 //! `cargo test --release --workspace --test trainers -- --ignored`.
 //!
 //! There are no GPUs, and but for the embedded model no weights that have learnt anything. What is tested of the trainers is the way
-//! from a response to its reward.
+//! from a response to its reward. LLaMA-Factory, trackio and wandb stand in folders before that environment, since they take other
+//! versions of some packages, or packages that nothing else takes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -46,26 +47,49 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}\n{said}\n{told}", output.status);
 }
 
+/// What pip is told: without its cache, which would keep all of it a second time.
+const PIP: [&str; 7] = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-cache-dir", "--requirement"];
+
+/// Makes what a file of requirements describes, unless it is there: `home`, which is told the file.
+fn installed(home: &Path, requirements: &str, make: impl FnOnce(&Path)) {
+    let (requirements, installed) = (folder().join(requirements), home.join("installed"));
+    let wanted = std::fs::read_to_string(&requirements).unwrap();
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return;
+    }
+    make(&requirements);
+    // Written last: an installation that was cut short begins anew.
+    std::fs::write(installed, wanted).unwrap();
+}
+
 /// A Python that has TRL and verl.
 fn python() -> PathBuf {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("trainers");
-    let (python, installed) = (home.join("bin/python"), home.join("installed"));
-    let requirements = folder().join("requirements.txt");
-    let wanted = std::fs::read_to_string(&requirements).unwrap();
-    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
-        return python;
-    }
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home));
-    // Without its cache, which would keep all of it a second time.
-    let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-cache-dir", "--requirement"];
-    run(Command::new(&python).args(pip).arg(&requirements));
-    // Written last: an installation that was cut short begins anew.
-    std::fs::write(installed, wanted).unwrap();
+    let python = home.join("bin/python");
+    installed(&home, "requirements.txt", |requirements| {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home));
+        run(Command::new(&python).args(PIP).arg(requirements));
+    });
     python
+}
+
+/// A folder of packages to stand before those of [`python`].
+fn packages(requirements: &str) -> PathBuf {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(requirements.trim_end_matches(".txt"));
+    installed(&home, requirements, |requirements| {
+        let _ = std::fs::remove_dir_all(&home);
+        run(Command::new(python()).args(PIP).arg(requirements).arg("--target").arg(&home));
+    });
+    home
 }
 
 /// Runs one of the Python files with a grader and the server to start.
 fn passes(python: &Path, file: &str) {
+    passes_with(python, file, &[]);
+}
+
+/// [`passes`], with more in its environment.
+fn passes_with(python: &Path, file: &str, environment: &[(&str, &std::ffi::OsStr)]) {
     let scratch = tempfile::tempdir().unwrap();
     let grader = scratch.path().join("letters.wasm");
     let text = include_str!("../../host/plugin/tests/guests/hostile.wat").replace("{grade}", BODY);
@@ -77,6 +101,7 @@ fn passes(python: &Path, file: &str) {
     command.env("TS_PACKAGES", Path::new(env!("CARGO_TARGET_TMPDIR")).join("tokenizers"));
     // Nothing is asked of a hub, nothing is told to Ray's makers, and a GPU stays unused.
     command.env("HF_HUB_OFFLINE", "1").env("RAY_USAGE_STATS_ENABLED", "0").env("CUDA_VISIBLE_DEVICES", "");
+    command.envs(environment.iter().copied());
     run(&mut command);
 }
 
@@ -98,6 +123,23 @@ fn trl_trains_with_the_servers_rewards() {
 fn trl_trains_from_an_export_and_the_model_comes_back() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     passes(&python(), "test_export.py");
+}
+
+#[test]
+#[ignore = "installs LLaMA-Factory and PyTorch"]
+fn llama_factory_trains_from_an_export_and_the_model_comes_back() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let packages = packages("llama_factory.txt");
+    // Its own bounds on versions are those of its time.
+    let environment = [("PYTHONPATH", packages.as_os_str()), ("DISABLE_VERSION_CHECK", "1".as_ref())];
+    passes_with(&python(), "test_llama_factory.py", &environment);
+}
+
+#[test]
+#[ignore = "installs trackio and wandb"]
+fn trackers_take_a_runs_events() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    passes_with(&python(), "test_trackers.py", &[("PYTHONPATH", packages("trackers.txt").as_os_str())]);
 }
 
 #[test]

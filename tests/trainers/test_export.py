@@ -1,12 +1,13 @@
 """`ts-host export --to trl` in TRL itself, and `ts-host adopt` of what TRL trained.
 
 In: TS_HOST. Out: failures of unittest. A small run of the embedded model is exported and trained on by ts-host and by the export's own
-train.py, in one process and in two under accelerate (gloo). What is compared: the loss of the first step, to 1e-5; those of all steps;
+train.py, in one process, in two under accelerate (gloo), and in two that share the weights (FSDP2). What is compared: the loss of the first step, to 1e-5; those of all steps;
 and the weights after 20 steps, against how far the training moved them. Then the model comes back, is measured and reported.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -115,10 +116,25 @@ class Export(unittest.TestCase):
         print(f"two processes end {apart:.2e} from one, one weight {most:.2e} at most")
         self.assertLess(apart, 1e-3 * moved)
 
+        # Nor does it matter that each has half of the weights, and what is saved is whole.
+        (export / "trained").rename(export / "two")
+        config = (export / "accelerate" / "fsdp2.yaml").read_text(encoding="utf-8")
+        (export / "cpu-fsdp2.yaml").write_text(config.replace("use_cpu: false", "use_cpu: true"), encoding="utf-8")
+        launch = [accelerate, "launch", "--config_file", "cpu-fsdp2.yaml", "--num_processes", "2"]
+        launch.append(Path(__file__).resolve().with_name("sharded_on_cpu.py"))
+        said, log = self.train(export, launch=launch)
+        shares = re.findall(r"rank (\d) of 2 has (\d+) of (\d+) weights", said)
+        self.assertEqual({rank for rank, *_ in shares}, {"0", "1"})
+        self.assertTrue(all(0.4 * int(whole) < int(here) < 0.6 * int(whole) for _, here, whole in shares), shares)
+        self.compare("run", log)
+        apart, most = distance(alone, weights(export / "trained"))
+        print(f"two processes that share the weights end {apart:.2e} from one, one weight {most:.2e} at most")
+        self.assertLess(apart, 1e-3 * moved)
+
         # The model comes back: the run that did everything but train adopts it.
-        self.host("adopt", "run", export / "trained", "--out", "adopted", "--trained-with", "TRL in two processes")
+        self.host("adopt", "run", export / "trained", "--out", "adopted", "--trained-with", "TRL under FSDP2")
         table = self.host("run", "--out", "adopted")
-        self.assertIn("trained elsewhere with TRL in two processes", table)
+        self.assertIn("trained elsewhere with TRL under FSDP2", table)
         theirs, our = (lines(self.folder / run / "eval-result.jsonl") for run in ("adopted", "run"))
         self.assertEqual([row["problem"] for row in theirs], [row["problem"] for row in our])
         same = sum(a["text"] == b["text"] for a, b in zip(theirs, our))

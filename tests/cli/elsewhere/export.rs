@@ -120,7 +120,16 @@ fn the_others_are_given_texts_that_are_the_tokens_and_told_what_they_lose() {
         json(host.path("llama-factory/dataset_info.json"))["tokensqueeze"],
         value!({"file_name": "train.jsonl", "ranking": true, "columns": {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"}})
     );
-    assert!(text(host.path("llama-factory/train.yaml")).contains("pref_ftx: 1\n"));
+    // Their loss is the recipe's divided by eta, 0.5, and so is all that a gradient is measured by.
+    let yaml = text(host.path("llama-factory/train.yaml"));
+    for line in ["pref_ftx: 1\n", "max_grad_norm: 2\n", "adam_epsilon: 2.0e-8\n"] {
+        assert!(yaml.contains(line), "{line}: {yaml}");
+    }
+    let script = text(host.path("openrlhf/train.sh"));
+    for flag in ["--model.nll_loss_coef 1 ", "--max_norm 2 ", "--adam.eps 0.00000002 "] {
+        assert!(script.contains(flag), "{flag}: {script}");
+    }
+    assert!(text(host.path("axolotl/train.yaml")).contains("adam_epsilon: 1.0e-8\n"));
 
     let output = host.output(&["export", "run", "--to", "verl", "--out", "verl"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("verl has no DPO in its core"));
@@ -248,6 +257,10 @@ fn what_cannot_be_exported_is_told_and_leaves_nothing() {
     host.run(&["reference", "--from", "run", "--out", "short", "--set", "train.max_context_tokens=16"]);
     let told = host.fail(&["export", "short", "--to", "axolotl"]);
     assert!(told.contains("no example to train on"), "{told}");
+    host.run(&["reference", "--from", "run", "--out", "few", "--set", "train.batch_size=64"]);
+    let told = host.fail(&["export", "few", "--to", "openrlhf"]);
+    assert!(told.contains("fewer than a step") && told.contains("--to trl"), "{told}");
+    host.run(&["export", "few", "--to", "llama-factory"]);
 
     // What was changed is not given away.
     let path = host.path("run/refined.jsonl");

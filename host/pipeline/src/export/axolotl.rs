@@ -37,7 +37,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
     config.line("learning_rate", &float(train.learning_rate));
     config.line("lr_scheduler", &scheduler(train.schedule));
     config.line("warmup_steps", &warmup_steps(train, n_steps));
-    config.adam(train);
+    config.adam(train, 1.0);
     config.line("max_grad_norm", &train.max_grad_norm);
     config.line("gradient_checkpointing", &train.activation_checkpointing);
     config.half_precision(run.recipe.model.dtype);
@@ -69,6 +69,9 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
 
     };
     page.differences.extend(count.ended());
+    if warmup_steps(train, n_steps) == 1 {
+        page.differences.push("Axolotl makes two steps of a warm-up of one".to_owned());
+    }
     page.differences.extend(own_order("Axolotl", train.lora.is_some()));
     Ok(page)
 }

@@ -46,7 +46,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
     config.line("learning_rate", &float(train.learning_rate));
     config.line("lr_scheduler_type", &scheduler(train.schedule));
     config.line("warmup_steps", &warmup_steps(train, n_steps));
-    config.adam(train);
+    config.adam(train, train.dpo_weight);
     config.line("max_grad_norm", &(train.max_grad_norm / train.dpo_weight));
     config.line("disable_gradient_checkpointing", &!train.activation_checkpointing);
     config.half_precision(run.recipe.model.dtype);
@@ -63,7 +63,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
         same: vec![
             format!(
                 "DPO with beta {}, and SFT beside it with pref_ftx = (1 - eta) / eta = {sft}, a mean over responses; the loss is the \
-                 recipe's divided by eta, and so max_grad_norm is too",
+                 recipe's divided by eta, and so max_grad_norm and adam_epsilon are too",
                 train.beta
             ),
             "the template `empty` adds nothing: the prompt is rendered as the run rendered it, the responses end where they ended"
@@ -78,6 +78,13 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
         ],
 
     };
+    if train.lora.is_none() {
+        page.differences.push(
+            "LLaMA-Factory computes its reference in the number format that the checkpoint's config.json names, whatever the other model \
+             trains in: where these differ, the preference begins beside ln 2"
+                .to_owned(),
+        );
+    }
     page.differences.extend(own_order("LLaMA-Factory", train.lora.is_some()));
     Ok(page)
 }

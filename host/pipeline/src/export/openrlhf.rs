@@ -16,6 +16,13 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
     let (train, seed) = (&run.recipe.train, run.recipe.run.seed);
     let sft = sft_beside_dpo(train, "OpenRLHF's DPO")?;
     let count = text_rows::write(run, &folder.join("train.jsonl"), Tokenised::Together)?;
+    if count.n_pairs < train.batch_size {
+        let reason = format!(
+            "OpenRLHF takes no rows that are fewer than a step: train.batch_size is {}",
+            train.batch_size
+        );
+        return Err(Error::Export { what: format!("there are {} pairs", count.n_pairs), reason });
+    }
     let model = base::place(run, folder)?;
     let epochs = match train.steps {
         0 => train.epochs,
@@ -42,7 +49,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
     flag("train.seed", &seed_of_32_bits(seed));
     flag("adam.lr", &train.learning_rate);
     flag("adam.betas", &format_args!("{} {}", train.adam_beta1, train.adam_beta2));
-    flag("adam.eps", &train.adam_eps);
+    flag("adam.eps", &(train.adam_eps / train.dpo_weight));
     flag("adam.weight_decay", &train.weight_decay);
     flag("lr_scheduler", &scheduler(train.schedule));
     flag("lr_warmup_ratio", &train.warmup_share);
@@ -70,7 +77,7 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
         same: vec![
             format!(
                 "DPO with beta {}, and SFT beside it with nll_loss_coef = (1 - eta) / eta = {sft}; the loss is the recipe's divided by \
-                 eta, and so max_norm is too",
+                 eta, and so max_norm and adam.eps are too",
                 train.beta
             ),
             "data.max_len is longer than the longest row: nothing is truncated".to_owned(),

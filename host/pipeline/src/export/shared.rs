@@ -107,11 +107,12 @@ impl Yaml {
         self.0 += &format!("{key}: {value}\n");
     }
 
-    /// The optimiser but for its learning rate, under the names of transformers.
-    pub(super) fn adam(&mut self, train: &TrainSection) {
+    /// The optimiser but for its learning rate, under the names of transformers. A trainer whose loss is the recipe's divided by
+    /// `divisor` takes the same steps with an epsilon that is divided too.
+    pub(super) fn adam(&mut self, train: &TrainSection, divisor: f64) {
         self.line("adam_beta1", &train.adam_beta1);
         self.line("adam_beta2", &train.adam_beta2);
-        self.line("adam_epsilon", &float(train.adam_eps));
+        self.line("adam_epsilon", &float(train.adam_eps / divisor));
         self.line("weight_decay", &train.weight_decay);
     }
 

@@ -112,6 +112,11 @@ class Trainer(DPOTrainer):
             self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, learning_rate_at(self.settings))
         return self.lr_scheduler
 
+    def _save(self, output_dir=None, state_dict=None):
+        # Gathered from several processes, weights that are tied come once for each of their names.
+        tied = getattr(self.accelerator.unwrap_model(self.model), "all_tied_weights_keys", None) or {}
+        super()._save(output_dir, state_dict and {name: weight for name, weight in state_dict.items() if name not in tied})
+
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         # TRL multiplies each term by one weight for all rows of a micro-batch, which is one row.
         pair, sft = (inputs.pop(name).item() for name in SHARES)
