@@ -25,7 +25,7 @@ def begin_as_gpus(self, *arguments, **options):
 
 def prepare_and_tell(self, *arguments, **options):
     prepared = prepare(self, *arguments, **options)
-    for item in prepared if isinstance(prepared, tuple) else [prepared]:
+    for item in prepared if isinstance(prepared, (list, tuple)) else [prepared]:
         if isinstance(item, torch.nn.Module) and self.is_fsdp2:
             here = sum(weight.to_local().numel() for weight in item.parameters() if isinstance(weight, DTensor))
             n_weights = sum(weight.numel() for weight in item.parameters())
