@@ -164,6 +164,11 @@ class Export(unittest.TestCase):
         self.assertLess(apart, 0.02 * moved)
         self.host("adopt", "lora", export / "trained", "--out", "lora-adopted")
         self.assertIn("trained elsewhere", self.host("run", "--out", "lora-adopted"))
+        # What accelerate says of its configuration to every process.
+        environment = {**os.environ, "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3"}
+        done = subprocess.run([sys.executable, "-B", "train.py"], cwd=export, capture_output=True, text=True, env=environment)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("adapters do not begin under ZeRO-3", done.stderr)
 
     def test_processes_that_cannot_share_a_step_are_told(self):
         export = self.variant("run")

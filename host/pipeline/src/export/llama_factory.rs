@@ -85,6 +85,9 @@ pub(super) fn write(run: &Run<'_>, folder: &Path) -> Result<Page, Error> {
                 .to_owned(),
         );
     }
+    page.differences.push(
+        "transformers 5.2 to 5.4 divide LLaMA-Factory's gradients by gradient_accumulation_steps twice; 5.6 does not".to_owned(),
+    );
     page.differences.extend(own_order("LLaMA-Factory", train.lora.is_some()));
     Ok(page)
 }

@@ -137,6 +137,8 @@ def main():
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if settings["batch_size"] % processes:
         parser.error(f"{processes} processes cannot share steps of {settings['batch_size']} rows evenly; take a divisor of that")
+    if settings["adapter"] and os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3":
+        parser.error("adapters do not begin under ZeRO-3 as they stand in adapter/; take accelerate/fsdp2.yaml or zero2.yaml")
     model_path = arguments.model or settings["model"]
     # What is beside this file is found from everywhere.
     model_path = str(FOLDER / model_path) if (FOLDER / model_path).is_dir() else model_path
@@ -188,6 +190,9 @@ def main():
         log = [entry for entry in trainer.state.log_history if "loss" in entry]
         print(f"{trainer.state.global_step} steps in {trainer.args.world_size} processes: {arguments.out}")
         Path(arguments.out, "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in log), encoding="utf-8")
+    # A process that ends by itself while the first one still writes would have that one ended too.
+    trainer.accelerator.wait_for_everyone()
+    trainer.accelerator.end_training()
 
 
 if __name__ == "__main__":
