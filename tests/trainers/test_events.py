@@ -5,7 +5,6 @@ every stage is what the stage's records say, each step once, under the names tha
 """
 
 import json
-import os
 import subprocess
 import tempfile
 import time
@@ -15,7 +14,8 @@ from pathlib import Path
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-HOST = os.environ["TS_HOST"]
+from runs import HOST, lines
+
 SETTINGS = [
     "problems.max_train=12",
     "problems.max_heldout=4",
@@ -27,10 +27,6 @@ SETTINGS = [
     "eval.n_runs=2",
     "report.bootstrap_resamples=100",
 ]
-
-
-def lines(path):
-    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
 
 
 class Events(unittest.TestCase):

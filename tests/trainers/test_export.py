@@ -5,19 +5,15 @@ train.py, in one process, in two under accelerate (gloo), and in two that share 
 and the weights after 20 steps, against how far the training moved them. Then the model comes back, is measured and reported.
 """
 
-import json
 import os
 import re
 import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
+from runs import Runs, distance, lines, weights
 
-HOST = os.environ["TS_HOST"]
 SMALL = {
     "problems.max_train": 12,
     "problems.max_heldout": 4,
@@ -30,44 +26,11 @@ SMALL = {
 }
 
 
-def lines(path):
-    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
-
-
-def weights(folder):
-    return {name: tensor.double() for name, tensor in load_file(next(Path(folder).glob("*model.safetensors"))).items()}
-
-
-def distance(one, other):
-    """The norm of the difference of all weights, and the largest difference of one."""
-    assert one.keys() == other.keys(), one.keys() ^ other.keys()
-    differences = [one[name] - other[name] for name in one]
-    norm = torch.stack([difference.square().sum() for difference in differences]).sum().sqrt().item()
-    return norm, max(difference.abs().max().item() for difference in differences)
-
-
-class Export(unittest.TestCase):
+class Export(Runs):
     @classmethod
     def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.temporary.cleanup)
-        cls.folder = Path(cls.temporary.name)
+        super().setUpClass()
         cls.host("run", "--out", "run", *cls.settings(SMALL))
-
-    @staticmethod
-    def settings(values):
-        return [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
-
-    @classmethod
-    def call(cls, *command, cwd=None):
-        done = subprocess.run([str(word) for word in command], cwd=cwd or cls.folder, capture_output=True, text=True)
-        if done.returncode:
-            raise AssertionError(f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}")
-        return done.stdout
-
-    @classmethod
-    def host(cls, *arguments):
-        return cls.call(HOST, *arguments)
 
     def variant(self, name, **values):
         """A run that differs from the shared one in its training, and its export, in which TRL has not trained yet."""

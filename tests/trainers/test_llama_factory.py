@@ -11,17 +11,14 @@ model comes back, is measured and reported.
 
 import contextlib
 import json
-import os
-import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
 import yaml
-from safetensors.torch import load_file
 
-HOST = os.environ["TS_HOST"]
+from runs import Runs, distance, lines, weights
+
 ETA = 0.8
 SMALL = {
     # Of this seed and with these settings every example is a pair, and so a row.
@@ -37,48 +34,18 @@ SMALL = {
 }
 
 
-def lines(path):
-    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+class LlamaFactory(Runs):
+    # One thread: several that wait for each other spin, which takes minutes on a machine that does other things too.
+    ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
 
-
-def weights(folder):
-    return {name: tensor.double() for name, tensor in load_file(Path(folder, "model.safetensors")).items()}
-
-
-def distance(one, other):
-    """The norm of the difference of all weights."""
-    assert one.keys() == other.keys(), one.keys() ^ other.keys()
-    return sum((one[name] - other[name]).square().sum() for name in one).sqrt().item()
-
-
-class LlamaFactory(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.temporary.cleanup)
-        cls.folder = Path(cls.temporary.name)
+        super().setUpClass()
         for stage in ("sample", "grade", "select", "refine", "pair", "reference"):
             cls.host(stage, "--out", "run", *cls.settings(SMALL))
         # The run's ids; that these are those of its artefacts is tested with the command line.
         cls.host("export", "run", "--to", "trl", "--out", "ids")
         cls.rows = {row["id"]: row for row in lines(cls.folder / "ids" / "train.jsonl")}
-
-    @staticmethod
-    def settings(values):
-        return [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
-
-    @classmethod
-    def call(cls, *command, cwd=None):
-        # One thread: several that wait for each other spin, which takes minutes on a machine that does other things too.
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run([str(word) for word in command], cwd=cwd or cls.folder, capture_output=True, text=True, env=environment)
-        if done.returncode:
-            raise AssertionError(f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}")
-        return done.stdout
-
-    @classmethod
-    def host(cls, *arguments):
-        return cls.call(HOST, *arguments)
 
     def test_its_loader_gives_the_runs_ids_for_every_row(self):
         from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
@@ -136,7 +103,7 @@ class LlamaFactory(unittest.TestCase):
         for grad_norm, record in zip(grad_norms, records, strict=True):
             self.assertLess(abs(grad_norm * ETA - record["grad_norm"]), 1e-3 * record["grad_norm"])
         before, moved_to = weights(export / "model"), weights(self.folder / "ours" / "model")
-        moved, apart = distance(moved_to, before), distance(moved_to, weights(export / "trained"))
+        (moved, _), (apart, _) = distance(moved_to, before), distance(moved_to, weights(export / "trained"))
         print(f"3 steps of ts-host moved the weights by {moved:.4f}; LLaMA-Factory's are {apart:.6f} from them")
         self.assertLess(apart, 0.01 * moved)
 

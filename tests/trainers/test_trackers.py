@@ -5,26 +5,24 @@ its database, wandb takes them offline into its file; what either has of every s
 """
 
 import json
-import os
 import re
 import struct
-import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
-HOST = os.environ["TS_HOST"]
-SETTINGS = [
-    "problems.max_train=12",
-    "problems.max_heldout=2",
-    "sample.n_samples=8",
-    "refine.enabled=false",
-    "train.batch_size=2",
-    "train.steps=8",
-    "eval.n_runs=1",
-    "report.bootstrap_resamples=100",
-]
+from runs import Runs, lines
+
+SMALL = {
+    "problems.max_train": 12,
+    "problems.max_heldout": 2,
+    "sample.n_samples": 8,
+    "refine.enabled": "false",
+    "train.batch_size": 2,
+    "train.steps": 8,
+    "eval.n_runs": 1,
+    "report.bootstrap_resamples": 100,
+}
 FIELDS = {
     "train/loss": "loss",
     "train/grad_norm": "grad_norm",
@@ -67,25 +65,18 @@ def number(item):
     return json.loads(item.value_json) if item.value_json else getattr(item, item.WhichOneof("value"))
 
 
-class Trackers(unittest.TestCase):
+class Trackers(Runs):
     @classmethod
     def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.temporary.cleanup)
-        cls.folder = Path(cls.temporary.name)
+        super().setUpClass()
         # As the page calls it.
         cls.run_folder = cls.folder / "runs" / "first"
-        sets = [word for setting in SETTINGS for word in ("--set", setting)]
-        subprocess.run([HOST, "run", "--out", cls.run_folder, *sets], stdout=subprocess.DEVNULL, check=True)
-        cls.records = [json.loads(line) for line in (cls.run_folder / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+        cls.host("run", "--out", cls.run_folder, *cls.settings(SMALL))
+        cls.records = lines(cls.run_folder / "train.jsonl")
         assert len(cls.records) == 8
 
     def told(self, program, **environment):
-        done = subprocess.run(
-            [sys.executable, "-B", "-c", program], cwd=self.folder, capture_output=True, text=True, env={**os.environ, **environment}
-        )
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        return done.stdout
+        return self.call(sys.executable, "-B", "-c", program, **environment)
 
     def compare(self, steps):
         """Of every step, the scalars against the record; events have 32 bits."""

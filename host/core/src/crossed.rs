@@ -76,7 +76,7 @@ impl Measured {
         self.require_same_problems(before)?;
         let differences = Metric::ALL.into_iter().filter_map(|metric| {
             let (after, before) = (self.cells(metric)?, before.cells(metric)?);
-            Some((metric, Difference::new(after.estimate - before.estimate, &after.plus(-1.0, &before))))
+            Some((metric, Difference::of(&after.plus(-1.0, &before))))
         });
         Ok(differences.collect())
     }
@@ -104,12 +104,11 @@ impl Measured {
         let width = high_at.estimate - low_at.estimate;
         let share = (length.estimate - low_at.estimate) / width;
         let slope = (high.estimate - low.estimate) / width;
-        let estimate = low.estimate + share * (high.estimate - low.estimate) - accuracy.estimate;
         // Each point moves the line by its accuracy, and by its length along the slope; so does the length that is matched.
         let of_low = low.plus(-slope, low_at).times(1.0 - share);
         let of_high = high.plus(-slope, high_at).times(share);
-        let influence = of_low.plus(1.0, &of_high).plus(slope, &length).plus(-1.0, &accuracy);
-        Ok(Some(Difference::new(estimate, &influence)))
+        let on_line = of_low.plus(1.0, &of_high).plus(slope, &length);
+        Ok(Some(Difference::of(&on_line.plus(-1.0, &accuracy))))
     }
 
     fn require_same_problems(&self, other: &Self) -> Result<()> {
@@ -133,6 +132,7 @@ impl Measured {
         Some(Cells { estimate, influence, n_seeds: self.seeds.len() })
     }
 }
+
 /// A number that is made of all seeds and problems.
 #[derive(Debug, Clone)]
 struct Cells {
@@ -156,8 +156,8 @@ impl Cells {
 }
 
 impl Difference {
-    /// The standard error of a mean of crossed cells.
-    fn new(estimate: f64, cells: &Cells) -> Self {
+    /// What cells come to, with the standard error of their mean.
+    fn of(cells: &Cells) -> Self {
         let n_problems = cells.influence.len() / cells.n_seeds;
         let seeds = || cells.influence.chunks(n_problems);
         let mut of_problem = vec![0.0; n_problems];
@@ -190,7 +190,7 @@ impl Difference {
         let spread = parts.iter().map(|part| (part.value / n).powi(2) / part.degrees_of_freedom).sum::<f64>();
         let least = parts.iter().map(|part| part.degrees_of_freedom).fold(f64::INFINITY, f64::min);
         let degrees_of_freedom = if spread > 0.0 { (variance * variance / spread).max(1.0) } else { least };
-        Self { estimate, standard_error: variance.sqrt(), degrees_of_freedom }
+        Self { estimate: cells.estimate, standard_error: variance.sqrt(), degrees_of_freedom }
     }
 
     /// The interval that covers the difference in 95 of 100 such experiments.
@@ -263,7 +263,7 @@ mod tests {
     fn of_cells(cells: &[&[f64]]) -> Difference {
         let influence = cells.concat();
         let estimate = influence.iter().sum::<f64>() / influence.len() as f64;
-        Difference::new(estimate, &Cells { estimate, influence, n_seeds: cells.len() })
+        Difference::of(&Cells { estimate, influence, n_seeds: cells.len() })
     }
 
     /// Means of seeds 2, 4; of problems 1, 3, 5; the grand mean 3. Sums of squares: 3·(1 + 1) = 6 over 1, 2·(4 + 0 + 4) = 16 over 2, and
@@ -403,7 +403,7 @@ mod tests {
                 }
             }
             let estimate = influence.iter().sum::<f64>() / influence.len() as f64;
-            let interval = Difference::new(estimate, &Cells { estimate, influence, n_seeds }).interval();
+            let interval = Difference::of(&Cells { estimate, influence, n_seeds }).interval();
             (interval.low..=interval.high).contains(&truth)
         });
         100.0 * held.count() as f64 / f64::from(n_experiments)

@@ -83,12 +83,6 @@ fn digit_count(number: u32) -> usize {
 mod tests {
     use super::*;
 
-    /// The written digits, last column first, read as one number.
-    fn read(columns: &[Column]) -> u32 {
-        let digits: String = columns.iter().rev().map(|column| column.written().to_string()).collect();
-        digits.parse().unwrap()
-    }
-
     #[test]
     fn an_addition_by_hand() {
         // 347 + 285: 7+5 = 12, 4+8+1 = 13, 3+2+1 = 6.

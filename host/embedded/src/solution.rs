@@ -109,25 +109,12 @@ pub fn solve_with(problem: &Problem, temper: &Temper, rng: &mut Stream) -> Solut
     if problem.task == Task::Teeth {
         return teeth::solve_with(problem, temper, rng);
     }
-    let mut writer = Writer { temper, rng, steps: Vec::new() };
-    let totals = problem.totals();
-    let last = problem.links.len() - 1;
-    writer.needless(StepKind::Opening, 1.0, |style, rng| {
-        wording::opening(problem.start, problem.links.len(), style, rng)
-    });
-    writer.needless(StepKind::Plan, 0.6, wording::plan);
-    for (i, &link) in problem.links.iter().enumerate() {
-        let (before, after) = (totals[i], totals[i + 1]);
+    Writer { temper, rng, steps: Vec::new() }.chain(problem, |writer, before, link, _| {
+        let after = link.operation.apply(before, link.operand).expect("a drawn chain stays in range");
         writer.operation(before, link, after);
         writer.needless(StepKind::Check, 0.7, |style, rng| wording::check(before, link, after, style, rng));
-        if i < last {
-            writer.needless(StepKind::Progress, 0.6, |style, rng| {
-                wording::progress(after, last - i, style, rng)
-            });
-        }
-    }
-    writer.needless(StepKind::Closing, 1.0, |style, rng| wording::closing(totals[last + 1], style, rng));
-    Solution { steps: writer.steps, answer: totals[last + 1] }
+        after
+    })
 }
 
 impl Solution {
@@ -147,6 +134,30 @@ pub(crate) struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Goes through a chain, with the needless steps around its operations. `operate` puts an operation down; it is given the
+    /// total before it, the operation and those that follow, and answers with the total from which they go on.
+    pub(crate) fn chain(
+        mut self,
+        problem: &Problem,
+        mut operate: impl FnMut(&mut Self, u32, Link, &[Link]) -> u32,
+    ) -> Solution {
+        let Problem { start, links, .. } = problem;
+        self.needless(StepKind::Opening, 1.0, |style, rng| wording::opening(*start, links.len(), style, rng));
+        self.needless(StepKind::Plan, 0.6, wording::plan);
+        let (mut total, mut rest) = (*start, links.as_slice());
+        while let [link, following @ ..] = rest {
+            rest = following;
+            total = operate(&mut self, total, *link, rest);
+            if !rest.is_empty() {
+                self.needless(StepKind::Progress, 0.6, |style, rng| {
+                    wording::progress(total, rest.len(), style, rng)
+                });
+            }
+        }
+        self.needless(StepKind::Closing, 1.0, |style, rng| wording::closing(total, style, rng));
+        Solution { steps: self.steps, answer: total }
+    }
+
     fn style(&mut self) -> Style {
         [Style::Wordy, Style::Medium, Style::Terse][self.rng.weighted(&self.temper.styles)]
     }

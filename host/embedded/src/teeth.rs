@@ -31,18 +31,11 @@ pub const LAST_SAFE_LEVEL: usize = 2;
 /// Works a problem out in the manner of `temper`, hastily or not.
 pub(crate) fn solve_with(problem: &Problem, temper: &Temper, rng: &mut Stream) -> Solution {
     let is_hasty = rng.chance(HASTY);
-    let mut writer = Writer { temper, rng, steps: Vec::new() };
-    let last = problem.links.len() - 1;
-    writer.needless(StepKind::Opening, 1.0, |style, rng| {
-        wording::opening(problem.start, problem.links.len(), style, rng)
-    });
-    writer.needless(StepKind::Plan, 0.6, wording::plan);
-    let mut total = problem.start;
-    for (i, &link) in problem.links.iter().enumerate() {
+    let has_slips = problem.level > LAST_SAFE_LEVEL;
+    Writer { temper, rng, steps: Vec::new() }.chain(problem, |writer, total, link, rest| {
         let right = columns(link.operation, total, link.operand);
-        let rest = &problem.links[i + 1..];
         let mut draft = right.clone();
-        if problem.level > LAST_SAFE_LEVEL && writer.rng.chance(SLIP) {
+        if has_slips && writer.rng.chance(SLIP) {
             slip(&mut draft);
             // What is boxed by the hasty must be a number that the columns can work.
             let in_range =
@@ -53,19 +46,12 @@ pub(crate) fn solve_with(problem: &Problem, temper: &Temper, rng: &mut Stream) -
         }
         let (written, correct) = (read(&draft), read(&right));
         writer.working(total, link, &draft, written);
-        total = written;
-        if !is_hasty {
-            writer.step(StepKind::Check, |style, rng| wording::recheck(&right, correct, written, style, rng));
-            total = correct;
+        if is_hasty {
+            return written;
         }
-        if i < last {
-            writer.needless(StepKind::Progress, 0.6, |style, rng| {
-                wording::progress(total, last - i, style, rng)
-            });
-        }
-    }
-    writer.needless(StepKind::Closing, 1.0, |style, rng| wording::closing(total, style, rng));
-    Solution { steps: writer.steps, answer: total }
+        writer.step(StepKind::Check, |style, rng| wording::recheck(&right, correct, written, style, rng));
+        correct
+    })
 }
 
 /// One off in the tens, or the ones where there are no tens, in the direction that changes no other digit.

@@ -139,36 +139,15 @@ mod tests {
     use super::*;
     use ts_recipe::Loader;
 
-    #[test]
-    fn a_pair_is_imitated_too_and_its_positive_not_again() {
+    /// Weights in the pair's and in the imitation's term, of examples by kind and weight, whose chosen responses are given.
+    fn weighed(
+        examples: &[(ExampleKind, f64)],
+        chosen: &[&[u32]],
+        sft_examples: SftExamples,
+    ) -> Vec<(f64, f64)> {
         let loader = Loader { shipped: ts_embedded::RECIPES };
-        let train = loader.load("default", vec![]).unwrap().train;
-        let record = |kind| ExampleRecord {
-            id: String::new(),
-            problem: "p".into(),
-            kind,
-            chosen: 0,
-            rejected: None,
-            len_chosen: 1.0,
-            len_rejected: None,
-            weight: 1.0,
-        };
-        // A positive in a pair, one in none, and the pair.
-        let records = [ExampleKind::Sft, ExampleKind::Sft, ExampleKind::Pair].map(record);
-        let chosen: [&[u32]; 3] = [&[7], &[8], &[7]];
-        let weights = |sft_examples| {
-            let weights = weights(&records, &chosen, &TrainSection { sft_examples, ..train.clone() });
-            weights.into_iter().map(|w| (w.pair, w.sft)).collect::<Vec<_>>()
-        };
-        assert_eq!(weights(SftExamples::Pairs), [(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)]);
-        assert_eq!(weights(SftExamples::Positives), [(0.0, 1.0), (0.0, 1.0), (1.0, 0.0)]);
-    }
-
-    #[test]
-    fn a_positives_weight_counts_wherever_it_is_imitated() {
-        let loader = Loader { shipped: ts_embedded::RECIPES };
-        let train = loader.load("default", vec![]).unwrap().train;
-        let record = |(kind, weight)| ExampleRecord {
+        let train = TrainSection { sft_examples, ..loader.load("default", vec![]).unwrap().train };
+        let record = |&(kind, weight)| ExampleRecord {
             id: String::new(),
             problem: "p".into(),
             kind,
@@ -178,14 +157,25 @@ mod tests {
             len_rejected: None,
             weight,
         };
+        let records: Vec<ExampleRecord> = examples.iter().map(record).collect();
+        weights(&records, chosen, &train).into_iter().map(|w| (w.pair, w.sft)).collect()
+    }
+
+    #[test]
+    fn a_pair_is_imitated_too_and_its_positive_not_again() {
+        // A positive in a pair, one in none, and the pair.
+        let examples = [ExampleKind::Sft, ExampleKind::Sft, ExampleKind::Pair].map(|kind| (kind, 1.0));
+        let weights = |sft_examples| weighed(&examples, &[&[7], &[8], &[7]], sft_examples);
+        assert_eq!(weights(SftExamples::Pairs), [(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)]);
+        assert_eq!(weights(SftExamples::Positives), [(0.0, 1.0), (0.0, 1.0), (1.0, 0.0)]);
+    }
+
+    #[test]
+    fn a_positives_weight_counts_wherever_it_is_imitated() {
         // A positive of half a weight, and one of none, each in a pair; a pair whose chosen response is no positive.
         let (sft, pair) = (ExampleKind::Sft, ExampleKind::Pair);
-        let records = [(sft, 0.5), (sft, 0.0), (pair, 2.0), (pair, 1.0), (pair, 3.0)].map(record);
-        let chosen: [&[u32]; 5] = [&[7], &[8], &[7], &[8], &[9]];
-        let weights = |sft_examples| {
-            let weights = weights(&records, &chosen, &TrainSection { sft_examples, ..train.clone() });
-            weights.into_iter().map(|w| (w.pair, w.sft)).collect::<Vec<_>>()
-        };
+        let examples = [(sft, 0.5), (sft, 0.0), (pair, 2.0), (pair, 1.0), (pair, 3.0)];
+        let weights = |sft_examples| weighed(&examples, &[&[7], &[8], &[7], &[8], &[9]], sft_examples);
         assert_eq!(weights(SftExamples::Pairs), [(0.0, 0.0), (0.0, 0.0), (2.0, 1.0), (1.0, 0.0), (3.0, 3.0)]);
         assert_eq!(
             weights(SftExamples::Positives),

@@ -24,7 +24,7 @@ use crate::Error;
 use crate::past_run::PastRun;
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::report::summary::report_with_responses;
+use crate::report::summary::{report_with, report_with_responses};
 use crate::setup::Run;
 use crate::stage::Stage;
 use crate::stages::run_stage;
@@ -111,9 +111,8 @@ pub fn ablate(
     let tuning = tuning.as_deref().map(|set| tuning_set(set, folder)).transpose()?;
 
     // The recipe as it is comes first: its number of steps is that of all others, whichever strengths are asked for.
-    let (as_is, others): (Vec<_>, Vec<_>) =
-        strengths.iter().copied().enumerate().partition(|(_, strength)| *strength == 1.0);
-    let in_turn = [as_is, others].concat();
+    let mut in_turn: Vec<(usize, f64)> = strengths.iter().copied().enumerate().collect();
+    in_turn.sort_by_key(|(_, strength)| *strength != 1.0);
     let mut runs: Vec<Vec<Runs>> =
         recipes.iter().map(|_| strengths.iter().map(|_| Runs::default()).collect()).collect();
     for &seed in seeds {
@@ -135,15 +134,9 @@ pub fn ablate(
                 finished.push(past);
                 if let Some(set) = &tuning {
                     recipe.problems.heldout.clone_from(set);
-                    let past = finish(
-                        recipe.clone(),
-                        &folder.join("tuning").join(&name),
-                        &finished,
-                        created,
-                        progress,
-                    )?;
-                    let (report, ..) = report_with_responses(&past, &recipe.report)?;
-                    runs.tuning_auc.push(report.result.summary.auc);
+                    let tuning = folder.join("tuning").join(&name);
+                    let past = finish(recipe, &tuning, &finished, created, progress)?;
+                    runs.tuning_auc.push(report_with(&past, &past.recipe.report)?.result.summary.auc);
                     finished.push(past);
                 }
             }
