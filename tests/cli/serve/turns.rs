@@ -8,7 +8,7 @@ use std::net::TcpStream;
 
 use serde_json::json;
 
-use super::server::{Server, post, receive};
+use super::server::{Server, post, receive, with_head};
 use super::{items, outcomes, until};
 
 /// Fuel and time for longer than any test.
@@ -76,6 +76,34 @@ fn a_client_that_goes_takes_its_work_along() {
         });
     }
     assert_eq!(server.metric("ts_serve_items_total"), 0);
+}
+
+#[test]
+fn a_full_queue_says_when_to_come_back() {
+    let key = ("TS_HOST_SERVE_KEYS", "trainer 0123456789abcdef");
+    let mine = "authorization: Bearer 0123456789abcdef\r\n";
+    let flags = ["--workers", "1", "--queue", "2"];
+    let server = Server::looping_with(&[&flags, &ENDLESS[..]].concat(), &[key]);
+    let ask = |responses: &[&str]| {
+        let mut stream = server.connect();
+        let request = post(&json!({ "items": items(responses) }).to_string());
+        stream.write_all(with_head(&request, mine).as_bytes()).unwrap();
+        stream
+    };
+    let metric = |name: &str| server.metric_with(mine, name);
+    let busy = ask(&["loop", "loop"]);
+    // In this order: what waits after something has begun is an item, and no longer the request's text.
+    until("one item has begun and one waits", || {
+        metric("ts_serve_in_flight_items") > 0 && metric("ts_serve_queue_items") == 1
+    });
+    let mut next = ask(&["x", "y"]);
+    until("a request waits behind it", || metric("ts_serve_queue_items") == 2);
+    let refused = receive(&mut ask(&["x"]));
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    assert!(refused.head.contains("retry-after: 1"), "{}", refused.head);
+    assert_eq!(refused.json()["error"]["kind"], "full");
+    drop(busy);
+    assert_eq!(outcomes(receive(&mut next).json()["items"].as_array().unwrap()), ["correct", "correct"]);
 }
 
 #[test]
