@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use self::stub::{Fault, Stub};
 use crate::{Host, SMALL, repository};
+use ts_embedded::problem::Task;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const TOKEN: &str = "hf_thisIsSecret";
@@ -21,8 +22,8 @@ fn hub() -> Stub {
     }
     stub.has("org/small", "model.safetensors", read("model.safetensors"), true);
     stub.has("org/small", "pytorch_model.bin", b"not wanted".to_vec(), true);
-    stub.has("datasets/org/sums", "data/train set.jsonl", ts_embedded::train_problems().into_bytes(), true);
-    stub.has("datasets/org/sums", "heldout.jsonl", ts_embedded::heldout_problems().into_bytes(), false);
+    stub.has("datasets/org/sums", "data/train set.jsonl", Task::Plain.train_problems().into_bytes(), true);
+    stub.has("datasets/org/sums", "heldout.jsonl", Task::Plain.heldout_problems().into_bytes(), false);
     stub
 }
 
@@ -83,7 +84,7 @@ fn a_run_from_the_hub_downloads_once() {
         Sha256::digest(read("model.safetensors")).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(target, Path::new("../../blobs").join(digest));
     let data = host.path("hf/hub/datasets--org--sums/snapshots").join(COMMIT).join("data/train set.jsonl");
-    assert_eq!(std::fs::read_to_string(data).unwrap(), ts_embedded::train_problems());
+    assert_eq!(std::fs::read_to_string(data).unwrap(), Task::Plain.train_problems());
 
     // What is there is not asked for again, and needs no hub.
     let asked = stub.log().len();

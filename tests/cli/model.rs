@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::{Host, repository};
+use ts_embedded::problem::Task;
 
 fn checkpoint() -> String {
     repository("host/embedded/checkpoint")
@@ -20,7 +21,7 @@ fn write_lines(host: &Host, name: &str, lines: &[Value]) {
 }
 
 fn questions() -> Vec<Value> {
-    let problems = ts_embedded::heldout_problems();
+    let problems = Task::Plain.heldout_problems();
     let problems: Vec<Value> =
         problems.lines().take(5).map(|line| serde_json::from_str(line).unwrap()).collect();
     problems

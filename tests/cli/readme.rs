@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use crate::{Host, SMALL, repository};
+use ts_embedded::problem::Task;
 
 /// What the paper's recipes need to run without a GPU on a model of 1,024 positions.
 const ON_THIS_MACHINE: &[&str] = &[
@@ -120,8 +121,8 @@ pub(crate) fn furnished() -> Host {
     }
     std::os::unix::fs::symlink(repository("host/embedded/checkpoint"), host.path("my-model")).unwrap();
     std::os::unix::fs::symlink(repository("plugins/math_grader.wasm"), host.path("my_grader.wasm")).unwrap();
-    std::fs::write(host.path("train.jsonl"), ts_embedded::train_problems()).unwrap();
-    std::fs::write(host.path("heldout.jsonl"), ts_embedded::heldout_problems()).unwrap();
+    std::fs::write(host.path("train.jsonl"), Task::Plain.train_problems()).unwrap();
+    std::fs::write(host.path("heldout.jsonl"), Task::Plain.heldout_problems()).unwrap();
     host
 }
 

@@ -69,30 +69,48 @@ const SET_SEEDS: [u64; 2] = [101, 303];
 /// Seed of the set that settings are tuned on.
 const TUNING_SEED: u64 = 202;
 
-/// The training problems as JSON lines: id, prompt, reference, difficulty.
-pub fn train_problems() -> String {
-    lines("train", &interleaved(problem_set(Task::Plain, SET_SEEDS[0], Split::Training, TRAIN_PER_LEVEL)))
-}
+impl Task {
+    /// Both tasks.
+    pub const ALL: [Self; 2] = [Self::Plain, Self::Teeth];
 
-/// The held-out problems as JSON lines: id, prompt, reference, difficulty. Pretraining has seen none of them.
-pub fn heldout_problems() -> String {
-    lines("heldout", &heldout())
-}
+    /// What a recipe calls its model and its problem sets.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "embedded",
+            Self::Teeth => "embedded-teeth",
+        }
+    }
 
-/// Problems to tune settings on, of the kind of the held-out ones but none of them, as JSON lines. Pretraining has seen none.
-pub fn tuning_problems() -> String {
-    lines("tuning", &tuning())
-}
+    /// The task of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|task| task.name() == name)
+    }
 
-fn heldout() -> Vec<Problem> {
-    interleaved(problem_set(Task::Plain, SET_SEEDS[1], Split::HeldOut, HELDOUT_PER_LEVEL))
-}
+    /// The training problems as JSON lines: id, prompt, reference, difficulty.
+    pub fn train_problems(self) -> String {
+        lines("train", &interleaved(problem_set(self, SET_SEEDS[0], Split::Training, TRAIN_PER_LEVEL)))
+    }
 
-fn tuning() -> Vec<Problem> {
-    let heldout: HashSet<String> = heldout().iter().map(Problem::key).collect();
-    let mut problems = interleaved(problem_set(Task::Plain, TUNING_SEED, Split::HeldOut, HELDOUT_PER_LEVEL));
-    problems.retain(|problem| !heldout.contains(&problem.key()));
-    problems
+    /// The held-out problems as JSON lines: id, prompt, reference, difficulty. Pretraining has seen none of them.
+    pub fn heldout_problems(self) -> String {
+        lines("heldout", &self.heldout())
+    }
+
+    /// Problems to tune settings on, of the kind of the held-out ones but none of them, as JSON lines. Pretraining has seen none.
+    pub fn tuning_problems(self) -> String {
+        lines("tuning", &self.tuning())
+    }
+
+    fn heldout(self) -> Vec<Problem> {
+        interleaved(problem_set(self, SET_SEEDS[1], Split::HeldOut, HELDOUT_PER_LEVEL))
+    }
+
+    fn tuning(self) -> Vec<Problem> {
+        let heldout: HashSet<String> = self.heldout().iter().map(Problem::key).collect();
+        let mut problems = interleaved(problem_set(self, TUNING_SEED, Split::HeldOut, HELDOUT_PER_LEVEL));
+        problems.retain(|problem| !heldout.contains(&problem.key()));
+        problems
+    }
 }
 
 /// One problem of each level after the other, so that the first few are a fair sample of all.
@@ -120,25 +138,30 @@ mod tests {
 
     #[test]
     fn training_and_heldout_problems_are_disjoint() {
-        let keys = |seed, split, n| -> HashSet<String> {
-            problem_set(Task::Plain, seed, split, n).iter().map(Problem::key).collect()
-        };
-        let train = keys(SET_SEEDS[0], Split::Training, TRAIN_PER_LEVEL);
-        let heldout = keys(SET_SEEDS[1], Split::HeldOut, HELDOUT_PER_LEVEL);
-        assert!(train.is_disjoint(&heldout));
-        assert!(heldout.iter().all(|key| problem::is_held_out(key)));
-        assert!(!train.iter().any(|key| problem::is_held_out(key)));
-        let tuning: HashSet<String> = tuning().iter().map(Problem::key).collect();
-        assert!(tuning.is_disjoint(&train) && tuning.is_disjoint(&heldout));
-        assert!(tuning.len() > 180 && tuning.iter().all(|key| problem::is_held_out(key)));
+        for task in Task::ALL {
+            let keys = |seed, split, n| -> HashSet<String> {
+                problem_set(task, seed, split, n).iter().map(Problem::key).collect()
+            };
+            let train = keys(SET_SEEDS[0], Split::Training, TRAIN_PER_LEVEL);
+            let heldout = keys(SET_SEEDS[1], Split::HeldOut, HELDOUT_PER_LEVEL);
+            assert!(train.is_disjoint(&heldout));
+            assert!(heldout.iter().all(|key| problem::is_held_out(key)));
+            assert!(!train.iter().any(|key| problem::is_held_out(key)));
+            let tuning: HashSet<String> = task.tuning().iter().map(Problem::key).collect();
+            assert!(tuning.is_disjoint(&train) && tuning.is_disjoint(&heldout));
+            assert!(tuning.len() > 180 && tuning.iter().all(|key| problem::is_held_out(key)));
+        }
     }
 
     #[test]
     fn a_line_is_one_json_object() {
-        let first = train_problems().lines().next().unwrap().to_owned();
-        assert!(
-            first.starts_with("{\"id\":\"train-000\",\"prompt\":\"") && first.ends_with("\"difficulty\":1}")
-        );
-        assert!(!first.contains('\\'));
+        for task in Task::ALL {
+            let first = task.train_problems().lines().next().unwrap().to_owned();
+            assert!(
+                first.starts_with("{\"id\":\"train-000\",\"prompt\":\"")
+                    && first.ends_with("\"difficulty\":1}")
+            );
+            assert!(!first.contains('\\'));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Runs that take over what another has done.
 
 use crate::{ARTEFACTS, Host, read, small};
+use ts_embedded::problem::Task;
 
 #[test]
 fn another_setting_costs_only_the_stages_that_depend_on_it() {
@@ -88,7 +89,7 @@ fn a_grader_that_does_not_decide_stops_the_run_and_calls_nothing_wrong() {
     let host = Host::new();
     // No answer is this number, and to say how far off one is, the grader would need arithmetic on 10,000
     // digits.
-    let embedded = ts_embedded::train_problems();
+    let embedded = Task::Plain.train_problems();
     let problems = embedded.lines().map(|line| {
         let mut problem: serde_json::Value = serde_json::from_str(line).unwrap();
         problem["reference"] = "1e9999".into();

@@ -1,10 +1,12 @@
 //! The rounds of [`super::generate`]: which draws run, which wait, and what each round does to them.
 //!
 //! In: a model, requests as they come, settings. Out: the draws of each request when its last one has ended. One round is: a step for
-//! the rows in the batch, room for draws that wait, a token for every row, the watcher's verdicts, and then the rows that ended
-//! leave. A draw that ends with its first token never gets a row.
+//! the batch, room for draws that wait, a token for every draw, the watcher's verdicts, and then the draws that ended leave.
+//!
+//! Draws of one request that began together share a row of the batch, a *branch*, until their tokens differ: equal texts are read
+//! once, and their logits are made and turned into weights once. A draw that ends with its first token never gets a row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
@@ -19,7 +21,7 @@ use crate::network::cache::BatchCache;
 use crate::ops::Contents;
 use crate::prefix::Prefix;
 use crate::rng::token_uniform;
-use crate::sampler::{Sampling, pick_token};
+use crate::sampler::{Choice, Sampling};
 
 /// Which draw: its request, and its number within that.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +66,11 @@ pub(crate) struct Generation<'a> {
     sampling: &'a Sampling,
     live: BTreeMap<usize, Live>,
     waiting: Option<Waiting>,
-    /// The running draws, in the order of their rows.
+    /// The running draws, those of a request next to each other.
     rows: Vec<DrawId>,
+    /// The branch that each of them is on.
+    branch_of: Vec<usize>,
+    /// A row for each branch.
     batch: Option<BatchCache>,
 }
 
@@ -83,14 +88,15 @@ impl<'a> Generation<'a> {
             live: BTreeMap::new(),
             waiting: None,
             rows: Vec::new(),
+            branch_of: Vec::new(),
             batch: None,
         }
     }
 
     /// One token for every running draw; false once none is left.
     pub(crate) fn round(&mut self, watcher: &mut dyn Watcher) -> Result<bool> {
-        let n_running = self.rows.len();
         let logits = self.step()?;
+        let n_branches = self.n_branches();
         let entered = self.admit(watcher.lockstep())?;
         if self.rows.is_empty() {
             return Ok(false);
@@ -100,12 +106,14 @@ impl<'a> Generation<'a> {
         let mut running = self.deliver(&tokens, watcher);
         self.finish_round(&mut running, watcher);
 
-        // Rows that were in the batch leave it; of those that entered, only the ones that go on need a row.
+        let parents = self.part(&tokens, &running);
+        // Branches of the batch stand before those that entered, and so do their parts.
+        let (of_batch, of_entered) = parents.split_at(parents.partition_point(|&parent| parent < n_branches));
         if let Some(batch) = &mut self.batch {
-            batch.retain(&running[..n_running])?;
+            batch.select(of_batch)?;
         }
-        let contexts = entered.iter().zip(&running[n_running..]).filter(|(_, running)| **running);
-        let contexts: Vec<_> = contexts.map(|(opened, _)| opened.prefix.cache()).collect();
+        let contexts: Vec<_> =
+            of_entered.iter().map(|parent| entered[parent - n_branches].prefix.cache()).collect();
         if let Some(first) = contexts.first() {
             self.batch.get_or_insert_with(|| BatchCache::like(first)).push(&contexts)?;
         }
@@ -113,10 +121,37 @@ impl<'a> Generation<'a> {
         Ok(true)
     }
 
-    /// Logits (rows, V) of the draws in the batch; none if there are no such draws.
+    /// How many branches the running draws are on.
+    fn n_branches(&self) -> usize {
+        self.branch_of.iter().max().map_or(0, |last| last + 1)
+    }
+
+    /// Puts the draws that go on, those of `running`, on new branches by the branch that they were on and the token that they drew.
+    /// Gives the old branch of each new one, in their order; that of draws which end is left as it is.
+    fn part(&mut self, tokens: &[u32], running: &[bool]) -> Vec<usize> {
+        let mut parents = Vec::new();
+        let mut known = HashMap::new();
+        for ((branch, &token), _) in
+            self.branch_of.iter_mut().zip(tokens).zip(running).filter(|(_, running)| **running)
+        {
+            let parent = *branch;
+            *branch = *known.entry((parent, token)).or_insert_with(|| {
+                parents.push(parent);
+                parents.len() - 1
+            });
+        }
+        parents
+    }
+
+    /// Logits (branches, V) of the draws in the batch; none if there are no such draws.
     fn step(&mut self) -> Result<Option<Tensor>> {
-        let last = |row: &DrawId| self.draw(*row).tokens.last().copied();
-        let tokens: Vec<u32> = self.rows.iter().filter_map(last).collect();
+        let mut tokens = Vec::new();
+        for (row, &branch) in self.rows.iter().zip(&self.branch_of) {
+            // Branches are numbered in the order of their first draws.
+            if branch == tokens.len() {
+                tokens.extend(self.draw(*row).tokens.last());
+            }
+        }
         match &mut self.batch {
             Some(batch) if !tokens.is_empty() => {
                 let decoder = self.model.frozen();
@@ -126,9 +161,10 @@ impl<'a> Generation<'a> {
         }
     }
 
-    /// Lets waiting draws in while there are rows for them, and gives what each of those that came in begins with.
+    /// Lets waiting draws in while there are rows for them, those of a request on one branch; gives what each of these begins with.
     fn admit(&mut self, lockstep: bool) -> Result<Vec<Opened>> {
         let mut entered = Vec::new();
+        let n_branches = self.n_branches();
         while self.rows.len() < self.sampling.max_batch_rows {
             let waiting = match self.waiting.take() {
                 Some(waiting) => waiting,
@@ -149,10 +185,9 @@ impl<'a> Generation<'a> {
                 Some(opened) => opened,
                 None => self.open(&prompt)?,
             };
-            for draw in draw..draw + n {
-                self.rows.push(DrawId { request, draw });
-                entered.push(opened.clone());
-            }
+            self.rows.extend((draw..draw + n).map(|draw| DrawId { request, draw }));
+            self.branch_of.resize(self.rows.len(), n_branches + entered.len());
+            entered.push(opened.clone());
             if let Some(live) = self.live.get_mut(&request) {
                 live.n_running += n;
             }
@@ -196,7 +231,7 @@ impl<'a> Generation<'a> {
         &self.live[&id.request].draws[id.draw]
     }
 
-    /// The next token of every row: of those in the batch, and then of those that entered.
+    /// The next token of every draw: of those in the batch, and then of those that entered.
     fn pick(&self, logits: Option<&Tensor>, entered: &[Opened]) -> Result<Vec<u32>> {
         let tensors = logits.into_iter().chain(entered.iter().map(|opened| &opened.first_logits));
         let uniform =
@@ -206,16 +241,26 @@ impl<'a> Generation<'a> {
         // Logits after those of the last token stand for none.
         if !self.model.device().is_cpu() {
             let logits = Tensor::cat(&tensors.collect::<Vec<_>>(), 0)?.narrow(1, 0, n_tokens)?;
-            return pick_tokens(&logits, sampling, &uniforms);
+            let branches: Vec<u32> = self.branch_of.iter().map(|&branch| branch as u32).collect();
+            let branches = Tensor::from_vec(branches, self.rows.len(), logits.device())?;
+            return pick_tokens(&logits.contiguous()?.index_select(&branches, 0)?, sampling, &uniforms);
         }
         let as_f32 = |logits: &Tensor| logits.to_dtype(DType::F32)?.contiguous();
         let tensors = tensors.map(as_f32).collect::<candle_core::Result<Vec<_>>>()?;
         let contents = tensors.iter().map(Contents::of).collect::<candle_core::Result<Vec<_>>>()?;
         let vocab_size = self.model.config().vocab_size;
-        let logits = contents.iter().flat_map(|logits| logits.chunks_exact(vocab_size));
-        let rows: Vec<(&[f32], f64)> = logits.zip(uniforms).collect();
-        let one = |(logits, uniform): &(&[f32], f64)| pick_token(&logits[..n_tokens], sampling, *uniform);
-        rows.par_iter().with_min_len(8).map(one).collect()
+        let logits: Vec<&[f32]> =
+            contents.iter().flat_map(|logits| logits.chunks_exact(vocab_size)).collect();
+        let mut uniforms_of = vec![Vec::new(); logits.len()];
+        self.branch_of.iter().zip(uniforms).for_each(|(&branch, uniform)| uniforms_of[branch].push(uniform));
+        let branches: Vec<(&[f32], Vec<f64>)> = logits.into_iter().zip(uniforms_of).collect();
+        let of_branch = |(logits, uniforms): &(&[f32], Vec<f64>)| {
+            let choice = Choice::new(&logits[..n_tokens], sampling)?;
+            Ok(uniforms.iter().map(|&uniform| choice.pick(uniform)).collect::<Vec<u32>>())
+        };
+        let tokens = branches.par_iter().with_min_len(8).map(of_branch).collect::<Result<Vec<_>>>()?;
+        let mut tokens: Vec<_> = tokens.into_iter().map(Vec::into_iter).collect();
+        Ok(self.branch_of.iter().filter_map(|&branch| tokens[branch].next()).collect())
     }
 
     /// Appends the tokens and asks the watcher; gives which rows go on.
@@ -279,8 +324,10 @@ impl<'a> Generation<'a> {
                 self.requests.done(row.request, live.draws);
             }
         }
-        let mut running = running.iter();
-        self.rows.retain(|_| running.next().copied().unwrap_or(false));
+        let mut goes_on = running.iter().copied();
+        self.rows.retain(|_| goes_on.next().unwrap_or(false));
+        let mut goes_on = running.iter().copied();
+        self.branch_of.retain(|_| goes_on.next().unwrap_or(false));
     }
 }
 

@@ -56,42 +56,70 @@ impl Sampling {
 /// # Errors
 /// [`ModelError::NotANumber`] if the logits hold NaN or +∞, or nothing but -∞.
 pub fn pick_token(logits: &[f32], sampling: &Sampling, uniform: f64) -> Result<u32> {
-    if logits.is_empty() {
-        return Err(ModelError::Empty { what: "the vocabulary" });
+    Ok(Choice::new(logits, sampling)?.pick(uniform))
+}
+
+/// One row of logits, ready for any number of uniforms.
+pub(super) enum Choice {
+    /// At temperature 0, the likeliest.
+    Greedy(u32),
+    /// The likeliest tokens and their weights, likeliest first.
+    Nucleus(Vec<(usize, f32)>),
+    /// The weights of all tokens, and their sums by runs of [`RUN`].
+    All(Vec<f32>, Vec<f64>),
+}
+
+impl Choice {
+    /// Of `logits` (V,).
+    pub(super) fn new(logits: &[f32], sampling: &Sampling) -> Result<Self> {
+        if logits.is_empty() {
+            return Err(ModelError::Empty { what: "the vocabulary" });
+        }
+        let not_a_number = |token: usize| ModelError::NotANumber { value: logits[token], token };
+        if let Some(token) = logits.iter().position(|logit| logit.is_nan()) {
+            return Err(not_a_number(token));
+        }
+        let greedy = argmax(logits).filter(|&token| logits[token].is_finite());
+        let Some(greedy) = greedy else {
+            return Err(not_a_number(logits.iter().position(|&logit| logit == f32::INFINITY).unwrap_or(0)));
+        };
+        let max = logits[greedy];
+        if sampling.temperature == 0.0 {
+            return Ok(Self::Greedy(greedy as u32));
+        }
+        let inverse_temperature = (1.0 / sampling.temperature) as f32;
+        let mut weights: Vec<f32> = logits.iter().map(|&logit| (logit - max) * inverse_temperature).collect();
+        kernels::exp_in_place(&mut weights, 0.0);
+        // The kernel's exponential never quite reaches 0, and a banned token must.
+        for (weight, logit) in weights.iter_mut().zip(logits) {
+            if *logit == f32::NEG_INFINITY {
+                *weight = 0.0;
+            }
+        }
+        let sums: Vec<f64> = weights.chunks(RUN).map(sum).collect();
+        Ok(match sampling.top_p < 1.0 {
+            true => Self::Nucleus(nucleus(&weights, sums.iter().sum(), sampling.top_p)),
+            false => Self::All(weights, sums),
+        })
     }
-    let not_a_number = |token: usize| ModelError::NotANumber { value: logits[token], token };
-    if let Some(token) = logits.iter().position(|logit| logit.is_nan()) {
-        return Err(not_a_number(token));
-    }
-    let greedy = argmax(logits).filter(|&token| logits[token].is_finite());
-    let Some(greedy) = greedy else {
-        return Err(not_a_number(logits.iter().position(|&logit| logit == f32::INFINITY).unwrap_or(0)));
-    };
-    let max = logits[greedy];
-    if sampling.temperature == 0.0 {
-        return Ok(greedy as u32);
-    }
-    let inverse_temperature = (1.0 / sampling.temperature) as f32;
-    let mut weights: Vec<f32> = logits.iter().map(|&logit| (logit - max) * inverse_temperature).collect();
-    kernels::exp_in_place(&mut weights, 0.0);
-    // The kernel's exponential never quite reaches 0, and a banned token must.
-    for (weight, logit) in weights.iter_mut().zip(logits) {
-        if *logit == f32::NEG_INFINITY {
-            *weight = 0.0;
+
+    /// The token that `uniform`, in [0, 1), picks.
+    pub(super) fn pick(&self, uniform: f64) -> u32 {
+        match self {
+            Self::Greedy(token) => *token,
+            Self::Nucleus(nucleus) => {
+                let kept = || nucleus.iter().map(|(_, weight)| f64::from(*weight));
+                let (place, _) = invert(kept(), uniform * kept().sum::<f64>());
+                nucleus[place].0 as u32
+            }
+            Self::All(weights, sums) => {
+                let (run, threshold) = invert(sums.iter().copied(), uniform * sums.iter().sum::<f64>());
+                let weights = weights.iter().skip(run * RUN).take(RUN);
+                let (place, _) = invert(weights.map(|&weight| f64::from(weight)), threshold);
+                (run * RUN + place) as u32
+            }
         }
     }
-    let sums: Vec<f64> = weights.chunks(RUN).map(sum).collect();
-    let total = sums.iter().sum();
-    if sampling.top_p < 1.0 {
-        let nucleus = nucleus(&weights, total, sampling.top_p);
-        let kept = || nucleus.iter().map(|(_, weight)| f64::from(*weight));
-        let (place, _) = invert(kept(), uniform * kept().sum::<f64>());
-        return Ok(nucleus[place].0 as u32);
-    }
-    let (run, threshold) = invert(sums.into_iter(), uniform * total);
-    let weights = weights.iter().skip(run * RUN).take(RUN);
-    let (place, _) = invert(weights.map(|&weight| f64::from(weight)), threshold);
-    Ok((run * RUN + place) as u32)
 }
 
 /// The first index of the largest entry, NaN set aside.

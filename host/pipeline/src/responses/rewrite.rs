@@ -286,6 +286,7 @@ impl Watcher for Search<'_> {
 mod tests {
     use candle_core::{DType, Device};
     use ts_core::seed::derive_seed;
+    use ts_embedded::problem::Task;
     use ts_model::generate::Unwatched;
     use ts_plugin::{HostOptions, PluginHost};
 
@@ -362,7 +363,7 @@ mod tests {
         let fixture = Fixture::new();
         let (mut n_chosen, mut early_tokens, mut all_tokens, mut early_scored, mut all_scored) =
             (0, 0, 0, 0, 0);
-        for (seed, problem) in ts_embedded::train_problems().lines().step_by(40).enumerate() {
+        for (seed, problem) in Task::Plain.train_problems().lines().step_by(40).enumerate() {
             let problem: serde_json::Value = serde_json::from_str(problem).unwrap();
             let (prompt, response) = fixture.sample(problem["prompt"].as_str().unwrap(), seed as u64);
             let early = fixture.rewrite_all(&prompt, &response, true);

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device};
+use ts_embedded::problem::Task;
 use ts_model::adapter::BaseName;
 use ts_model::chat::Message;
 use ts_model::memory::Available;
@@ -497,8 +498,8 @@ pub(crate) fn longest_prompt(
 ) -> Result<usize, Error> {
     let prompts = Prompts::read(folder, &recipe.prompt)?;
     let section = &recipe.problems;
-    let train = ProblemSource::new(&section.train, ts_embedded::train_problems, section.max_train);
-    let heldout = ProblemSource::new(&section.heldout, ts_embedded::heldout_problems, section.max_heldout);
+    let train = ProblemSource::new(&section.train, Task::train_problems, section.max_train);
+    let heldout = ProblemSource::new(&section.heldout, Task::heldout_problems, section.max_heldout);
     let mut longest = 0;
     for problem in train.problems()?.chain(heldout.problems()?) {
         longest = longest.max(prompts.tokens(tokenizer, &problem?)?.len());
@@ -511,8 +512,8 @@ fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
     let plugins = open_plugins(recipe, log)?;
     // Before a large checkpoint is read through.
     let section = &recipe.problems;
-    let train = ProblemSource::new(&section.train, ts_embedded::train_problems, section.max_train);
-    let heldout = ProblemSource::new(&section.heldout, ts_embedded::heldout_problems, section.max_heldout);
+    let train = ProblemSource::new(&section.train, Task::train_problems, section.max_train);
+    let heldout = ProblemSource::new(&section.heldout, Task::heldout_problems, section.max_heldout);
     let of_train = train.survey("train", |_| Ok(()))?;
     let of_heldout = heldout.survey("heldout", |problem| of_train.forbid_leak(&train, problem))?;
     let (train, heldout) = ((train, of_train), (heldout, of_heldout));

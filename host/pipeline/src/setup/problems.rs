@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use sha2::{Digest, Sha256};
-use ts_recipe::EMBEDDED;
+use ts_embedded::problem::Task;
 use ts_run::digest::short_digest;
 use ts_run::manifest::ProblemSetOrigin;
 use ts_run::problem_file::line_of;
@@ -20,7 +20,7 @@ use crate::Error;
 pub(super) struct ProblemSource {
     /// As the recipe names it.
     name: String,
-    embedded: fn() -> String,
+    embedded: fn(Task) -> String,
     max: usize,
 }
 
@@ -36,8 +36,8 @@ pub(super) struct Surveyed {
 }
 
 impl ProblemSource {
-    /// The set that a recipe names, or the embedded one; of it at most `max` problems, 0 for all.
-    pub(super) fn new(name: &str, embedded: fn() -> String, max: usize) -> Self {
+    /// The set that a recipe names, or an embedded one; of it at most `max` problems, 0 for all.
+    pub(super) fn new(name: &str, embedded: fn(Task) -> String, max: usize) -> Self {
         Self { name: name.to_owned(), embedded, max }
     }
 
@@ -45,9 +45,9 @@ impl ProblemSource {
     pub(super) fn problems(
         &self,
     ) -> Result<impl Iterator<Item = ts_run::Result<ProblemRecord>> + use<>, Error> {
-        let reader = match self.name.as_str() {
-            EMBEDDED => ProblemReader::of_bytes(EMBEDDED, (self.embedded)().into_bytes()),
-            name => ProblemReader::open(&ts_hub::data_place(name)?.on_disk()?)?,
+        let reader = match Task::named(&self.name) {
+            Some(task) => ProblemReader::of_bytes(&self.name, (self.embedded)(task).into_bytes()),
+            None => ProblemReader::open(&ts_hub::data_place(&self.name)?.on_disk()?)?,
         };
         Ok(reader.take(if self.max == 0 { usize::MAX } else { self.max }))
     }

@@ -9,7 +9,7 @@
 //! ([`crate::ops::matmul`]), and the rest looks at one row at a time. Heads are spread over the current rayon
 //! pool.
 //!
-//! Tails that happen to begin alike are not shared.
+//! A row stands for all draws whose tokens are the same so far; where they part, its tail is copied.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) struct Batch {
     rows: Vec<Row>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Row {
     context: Arc<KeyValues>,
     tail: KeyValues,
@@ -45,10 +45,16 @@ impl Batch {
         self.rows.push(Row { context, tail });
     }
 
-    /// Keeps the rows for which `keep` holds.
-    pub(crate) fn retain(&mut self, keep: &[bool]) {
-        let mut keep = keep.iter();
-        self.rows.retain(|_| keep.next().copied().unwrap_or(false));
+    /// Makes the rows copies of those at `places`.
+    pub(crate) fn select(&mut self, places: &[usize]) {
+        let mut n_left = vec![0; self.rows.len()];
+        places.iter().for_each(|&place| n_left[place] += 1);
+        let mut rows: Vec<Option<Row>> = std::mem::take(&mut self.rows).into_iter().map(Some).collect();
+        let copy = |&place: &usize| {
+            n_left[place] -= 1;
+            if n_left[place] == 0 { rows[place].take() } else { rows[place].clone() }
+        };
+        self.rows = places.iter().filter_map(copy).collect();
     }
 
     /// Appends one token to each row and gives their final hidden states (rows, D).

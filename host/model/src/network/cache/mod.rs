@@ -3,7 +3,7 @@
 //!
 //! Two things have a cache. A [`ContextCache`] is one sequence that grows by any number of tokens at a time:
 //! a prompt, or what section 3.2 conditions on. A [`BatchCache`] is many sequences that grow by one token
-//! each, every one from a context of its own; rows leave and enter between steps.
+//! each, every one from a context of its own; rows leave, enter and part between steps.
 //!
 //! A context is shared by all rows that continue it, and by whatever is read after it.
 //!
@@ -100,14 +100,15 @@ impl BatchCache {
         }
     }
 
-    /// Keeps the rows for which `keep` holds, in their order.
-    pub(crate) fn retain(&mut self, keep: &[bool]) -> Result<()> {
+    /// Makes the rows copies of those at `places`, in this order: a place that is not named leaves, and one that is named twice is
+    /// continued in two ways.
+    pub(crate) fn select(&mut self, places: &[usize]) -> Result<()> {
         match self {
             Self::Fused(batch) => {
-                batch.retain(keep);
+                batch.select(places);
                 Ok(())
             }
-            Self::Portable(batch) => batch.retain(keep),
+            Self::Portable(batch) => batch.select(places),
         }
     }
 
@@ -244,15 +245,41 @@ mod tests {
                 }
                 match step {
                     4 => {
-                        batch.retain(&[true, false, true]).unwrap();
+                        batch.select(&[0, 2]).unwrap();
                         batch.push(&[&context(3)]).unwrap();
                         rows = vec![0, 2, 3];
                     }
                     9 => {
-                        batch.retain(&[false, true, false]).unwrap();
+                        batch.select(&[1]).unwrap();
                         rows = vec![2];
                     }
                     _ => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_that_parts_is_continued_in_two_ways() {
+        let model = random_model(8);
+        let decoder = model.frozen();
+        let (prompt, first, second) = (random_tokens(1, 9), random_tokens(2, 12), random_tokens(3, 12));
+        for kind in 0..2 {
+            let mut context = both(&model)[kind].clone();
+            context.extend(decoder, &prompt).unwrap();
+            let mut batch = BatchCache::like(&context);
+            batch.push(&[&context, &context]).unwrap();
+            for token in &first[..4] {
+                batch.step(decoder, &[*token, 0]).unwrap();
+            }
+            // The first goes on as it began, and as the second text does; the other leaves.
+            batch.select(&[0, 0]).unwrap();
+            for place in 4..12 {
+                let hidden = batch.step(decoder, &[first[place], second[place]]).unwrap();
+                for (row, goes_on) in [&first, &second].into_iter().enumerate() {
+                    let text = [&prompt, &first[..4], &goes_on[4..=place]].concat();
+                    let expected = whole(&model, &text).narrow(0, text.len() - 1, 1).unwrap();
+                    assert_tensors_close(&hidden.narrow(0, row, 1).unwrap(), &expected, 2e-5);
                 }
             }
         }

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 
 use ts_core::crossed::{Difference, Measured};
 use ts_core::metrics::{Metric, Scored};
-use ts_recipe::{EMBEDDED, Recipe};
+use ts_embedded::problem::Task;
+use ts_recipe::Recipe;
 use ts_run::atomic;
 
 pub use self::document::write_document;
@@ -221,15 +222,13 @@ fn strengths(comparison: &Comparison) -> Result<Vec<f64>, Error> {
     Ok(strengths)
 }
 
-/// The file of the tuning problems; the embedded ones are written beside the runs.
+/// The file of the tuning problems; embedded ones are written beside the runs.
 fn tuning_set(set: &str, folder: &Path) -> Result<String, Error> {
-    if set != EMBEDDED {
-        return Ok(set.to_owned());
-    }
+    let Some(task) = Task::named(set) else { return Ok(set.to_owned()) };
     let file = |source| Error::File { path: folder.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(file)?;
     let path: PathBuf = std::path::absolute(folder.join("tuning.jsonl")).map_err(file)?;
-    atomic::write_file(&path, ts_embedded::tuning_problems().as_bytes())?;
+    atomic::write_file(&path, task.tuning_problems().as_bytes())?;
     Ok(path.display().to_string())
 }
 

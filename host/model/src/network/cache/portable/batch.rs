@@ -28,7 +28,7 @@ pub(crate) struct Batch {
     end: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Row {
     context: Context,
     tail_len: usize,
@@ -80,16 +80,15 @@ impl Batch {
         Ok(())
     }
 
-    /// Keeps the rows for which `keep` holds.
-    pub(crate) fn retain(&mut self, keep: &[bool]) -> Result<()> {
-        let kept: Vec<u32> = (0u32..).zip(keep).filter_map(|(row, &keep)| keep.then_some(row)).collect();
-        if kept.len() == self.rows.len() {
+    /// Makes the rows copies of those at `places`.
+    pub(crate) fn select(&mut self, places: &[usize]) -> Result<()> {
+        if places.iter().copied().eq(0..self.rows.len()) {
             return Ok(());
         }
-        let mut keep = keep.iter();
-        self.rows.retain(|_| keep.next().copied().unwrap_or(false));
+        self.rows = places.iter().map(|&place| self.rows[place].clone()).collect();
+        let places: Vec<u32> = places.iter().map(|&place| place as u32).collect();
         self.tails = match self.tails.take() {
-            Some(tails) if !kept.is_empty() => Some(tails.rows(&kept)?),
+            Some(tails) if !places.is_empty() => Some(tails.rows(&places)?),
             _ => None,
         };
         if self.tails.is_none() {
