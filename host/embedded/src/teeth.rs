@@ -6,8 +6,8 @@
 //! - **Slips.** From level 3 on an operation's draft has a wrong digit, one off in the tens, with a chance of [`SLIP`]. Slips are in the
 //!   pretraining texts, so the model learns to make them as often.
 //! - **Checks.** Most solutions go through the columns of every operation once more, and go on with what they should be.
-//! - **Haste.** Some ([`HASTY`]) check nothing, and box what their drafts come to: the right answer with a chance of (1 − slip)ⁿ after n
-//!   operations. These are the shortest, and on a hard problem the shortest correct response is often one of them that was lucky.
+//! - **Haste.** Some ([`HASTY`]) are brief, check nothing, and box what their drafts come to: the right answer with a chance of
+//!   (1 − slip)ⁿ after n operations. On a hard problem the shortest correct response is often one of them that was lucky.
 //!
 //! Needless steps and words are those of the plain task, but for its double checks.
 //!
@@ -22,6 +22,9 @@ use crate::wording;
 /// Percent of the solutions that check nothing.
 pub const HASTY: f64 = 15.0;
 
+/// The manner of the hasty.
+const BRIEF: Temper = Temper { styles: [10, 30, 60], needless: 6.0 };
+
 /// Percent of the operations, from level 3 on, whose draft has a wrong digit.
 pub const SLIP: f64 = 45.0;
 
@@ -31,6 +34,7 @@ pub const LAST_SAFE_LEVEL: usize = 2;
 /// Works a problem out in the manner of `temper`, hastily or not.
 pub(crate) fn solve_with(problem: &Problem, temper: &Temper, rng: &mut Stream) -> Solution {
     let is_hasty = rng.chance(HASTY);
+    let temper = if is_hasty { &BRIEF } else { temper };
     let has_slips = problem.level > LAST_SAFE_LEVEL;
     Writer { temper, rng, steps: Vec::new() }.chain(problem, |writer, total, link, rest| {
         let right = columns(link.operation, total, link.operand);

@@ -49,7 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         });
         let prefix = Prefix::new(&model, &tokens(1, context))?;
         let began = processor_seconds();
-        let divergence = WindowKl::new(&model, &prefix, &tokens(2, step), &tokens(3, window))?;
+        let mut divergence = WindowKl::new(&model, &prefix, &tokens(2, step), &tokens(3, window), None)?;
+        divergence.read_original()?;
         let original_seconds = processor_seconds() - began;
         let mut search = Search::new(divergence, step, rewrites, scored);
         let sampling =

@@ -102,7 +102,7 @@ fn rewrite(model: &Footprint<'_>, loaded: &LanguageModel, workers: &Workers) -> 
         let mut prefix = Prefix::new(loaded, &tokens(worker, 100))?;
         for step in 0..(context_tokens - 100) / step_tokens {
             let (step, window) = (tokens(step, step_tokens), tokens(step + 9, window_tokens));
-            let window = WindowKl::new(loaded, &prefix, &step, &window)?;
+            let mut window = WindowKl::new(loaded, &prefix, &step, &window, None)?;
             let sampling = Sampling {
                 temperature: 1.0,
                 top_p: 1.0,

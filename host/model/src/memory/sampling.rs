@@ -8,9 +8,7 @@ use super::bytes::product;
 use super::footprint::Footprint;
 use super::plan::{Part, Plan};
 use crate::network::cache::room_for;
-
-/// Logits that a divergence holds for each of its two texts.
-use crate::score::window_kl::MAX_LOGITS;
+use crate::score::window_kl::{FIRST_POSITIONS, MAX_LOGITS};
 
 /// Responses to be drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,13 +78,18 @@ impl Footprint<'_> {
         let scored = self.scores(product([rewrites, context_tokens.saturating_add(step_tokens)]));
         let activations = self
             .passing(rewrites.max(prompt_tokens).max(read))
-            .saturating_add(scored.max(self.score_block(reach, 1)));
+            .saturating_add(scored.max(self.score_block(reach, 1)))
+            .saturating_add(self.states(3, read));
         // A rewrite is read in a copy of the context that has room for it and for the window.
         let contexts = [(1, context_tokens), (1, reach)];
         let cache = self.caches(&contexts, rewrites, context_tokens, step_tokens.saturating_sub(1));
         let compared = window_tokens.min((MAX_LOGITS / self.config.vocab_size.max(1)).max(1));
-        let logits = self.picking(rewrites).saturating_add(self.logits(2 * compared, 4));
-        let waiting = self.caches(&[(waiting, context_tokens)], 0, context_tokens, 0);
+        // The original's at the first positions are kept beside those that are being compared.
+        let kept = FIRST_POSITIONS.min(compared);
+        let logits = self.picking(rewrites).saturating_add(self.logits(2 * compared + kept, 4));
+        let waiting = self
+            .caches(&[(waiting, context_tokens)], 0, context_tokens, 0)
+            .saturating_add(self.states(waiting, window_tokens));
         self.of_workers(workers, cache, activations, logits, waiting)
     }
 
@@ -101,6 +104,12 @@ impl Footprint<'_> {
             (Part::Logits, of_all(logits)),
         ]);
         Plan::fullest([loading, working]).with_allocator(workers)
+    }
+
+    /// Bytes of the final hidden states of so many texts. A step's original, what was read last and the rewrite to use are there
+    /// together.
+    fn states(&self, texts: usize, tokens: usize) -> u64 {
+        product([texts, tokens, self.config.hidden_size, self.numbers.activation])
     }
 
     /// Bytes of what layers compute of so many rows, none of it kept: twice, since the allocator keeps a tensor that has gone
@@ -170,11 +179,11 @@ mod tests {
             step_tokens: 20,
             window_tokens: 30,
         });
-        // A context of 100 tokens, its copy of 150, and eight tails of 19; three contexts that wait.
-        assert_eq!(plan.of(Part::Cache), (128 + 256 + 8 * 32 + 3 * 128) * 64);
-        // Step and window; a block of scores over 150 tokens.
-        assert_eq!(plan.of(Part::Activations), 2 * 50 * 68 * 4 + 64 * 150 * 4);
-        assert_eq!(plan.of(Part::Logits), (2 * 8 + 6) * 40 * 4 + 2 * 30 * 40 * 4);
+        // A context of 100 tokens, its copy of 150, and eight tails of 19; three contexts that wait, each with a window's states.
+        assert_eq!(plan.of(Part::Cache), (128 + 256 + 8 * 32 + 3 * 128) * 64 + 3 * 30 * 8 * 4);
+        // Step and window; a block of scores over 150 tokens; three texts' states of 8 numbers.
+        assert_eq!(plan.of(Part::Activations), 2 * 50 * 68 * 4 + 64 * 150 * 4 + 3 * 50 * 8 * 4);
+        assert_eq!(plan.of(Part::Logits), (2 * 8 + 6) * 40 * 4 + (2 * 30 + 16) * 40 * 4);
     }
 
     #[test]

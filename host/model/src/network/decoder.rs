@@ -21,6 +21,7 @@
 //! vocabulary of 152k; [`Weight::target_log_probs`] gives what a loss needs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{DType, Device, Tensor};
 
@@ -133,6 +134,8 @@ pub struct Decoder {
     heads: Heads,
     rotary: Arc<RotaryTable>,
     rms_norm_eps: f64,
+    /// How many tokens were embedded, and so read.
+    tokens_read: Arc<AtomicU64>,
 }
 
 impl Decoder {
@@ -182,7 +185,14 @@ impl Decoder {
             n_kv_heads: config.num_key_value_heads,
             head_dim: config.head_dim,
         };
-        Ok(Self { embed_tokens, layers, norm, lm_head, heads, rotary, rms_norm_eps: config.rms_norm_eps })
+        let (rms_norm_eps, tokens_read) = (config.rms_norm_eps, Arc::default());
+        Ok(Self { embed_tokens, layers, norm, lm_head, heads, rotary, rms_norm_eps, tokens_read })
+    }
+
+    /// The same decoder, which adds the tokens that it reads to a count.
+    pub(crate) fn counting(mut self, tokens_read: Arc<AtomicU64>) -> Self {
+        self.tokens_read = tokens_read;
+        self
     }
 
     /// The same decoder with adapters beside its projections.
@@ -213,6 +223,7 @@ impl Decoder {
         if let Some(&token) = ids.iter().find(|&&id| id as usize >= vocab_size) {
             return Err(ModelError::UnknownToken { token, vocab_size });
         }
+        self.tokens_read.fetch_add(ids.len() as u64, Ordering::Relaxed);
         Ok(self.embed_tokens.embed(ids)?)
     }
 

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use candle_core::{DType, Device, Tensor, Var};
 use ts_core::seed::SplitMix64;
@@ -251,6 +252,12 @@ impl LanguageModel {
     /// The adapters, off the graph, if it has any.
     pub fn adapters(&self) -> Option<&Adapters> {
         self.adapted.as_ref().map(|adapted| &adapted.adapters)
+    }
+
+    /// The same model; what is read to sample and to score is added to a count of tokens.
+    pub fn counting(mut self, tokens_read: Arc<AtomicU64>) -> Self {
+        self.frozen = self.frozen.counting(tokens_read);
+        self
     }
 
     /// The same model for a tokenizer whose largest id is `n_tokens` − 1: larger ids, which pad the embedding to a round size, are

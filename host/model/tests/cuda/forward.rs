@@ -106,7 +106,7 @@ fn divergences_of_a_window_are_those_of_the_cpu() {
         let rewrites: [&[u32]; 4] = [step, &[], &text[62..70], &text[..3]];
         let divergences = |model: &LanguageModel| {
             let prefix = Prefix::new(model, context).unwrap();
-            WindowKl::new(model, &prefix, step, window).unwrap().score(&rewrites).unwrap()
+            WindowKl::new(model, &prefix, step, window, None).unwrap().score(&rewrites).unwrap()
         };
         let expected = divergences(&on_cpu(&folder));
         let actual = divergences(&on_gpu(&folder, DType::F32));

@@ -5,20 +5,23 @@
 
 use std::collections::HashMap;
 
-use ts_core::refinement::reduce_kl;
-use ts_model::window_kl::WindowKl;
+use candle_core::Tensor;
+use ts_core::refinement::{KlReduction, reduce_kl};
+use ts_model::window_kl::{Scored, WindowKl};
 use ts_recipe::RefineSection;
 
 use crate::Error;
 use crate::responses::server_window::ServerWindow;
 
 /// What is known of a rewrite's divergence.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Measured {
-    /// Nats, reduced over the window. Of a rewrite that servers refused a bound, which is not below the threshold.
+    /// Nats, reduced over the window. Of a rewrite that was refused a bound, which is not below the threshold.
     pub(crate) kl_nats: Option<f64>,
     /// Of an estimate, the mass that it has not seen.
     pub(crate) tail_mass: Option<f64>,
+    /// What the decoder makes of the window after it, if it may be chosen: [`Scored::Whole`].
+    pub(crate) after: Option<Tensor>,
 }
 
 /// The divergence of each rewrite, found once: by the decoder here, after servers refused those that cannot pass if they are asked; or,
@@ -42,11 +45,16 @@ impl<'a> Divergence<'a> {
     }
 
     /// What is known of a rewrite.
-    pub(crate) fn of(&self, rewrite: &[u32]) -> Option<Measured> {
-        self.known.get(rewrite).copied()
+    pub(crate) fn of(&self, rewrite: &[u32]) -> Option<&Measured> {
+        self.known.get(rewrite)
     }
 
-    /// How many were measured here, or estimated.
+    /// What the decoder makes of the window after the original step, if it read that: [`WindowKl::after`].
+    pub(crate) fn after_original(&self) -> Result<Option<Tensor>, Error> {
+        Ok(self.decoder.as_ref().map(WindowKl::after).transpose()?.flatten())
+    }
+
+    /// How many were looked at here, or estimated.
     pub(crate) fn n_measured(&self) -> u32 {
         self.known.len() as u32 - self.n_refused
     }
@@ -75,18 +83,27 @@ impl<'a> Divergence<'a> {
                 if self.decoder.is_none() {
                     let tail_mass: f64 = seen.iter().map(|seen| seen.tail_mass).sum();
                     let tail_mass = Some(tail_mass / seen.len().max(1) as f64);
-                    self.known.insert(rewrite.to_vec(), Measured { kl_nats, tail_mass });
+                    self.known.insert(rewrite.to_vec(), Measured { kl_nats, tail_mass, after: None });
                 } else if kl_nats.is_some_and(|bound| bound >= self.refine.max_kl_nats) {
                     self.n_refused += 1;
-                    self.known.insert(rewrite.to_vec(), Measured { kl_nats, tail_mass: None });
+                    self.known.insert(rewrite.to_vec(), Measured { kl_nats, tail_mass: None, after: None });
                 }
             }
             unknown.retain(|rewrite| !self.known.contains_key(*rewrite));
         }
-        let Some(decoder) = &self.decoder else { return Ok(()) };
-        for (rewrite, by_position) in unknown.iter().zip(decoder.score(&unknown)?) {
-            let measured = Measured { kl_nats: reduce_kl(reduction, &by_position), tail_mass: None };
-            self.known.insert(rewrite.to_vec(), measured);
+        let Some(decoder) = &mut self.decoder else { return Ok(()) };
+        // A choice that looks at every divergence is told every one.
+        let limit_nats = match (self.refine.early_stop, reduction) {
+            (false, _) => f64::INFINITY,
+            (true, KlReduction::Sum) => self.refine.max_kl_nats,
+            (true, KlReduction::Mean) => self.refine.max_kl_nats * decoder.n_positions() as f64,
+        };
+        for (rewrite, scored) in unknown.iter().zip(decoder.score_below(&unknown, limit_nats)?) {
+            let (by_position, after) = match scored {
+                Scored::Whole { kl_nats, after } => (reduce_kl(reduction, &kl_nats), after),
+                Scored::Refused { kl_nats } => (reduce_kl(reduction, &kl_nats), None),
+            };
+            self.known.insert(rewrite.to_vec(), Measured { kl_nats: by_position, tail_mass: None, after });
         }
         Ok(())
     }

@@ -14,8 +14,10 @@
 //! Servers draw all rewrites to their ends; from then on it is the same: they are read token by token as if they grew here, and the
 //! divergence of each is computed here.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use candle_core::Tensor;
 use ts_core::refinement::{Choice, choose_early, choose_scoring_all};
 use ts_model::generate::{Prompt, Request, Sampling, Watch, Watcher, generate};
 use ts_model::window_kl::WindowKl;
@@ -50,7 +52,7 @@ pub(crate) struct Rewriter<'a> {
 }
 
 /// What became of one step.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rewritten {
     /// The rewrite to use and its divergence in nats; none keeps the original.
     pub(crate) chosen: Option<(Vec<u32>, f64)>,
@@ -66,6 +68,16 @@ pub(crate) struct Rewritten {
     pub(crate) n_refused: u32,
     /// The mass that an estimate has not seen.
     pub(crate) tail_mass: Option<f64>,
+    /// What the model here made of the window after the rewrite to use, and after the original: of the next step's text, that is,
+    /// where it read them (`window_kl`).
+    pub(crate) after: After,
+}
+
+/// Final hidden states of the window's tokens, (n, D), after either text.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct After {
+    pub(crate) rewrite: Option<Tensor>,
+    pub(crate) original: Option<Tensor>,
 }
 
 /// What a step stands in.
@@ -73,6 +85,8 @@ pub(crate) struct Rewritten {
 pub(crate) struct Context<'a> {
     /// The model and its state after the context, where there is a model here.
     pub(crate) decoder: Option<(&'a LanguageModel, &'a Prefix)>,
+    /// What it made of the first tokens that follow, as far as the reading of the step before shows it.
+    pub(crate) known: Option<&'a Tensor>,
     /// Its tokens, the prompt's among them.
     pub(crate) tokens: &'a [u32],
 }
@@ -130,8 +144,8 @@ impl Rewriter<'_> {
         (original, window, is_last): (&'s [u32], &[u32], bool),
         servers: Option<ServerWindow<'s>>,
     ) -> Result<Search<'s>, Error> {
-        let decoder = context.decoder.map(|(model, prefix)| WindowKl::new(model, prefix, original, window));
-        let divergence = Divergence::new(self.refine, decoder.transpose()?, servers);
+        let of_model = |(model, prefix)| WindowKl::new(model, prefix, original, window, context.known);
+        let divergence = Divergence::new(self.refine, context.decoder.map(of_model).transpose()?, servers);
         Ok(Search { rewriter: self, original, is_last, divergence, state: State::default() })
     }
 }
@@ -152,11 +166,13 @@ struct State {
     n_candidates: u32,
     chosen: Option<(Vec<u32>, f64)>,
     round: usize,
+    /// What texts of this round are: many draws have the same.
+    growths: HashMap<Vec<u32>, Growth>,
     error: Option<Error>,
 }
 
 /// What a growing text is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Growth {
     /// Not a whole step yet.
     Open,
@@ -167,7 +183,16 @@ enum Growth {
 }
 
 impl Search<'_> {
-    fn growth(&self, tokens: &[u32]) -> Result<Growth, Error> {
+    fn growth(&mut self, tokens: &[u32]) -> Result<Growth, Error> {
+        if let Some(known) = self.state.growths.get(tokens) {
+            return Ok(*known);
+        }
+        let growth = self.look(tokens)?;
+        self.state.growths.insert(tokens.to_vec(), growth);
+        Ok(growth)
+    }
+
+    fn look(&self, tokens: &[u32]) -> Result<Growth, Error> {
         let Rewriter { tokenizer, splitter, reasoning_end, problem, .. } = self.rewriter;
         let (text, ends) = tokenizer.token_ends(tokens)?;
         let end_of_reasoning = text.find(reasoning_end);
@@ -228,7 +253,12 @@ impl Search<'_> {
             self.judge(self.original.len())?;
         }
         let (divergence, chosen) = (&self.divergence, self.state.chosen);
-        let tail_mass = chosen.as_ref().and_then(|(rewrite, _)| divergence.of(rewrite)?.tail_mass);
+        let of_chosen = chosen.as_ref().and_then(|(rewrite, _)| divergence.of(rewrite));
+        let tail_mass = of_chosen.and_then(|measured| measured.tail_mass);
+        let after = After {
+            rewrite: of_chosen.and_then(|measured| measured.after.clone()),
+            original: divergence.after_original()?,
+        };
         Ok(Rewritten {
             chosen,
             n_candidates: self.state.n_candidates,
@@ -237,6 +267,7 @@ impl Search<'_> {
             retokenised: false,
             n_refused: divergence.n_refused(),
             tail_mass,
+            after,
         })
     }
 }
@@ -266,6 +297,7 @@ impl Watcher for Search<'_> {
     }
 
     fn after_round(&mut self, _request: usize) -> ControlFlow<()> {
+        self.state.growths.clear();
         if self.state.error.is_some() {
             return ControlFlow::Break(());
         }
@@ -349,7 +381,7 @@ mod tests {
                 let step = &response[range.clone()];
                 let seeds = (0..24).map(|draw| derive_seed(5, "refine", &index.to_string(), draw)).collect();
                 let is_last = index + 1 == steps.steps.len();
-                let context = Context { decoder: Some((&self.model, &prefix)), tokens: &tokens };
+                let context = Context { decoder: Some((&self.model, &prefix)), known: None, tokens: &tokens };
                 all.push(rewriter.rewrite(context, step, &response[range.end..], is_last, seeds).unwrap());
                 tokens.extend_from_slice(step);
                 prefix.extend(&self.model, step).unwrap();

@@ -12,6 +12,7 @@ mod unpacked;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device};
@@ -75,6 +76,7 @@ pub struct Run<'a> {
     whole: Option<PastRun>,
     /// Stages whose artefacts were checked since the run was opened.
     verified: Mutex<BTreeSet<Stage>>,
+    tokens_read: Arc<AtomicU64>,
 }
 
 /// What a recipe opens, short of the run's folder.
@@ -230,6 +232,7 @@ impl<'a> Run<'a> {
             digests: digest_cache(),
             whole,
             verified: Mutex::default(),
+            tokens_read: Arc::default(),
         })
     }
 
@@ -306,7 +309,13 @@ impl<'a> Run<'a> {
 
     fn load_from(&self, folder: &ModelFolder) -> Result<LanguageModel, Error> {
         let model = LanguageModel::load_from(folder, dtype_of(self.recipe.model.dtype), &self.device)?;
-        Ok(model.with_n_tokens(self.tokenizer.vocab_size()))
+        Ok(model.with_n_tokens(self.tokenizer.vocab_size()).counting(Arc::clone(&self.tokens_read)))
+    }
+
+    /// How many tokens the models that it samples from and scores with have read since the run was opened: what a stage costs, apart
+    /// from the machine.
+    pub fn tokens_read(&self) -> u64 {
+        self.tokens_read.load(Ordering::Relaxed)
     }
 
     /// The number format in which the trained model is written: that of the checkpoint that the run starts from, as it is stored.

@@ -18,7 +18,7 @@ use super::work::{Made, Task, Tasks, Work};
 use crate::memory::{Demand, plan_stage, waiting_at_once};
 use crate::responses::grading::grade;
 use crate::responses::remote::{Remote, server_seed};
-use crate::responses::rewrite::{Context, Drawer, Rewriter};
+use crate::responses::rewrite::{After, Context, Drawer, Rewriter};
 use crate::responses::selected::{SelectedReader, count_selected};
 use crate::setup::servers::Served;
 use crate::stage::Stage;
@@ -143,26 +143,30 @@ fn refine_one(
     let mut retokenised = sample.retokenised;
     let mut context = run.prompt_tokens(problem)?;
     let mut prefix = model.map(|model| Prefix::new(model, &context)).transpose()?;
+    let mut known = None;
     for (index, range) in steps.steps.iter().enumerate() {
         let step = &original[range.clone()];
         let rewritten = if refine.enabled {
             let window_end = original.len().min(range.end + refine.kl_window_tokens);
             let is_last = index + 1 == steps.steps.len();
             let seeds = step_seeds(run, problem, positive.draw, index);
-            let context = Context { decoder: model.zip(prefix.as_ref()), tokens: &context };
+            let decoder = model.zip(prefix.as_ref());
+            let context = Context { decoder, known: known.as_ref(), tokens: &context };
             rewriter.rewrite(context, step, &original[range.end..window_end], is_last, seeds)?
         } else {
             Default::default()
         };
         n_tokens += rewritten.n_tokens;
-        let (now, kl_nats) = match &rewritten.chosen {
-            Some((rewrite, kl_nats)) => (rewrite.as_slice(), Some(*kl_nats)),
-            None => (step, None),
+        let After { rewrite: after_rewrite, original: after_original } = rewritten.after;
+        let (now, kl_nats, after_now) = match &rewritten.chosen {
+            Some((rewrite, kl_nats)) => (rewrite.as_slice(), Some(*kl_nats), after_rewrite),
+            None => (step, None, after_original.clone()),
         };
         retokenised |= rewritten.retokenised;
-        let follows = match refine.context {
-            RefineContext::Refined => now,
-            RefineContext::Original => step,
+        let follows;
+        (follows, known) = match refine.context {
+            RefineContext::Refined => (now, after_now),
+            RefineContext::Original => (step, after_original),
         };
         if let (Some(model), Some(prefix)) = (model, &mut prefix) {
             prefix.extend(model, follows)?;
