@@ -28,7 +28,7 @@ fn hub() -> Stub {
 }
 
 fn read(name: &str) -> Vec<u8> {
-    std::fs::read(repository(&format!("host/embedded/checkpoint/{name}"))).unwrap()
+    std::fs::read(repository(&format!("host/embedded/checkpoints/plain/{name}"))).unwrap()
 }
 
 fn ask(host: &Host, stub: &Stub, args: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -300,7 +300,7 @@ fn an_adapter_and_its_base_come_from_the_hub_and_an_adapter_of_a_run_names_its_b
         error.contains(&format!("org/small@{COMMIT}")) && error.contains("the base of the adapter "),
         "{error}"
     );
-    let embedded = repository("host/embedded/checkpoint");
+    let embedded = repository("host/embedded/checkpoints/plain");
     let merge = ["model", "merge", model.to_str().unwrap(), "merged", "--base", &embedded];
     let output = ask(&host, &stub, &merge, &[("HF_HUB_OFFLINE", "1")]);
     assert!(output.status.success(), "another base was given: {}", stderr(&output));

@@ -8,7 +8,7 @@ use crate::{Host, repository};
 use ts_embedded::problem::Task;
 
 fn checkpoint() -> String {
-    repository("host/embedded/checkpoint")
+    repository("host/embedded/checkpoints/plain")
 }
 
 fn lines(text: &str) -> Vec<Value> {

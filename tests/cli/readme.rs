@@ -119,7 +119,7 @@ pub(crate) fn furnished() -> Host {
     for name in ["plugins", "tests"] {
         std::os::unix::fs::symlink(repository(name), host.path(name)).unwrap();
     }
-    std::os::unix::fs::symlink(repository("host/embedded/checkpoint"), host.path("my-model")).unwrap();
+    std::os::unix::fs::symlink(repository("host/embedded/checkpoints/plain"), host.path("my-model")).unwrap();
     std::os::unix::fs::symlink(repository("plugins/math_grader.wasm"), host.path("my_grader.wasm")).unwrap();
     std::fs::write(host.path("train.jsonl"), Task::Plain.train_problems()).unwrap();
     std::fs::write(host.path("heldout.jsonl"), Task::Plain.heldout_problems()).unwrap();

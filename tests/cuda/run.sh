@@ -93,7 +93,7 @@ step() { # step NAME COMMAND…: prints what the command prints, and notes how i
 }
 
 ts_host="$folder/ts-host"
-checkpoint=host/embedded/checkpoint
+checkpoint=host/embedded/checkpoints/plain
 prompts="$results/prompts.jsonl"
 for n in 1 2 3 4 5 6 7 8; do
   printf '{"id": %d, "messages": [{"role": "user", "content": "What is %d + %d - %d?"}]}\n' $n $((17 * n)) $((5 * n + 3)) $((2 * n))

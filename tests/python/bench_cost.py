@@ -94,7 +94,7 @@ class Bench:
 
 def embedded(folder):
     """The embedded checkpoint without an end of text, and with room for long ones."""
-    source = ROOT / "host/embedded/checkpoint"
+    source = ROOT / "host/embedded/checkpoints/plain"
     shutil.copy(source / "model.safetensors", folder)
     config = json.loads((source / "config.json").read_text())
     config |= {"eos_token_id": None, "max_position_embeddings": POSITIONS}

@@ -97,7 +97,7 @@ fn passes_with(python: &Path, file: &str, environment: &[(&str, &std::ffi::OsStr
     let mut command = Command::new(python);
     command.arg("-B").arg(file).arg("--verbose").current_dir(folder());
     command.env("TS_HOST", env!("CARGO_BIN_EXE_ts-host")).env("TS_GRADER", grader);
-    command.env("TS_TOKENIZER", folder().join("../../host/embedded/checkpoint/tokenizer.json"));
+    command.env("TS_TOKENIZER", folder().join("../../host/embedded/checkpoints/plain/tokenizer.json"));
     command.env("TS_PACKAGES", Path::new(env!("CARGO_TARGET_TMPDIR")).join("tokenizers"));
     // Nothing is asked of a hub, nothing is told to Ray's makers, and a GPU stays unused.
     command.env("HF_HUB_OFFLINE", "1").env("RAY_USAGE_STATS_ENABLED", "0").env("CUDA_VISIBLE_DEVICES", "");

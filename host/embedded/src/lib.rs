@@ -1,7 +1,7 @@
 //! The embedded default: what `ts-host` brings along so that it runs from any folder, with nothing given.
 //!
-//! A problem set that is generated ([`problem`], [`solution`]), the checkpoint that was pretrained on it, the
-//! plugins built from `plugins/`, and the recipes. All of it is bytes and text; others read them.
+//! Two tasks ([`problem::Task`]): problem sets that are generated ([`problem`], [`solution`], [`teeth`]) and the checkpoints that were
+//! pretrained on them; the plugins built from `plugins/`, and the recipes. All of it is bytes and text; others read them.
 
 pub mod columns;
 pub mod problem;
@@ -14,12 +14,21 @@ use std::collections::HashSet;
 
 use problem::{N_LEVELS, Problem, Split, Task, problem_set};
 
-/// The checkpoint: the files of a Hugging Face folder.
-pub const CHECKPOINT: &[(&str, &[u8])] = &[
-    ("config.json", include_bytes!("../checkpoint/config.json")),
-    ("model.safetensors", include_bytes!("../checkpoint/model.safetensors")),
-    ("tokenizer.json", include_bytes!("../checkpoint/tokenizer.json")),
-    ("tokenizer_config.json", include_bytes!("../checkpoint/tokenizer_config.json")),
+/// The files of a checkpoint, by name: those of a Hugging Face folder.
+pub type Checkpoint = [(&'static str, &'static [u8]); 4];
+
+const PLAIN: Checkpoint = [
+    ("config.json", include_bytes!("../checkpoints/plain/config.json")),
+    ("model.safetensors", include_bytes!("../checkpoints/plain/model.safetensors")),
+    ("tokenizer.json", include_bytes!("../checkpoints/plain/tokenizer.json")),
+    ("tokenizer_config.json", include_bytes!("../checkpoints/plain/tokenizer_config.json")),
+];
+
+const TEETH: Checkpoint = [
+    ("config.json", include_bytes!("../checkpoints/teeth/config.json")),
+    ("model.safetensors", include_bytes!("../checkpoints/teeth/model.safetensors")),
+    ("tokenizer.json", include_bytes!("../checkpoints/teeth/tokenizer.json")),
+    ("tokenizer_config.json", include_bytes!("../checkpoints/teeth/tokenizer_config.json")),
 ];
 
 /// The plugins: name and component.
@@ -47,6 +56,7 @@ pub const RECIPES: &[(&str, &str)] = &[
     ("deepseek-r1-distill-qwen-1.5b", include_str!("../../../recipes/deepseek-r1-distill-qwen-1.5b.toml")),
     ("deepseek-r1-distill-qwen-7b", include_str!("../../../recipes/deepseek-r1-distill-qwen-7b.toml")),
     ("ablation/shortest", include_str!("../../../recipes/ablation/shortest.toml")),
+    ("ablation/alpha-1", include_str!("../../../recipes/ablation/alpha-1.toml")),
     ("ablation/q-fix", include_str!("../../../recipes/ablation/q-fix.toml")),
     ("ablation/q-dyn-extra", include_str!("../../../recipes/ablation/q-dyn-extra.toml")),
     ("ablation/kimi-dpo", include_str!("../../../recipes/ablation/kimi-dpo.toml")),
@@ -84,6 +94,14 @@ impl Task {
     /// The task of that name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|task| task.name() == name)
+    }
+
+    /// The checkpoint that was pretrained for it.
+    pub fn checkpoint(self) -> &'static Checkpoint {
+        match self {
+            Self::Plain => &PLAIN,
+            Self::Teeth => &TEETH,
+        }
     }
 
     /// The training problems as JSON lines: id, prompt, reference, difficulty.

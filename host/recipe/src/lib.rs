@@ -30,9 +30,7 @@ pub use open::{
 };
 pub use open_error::{OpenError, hint_of_call};
 pub use plugins_section::{PluginSection, PluginsSection, RunnerSection};
-pub use recipe::{
-    Dtype, EMBEDDED, ModelSection, ProblemsSection, PromptSection, Recipe, RunSection, n_threads,
-};
+pub use recipe::{Dtype, ModelSection, ProblemsSection, PromptSection, Recipe, RunSection, n_threads};
 pub use sampler_section::{SamplerKind, SamplerSection};
 pub use stage_sections::{
     DivergenceBy, EvalSection, RefineContext, RefineSection, ReportSection, SampleSection, Schedule,

@@ -78,16 +78,13 @@ pub fn n_threads(setting: usize) -> usize {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSection {
-    /// [`EMBEDDED`], a Hugging Face folder, or a name of the hub.
+    /// `embedded` or `embedded-teeth` (what the binary brings along), a Hugging Face folder, or a name of the hub.
     pub source: String,
     /// `cpu` or `cuda:N`.
     pub device: String,
     /// Type of the parameters.
     pub dtype: Dtype,
 }
-
-/// The value of `source`, `train` and `heldout` that means the default in the binary.
-pub const EMBEDDED: &str = "embedded";
 
 /// Type of the model's parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,9 +102,9 @@ pub enum Dtype {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProblemsSection {
-    /// [`EMBEDDED`], a file, or a name of the hub.
+    /// `embedded` or `embedded-teeth`, a file, or a name of the hub.
     pub train: String,
-    /// [`EMBEDDED`], a file, or a name of the hub.
+    /// `embedded` or `embedded-teeth`, a file, or a name of the hub.
     pub heldout: String,
     /// 0 is all.
     pub max_train: usize,

@@ -10,7 +10,7 @@ fn a_card_is_written_with_the_report_and_no_digest_counts_it() {
     let host = host();
     // A base as the hub's cache has it, whose README says its licence and more than that.
     let base = host.path("hub/models--org--a-model/snapshots/0123456789abcdef0123456789abcdef01234567");
-    copy(repository("host/embedded/checkpoint").as_ref(), &base);
+    copy(repository("host/embedded/checkpoints/plain").as_ref(), &base);
     let readme = "---\nlicense: other\nlicense_name: a-model-license\nlicense_link: LICENSE\ntags:\n- \"x\\u0027\"\n---\n# <img>\n";
     fs::write(base.join("README.md"), readme).unwrap();
     let model = base.to_str().unwrap().to_owned();
@@ -47,7 +47,7 @@ fn a_card_is_written_with_the_report_and_no_digest_counts_it() {
 fn a_base_that_says_no_licence_is_given_none() {
     let host = host();
     let base = host.path("my-model");
-    copy(repository("host/embedded/checkpoint").as_ref(), &base);
+    copy(repository("host/embedded/checkpoints/plain").as_ref(), &base);
     fs::remove_file(base.join("README.md")).unwrap();
     host.run(&tiny(&["run", "--out", "run", "--model", "my-model"]));
     let card = text(host.path("run/model/README.md"));

@@ -209,7 +209,7 @@ fn adapters_are_written_as_they_begin() {
 #[test]
 fn a_checkpoint_is_named_where_it_is_and_one_that_is_an_adapter_is_merged() {
     let host = host();
-    let base = repository("host/embedded/checkpoint");
+    let base = repository("host/embedded/checkpoints/plain");
     host.run(&tiny(&["run", "--out", "first", "--model", &base, "--set", "train.lora.rank=4"]));
     host.run(&["export", "first", "--to", "trl", "--out", "named"]);
     let named = json(host.path("named/settings.json"))["model"].as_str().unwrap().to_owned();

@@ -143,7 +143,7 @@ fn an_adapter_is_a_model_for_tools_for_merging_and_for_the_next_round() {
     fs::write(host.path("text.jsonl"), "{\"tokens\": [1, 316, 225, 21, 27]}\n").unwrap();
     let scores = |folder: &str| host.run(&["model", "score", folder, "--input", "text.jsonl"]);
     assert_eq!(scores("merged"), scores("first/model"));
-    assert_ne!(scores("merged"), scores(&repository("host/embedded/checkpoint")));
+    assert_ne!(scores("merged"), scores(&repository("host/embedded/checkpoints/plain")));
     let error = host.fail(&["model", "merge", "first/model", "merged"]);
     assert!(
         error.contains("merged exists already") && error.contains("hint: choose a new folder"),
@@ -169,7 +169,7 @@ fn an_adapter_is_a_model_for_tools_for_merging_and_for_the_next_round() {
 #[test]
 fn an_adapter_that_cannot_be_used_is_refused_with_what_to_do() {
     let host = Host::new();
-    let checkpoint = repository("host/embedded/checkpoint");
+    let checkpoint = repository("host/embedded/checkpoints/plain");
     host.run(&adapted(&["run", "--out", "run", "--model", &checkpoint]));
     let path = host.path("run/model/adapter_config.json");
     let good = json_of(&host, "run/model/adapter_config.json");
@@ -199,4 +199,28 @@ fn an_adapter_that_cannot_be_used_is_refused_with_what_to_do() {
     }
     let checked = host.run(&["check", "--set", "train.lora.rank=16"]);
     assert!(checked.contains("trains 35840 numbers of adapters of rank 16, and no weight"), "{checked}");
+}
+
+/// The other embedded model and its problems, in full and as adapters.
+#[test]
+fn the_task_with_teeth_has_a_model_of_its_own() {
+    let host = Host::new();
+    let name = "embedded-teeth";
+    let of_teeth = [
+        "--model",
+        name,
+        "--set",
+        "problems.train=embedded-teeth",
+        "--set",
+        "problems.heldout=embedded-teeth",
+    ];
+    host.run(&[&adapted(&["run", "--out", "run"])[..], &of_teeth].concat());
+    let samples = String::from_utf8(read(host.path("run/samples.jsonl"))).unwrap();
+    assert!(samples.to_lowercase().contains("check:"), "{samples}");
+    let manifest = json_of(&host, "run/manifest.json");
+    assert_eq!(manifest["model"]["source"], name);
+    assert_eq!(json_of(&host, "run/model/adapter_config.json")["base_model_name_or_path"], name);
+    // Its base is found again.
+    let said = host.run(&["model", "merge", "run/model", "merged"]);
+    assert!(said.contains("35 projections merged"), "{said}");
 }

@@ -43,7 +43,7 @@ fn ended_in_order(kib: u64, output: &Output) -> bool {
 
 /// The least address space with which the plugins start, KiB.
 fn least(host: &Host) -> u64 {
-    let model = repository("host/embedded/checkpoint");
+    let model = repository("host/embedded/checkpoints/plain");
     let (mut fails, mut works) = (50_000, 6_000_000);
     while works - fails > 40_000 {
         let middle = (fails + works) / 2;

@@ -149,7 +149,7 @@ fn a_policy_may_cut_a_response_where_it_first_had_the_answer() {
 #[test]
 fn a_checkpoint_keeps_its_number_format() {
     let host = Host::new();
-    let checkpoint = repository("host/embedded/checkpoint");
+    let checkpoint = repository("host/embedded/checkpoints/plain");
     host.run(&small(&["run", "--model", &checkpoint, "--out", "run"]));
     let config: serde_json::Value =
         serde_json::from_slice(&read(host.path("run/model/config.json"))).unwrap();

@@ -84,7 +84,7 @@ fn a_torn_last_line_is_computed_again() {
 fn a_full_disk_loses_nothing() {
     let host = Host::new();
     // A folder, so that no checkpoint has to be unpacked under the limit.
-    let model = repository("host/embedded/checkpoint");
+    let model = repository("host/embedded/checkpoints/plain");
     host.run(&small(&["sample", "--out", "whole", "--model", &model]));
     let whole = read(host.path("whole/samples.jsonl"));
     let blocks = whole.len() / 512 / 2;

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
+use ts_embedded::problem::Task;
 use ts_model::generate::{Finish, Prompt, Request, Sampling, Unwatched, generate};
 use ts_model::{LanguageModel, Prefix, TextTokenizer};
 use ts_stub_server::{Ask, Drawn, Fault, Kind, Stub};
@@ -34,7 +35,7 @@ impl Model {
     /// The embedded one.
     fn embedded() -> Arc<Self> {
         let folder = tempfile::tempdir().unwrap();
-        for (name, bytes) in ts_embedded::CHECKPOINT {
+        for (name, bytes) in Task::Plain.checkpoint() {
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }
         Self::load(folder.path())

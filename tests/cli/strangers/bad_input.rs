@@ -115,7 +115,7 @@ fn checkpoints() {
     let copy = |name: &str| {
         let folder = host.path(name);
         std::fs::create_dir(&folder).unwrap();
-        for file in std::fs::read_dir(repository("host/embedded/checkpoint")).unwrap() {
+        for file in std::fs::read_dir(repository("host/embedded/checkpoints/plain")).unwrap() {
             let file = file.unwrap();
             std::fs::copy(file.path(), folder.join(file.file_name())).unwrap();
         }

@@ -22,7 +22,7 @@ const ADDRESS_SPACE_KIB: u64 = 9_000_000;
 fn copy(host: &Host, name: &str) -> PathBuf {
     let folder = host.path(name);
     fs::create_dir(&folder).unwrap();
-    for file in fs::read_dir(repository("host/embedded/checkpoint")).unwrap() {
+    for file in fs::read_dir(repository("host/embedded/checkpoints/plain")).unwrap() {
         let file = file.unwrap();
         fs::copy(file.path(), folder.join(file.file_name())).unwrap();
     }

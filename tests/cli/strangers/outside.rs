@@ -92,7 +92,7 @@ fn what_a_chat_template_raises() {
     let host = Host::new();
     std::fs::create_dir(host.path("model")).unwrap();
     for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
-        let from = format!("{}/{file}", repository("host/embedded/checkpoint"));
+        let from = format!("{}/{file}", repository("host/embedded/checkpoints/plain"));
         std::fs::copy(from, host.path("model").join(file)).unwrap();
     }
     let path = host.path("model/tokenizer_config.json");

@@ -2,23 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use ts_embedded::problem::Task;
 use ts_run::atomic;
 
 use crate::model::merge;
 use crate::{Error, Run};
-use ts_recipe::EMBEDDED;
 
 /// The folder of a copy, in the export.
 const COPY: &str = "model";
 
-/// Where the checkpoint is, for a trainer that runs in the export's folder: a copy in it of the embedded one, or of one that is an
+/// Where the checkpoint is, for a trainer that runs in the export's folder: a copy in it of an embedded one, or of one that is an
 /// adapter, merged into its base; else the path of the run's own.
 pub(super) fn place(run: &Run<'_>, folder: &Path) -> Result<String, Error> {
-    if run.recipe.model.source == EMBEDDED {
+    if let Some(task) = Task::named(&run.recipe.model.source) {
         let copy = folder.join(COPY);
         let file = |path: PathBuf| |source| Error::File { path, source };
         std::fs::create_dir(&copy).map_err(file(copy.clone()))?;
-        for (name, bytes) in ts_embedded::CHECKPOINT {
+        for (name, bytes) in task.checkpoint() {
             atomic::write_file(&copy.join(name), bytes)?;
         }
         return Ok(COPY.to_owned());

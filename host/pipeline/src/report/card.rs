@@ -8,8 +8,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use ts_embedded::problem::Task;
 use ts_hub::Place;
-use ts_recipe::{EMBEDDED, Recipe};
+use ts_recipe::Recipe;
 use ts_run::manifest::Manifest;
 use ts_text::markdown;
 
@@ -130,12 +131,12 @@ struct Base {
 
 impl Base {
     fn of(source: &str) -> Self {
-        if source == EMBEDDED {
-            return Self {
-                told: "the model that ts-host has embedded".to_owned(),
-                is_embedded: true,
-                ..Self::default()
+        if let Some(task) = Task::named(source) {
+            let told = match task {
+                Task::Plain => "the model that ts-host has embedded",
+                Task::Teeth => "the model that ts-host has embedded for its task with teeth",
             };
+            return Self { told: told.to_owned(), is_embedded: true, ..Self::default() };
         }
         let place = ts_hub::model_place(source);
         let on_hub = match &place {

@@ -324,8 +324,8 @@ mod tests {
 
     use super::*;
     use crate::responses::steps::Steps;
+    use ts_recipe::Loader;
     use ts_recipe::load_plugin;
-    use ts_recipe::{EMBEDDED, Loader};
 
     struct Fixture {
         _folder: tempfile::TempDir,
@@ -338,7 +338,7 @@ mod tests {
     impl Fixture {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            for (name, bytes) in ts_embedded::CHECKPOINT {
+            for (name, bytes) in Task::Plain.checkpoint() {
                 std::fs::write(folder.path().join(name), bytes).unwrap();
             }
             let host = PluginHost::new(HostOptions::default()).unwrap();
@@ -371,9 +371,9 @@ mod tests {
                 splitter: &self.splitter,
                 reasoning_end: "</think>",
                 refine: &refine,
-                problem: EMBEDDED,
+                problem: "embedded",
             };
-            let steps = Steps::of(response, &self.tokenizer, &self.splitter, "</think>", EMBEDDED).unwrap();
+            let steps = Steps::of(response, &self.tokenizer, &self.splitter, "</think>", "embedded").unwrap();
             let mut prefix = Prefix::new(&self.model, prompt).unwrap();
             let mut tokens = prompt.to_vec();
             let mut all = Vec::new();

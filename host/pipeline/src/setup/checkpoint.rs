@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+use ts_embedded::problem::Task;
 use ts_hub::{Name, Place};
 use ts_model::ModelFolder;
 use ts_model::adapter::{AdapterConfig, BaseName};
@@ -15,31 +16,31 @@ use ts_run::manifest::ModelOrigin;
 
 use crate::Error;
 use crate::setup::unpacked::Unpacked;
-use ts_recipe::EMBEDDED;
 
 /// A folder with a checkpoint or an adapter; what was unpacked from the binary is deleted with this value.
 pub(crate) struct OpenFolder {
     pub(crate) folder: ModelFolder,
-    /// Whether the weights are the embedded ones, which are those of an f32 model, packed in half of its bytes.
-    pub(crate) is_embedded: bool,
+    /// The task whose embedded weights these are, if they are: those of an f32 model, packed in half of its bytes.
+    pub(crate) embedded: Option<Task>,
     _unpacked: Option<Unpacked>,
 }
 
-/// Opens a checkpoint's or an adapter's folder, or what the hub's cache has under that name. An adapter to the embedded model says that it is.
+/// Opens a checkpoint's or an adapter's folder, or what the hub's cache has under that name. An adapter to an embedded model says that it is.
 pub(crate) fn open_folder(path: &Path, base: Option<&Path>) -> Result<OpenFolder, Error> {
     let (path, base) = (&on_disk(path)?, base.map(on_disk).transpose()?);
-    let plain = |folder| OpenFolder { folder, is_embedded: false, _unpacked: None };
+    let plain = |folder| OpenFolder { folder, embedded: None, _unpacked: None };
     if let Some(base) = base {
         return Ok(plain(ModelFolder::of_adapter(path, &base)?));
     }
     // Before anything of it is read: a pipe in it has no end.
     ts_model::files::check_folder(path)?;
-    match AdapterConfig::read(path)? {
-        Some(adapter) if adapter.base.name == EMBEDDED => {
-            let unpacked = unpack()?;
-            let folder = ModelFolder::of_adapter(path, &unpacked.path())?;
-            Ok(OpenFolder { folder, is_embedded: true, _unpacked: Some(unpacked) })
-        }
+    let adapter = AdapterConfig::read(path)?;
+    if let Some(task) = adapter.as_ref().and_then(|adapter| Task::named(&adapter.base.name)) {
+        let unpacked = unpack(task)?;
+        let folder = ModelFolder::of_adapter(path, &unpacked.path())?;
+        return Ok(OpenFolder { folder, embedded: Some(task), _unpacked: Some(unpacked) });
+    }
+    match adapter {
         Some(adapter) => match place_of_base(&adapter.base) {
             base @ Place::Hub(_) => Ok(plain(ModelFolder::of_adapter(path, &base.on_disk()?)?)),
             Place::Local(_) => Ok(plain(ModelFolder::open(path)?)),
@@ -70,9 +71,9 @@ fn on_disk(path: &Path) -> Result<PathBuf, Error> {
     Ok(path.to_str().map_or_else(|| Ok(path.to_owned()), |text| ts_hub::model_place(text).on_disk())?)
 }
 
-fn unpack() -> Result<Unpacked, Error> {
+fn unpack(task: Task) -> Result<Unpacked, Error> {
     let unpacked = Unpacked::new().map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
-    for (name, bytes) in ts_embedded::CHECKPOINT {
+    for (name, bytes) in task.checkpoint() {
         let path = unpacked.path().join(name);
         std::fs::write(&path, bytes).map_err(|source| Error::File { path, source })?;
     }
@@ -86,17 +87,17 @@ pub(super) struct Checkpoint {
     pub(super) origin: ModelOrigin,
 }
 
-/// Finds a checkpoint, or unpacks the embedded one.
+/// Finds a checkpoint, or unpacks an embedded one.
 pub(super) fn open_checkpoint(source: &str, digests: Option<&DigestCache>) -> Result<Checkpoint, Error> {
-    let open = match source {
-        EMBEDDED => {
-            let unpacked = unpack()?;
+    let open = match Task::named(source) {
+        Some(task) => {
+            let unpacked = unpack(task)?;
             let folder = ModelFolder::open(&unpacked.path())?;
-            OpenFolder { folder, is_embedded: true, _unpacked: Some(unpacked) }
+            OpenFolder { folder, embedded: Some(task), _unpacked: Some(unpacked) }
         }
-        _ => open_folder(&PathBuf::from(source), None)?,
+        None => open_folder(&PathBuf::from(source), None)?,
     };
-    let digests_of_base = digests.filter(|_| !open.is_embedded);
+    let digests_of_base = digests.filter(|_| open.embedded.is_none());
     let mut sha256 = sha256_folder(open.folder.base(), digests_of_base)?.sha256;
     if let Some(adapter) = open.folder.adapter() {
         let of_adapter = sha256_folder(adapter, digests)?.sha256;
@@ -112,8 +113,8 @@ impl Checkpoint {
         if let Some(adapter) = self.open.folder.adapter().map(AdapterConfig::read).transpose()?.flatten() {
             return Ok(adapter.base);
         }
-        if self.open.is_embedded {
-            return Ok(BaseName::new(EMBEDDED));
+        if let Some(task) = self.open.embedded {
+            return Ok(BaseName::new(task.name()));
         }
         let path = self.open.folder.base();
         let path =

@@ -469,7 +469,7 @@ pub(crate) fn dtype_of(dtype: Dtype) -> DType {
 /// The number format in which a model that was made from this one is written: that of its weights as they are stored. The embedded
 /// one is an f32 model, packed in half of its bytes.
 pub(crate) fn written_dtype(open: &OpenFolder) -> Result<DType, Error> {
-    if open.is_embedded {
+    if open.embedded.is_some() {
         return Ok(DType::F32);
     }
     let folder = &open.folder;
