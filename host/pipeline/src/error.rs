@@ -350,7 +350,7 @@ impl Error {
                 "train from the checkpoint and the tokenizer that the export names; a folder's own tokenizer may be left out: the run's is used"
                     .into(),
             ),
-            Self::Export { .. } => Some("`--to trl` carries every recipe".into()),
+            Self::Export { .. } => Some("`--to trl` carries every recipe with the objective of the paper".into()),
             Self::Diverged { .. } => Some("lower train.learning_rate, or train.max_grad_norm".into()),
             Self::Leak { .. } => Some("remove it from one of the two files".into()),
             Self::Exists { .. } => Some("choose a new folder".into()),

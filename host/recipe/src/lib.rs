@@ -13,6 +13,7 @@
 
 mod load;
 mod lora_section;
+mod objective_section;
 mod open;
 mod open_error;
 mod plugins_section;
@@ -24,6 +25,7 @@ mod validate;
 
 pub use load::{Loader, Override, RecipeError};
 pub use lora_section::{LoraSection, TargetModules};
+pub use objective_section::ObjectiveSection;
 pub use open::{
     Plugins, Settings, key_of, load_plugin, open_for, open_plugin, open_plugin_with_runners, open_plugins,
     open_verifier,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::RecipeError;
+use crate::objective_section::ObjectiveSection;
 use crate::plugins_section::PluginsSection;
 use crate::sampler_section::SamplerSection;
 use crate::stage_sections::{
@@ -39,6 +40,9 @@ pub struct Recipe {
     pub refine: RefineSection,
     /// Stage 3.
     pub train: TrainSection,
+    /// Stage 3: what it minimises, where that is not the paper's.
+    #[serde(default, skip_serializing_if = "ObjectiveSection::is_default")]
+    pub objective: ObjectiveSection,
     /// Measurement.
     pub eval: EvalSection,
     /// What is made of the measurement. Changes no record.

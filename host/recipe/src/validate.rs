@@ -86,6 +86,8 @@ impl Recipe {
         let decay = t.weight_decay;
         check(decay >= 0.0 && decay.is_finite(), "train.weight_decay", "0 or above", &decay);
 
+        self.objective.validate(t.lambda, &mut check);
+
         if let Some(lora) = &t.lora {
             lora.validate(&mut check);
         }

@@ -428,6 +428,7 @@ mod tests {
             loss: 0.5,
             dpo_loss: None,
             sft_loss: None,
+            sequence_loss: None,
             reward_margin: None,
             reward_accuracy: None,
             grad_norm: 1.0,

@@ -13,6 +13,7 @@ mod main_job;
 mod memory;
 mod resume;
 mod reuse;
+mod rivals;
 #[cfg(unix)]
 mod schedulers;
 #[cfg(unix)]
@@ -162,7 +163,7 @@ fn a_checkpoint_keeps_its_number_format() {
 fn every_shipped_recipe_is_complete_and_in_range() {
     let host = Host::new();
     let recipes = host.run(&["recipe"]);
-    let n_files: usize = ["recipes", "recipes/ablation"]
+    let n_files: usize = ["recipes", "recipes/ablation", "recipes/rivals"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(repository(folder)).unwrap())
         .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "toml"))

@@ -90,6 +90,9 @@ pub struct StageNumbers {
     pub n_positives: usize,
     /// Preference pairs.
     pub n_pairs: usize,
+    /// Responses with weights of either sign.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_sequences: usize,
     /// Tokens of the positives before and after stage 2.
     pub refined_tokens: Option<(u64, u64)>,
     /// Positives that the verifier refused after stage 2, and that were dropped.
@@ -277,11 +280,15 @@ impl Report {
             let files: Vec<_> = s.imported.iter().map(|file| markdown(file)).collect();
             writeln!(out, "- another program sampled them: {}", files.join(", "))?;
         }
-        writeln!(
+        write!(
             out,
             "- selected {} positives of {} problems, {} pairs",
             s.n_positives, s.n_problems_selected, s.n_pairs
         )?;
+        match s.n_sequences {
+            0 => writeln!(out)?,
+            n => writeln!(out, ", {n} responses with weights of either sign")?,
+        }
         if let Some((before, after)) = s.refined_tokens {
             let share = percent(after as f64 / before.max(1) as f64);
             write!(out, "- refined them from {before} to {after} tokens ({share}); ")?;
@@ -371,6 +378,10 @@ pub(crate) fn show(metric: Metric, value: f64, signed: bool) -> String {
 pub(crate) fn show_interval(metric: Metric, interval: &Interval, signed: bool) -> String {
     let show = |x| show(metric, x, signed);
     format!("{} [{}, {}]", show(interval.estimate), show(interval.low), show(interval.high))
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 #[cfg(test)]

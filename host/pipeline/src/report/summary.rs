@@ -94,6 +94,7 @@ fn stage_numbers(run: &PastRun) -> Result<StageNumbers, Error> {
         numbers.n_problems_selected += usize::from(!selection.positives.is_empty());
         numbers.n_positives += selection.positives.len();
         numbers.n_pairs += selection.pairs.len();
+        numbers.n_sequences += selection.sequences.len();
     })?;
     let (mut before, mut after, mut any_rewritten) = (0, 0, false);
     for_each(run, Stage::Refine, |refined: RefinedRecord| {
