@@ -13,6 +13,7 @@
 //! | grade again what a run saw | [`replay`] |
 //! | make samples of other programs a run's | [`import_samples`] |
 //! | look at a checkpoint, ask it, score texts with it | [`model`] |
+//! | run it again with the model that came of it | [`rounds`] |
 //! | run many recipes on the same samples | [`ablation`] |
 //! | make the embedded checkpoint | [`pretrain`] |
 //!
@@ -33,10 +34,12 @@ pub mod replay;
 pub mod report;
 mod responses;
 pub mod reuse;
+pub mod rounds;
 pub mod setup;
 mod stage;
 mod stages;
 mod training;
+mod tuning;
 mod watch;
 
 pub use adopt::{Adopted, adopt};

@@ -13,6 +13,7 @@ mod main_job;
 mod memory;
 mod resume;
 mod reuse;
+mod rounds;
 #[cfg(unix)]
 mod schedulers;
 #[cfg(unix)]

@@ -81,6 +81,9 @@ pub(crate) struct RunArgs {
     /// is the same
     #[arg(long, value_name = "FOLDER")]
     pub(crate) from: Option<PathBuf>,
+    /// With --from a finished run of several rounds: its control, one round with as many samples and optimiser steps as all of them together
+    #[arg(long, requires = "from")]
+    pub(crate) as_one_round: bool,
     /// One of several shares of the problems, such as 2/3: of the stages that map over problems, for as many machines; `merge`
     /// joins them
     #[arg(long, value_name = "I/N")]

@@ -12,12 +12,11 @@ mod document;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ts_core::crossed::{Difference, Measured};
 use ts_core::metrics::{Metric, Scored};
-use ts_recipe::{EMBEDDED, Recipe};
-use ts_run::atomic;
+use ts_recipe::Recipe;
 
 pub use self::document::write_document;
 use crate::Error;
@@ -28,6 +27,7 @@ use crate::report::summary::{report_with, report_with_responses};
 use crate::setup::Run;
 use crate::stage::Stage;
 use crate::stages::run_stage;
+use crate::tuning::tuning_file;
 
 /// What is to be compared.
 #[derive(Clone, Debug)]
@@ -107,8 +107,14 @@ pub fn ablate(
     let Comparison { recipes, seeds, tuning, .. } = comparison;
     forbid_repetition(recipes.iter().map(|recipe| recipe.run.name.clone()), "rows")?;
     forbid_repetition(seeds.iter().map(u64::to_string), "seeds")?;
+    if let Some(recipe) = recipes.iter().find(|recipe| recipe.rounds.count > 1) {
+        let (name, count) = (&recipe.run.name, recipe.rounds.count);
+        return Err(Error::Rounds {
+            reason: format!("`{name}` has {count} rounds, and the rows of an ablation have one"),
+        });
+    }
     let strengths = strengths(comparison)?;
-    let tuning = tuning.as_deref().map(|set| tuning_set(set, folder)).transpose()?;
+    let tuning = tuning.as_deref().map(|set| tuning_file(set, folder)).transpose()?;
 
     // The recipe as it is comes first: its number of steps is that of all others, whichever strengths are asked for.
     let mut in_turn: Vec<(usize, f64)> = strengths.iter().copied().enumerate().collect();
@@ -219,18 +225,6 @@ fn strengths(comparison: &Comparison) -> Result<Vec<f64>, Error> {
     forbid_repetition(strengths.iter().map(f64::to_string), "strengths")?;
     strengths.sort_by(f64::total_cmp);
     Ok(strengths)
-}
-
-/// The file of the tuning problems; the embedded ones are written beside the runs.
-fn tuning_set(set: &str, folder: &Path) -> Result<String, Error> {
-    if set != EMBEDDED {
-        return Ok(set.to_owned());
-    }
-    let file = |source| Error::File { path: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(file)?;
-    let path: PathBuf = std::path::absolute(folder.join("tuning.jsonl")).map_err(file)?;
-    atomic::write_file(&path, ts_embedded::tuning_problems().as_bytes())?;
-    Ok(path.display().to_string())
 }
 
 fn folder_name(recipe: &Recipe, strength: f64) -> String {
