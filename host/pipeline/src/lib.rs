@@ -15,6 +15,7 @@
 //! | look at a checkpoint, ask it, score texts with it | [`model`] |
 //! | run it again with the model that came of it | [`rounds`] |
 //! | run many recipes on the same samples | [`ablation`] |
+//! | put finished runs beside each other | [`compare`] |
 //! | make the embedded checkpoint | [`pretrain`] |
 //!
 //! The pipeline never prints. Progress goes to a [`progress::Progress`], everything else is returned.
@@ -46,7 +47,7 @@ pub use adopt::{Adopted, adopt};
 pub use error::Error;
 pub use imported::{ImportFault, ImportedSamples, import_samples};
 pub use past_run::{PastRun, kept_recipe};
-pub use report::{ablation, summary};
+pub use report::{ablation, compare, summary};
 pub use responses::ungraded;
 pub use setup::Run;
 pub use stage::Stage;

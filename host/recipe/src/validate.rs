@@ -99,7 +99,7 @@ impl Recipe {
         // Whatever memory is reserved for, or work is counted by, has an end too.
         for (key, value, least, most) in [
             ("sample.n_samples", s.n_samples as usize, 1, MAX_COUNT),
-            ("sample.first_draw", s.first_draw as usize, 0, MAX_TOKENS),
+            ("sample.first_draw", s.first_draw as usize, 0, 64 * MAX_COUNT),
             ("sample.max_new_tokens", s.max_new_tokens, 1, MAX_TOKENS),
             ("sample.max_batch_rows", s.max_batch_rows, 1, MAX_COUNT),
             ("select.max_pairs", self.select.max_pairs, 1, MAX_COUNT),

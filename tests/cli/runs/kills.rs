@@ -111,10 +111,10 @@ fn rounds_killed_or_refused_at_some_call_and_started_again_end_with_the_same_byt
     let two = two.iter().flat_map(|value| ["--set", *value]);
     let rounds = Stage::run(&host, &["run", "--out", "run"].into_iter().chain(two).collect::<Vec<_>>(), 1);
     for fault in [Fault::Kill, Fault::Refuse] {
-        // Ten of the calls, spread over everything that is done after the first round.
+        // Some of the calls, spread over everything that is done after the first round.
         examine_stages(&host, &[&rounds], fault, |calls, _| {
             let turns = turns(calls);
-            let every = turns.len().div_ceil(10).max(1);
+            let every = turns.len().div_ceil(6).max(1);
             turns.into_iter().skip(every / 3).step_by(every).collect()
         });
     }

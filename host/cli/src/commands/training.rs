@@ -42,6 +42,7 @@ pub(super) fn dispatch(command: TrainingCommand) -> Result<()> {
         Command::Adopt(args) => super::export::adopt(&args),
         Command::Check(args) => check_recipe(&args),
         Command::Ablate(args) => ablate(&args),
+        Command::Compare(args) => super::compare::run(&args),
         Command::Pretrain(args) => pretrain(&args),
         Command::Model { command } => super::model::dispatch(&command),
     }
@@ -299,7 +300,7 @@ fn ablate(args: &AblateArgs) -> Result<()> {
 }
 
 /// Recipes by their names, with the values of `--set`; what they name of the hub is there afterwards.
-fn recipes(names: &[String], set: &[String]) -> Result<Vec<Recipe>> {
+pub(super) fn recipes(names: &[String], set: &[String]) -> Result<Vec<Recipe>> {
     let overrides = parse_overrides(set)?;
     let load = |name: &String| -> Result<Recipe> { Ok(loader().load(name, overrides.clone())?) };
     let recipes = names.iter().map(load).collect::<Result<Vec<_>>>()?;

@@ -7,6 +7,7 @@
 
 pub mod ablation;
 mod card;
+pub mod compare;
 mod rounds;
 pub mod summary;
 mod table;

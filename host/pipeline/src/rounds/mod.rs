@@ -113,6 +113,25 @@ pub fn round_folder(folder: &Path, round: u32) -> Result<PathBuf, Error> {
     }
 }
 
+/// The folder of the run whose model is the result of a finished run's rounds: itself, if it has one; none, if that is the model before all of them.
+///
+/// # Errors
+/// [`Error::NoRun`], [`Error::MissingStage`] where a round is not measured yet.
+pub(crate) fn result_folder(run: &PastRun) -> Result<Option<PathBuf>, Error> {
+    let rounds = &run.recipe.rounds;
+    if rounds.count == 1 {
+        return Ok(Some(run.folder.clone()));
+    }
+    let mut result = None;
+    for round in 1..=rounds.count {
+        if !verdict(&run.folder, round, rounds)?.accepted {
+            break;
+        }
+        result = Some(round_folder(&run.folder, round)?);
+    }
+    Ok(result)
+}
+
 /// The control to a run of several rounds: what one round has to have for as many samples and optimiser steps as all of its rounds together,
 /// those that were refused included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

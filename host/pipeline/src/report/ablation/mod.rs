@@ -12,7 +12,7 @@ mod document;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ts_core::crossed::{Difference, Measured};
 use ts_core::metrics::{Metric, Scored};
@@ -149,6 +149,21 @@ pub fn ablate(
         }
     }
     Ok(Ablation { rows: rows(recipes, &strengths, runs)? })
+}
+
+/// The folders of an ablation's runs in `folder`, a row after the other.
+pub fn folders(comparison: &Comparison, folder: &Path) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for recipe in &comparison.recipes {
+        for &strength in &comparison.strengths {
+            for &seed in &comparison.seeds {
+                let mut recipe = recipe.clone();
+                recipe.run.seed = seed;
+                folders.push(folder.join(folder_name(&recipe, strength)));
+            }
+        }
+    }
+    folders
 }
 
 /// Opens a run, takes over what others have done of it, does the rest.
