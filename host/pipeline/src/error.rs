@@ -189,6 +189,18 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// Runs of which no comparison can be made.
+    #[error("cannot compare: {reason}")]
+    Compare {
+        /// Why not.
+        reason: String,
+    },
+    /// Rounds that cannot be made.
+    #[error("rounds: {reason}")]
+    Rounds {
+        /// What stands in the way.
+        reason: String,
+    },
     /// A response to a problem could outgrow the model.
     #[error(
         "problem `{problem}` has a prompt of {prompt_tokens} tokens, which with {key} = {max_new_tokens} is more than the \
@@ -361,6 +373,11 @@ impl Error {
             Self::Strengths { .. } => {
                 Some("they are multiples of each recipe's learning rate, such as 0.5,1,2, and 1 is the recipe itself".into())
             }
+            Self::Compare { .. } => Some(
+                "runs of one comparison begin with the same model, answer the same problems in the same way, and have the same seeds at every strength"
+                    .into(),
+            ),
+            Self::Rounds { .. } => Some("`ts-host recipe default` says what [rounds] means".into()),
             Self::Vocabulary { .. } => {
                 Some("config.json and tokenizer.json do not belong together, or the embedding was not resized".into())
             }

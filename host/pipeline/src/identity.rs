@@ -144,6 +144,9 @@ mod tests {
         assert_eq!(by_recipe("report.budget_tokens=7"), [""; 0]);
         assert_eq!(by_recipe("plugins.max_failed_share=1"), [""; 0]);
         assert_eq!(by_recipe("sampler.concurrency=3"), [""; 0]);
+        assert_eq!(by_recipe("rounds.count=3"), [""; 0]);
+        let all_after_sampling = by_recipe("sample.first_draw=32");
+        assert!(all_after_sampling[0] == "sample" && all_after_sampling.len() == Stage::ALL.len() - 1);
         assert_eq!(by_recipe("train.beta=0.5"), ["train", "eval-result"]);
         assert_eq!(by_recipe("objective.normalise=group"), ["train", "eval-result"]);
         assert_eq!(by_recipe("eval.n_runs=2"), ["eval-baseline", "eval-result"]);

@@ -18,6 +18,7 @@ mod open;
 mod open_error;
 mod plugins_section;
 mod recipe;
+mod rounds_section;
 mod sampler_section;
 mod stage_sections;
 mod user_folders;
@@ -33,6 +34,7 @@ pub use open::{
 pub use open_error::{OpenError, hint_of_call};
 pub use plugins_section::{PluginSection, PluginsSection, RunnerSection};
 pub use recipe::{Dtype, ModelSection, ProblemsSection, PromptSection, Recipe, RunSection, n_threads};
+pub use rounds_section::RoundsSection;
 pub use sampler_section::{SamplerKind, SamplerSection};
 pub use stage_sections::{
     DivergenceBy, EvalSection, RefineContext, RefineSection, ReportSection, SampleSection, Schedule,
