@@ -21,13 +21,18 @@ use serde_json::{Map, Value};
 use ts_plugin::{HostOptions, Isolation, Plugin, PluginHost, PluginSource};
 
 /// The plugins that ship.
-const PLUGINS: [&str; 15] = [
+const PLUGINS: [&str; 20] = [
     "characters",
     "choice_grader",
     "code_grader",
+    "dast",
+    "dler",
     "exact_grader",
     "kimi_dpo",
+    "kimi_rl",
+    "lcpo",
     "math_grader",
+    "o1_pruner",
     "paragraph_splitter",
     "q_dyn",
     "q_dyn_extra",

@@ -58,15 +58,32 @@ fn selections(name: &str, given: Value) -> String {
             selection.pairs.iter().map(|pair| format!("{}>{}", words[pair.chosen], words[pair.rejected]));
         writeln!(table, "{line}\n    positives {}", positives.join(" ")).unwrap();
         writeln!(table, "    pairs     {}", pairs.collect::<Vec<_>>().join(" ")).unwrap();
+        if !selection.sequences.is_empty() {
+            let weights =
+                selection.sequences.iter().map(|s| format!("{}:{:+.3}", words[s.response], s.weight));
+            writeln!(table, "    weights   {}", weights.collect::<Vec<_>>().join(" ")).unwrap();
+        }
     }
     table
 }
 
 #[test]
 fn policies() {
-    for name in ["kimi_dpo", "q_dyn", "q_dyn_extra", "q_fix", "shortest", "sky_t1"] {
+    for name in [
+        "dast",
+        "kimi_dpo",
+        "kimi_rl",
+        "lcpo",
+        "o1_pruner",
+        "q_dyn",
+        "q_dyn_extra",
+        "q_fix",
+        "shortest",
+        "sky_t1",
+    ] {
         snapshot(&format!("{name}__selections"), &selections(name, json!({})));
     }
+    snapshot("dler__selections", &selections("dler", json!({"target_tokens": 25})));
     let table = selections("q_dyn", json!({"all_correct": 2, "depth_alpha": 1.0}));
     snapshot("q_dyn__selections_deep", &table);
 }
@@ -75,6 +92,11 @@ fn policies() {
 fn a_setting_out_of_range_is_refused() {
     for (name, given) in [
         ("kimi_dpo", json!({"factor": 1})),
+        ("kimi_rl", json!({"length_weight": -1.0})),
+        ("o1_pruner", json!({"most": -1.0})),
+        ("dler", json!({"target_tokens": 0})),
+        ("dast", json!({"min_margin": 3.0})),
+        ("lcpo", json!({"min_pass_rate": 1.5})),
         ("q_dyn", json!({"depth_alpha": 0})),
         ("q_dyn", json!({"all_correct": -1})),
         ("q_dyn_extra", json!({"factor": 0.5})),

@@ -126,6 +126,13 @@ fn trl_trains_from_an_export_and_the_model_comes_back() {
 }
 
 #[test]
+#[ignore = "installs TRL and PyTorch"]
+fn trl_has_the_losses_of_rivals() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    passes(&python(), "test_rivals.py");
+}
+
+#[test]
 #[ignore = "installs LLaMA-Factory and PyTorch"]
 fn llama_factory_trains_from_an_export_and_the_model_comes_back() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,7 +8,8 @@
 //! | [`pairing`] | preference pairs, and the cap on them | 3.1 |
 //! | [`refinement`] | the choice among the rewrites of one step | 3.2 |
 //! | [`bound`] | what the most likely tokens alone say of a divergence | 3.2 |
-//! | [`objective`] | DPO-L, SFT and their sum | 3.3 |
+//! | [`objective`] | DPO-L, SFT and their sum; SimPO and LCPO | 3.3 |
+//! | [`sequences`] | responses with weights of either sign | |
 //! | [`metrics`], [`auc`] | accuracy, lengths, area under accuracy against budget | 4.1.2 |
 //! | [`bootstrap`], [`crossed`] | intervals around the metrics: of one training over problems, of several over trainings too | |
 //!
@@ -27,6 +28,7 @@ pub mod pairing;
 pub mod refinement;
 pub mod seed;
 pub mod selection;
+pub mod sequences;
 
 pub use error::Error;
 pub use outcome::Outcome;

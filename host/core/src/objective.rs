@@ -1,4 +1,5 @@
-//! The composite objective, one pair at a time: DPO-L, SFT and their weighted sum. Section 3.3.
+//! The composite objective, one pair at a time: DPO-L, SFT and their weighted sum (section 3.3), and what rivals of
+//! the method minimise instead of DPO-L.
 //!
 //! In go log-probabilities of whole responses in nats and lengths; out come losses in nats:
 //!
@@ -10,7 +11,16 @@
 //!
 //! Here β is `beta`, λ is `lambda`, η is `dpo_weight`, y_w is `chosen`, y_l is `rejected`, and π_ref is
 //! `reference`.
-//! Training computes them on tensors in `ts-model`; its tests compare with these.
+//!
+//! The others know no reference. They look at means a token, log p(y) = log π(y) / |y|:
+//!
+//! ```text
+//! SimPO = −log σ( β · log p(y_w) − β · log p(y_l) − γ )        Meng et al. 2024 (arXiv 2405.14734), equation 6
+//! LCPO  = −log σ( logit p(y_w) − logit p(y_l) ),               Hong et al. 2025 (arXiv 2508.10164)
+//!         logit p = log( p / (1 − p) )
+//! ```
+//!
+//! LCPO is ORPO's term of odds without its term of likelihood. Training computes them on tensors in `ts-model`; its tests compare with these.
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +84,39 @@ pub fn dpo_l(
     -log_sigmoid(reward_margin(beta, chosen_logp, rejected_logp, ref_chosen, ref_rejected) + margin)
 }
 
+/// What stage 3 makes of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PairObjective {
+    /// DPO-L: the paper's.
+    #[default]
+    Dpo,
+    /// [`simpo`].
+    Simpo,
+    /// [`lcpo`].
+    Lcpo,
+}
+
+/// SimPO of one pair, in nats: `beta` is the scale of its rewards, `gamma` the margin that a pair must exceed, and the
+/// log-probabilities are means over a response's tokens.
+pub fn simpo(beta: f64, gamma: f64, chosen_mean_logp: f64, rejected_mean_logp: f64) -> f64 {
+    -log_sigmoid(beta * (chosen_mean_logp - rejected_mean_logp) - gamma)
+}
+
+/// The largest mean log-probability a token, in nats, that [`log_odds`] tells from a certainty, whose odds are infinite.
+pub const MAX_MEAN_LOGP: f64 = -1e-7;
+
+/// log( p / (1 − p) ) of a mean log-probability log p a token, in nats; above [`MAX_MEAN_LOGP`] that of it.
+pub fn log_odds(mean_logp: f64) -> f64 {
+    let logp = mean_logp.min(MAX_MEAN_LOGP);
+    logp - (-logp.exp_m1()).ln()
+}
+
+/// LCPO of one pair, in nats; log-probabilities are means over a response's tokens. It has no setting.
+pub fn lcpo(chosen_mean_logp: f64, rejected_mean_logp: f64) -> f64 {
+    -log_sigmoid(log_odds(chosen_mean_logp) - log_odds(rejected_mean_logp))
+}
+
 /// SFT of one response: the mean negative log-likelihood of its tokens, in nats per token; 0 without tokens.
 pub fn sft(token_logps: &[f64]) -> f64 {
     if token_logps.is_empty() {
@@ -113,6 +156,29 @@ mod tests {
         assert_close(dpo_l(beta, chosen, rejected, ref_chosen, ref_rejected, 0.0), (1.0 + e).ln());
         assert_close(loss(LengthMargin::AsPrinted), (1.0 + e / 2.0).ln()); // 0.289052…
         assert_close(loss(LengthMargin::AsDerived), (1.0 + 2.0 * e).ln()); // 0.850425…
+    }
+
+    /// 4 tokens of −0.5 nats against 10 of −0.8, beta 2, gamma 0.5: 2 · 0.3 − 0.5 = 0.1, and ln(1 + e^−0.1) = 0.644397.
+    #[test]
+    fn hand_worked_simpo() {
+        let loss = simpo(2.0, 0.5, -2.0 / 4.0, -8.0 / 10.0);
+        assert_close(loss, (1.0 + (-0.1_f64).exp()).ln());
+        assert!((loss - 0.644_397).abs() < 1e-6, "{loss}");
+        // Equal responses are pushed by the margin alone.
+        assert_close(simpo(2.0, 0.5, -0.7, -0.7), (1.0 + 0.5_f64.exp()).ln());
+    }
+
+    /// Means of ln ¾ and ln ¼: odds of 3 and 1/3, a ratio of 9, and −ln(9 / 10) = 0.105361.
+    #[test]
+    fn hand_worked_lcpo() {
+        assert_close(log_odds(0.75_f64.ln()), 3_f64.ln());
+        let loss = lcpo(0.75_f64.ln(), 0.25_f64.ln());
+        assert_close(loss, -(0.9_f64).ln());
+        assert!((loss - 0.105_361).abs() < 1e-6, "{loss}");
+        assert_close(lcpo(-0.3, -0.3), std::f64::consts::LN_2);
+        // NLL is the same form of a single response: −log p = −log σ(logit p).
+        assert_close(-log_sigmoid(log_odds(-0.4)), 0.4);
+        assert!(log_odds(0.0).is_finite() && log_odds(-1e-8) == log_odds(MAX_MEAN_LOGP));
     }
 
     #[test]

@@ -46,6 +46,11 @@ pub const PLUGINS: &[(&str, &[u8])] = &[
     ("q_dyn_extra", include_bytes!("../../../plugins/q_dyn_extra.wasm")),
     ("kimi_dpo", include_bytes!("../../../plugins/kimi_dpo.wasm")),
     ("sky_t1", include_bytes!("../../../plugins/sky_t1.wasm")),
+    ("dast", include_bytes!("../../../plugins/dast.wasm")),
+    ("dler", include_bytes!("../../../plugins/dler.wasm")),
+    ("kimi_rl", include_bytes!("../../../plugins/kimi_rl.wasm")),
+    ("lcpo", include_bytes!("../../../plugins/lcpo.wasm")),
+    ("o1_pruner", include_bytes!("../../../plugins/o1_pruner.wasm")),
     ("tokens", include_bytes!("../../../plugins/tokens.wasm")),
     ("characters", include_bytes!("../../../plugins/characters.wasm")),
 ];
@@ -68,6 +73,18 @@ pub const RECIPES: &[(&str, &str)] = &[
     ("ablation/careless", include_str!("../../../recipes/ablation/careless.toml")),
     ("ablation/lr-5x", include_str!("../../../recipes/ablation/lr-5x.toml")),
     ("ablation/careless-lr-5x", include_str!("../../../recipes/ablation/careless-lr-5x.toml")),
+    ("rivals/kimi-dpo", include_str!("../../../recipes/rivals/kimi-dpo.toml")),
+    (
+        "rivals/shortest-rejection-sampling",
+        include_str!("../../../recipes/rivals/shortest-rejection-sampling.toml"),
+    ),
+    ("rivals/kimi-rl", include_str!("../../../recipes/rivals/kimi-rl.toml")),
+    ("rivals/dast", include_str!("../../../recipes/rivals/dast.toml")),
+    ("rivals/sky-t1-flash", include_str!("../../../recipes/rivals/sky-t1-flash.toml")),
+    ("rivals/lcpo", include_str!("../../../recipes/rivals/lcpo.toml")),
+    ("rivals/o1-pruner", include_str!("../../../recipes/rivals/o1-pruner.toml")),
+    ("rivals/dler", include_str!("../../../recipes/rivals/dler.toml")),
+    ("rivals/be-concise", include_str!("../../../recipes/rivals/be-concise.toml")),
 ];
 
 /// Training problems of each level.

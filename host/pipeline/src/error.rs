@@ -189,6 +189,18 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// Runs of which no comparison can be made.
+    #[error("cannot compare: {reason}")]
+    Compare {
+        /// Why not.
+        reason: String,
+    },
+    /// Rounds that cannot be made.
+    #[error("rounds: {reason}")]
+    Rounds {
+        /// What stands in the way.
+        reason: String,
+    },
     /// A response to a problem could outgrow the model.
     #[error(
         "problem `{problem}` has a prompt of {prompt_tokens} tokens, which with {key} = {max_new_tokens} is more than the \
@@ -350,7 +362,7 @@ impl Error {
                 "train from the checkpoint and the tokenizer that the export names; a folder's own tokenizer may be left out: the run's is used"
                     .into(),
             ),
-            Self::Export { .. } => Some("`--to trl` carries every recipe".into()),
+            Self::Export { .. } => Some("`--to trl` carries every recipe with the objective of the paper".into()),
             Self::Diverged { .. } => Some("lower train.learning_rate, or train.max_grad_norm".into()),
             Self::Leak { .. } => Some("remove it from one of the two files".into()),
             Self::Exists { .. } => Some("choose a new folder".into()),
@@ -361,6 +373,11 @@ impl Error {
             Self::Strengths { .. } => {
                 Some("they are multiples of each recipe's learning rate, such as 0.5,1,2, and 1 is the recipe itself".into())
             }
+            Self::Compare { .. } => Some(
+                "runs of one comparison begin with the same model, answer the same problems in the same way, and have the same seeds at every strength"
+                    .into(),
+            ),
+            Self::Rounds { .. } => Some("`ts-host recipe default` says what [rounds] means".into()),
             Self::Vocabulary { .. } => {
                 Some("config.json and tokenizer.json do not belong together, or the embedding was not resized".into())
             }

@@ -60,10 +60,17 @@ pub(crate) fn decides(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Val
         }
         Stage::Refine => json!([before(Stage::Select), recipe.refine]),
         Stage::Pair | Stage::Reference => before(Stage::Refine),
-        Stage::Train => match &manifest.adopted {
-            None => json!([before(Stage::Pair), recipe.train]),
-            Some(adoption) => json!([before(Stage::Pair), recipe.train, {"adopted": adoption.sha256}]),
-        },
+        Stage::Train => {
+            let mut training = vec![before(Stage::Pair), json!(recipe.train)];
+            // Runs from before there was a choice go on.
+            if !recipe.objective.is_default() {
+                training.push(json!({"objective": recipe.objective}));
+            }
+            if let Some(adoption) = &manifest.adopted {
+                training.push(json!({"adopted": adoption.sha256}));
+            }
+            json!(training)
+        }
         Stage::EvalResult => json!([before(Stage::Train), before(Stage::EvalBaseline)]),
     }
 }
@@ -137,7 +144,11 @@ mod tests {
         assert_eq!(by_recipe("report.budget_tokens=7"), [""; 0]);
         assert_eq!(by_recipe("plugins.max_failed_share=1"), [""; 0]);
         assert_eq!(by_recipe("sampler.concurrency=3"), [""; 0]);
+        assert_eq!(by_recipe("rounds.count=3"), [""; 0]);
+        let all_after_sampling = by_recipe("sample.first_draw=32");
+        assert!(all_after_sampling[0] == "sample" && all_after_sampling.len() == Stage::ALL.len() - 1);
         assert_eq!(by_recipe("train.beta=0.5"), ["train", "eval-result"]);
+        assert_eq!(by_recipe("objective.normalise=group"), ["train", "eval-result"]);
         assert_eq!(by_recipe("eval.n_runs=2"), ["eval-baseline", "eval-result"]);
         let from_refine = ["refine", "pair", "reference", "train", "eval-result"];
         assert_eq!(by_recipe("refine.n_rewrites=8"), from_refine);

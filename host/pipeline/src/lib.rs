@@ -13,7 +13,9 @@
 //! | grade again what a run saw | [`replay`] |
 //! | make samples of other programs a run's | [`import_samples`] |
 //! | look at a checkpoint, ask it, score texts with it | [`model`] |
+//! | run it again with the model that came of it | [`rounds`] |
 //! | run many recipes on the same samples | [`ablation`] |
+//! | put finished runs beside each other | [`compare`] |
 //! | make the embedded checkpoint | [`pretrain`] |
 //!
 //! The pipeline never prints. Progress goes to a [`progress::Progress`], everything else is returned.
@@ -33,17 +35,19 @@ pub mod replay;
 pub mod report;
 mod responses;
 pub mod reuse;
+pub mod rounds;
 pub mod setup;
 mod stage;
 mod stages;
 mod training;
+mod tuning;
 mod watch;
 
 pub use adopt::{Adopted, adopt};
 pub use error::Error;
 pub use imported::{ImportFault, ImportedSamples, import_samples};
 pub use past_run::{PastRun, kept_recipe};
-pub use report::{ablation, summary};
+pub use report::{ablation, compare, summary};
 pub use responses::ungraded;
 pub use setup::Run;
 pub use stage::Stage;

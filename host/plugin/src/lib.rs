@@ -64,7 +64,7 @@ pub use programs::program::{Ending, FUEL_PER_MS, MAX_PROGRAM_MIB, Program, Ran, 
 pub use programs::runner::{Runner, converse};
 pub use roles::length_function::LengthFunction;
 pub use roles::selection_policy::{
-    Candidate, CandidateOutcome, Group, Pair, Positive, Selection, SelectionPolicy,
+    Candidate, CandidateOutcome, Group, Pair, Positive, Selection, SelectionPolicy, WeightedSequence,
 };
 pub use roles::step_splitter::StepSplitter;
 pub use roles::verifier::{Grade, Problem, TestOutcome, Verdict, Verifier};

@@ -9,7 +9,7 @@ use guests::{GOOD, component, host, load, open, open_with_programs, problem, run
 use serde_json::Map;
 use ts_plugin::{
     CallError, CallErrorKind, Cancel, Ending, FUEL_PER_MS, HostOptions, Isolation, Limits, LogLevel, Logged,
-    PluginHost, Program, RunLimits, Verdict, Verifier, converse,
+    PluginHost, Program, RunLimits, Verdict, Verifier, Version, converse,
 };
 
 /// Runs `grade` with this body once, on a fresh instance.
@@ -214,12 +214,22 @@ fn a_call_that_is_called_off_ends_in_its_programs() {
 #[test]
 fn a_program_that_waits_is_not_out_of_time() {
     let host = host(Limits { processor_ms: 1, ..small() }, Isolation::PerCall);
-    let runner = load(&host, component(include_str!("guests/runner.wat"))).unwrap().runner().unwrap();
-    let limits = RunLimits { time_ms: 50, memory_mib: 64, output_bytes: 10 };
-    let program = |source| Program { source, input: "", limits };
-    let (waits, loops) = converse((&runner, &program("w")), (&runner, &program("l"))).unwrap();
-    assert_eq!((waits.ending, loops.ending), (Ending::Exited(0), Ending::TimeLimit));
-    assert_eq!(loops.fuel, 50 * FUEL_PER_MS);
+    let text = include_str!("guests/runner.wat");
+    // As it is, and as it was built against the version before: the same language, the same streams, the same endings.
+    for (version, text) in [
+        (Version::NEWEST, text.to_owned()),
+        (Version::V0_2, text.replace(&format!("@{}", Version::NEWEST), "@0.2.0")),
+    ] {
+        let plugin = load(&host, component(&text)).unwrap();
+        assert_eq!(plugin.contract(), version);
+        let runner = plugin.runner().unwrap();
+        assert_eq!(runner.language(), "test");
+        let limits = RunLimits { time_ms: 50, memory_mib: 64, output_bytes: 10 };
+        let program = |source| Program { source, input: "", limits };
+        let (waits, loops) = converse((&runner, &program("w")), (&runner, &program("l"))).unwrap();
+        assert_eq!((waits.ending, loops.ending), (Ending::Exited(0), Ending::TimeLimit));
+        assert_eq!(loops.fuel, 50 * FUEL_PER_MS);
+    }
 }
 
 #[test]

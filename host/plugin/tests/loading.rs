@@ -100,21 +100,21 @@ fn a_component_of_another_kind_is_not_a_plugin() {
 
 #[test]
 fn another_version_says_have_and_want() {
-    let error = changed("@0.2.0", "@0.3.0").unwrap_err();
+    let error = changed("@0.3.0", "@0.4.0").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "plugin `embedded:test` has `ts-host:plugin/log` in version 0.3.0; this host takes 0.1.0 or 0.2.0"
+        "plugin `embedded:test` has `ts-host:plugin/log` in version 0.4.0; this host takes 0.1.0, 0.2.0 or 0.3.0"
     );
-    let error = changed("plugin/plugin@0.2.0", "plugin/plugin@1.0.0").unwrap_err();
+    let error = changed("plugin/plugin@0.3.0", "plugin/plugin@1.0.0").unwrap_err();
     assert!(error.to_string().contains("`ts-host:plugin/plugin` in version 1.0.0"), "{error}");
 }
 
 #[test]
 fn every_interface_is_of_one_version() {
-    for other in ["0.1.0", "1.0.0"] {
-        let error = changed("plugin/verifier@0.2.0", &format!("plugin/verifier@{other}")).unwrap_err();
+    for other in ["0.1.0", "0.2.0", "1.0.0"] {
+        let error = changed("plugin/verifier@0.3.0", &format!("plugin/verifier@{other}")).unwrap_err();
         let said = format!(
-            "`ts-host:plugin/verifier` in version {other}; this host takes 0.2.0, which its `plugin` has"
+            "`ts-host:plugin/verifier` in version {other}; this host takes 0.3.0, which its `plugin` has"
         );
         assert!(error.to_string().contains(&said), "{error}");
     }
@@ -122,12 +122,12 @@ fn every_interface_is_of_one_version() {
 
 #[test]
 fn a_compatible_version_is_taken() {
-    assert_eq!(changed("@0.2.0", "@0.2.7").unwrap().contract(), Version::V0_2);
+    assert_eq!(changed("@0.3.0", "@0.3.7").unwrap().contract(), Version::V0_3);
 }
 
 #[test]
 fn the_types_are_those_of_the_version_that_it_names() {
-    let error = changed("@0.2.0", "@0.1.0").unwrap_err();
+    let error = changed("@0.3.0", "@0.1.0").unwrap_err();
     assert!(matches!(error, LoadError::WrongType { interface: "verifier", .. }), "{error:?}");
 }
 
@@ -145,12 +145,12 @@ fn a_missing_function_is_found_at_load() {
 
 #[test]
 fn a_plugin_without_a_role_is_none() {
-    let error = changed("plugin/verifier@0.2.0", "plugin/grader@0.2.0").unwrap_err();
+    let error = changed("plugin/verifier@0.3.0", "plugin/grader@0.3.0").unwrap_err();
     assert_eq!(
         error.to_string(),
         "component `embedded:test` is not a plugin of this host: it exports no role"
     );
-    assert!(error.hint().unwrap().contains("`ts-host:plugin/grader@0.2.0`"));
+    assert!(error.hint().unwrap().contains("`ts-host:plugin/grader@0.3.0`"));
 }
 
 #[test]

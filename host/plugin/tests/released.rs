@@ -2,8 +2,8 @@
 //! and called.
 //!
 //! In: `wit/released`, and in `tests/released` a component for each role, built when its version was the
-//! newest and never since. Out: nothing. Runners are not kept, because they are too big; no released
-//! version's runners are adapted yet.
+//! newest and never since. Out: nothing. Runners are not kept, because they are too big; `hostile.rs` has a small one of each
+//! version.
 
 use std::path::{Path, PathBuf};
 
@@ -124,6 +124,32 @@ fn selection_policies_select() {
     }
 }
 
+/// The first version whose policies give weights of either sign; those of the others give none.
+#[test]
+fn policies_of_0_3_weigh_sequences() {
+    let plugin = released(Version::V0_3, "kimi_rl").unwrap();
+    assert_eq!((plugin.contract(), plugin.roles()), (Version::V0_3, &[Role::SelectionPolicy][..]));
+    let outcomes = [CandidateOutcome::Correct, CandidateOutcome::Ungraded, CandidateOutcome::Incorrect];
+    let group = Group {
+        problem_id: "p".into(),
+        responses: outcomes
+            .into_iter()
+            .zip([10.0, 30.0, 50.0])
+            .map(|(o, length)| candidate(o, length))
+            .collect(),
+        token_limit: 640,
+        seed: 1,
+    };
+    let weights = |plugin: &Plugin| -> Vec<(usize, f64)> {
+        let policy = plugin.selection_policy(&Map::new()).unwrap();
+        policy.select(&group).unwrap().value.sequences.iter().map(|s| (s.response, s.weight)).collect()
+    };
+    assert_eq!(weights(&plugin), [(0, 1.5), (2, -0.5)]);
+    for version in Version::ALL {
+        assert!(weights(&released(version, "q_dyn").unwrap()).is_empty(), "{version}");
+    }
+}
+
 #[test]
 fn length_functions_measure() {
     for version in Version::ALL {
@@ -136,7 +162,12 @@ fn length_functions_measure() {
 
 #[test]
 fn verifiers_of_programs_want_runners() {
-    let plugin = released(Version::V0_2, "code_grader").unwrap();
+    for version in [Version::V0_2, Version::V0_3] {
+        wants_runners(&released(version, "code_grader").unwrap());
+    }
+}
+
+fn wants_runners(plugin: &Plugin) {
     assert!(plugin.runs_programs());
     let problem = Problem {
         metadata: vec![("tests".into(), r#"[{"input": "", "output": "1"}]"#.into())],

@@ -35,6 +35,11 @@ fn each_says_who_it_is_and_has_one_role() {
         ("q_fix", Role::SelectionPolicy),
         ("shortest", Role::SelectionPolicy),
         ("kimi_dpo", Role::SelectionPolicy),
+        ("dast", Role::SelectionPolicy),
+        ("dler", Role::SelectionPolicy),
+        ("kimi_rl", Role::SelectionPolicy),
+        ("lcpo", Role::SelectionPolicy),
+        ("o1_pruner", Role::SelectionPolicy),
         ("tokens", Role::LengthFunction),
         ("characters", Role::LengthFunction),
     ] {

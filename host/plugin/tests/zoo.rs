@@ -152,11 +152,11 @@ fn a_component_may_be_composed_of_others() {
           {grader}
           (instance $other (instantiate $other))
           (instance $grader (instantiate $grader
-            (with "ts-host:plugin/types@0.2.0" (instance $types))
-            (with "ts-host:plugin/log@0.2.0" (instance $log))
+            (with "ts-host:plugin/types@0.3.0" (instance $types))
+            (with "ts-host:plugin/log@0.3.0" (instance $log))
             (with "other" (instance $other))))
-          (export "ts-host:plugin/plugin@0.2.0" (instance $grader "ts-host:plugin/plugin@0.2.0"))
-          (export "ts-host:plugin/verifier@0.2.0" (instance $grader "ts-host:plugin/verifier@0.2.0")))"#,
+          (export "ts-host:plugin/plugin@0.3.0" (instance $grader "ts-host:plugin/plugin@0.3.0"))
+          (export "ts-host:plugin/verifier@0.3.0" (instance $grader "ts-host:plugin/verifier@0.3.0")))"#,
         imports = &grader[start..end],
     );
     let verifier = loaded(&composed, Limits::default()).unwrap().verifier(&Map::new()).unwrap();

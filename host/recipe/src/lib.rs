@@ -13,10 +13,12 @@
 
 mod load;
 mod lora_section;
+mod objective_section;
 mod open;
 mod open_error;
 mod plugins_section;
 mod recipe;
+mod rounds_section;
 mod sampler_section;
 mod stage_sections;
 mod user_folders;
@@ -24,6 +26,7 @@ mod validate;
 
 pub use load::{Loader, Override, RecipeError};
 pub use lora_section::{LoraSection, TargetModules};
+pub use objective_section::ObjectiveSection;
 pub use open::{
     Plugins, Settings, key_of, load_plugin, open_for, open_plugin, open_plugin_with_runners, open_plugins,
     open_verifier,
@@ -31,6 +34,7 @@ pub use open::{
 pub use open_error::{OpenError, hint_of_call};
 pub use plugins_section::{PluginSection, PluginsSection, RunnerSection};
 pub use recipe::{Dtype, ModelSection, ProblemsSection, PromptSection, Recipe, RunSection, n_threads};
+pub use rounds_section::RoundsSection;
 pub use sampler_section::{SamplerKind, SamplerSection};
 pub use stage_sections::{
     DivergenceBy, EvalSection, RefineContext, RefineSection, ReportSection, SampleSection, Schedule,

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::RecipeError;
+use crate::objective_section::ObjectiveSection;
 use crate::plugins_section::PluginsSection;
+use crate::rounds_section::RoundsSection;
 use crate::sampler_section::SamplerSection;
 use crate::stage_sections::{
     EvalSection, RefineSection, ReportSection, SampleSection, SelectSection, TrainSection,
@@ -29,6 +31,9 @@ pub struct Recipe {
     /// Where responses come from.
     #[serde(default, skip_serializing_if = "SamplerSection::is_default")]
     pub sampler: SamplerSection,
+    /// The whole again, with the model that came of it.
+    #[serde(default, skip_serializing_if = "RoundsSection::is_default")]
+    pub rounds: RoundsSection,
     /// The four roles.
     pub plugins: PluginsSection,
     /// Stage 1: draws.
@@ -39,6 +44,9 @@ pub struct Recipe {
     pub refine: RefineSection,
     /// Stage 3.
     pub train: TrainSection,
+    /// Stage 3: what it minimises, where that is not the paper's.
+    #[serde(default, skip_serializing_if = "ObjectiveSection::is_default")]
+    pub objective: ObjectiveSection,
     /// Measurement.
     pub eval: EvalSection,
     /// What is made of the measurement. Changes no record.
@@ -144,6 +152,8 @@ impl Recipe {
         recipe.run.memory_gib = 0.0;
         recipe.model.device.clear();
         recipe.sampler = recipe.sampler.what_decides_records();
+        // Of the folder's own run, which is the first round; what they decide is in the recipes of the later ones.
+        recipe.rounds = RoundsSection::default();
         recipe.plugins.max_failed_share = 0.0;
         recipe.sample.max_batch_rows = 0;
         recipe.eval.max_batch_rows = 0;

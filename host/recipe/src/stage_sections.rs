@@ -13,6 +13,9 @@ use crate::lora_section::LoraSection;
 pub struct SampleSection {
     /// Responses to each problem.
     pub n_samples: u32,
+    /// The number of the first draw, as far as its seed goes: records count from 0 all the same.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub first_draw: u32,
     /// 0 is greedy.
     pub temperature: f64,
     /// Above 0, at most 1.
@@ -21,6 +24,10 @@ pub struct SampleSection {
     pub max_new_tokens: usize,
     /// Rows.
     pub max_batch_rows: usize,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// `[select]`

@@ -41,6 +41,7 @@ impl Recipe {
         check(!self.prompt.reasoning_end.is_empty(), "prompt.reasoning_end", "a text", &"empty");
 
         self.sampler.validate(&mut check);
+        self.rounds.validate(&mut check);
 
         for limit in self.plugins.limits.out_of_range() {
             let range = format!("{} to {}", limit.least, limit.most);
@@ -86,6 +87,8 @@ impl Recipe {
         let decay = t.weight_decay;
         check(decay >= 0.0 && decay.is_finite(), "train.weight_decay", "0 or above", &decay);
 
+        self.objective.validate(t.lambda, &mut check);
+
         if let Some(lora) = &t.lora {
             lora.validate(&mut check);
         }
@@ -98,6 +101,7 @@ impl Recipe {
         // Whatever memory is reserved for, or work is counted by, has an end too.
         for (key, value, least, most) in [
             ("sample.n_samples", s.n_samples as usize, 1, MAX_COUNT),
+            ("sample.first_draw", s.first_draw as usize, 0, 64 * MAX_COUNT),
             ("sample.max_new_tokens", s.max_new_tokens, 1, MAX_TOKENS),
             ("sample.max_batch_rows", s.max_batch_rows, 1, MAX_COUNT),
             ("select.max_pairs", self.select.max_pairs, 1, MAX_COUNT),

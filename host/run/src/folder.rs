@@ -29,6 +29,9 @@ use crate::{Journal, Record};
 /// The folder of the shards in a run's folder, each a run folder of its own.
 pub const SHARDS: &str = "shards";
 
+/// The folder of the rounds after the first in a run's folder.
+pub const ROUNDS: &str = "rounds";
+
 /// A run folder that this process alone may write to, until the value is dropped.
 #[derive(Debug)]
 pub struct RunFolder {
@@ -296,6 +299,23 @@ pub fn shard_folder(run_folder: &Path, shard: Shard) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// A folder of a run's later rounds, each a run folder of its own: `rounds` in the run's folder, and these names below it, whether or not it is
+/// there yet.
+///
+/// # Errors
+///
+/// [`Error::Link`] if something else than a folder is in its place.
+pub fn folder_of_rounds(run_folder: &Path, names: &[&str]) -> Result<PathBuf> {
+    let mut folder = run_folder.to_owned();
+    for name in [ROUNDS].iter().chain(names) {
+        folder.push(name);
+        if fs::symlink_metadata(&folder).is_ok_and(|metadata| !metadata.is_dir()) {
+            return Err(Error::Link { path: folder });
+        }
+    }
+    Ok(folder)
+}
+
 /// One of a run's two problem sets.
 ///
 /// # Errors
@@ -428,6 +448,7 @@ mod tests {
             loss: 0.5,
             dpo_loss: None,
             sft_loss: None,
+            sequence_loss: None,
             reward_margin: None,
             reward_accuracy: None,
             grad_norm: 1.0,
@@ -543,6 +564,23 @@ mod tests {
         let elsewhere = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), temp.path().join(SHARDS)).unwrap();
         assert!(matches!(shard_folder(temp.path(), shard), Err(Error::Link { .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_a_round_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        assert_eq!(
+            folder_of_rounds(temp.path(), &["tuning", "0"]).unwrap(),
+            temp.path().join("rounds/tuning/0")
+        );
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::create_dir(temp.path().join(ROUNDS)).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), temp.path().join("rounds/tuning")).unwrap();
+        for names in [&["tuning"][..], &["tuning", "0"]] {
+            assert!(matches!(folder_of_rounds(temp.path(), names), Err(Error::Link { .. })));
+        }
+        assert!(folder_of_rounds(temp.path(), &["2"]).is_ok());
     }
 
     #[test]

@@ -13,11 +13,12 @@ export const selectionPolicy = {
   select({ responses }) {
     const indices = (...outcomes) => [...responses.keys()].filter((index) => outcomes.includes(responses[index].outcome));
     const correct = indices("correct");
-    if (!correct.length) return { positives: [], pairs: [] };
+    if (!correct.length) return { positives: [], pairs: [], sequences: [] };
     const chosen = correct.reduce((best, index) => (responses[index].length < responses[best].length ? index : best));
     return {
       positives: [{ response: chosen, weight: 1 }],
       pairs: indices("incorrect", "no-answer").map((rejected) => ({ chosen, rejected, weight: 1 })),
+      sequences: [],
     };
   },
 };

@@ -23,7 +23,7 @@ class SelectionPolicy(exports.SelectionPolicy):
         responses = list(enumerate(group.responses))
         correct = [(one.length, index) for index, one in responses if one.outcome == Outcome.CORRECT]
         if not correct:
-            return Selection([], [])
+            return Selection([], [], [])
         _, chosen = min(correct)
         wrong = [index for index, one in responses if one.outcome in (Outcome.INCORRECT, Outcome.NO_ANSWER)]
-        return Selection([Positive(chosen, 1.0, None)], [Pair(chosen, rejected, 1.0) for rejected in wrong])
+        return Selection([Positive(chosen, 1.0, None)], [Pair(chosen, rejected, 1.0) for rejected in wrong], [])

@@ -30,12 +30,13 @@ impl Guest for Component {
         let responses = || (0..).zip(&group.responses);
         let correct = responses().filter(|(_, one)| one.outcome == Outcome::Correct);
         let Some((chosen, _)) = correct.min_by(|(_, a), (_, b)| a.length.total_cmp(&b.length)) else {
-            return Ok(Selection { positives: vec![], pairs: vec![] });
+            return Ok(Selection { positives: vec![], pairs: vec![], sequences: vec![] });
         };
         let wrong = responses().filter(|(_, one)| matches!(one.outcome, Outcome::Incorrect | Outcome::NoAnswer));
         Ok(Selection {
             positives: vec![Positive { response: chosen, weight: 1.0, keep_steps: None }],
             pairs: wrong.map(|(rejected, _)| Pair { chosen, rejected, weight: 1.0 }).collect(),
+            sequences: vec![],
         })
     }
 }

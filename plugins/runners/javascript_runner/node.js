@@ -3,7 +3,7 @@
 // In: standard input and output of the contract. Out: the globals and modules of node. Left out on purpose: files, network,
 // other processes; a module that is not here is not found, as if it did not exist.
 
-import stdio from "ts-host:plugin/stdio@0.2.0";
+import stdio from "ts-host:plugin/stdio@0.3.0";
 import { Buffer, TextDecoder, TextEncoder, decode, encode } from "./bytes.js";
 import { EventEmitter } from "./events.js";
 import { format, inspect } from "./inspect.js";

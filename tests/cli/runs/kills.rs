@@ -96,6 +96,30 @@ fn adopting_killed_or_refused_at_any_call_and_started_again_ends_with_the_same_b
     }
 }
 
+#[test]
+fn rounds_killed_or_refused_at_some_call_and_started_again_end_with_the_same_bytes() {
+    if let Err(reason) = available(Fault::Kill) {
+        println!("passed over: {reason}");
+        return;
+    }
+    let host = Host::new();
+    let whole = host.path("whole");
+    std::fs::create_dir_all(&whole).unwrap();
+    let first = [&["run", "--out", "run"], TINY].concat();
+    assert!(host.command(&first).current_dir(&whole).output().unwrap().status.success());
+    let two = ["rounds.count=2", "rounds.max_loss=1", "rounds.max_tuning=2"];
+    let two = two.iter().flat_map(|value| ["--set", *value]);
+    let rounds = Stage::run(&host, &["run", "--out", "run"].into_iter().chain(two).collect::<Vec<_>>(), 1);
+    for fault in [Fault::Kill, Fault::Refuse] {
+        // Some of the calls, spread over everything that is done after the first round.
+        examine_stages(&host, &[&rounds], fault, |calls, _| {
+            let turns = turns(calls);
+            let every = turns.len().div_ceil(6).max(1);
+            turns.into_iter().skip(every / 3).step_by(every).collect()
+        });
+    }
+}
+
 /// The calls before which the folder is not as it was before another: not after a call that failed or only
 /// waited for the disk, and of several writes to one file only the first two.
 fn turns(calls: &[Call]) -> Vec<usize> {
@@ -241,11 +265,14 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut contents = BTreeMap::new();
     for path in below(folder) {
         let name = path.strip_prefix(folder).unwrap().to_owned();
-        let bytes = match name.to_str().unwrap() {
+        let in_round = name.starts_with("rounds");
+        let bytes = match name.file_name().unwrap().to_str().unwrap() {
             ".lock" => continue,
             // Their times are those of the day, and so are their names.
-            name if name.starts_with("events") => continue,
-            "manifest.json" => timeless(&read(path)),
+            _ if name.iter().any(|part| part == "events") => continue,
+            // They name the folder of the model before them, or say how long something took.
+            "recipe.toml" | "report.json" | "report.md" if in_round => continue,
+            "manifest.json" => timeless(&read(path), in_round),
             _ if path.is_dir() => Vec::new(),
             _ => read(path),
         };
@@ -254,23 +281,27 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     contents
 }
 
-/// A manifest without times and without what is computed over them.
-fn timeless(manifest: &[u8]) -> Vec<u8> {
+/// A manifest without times and without what is computed over them; of a later round's folder, without the places of what it was made from.
+fn timeless(manifest: &[u8], in_round: bool) -> Vec<u8> {
     let mut json: Value = serde_json::from_slice(manifest).unwrap();
     for key in ["created", "check", "sha256", "adopted"] {
         json.as_object_mut().unwrap().remove(key);
     }
-    without_seconds(&mut json);
+    without(&mut json, "seconds");
+    if in_round {
+        without(&mut json, "recipe_sha256");
+        without(&mut json, "source");
+    }
     json.to_string().into_bytes()
 }
 
-fn without_seconds(json: &mut Value) {
+fn without(json: &mut Value, key: &str) {
     match json {
         Value::Object(object) => {
-            object.remove("seconds");
-            object.values_mut().for_each(without_seconds);
+            object.remove(key);
+            object.values_mut().for_each(|value| without(value, key));
         }
-        Value::Array(array) => array.iter_mut().for_each(without_seconds),
+        Value::Array(array) => array.iter_mut().for_each(|value| without(value, key)),
         _ => {}
     }
 }

@@ -13,6 +13,8 @@ mod main_job;
 mod memory;
 mod resume;
 mod reuse;
+mod rivals;
+mod rounds;
 #[cfg(unix)]
 mod schedulers;
 #[cfg(unix)]
@@ -162,7 +164,7 @@ fn a_checkpoint_keeps_its_number_format() {
 fn every_shipped_recipe_is_complete_and_in_range() {
     let host = Host::new();
     let recipes = host.run(&["recipe"]);
-    let n_files: usize = ["recipes", "recipes/ablation"]
+    let n_files: usize = ["recipes", "recipes/ablation", "recipes/rivals"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(repository(folder)).unwrap())
         .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "toml"))
@@ -223,4 +225,73 @@ fn an_ablation_shares_samples_and_writes_its_table() {
         read(host.path("ab/default-x2-seed1/eval-result.jsonl")),
         read(host.path("ab/tuning/default-x2-seed1/eval-result.jsonl"))
     );
+    a_comparison_of_its_runs_has_the_same_differences(&host, &table);
+}
+
+fn a_comparison_of_its_runs_has_the_same_differences(host: &Host, ablation: &str) {
+    let folders = ["default", "default-x2", "ablation-sft", "ablation-sft-x2"]
+        .map(|row| [1, 2].map(|seed| format!("ab/{row}-seed{seed}")));
+    let folders: Vec<&str> = folders.as_flattened().iter().map(String::as_str).collect();
+    let table = host.run(&[&["compare"], &folders[..], &["--out", "compared"]].concat());
+    // Of a folder, by their names; here the other method is first.
+    let of_folder = host.run(&["compare", "ab"]);
+    assert!(
+        of_folder.contains("− that of ablation-sft at the Len-A of ablation-sft")
+            && of_folder.contains("| default "),
+        "{of_folder}"
+    );
+    let cells = |table: &str, begins: &[&str]| -> Vec<String> {
+        let rows = table
+            .lines()
+            .map(|line| line.split('|').map(str::trim).skip(1).map(str::to_owned).collect::<Vec<_>>());
+        let mut found = rows.filter(|row| row.iter().zip(begins).all(|(cell, begin)| cell == begin));
+        found.next_back().unwrap_or_else(|| panic!("no {begins:?} in {table}"))
+    };
+    // Of the row's own strength, which is the one in bold among the curves.
+    let own = cells(ablation, &["ablation-sft"]);
+    let learning_rate = if own[1].starts_with("**") { "0.00004" } else { "0.00008" };
+    let change = cells(&table, &["ablation-sft", learning_rate])[5].replace(" \\*", "");
+    assert!(ablation.contains(&format!(" {change} ")), "{change}: {ablation}");
+    assert!(table.contains("Seeds 1,2, 6 held-out problems") && table.contains("crossed"), "{table}");
+    assert!(table.contains("| truncation") && table.contains("at 0.00004 ("), "{table}");
+    let svg = String::from_utf8(read(host.path("compared/compare.svg"))).unwrap();
+    assert!(
+        svg.contains("<title>ablation-sft, strength 0.00008: ") && svg.contains("prefers-color-scheme:dark")
+    );
+    let document = String::from_utf8(read(host.path("compared/compare.md"))).unwrap();
+    assert!(
+        document.trim_end().ends_with(table[..table.rfind("compared").unwrap()].trim_end()),
+        "{document}"
+    );
+
+    let fail = |args: &[&str]| host.fail(&[&["compare"], args].concat());
+    assert!(fail(&[]).contains("nothing to compare"));
+    assert!(fail(&["nowhere"]).contains("nowhere"));
+    let seeds = fail(&["ours=ab/default-seed1", "theirs@2=ab/ablation-sft-seed2"]);
+    assert!(seeds.contains("`theirs` at strength 2 has the seeds 2, and the first method 1"), "{seeds}");
+    let twice = fail(&["ab/default-seed1", "default=ab/default-seed1"]);
+    assert!(twice.contains("is another run of `default` at strength 0.00004 with seed 1"), "{twice}");
+    let other = fail(&["ab/default-seed1", "tuned=ab/tuning/default-seed1"]);
+    assert!(other.contains("has other held-out problems than"), "{other}");
+    assert!(fail(&["a@b=ab/default-seed1"]).contains("the strength `b` is no number"));
+    assert!(fail(&["ab", "--strength", "train.schedule"]).contains("no number at train.schedule"));
+    assert!(host.fail_with(2, &["compare", "ab", "--seeds", "1"]).contains("--recipes"));
+
+    // Recipes that are run are the same runs.
+    let settings: Vec<&str> = crate::SMALL.to_vec();
+    let recipes = [
+        "compare",
+        "--recipes",
+        "default,ablation/sft",
+        "--seeds",
+        "1,2",
+        "--strengths",
+        "2,1",
+        "--runs-in",
+        "ab",
+        "--out",
+        "again",
+    ];
+    let again = host.run(&[&recipes[..], &settings].concat());
+    assert_eq!(again.replace("again", "compared"), table);
 }

@@ -29,7 +29,12 @@ fn plugins() {
     says(&check("plugins.verifier.source=torn.wasm"), &["torn.wasm"]);
     says(
         &check("plugins.verifier.source=newer.wasm"),
-        &["plugins.verifier", "newer.wasm", "in version 0.9.0; this host takes 0.1.0 or 0.2.0", "hint: "],
+        &[
+            "plugins.verifier",
+            "newer.wasm",
+            "in version 0.9.0; this host takes 0.1.0, 0.2.0 or 0.3.0",
+            "hint: ",
+        ],
     );
     says(
         &check("plugins.verifier.source=tokens"),
@@ -51,7 +56,7 @@ fn plugins() {
 
 /// A component as one for another version of the contract would be: the version is written out in its bytes.
 fn in_version(component: &[u8], version: &str) -> Vec<u8> {
-    let (ours, theirs) = (b"@0.2.0", format!("@{version}").into_bytes());
+    let (ours, theirs) = (b"@0.3.0", format!("@{version}").into_bytes());
     assert_eq!(ours.len(), theirs.len(), "the component keeps its layout");
     let mut component = component.to_vec();
     let at: Vec<usize> =

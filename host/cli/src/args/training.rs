@@ -47,6 +47,8 @@ pub(crate) enum TrainingCommand {
     Check(RunArgs),
     /// Run the ablations of the method over shared samples, several seeds each, and write a document
     Ablate(AblateArgs),
+    /// Put methods beside each other: accuracy against length, a table and a plot, of finished runs or of recipes that are run
+    Compare(CompareArgs),
     /// Train the embedded model from scratch
     Pretrain(PretrainArgs),
     /// Work on a checkpoint, without a run
@@ -61,6 +63,7 @@ impl TrainingCommand {
     /// Whether it compiles plugins, or takes compiled ones.
     pub(super) fn compiles(&self) -> bool {
         !matches!(self, Self::Merge { .. } | Self::Report(_) | Self::Pretrain(_) | Self::Model { .. })
+            && !matches!(self, Self::Compare(args) if args.recipes.is_empty())
     }
 }
 
@@ -81,6 +84,9 @@ pub(crate) struct RunArgs {
     /// is the same
     #[arg(long, value_name = "FOLDER")]
     pub(crate) from: Option<PathBuf>,
+    /// With --from a finished run of several rounds: its control, one round with as many samples and optimiser steps as all of them together
+    #[arg(long, requires = "from")]
+    pub(crate) as_one_round: bool,
     /// One of several shares of the problems, such as 2/3: of the stages that map over problems, for as many machines; `merge`
     /// joins them
     #[arg(long, value_name = "I/N")]
@@ -141,6 +147,36 @@ pub(crate) struct AblateArgs {
     /// Any value of every recipe, such as eval.n_runs=2; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+/// Flags of `compare`.
+#[derive(Args, Debug)]
+pub(crate) struct CompareArgs {
+    /// Finished runs, or folders of runs such as an ablation's; NAME=FOLDER or NAME@STRENGTH=FOLDER says what they are [default: the recipe's
+    /// run.name and value of --strength]. The first method is what the others are compared with
+    #[arg(value_name = "RUN")]
+    pub(crate) runs: Vec<String>,
+    /// The number of the recipe that is a method's strength, and orders its points
+    #[arg(long, value_name = "KEY", default_value = "train.learning_rate")]
+    pub(crate) strength: String,
+    /// Recipes to run first, as `ablate` does, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) recipes: Vec<String>,
+    /// Their seeds, separated by commas
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3], requires = "recipes")]
+    pub(crate) seeds: Vec<u64>,
+    /// Multiples of each recipe's learning rate to train with, separated by commas, 1 among them
+    #[arg(long, value_delimiter = ',', default_values_t = [1.0], requires = "recipes")]
+    pub(crate) strengths: Vec<f64>,
+    /// Any value of every recipe, such as eval.n_runs=2; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", requires = "recipes")]
+    pub(crate) set: Vec<String>,
+    /// Folder for the recipes' runs
+    #[arg(long, value_name = "FOLDER", default_value = "runs/ablation", requires = "recipes")]
+    pub(crate) runs_in: PathBuf,
+    /// Folder for compare.md and compare.svg
+    #[arg(long, value_name = "FOLDER", default_value = "runs/compare")]
+    pub(crate) out: PathBuf,
 }
 
 /// The tasks that a model can be pretrained for.

@@ -2,6 +2,8 @@
 
 mod cache;
 #[cfg(feature = "training")]
+mod compare;
+#[cfg(feature = "training")]
 mod export;
 mod hub;
 mod import;

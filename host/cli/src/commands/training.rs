@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail};
 use ts_embedded::RECIPES;
 use ts_embedded::problem::Task;
+use ts_pipeline::rounds::{Step, as_one, run_rounds};
 use ts_pipeline::setup::check;
 use ts_pipeline::summary::{report, report_with};
 use ts_pipeline::{PastRun, Run, Stage, ablation, kept_recipe, merge, pretrain, run_stage};
@@ -41,6 +42,7 @@ pub(super) fn dispatch(command: TrainingCommand) -> Result<()> {
         Command::Adopt(args) => super::export::adopt(&args),
         Command::Check(args) => check_recipe(&args),
         Command::Ablate(args) => ablate(&args),
+        Command::Compare(args) => super::compare::run(&args),
         Command::Pretrain(args) => pretrain(&args),
         Command::Model { command } => super::model::dispatch(&command),
     }
@@ -50,22 +52,45 @@ fn run(args: &RunArgs) -> Result<()> {
     if args.shard.is_some() {
         return stages(args, &Stage::ALL);
     }
-    print_report(&run_stages(args, &Stage::ALL)?)
+    let recipe = recipe(args)?;
+    let folder = run_folder(args, &recipe);
+    logged(|progress, log| match recipe.rounds.count {
+        1 => run_logged(args, &Stage::ALL, recipe, &folder, progress, log),
+        _ => run_rounds(&recipe, &folder, |step| run_step(args, step, progress, Arc::clone(&log))),
+    })?;
+    print_report(&folder)
+}
+
+/// Runs what is to be done in one of the folders of several rounds.
+fn run_step(args: &RunArgs, step: &Step, progress: &Terminal, log: LogSink) -> Result<()> {
+    let Step { name, folder, recipe, stages, .. } = step;
+    let mut run =
+        Run::open(recipe.clone(), folder, None, now(), progress, Some(log)).with_context(|| name.clone())?;
+    let verb = if run.folder.resumed() { "going on in" } else { "running in" };
+    note(format_args!("{name}: {verb} {}", folder.display()));
+    if let Some(donor) = args.from.as_ref().filter(|_| step.is_first()) {
+        take_over(&mut run, donor)?;
+    }
+    step.prepare(&mut run)?;
+    for &stage in *stages {
+        run_stage(&mut run, stage).with_context(|| format!("{name}: stage {}", stage.name()))?;
+    }
+    Ok(())
 }
 
 fn stages(args: &RunArgs, stages: &[Stage]) -> Result<()> {
-    run_stages(args, stages).map(drop)
-}
-
-/// Runs stages, and says in which folder.
-fn run_stages(args: &RunArgs, stages: &[Stage]) -> Result<PathBuf> {
     let recipe = recipe(args)?;
     let folder = run_folder(args, &recipe);
+    logged(|progress, log| run_logged(args, stages, recipe, &folder, progress, log))
+}
+
+/// Does work of which progress is shown, and what plugins log.
+fn logged(work: impl FnOnce(&Terminal, LogSink) -> Result<()>) -> Result<()> {
     let progress = Arc::new(Terminal::default());
     let log = PluginLog::new(&progress);
-    let done = run_logged(args, stages, recipe, &folder, &progress, log.sink());
+    let done = work(&progress, log.sink());
     log.close();
-    done.map(|()| folder)
+    done
 }
 
 /// Runs stages in a folder; plugins log to `log`.
@@ -144,6 +169,12 @@ fn recipe_of(args: &RunArgs) -> Result<Recipe> {
     if !args.plugin.is_empty() {
         overrides.extend(plugin_overrides(name, &args.plugin)?);
     }
+    if let Some(rounds) = args.from.as_ref().filter(|_| args.as_one_round) {
+        let all = as_one(rounds)?;
+        overrides.push(Override::new("rounds.count", 1));
+        overrides.push(Override::new("sample.n_samples", i64::from(all.n_samples)));
+        overrides.push(Override::new("train.steps", all.n_train_steps as i64));
+    }
     overrides.extend(parse_overrides(&args.set)?);
     Ok(loader().load(name, overrides)?)
 }
@@ -154,6 +185,7 @@ fn has_recipe_flags(args: &RunArgs) -> bool {
         recipe,
         out: _,
         from: _,
+        as_one_round,
         shard: _,
         seed,
         model,
@@ -163,6 +195,7 @@ fn has_recipe_flags(args: &RunArgs) -> bool {
         set,
     } = args;
     !plugin.is_empty()
+        || *as_one_round
         || recipe.is_some()
         || seed.is_some()
         || model.is_some()
@@ -254,12 +287,8 @@ fn ablate(args: &AblateArgs) -> Result<()> {
         }
         false => args.rows.clone(),
     };
-    let overrides = parse_overrides(&args.set)?;
-    let load = |name: &String| -> Result<Recipe> { Ok(loader().load(name, overrides.clone())?) };
-    let recipes = rows.iter().map(load).collect::<Result<Vec<_>>>()?;
-    recipes.iter().try_for_each(super::hub::fetch)?;
     let comparison = ablation::Comparison {
-        recipes,
+        recipes: recipes(&rows, &args.set)?,
         seeds: args.seeds.clone(),
         strengths: args.strengths.clone(),
         tuning: args.tuning_problems.clone(),
@@ -268,6 +297,15 @@ fn ablate(args: &AblateArgs) -> Result<()> {
     say_page(&tables)?;
     ablation::write_document(&args.document, &tables)?;
     say(args.document.display())
+}
+
+/// Recipes by their names, with the values of `--set`; what they name of the hub is there afterwards.
+pub(super) fn recipes(names: &[String], set: &[String]) -> Result<Vec<Recipe>> {
+    let overrides = parse_overrides(set)?;
+    let load = |name: &String| -> Result<Recipe> { Ok(loader().load(name, overrides.clone())?) };
+    let recipes = names.iter().map(load).collect::<Result<Vec<_>>>()?;
+    recipes.iter().try_for_each(super::hub::fetch)?;
+    Ok(recipes)
 }
 
 fn pretrain(args: &PretrainArgs) -> Result<()> {

@@ -19,9 +19,12 @@ mod verl;
 
 use std::path::{Path, PathBuf};
 
+use ts_core::objective::PairObjective;
 use ts_run::atomic;
 
 use crate::export::readme::Page;
+use crate::responses::selected::count_selected;
+use crate::stage::Stage;
 use crate::{Error, Run};
 
 /// A trainer to export for.
@@ -77,6 +80,7 @@ pub fn export(run: &Run<'_>, trainer: Trainer, out: &Path) -> Result<Exported, E
     if out.symlink_metadata().is_ok() {
         return Err(Error::Exists { path: out.to_owned() });
     }
+    refuse_other_objectives(run)?;
     let mut page = Page::default();
     atomic::write_folder(out, |folder| {
         page = match trainer {
@@ -90,4 +94,20 @@ pub fn export(run: &Run<'_>, trainer: Trainer, out: &Path) -> Result<Exported, E
     })?;
     let Page { counts, differences, commands, .. } = page;
     Ok(Exported { folder: out.to_owned(), counts, differences, commands })
+}
+
+/// What no export carries: another loss of a pair than DPO-L, and responses with weights of either sign.
+fn refuse_other_objectives(run: &Run<'_>) -> Result<(), Error> {
+    let reason = "an export has preferences for DPO and responses to imitate".to_owned();
+    if run.recipe.objective.pair != PairObjective::Dpo {
+        return Err(Error::Export { what: "the recipe's objective.pair is not \"dpo\"".to_owned(), reason });
+    }
+    let selected = run.folder.is_done(Stage::Select.name());
+    match if selected { count_selected(run, |selection| selection.sequences.len())? } else { 0 } {
+        0 => Ok(()),
+        n => Err(Error::Export {
+            what: format!("the policy gave {n} responses weights of either sign"),
+            reason,
+        }),
+    }
 }

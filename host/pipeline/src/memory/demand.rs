@@ -157,8 +157,14 @@ fn sampling(recipe: &Recipe, stage: Stage) -> (Sampling, u32) {
             (Sampling { temperature, top_p, max_new_tokens, max_batch_rows }, n_runs)
         }
         _ => {
-            let SampleSection { n_samples, temperature, top_p, max_new_tokens, max_batch_rows } =
-                recipe.sample;
+            let SampleSection {
+                n_samples,
+                temperature,
+                top_p,
+                max_new_tokens,
+                max_batch_rows,
+                first_draw: _,
+            } = recipe.sample;
             (Sampling { temperature, top_p, max_new_tokens, max_batch_rows }, n_samples)
         }
     }

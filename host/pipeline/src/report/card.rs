@@ -8,6 +8,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use ts_core::objective::PairObjective;
+use ts_core::sequences::{Normalise, SequenceObjective};
 use ts_embedded::problem::Task;
 use ts_hub::Place;
 use ts_recipe::Recipe;
@@ -94,11 +96,11 @@ fn text(
     let train = &recipe.train;
     writeln!(
         out,
-        "- training, as the recipe has it: {} × DPO-L (beta {}, lambda {}) + {} × SFT, learning rate {:e}, {} examples a step",
+        "- training, as the recipe has it: {} × {} + {} × {}, learning rate {:e}, {} examples a step",
         train.dpo_weight,
-        train.beta,
-        train.lambda,
+        term_of_pairs(recipe),
         1.0 - train.dpo_weight,
+        term_of_responses(recipe, stages.n_sequences > 0),
         train.learning_rate,
         train.batch_size
     )?;
@@ -115,6 +117,37 @@ fn text(
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let (before, after) = (percent(report.baseline.cut_off), percent(report.result.cut_off));
     writeln!(out, "\nCut off at the token limit: {before} before, {after} after.")
+}
+
+/// The loss of a pair, with its settings.
+fn term_of_pairs(recipe: &Recipe) -> String {
+    let (train, gamma) = (&recipe.train, recipe.objective.gamma);
+    match recipe.objective.pair {
+        PairObjective::Dpo => format!("DPO-L (beta {}, lambda {})", train.beta, train.lambda),
+        PairObjective::Simpo => format!("SimPO (beta {}, gamma {gamma})", train.beta),
+        PairObjective::Lcpo => "LCPO".to_owned(),
+    }
+}
+
+/// The loss of single responses, with its settings.
+fn term_of_responses(recipe: &Recipe, has_sequences: bool) -> String {
+    let objective = &recipe.objective;
+    if !has_sequences {
+        return "SFT".to_owned();
+    }
+    let loss = match objective.sequence {
+        SequenceObjective::Nll => "negative log-likelihood".to_owned(),
+        SequenceObjective::ClippedRatio => {
+            let (least, most) = (1.0 - objective.clip_low, 1.0 + objective.clip_high);
+            format!("clipped ratio ({least} to {most})")
+        }
+    };
+    let normalised = match objective.normalise {
+        Normalise::None => "",
+        Normalise::Group => ", normalised within each problem",
+        Normalise::Batch => ", normalised within each step",
+    };
+    format!("(SFT + {loss} with weights of either sign{normalised})")
 }
 
 /// What is known of the model that the run started from.

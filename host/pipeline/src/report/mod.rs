@@ -7,6 +7,8 @@
 
 pub mod ablation;
 mod card;
+pub mod compare;
+mod rounds;
 pub mod summary;
 mod table;
 
@@ -22,6 +24,7 @@ use ts_run::records::EvalRecord;
 use ts_text::markdown;
 
 use crate::Error;
+use crate::report::rounds::RoundsReport;
 use crate::report::table::Table;
 use crate::responses::ungraded::Ungraded;
 use ts_recipe::ReportSection;
@@ -53,6 +56,9 @@ pub struct Report {
     /// Where the model came from, if it was trained elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Adoption>,
+    /// All rounds, of a recipe with several. The numbers above are the first's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<RoundsReport>,
 }
 
 /// One model's evaluation.
@@ -90,6 +96,9 @@ pub struct StageNumbers {
     pub n_positives: usize,
     /// Preference pairs.
     pub n_pairs: usize,
+    /// Responses with weights of either sign.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_sequences: usize,
     /// Tokens of the positives before and after stage 2.
     pub refined_tokens: Option<(u64, u64)>,
     /// Positives that the verifier refused after stage 2, and that were dropped.
@@ -127,28 +136,7 @@ impl Side {
         section: &ReportSection,
         run_seed: u64,
     ) -> Result<(Self, Vec<Scored>), Error> {
-        let mut index = BTreeMap::new();
-        let (mut scored, mut ungraded) = (Vec::new(), Ungraded::default());
-        let (mut n_records, mut n_cut_off) = (0_usize, 0_usize);
-        for record in records {
-            let record = record?;
-            n_records += 1;
-            n_cut_off += usize::from(!record.finished);
-            ungraded.count(record.outcome, record.failure.as_deref());
-            let next = index.len();
-            let problem = *index.entry(record.problem).or_insert(next);
-            if record.outcome.is_gradable() {
-                scored.push(Scored {
-                    problem,
-                    run: record.run,
-                    difficulty: record.difficulty,
-                    correct: record.outcome.is_correct(),
-                    tokens: record.tokens,
-                    n_steps: record.n_steps,
-                    step_tokens: record.step_tokens,
-                });
-            }
-        }
+        let Counted { scored, ungraded, n_records, n_cut_off } = scored_of(records)?;
         let budget = section.budget_tokens as u32;
         let points: Vec<u32> =
             (1..=CURVE_POINTS).map(|i| (section.budget_tokens * i / CURVE_POINTS) as u32).collect();
@@ -164,6 +152,44 @@ impl Side {
         };
         Ok((side, scored))
     }
+}
+
+/// An evaluation's records, counted.
+pub(crate) struct Counted {
+    /// Those that have a grade.
+    pub(crate) scored: Vec<Scored>,
+    ungraded: Ungraded,
+    n_records: usize,
+    n_cut_off: usize,
+}
+
+/// Counts an evaluation's records, in the problems' order.
+pub(crate) fn scored_of(
+    records: impl IntoIterator<Item = Result<EvalRecord, Error>>,
+) -> Result<Counted, Error> {
+    let mut index = BTreeMap::new();
+    let (mut scored, mut ungraded) = (Vec::new(), Ungraded::default());
+    let (mut n_records, mut n_cut_off) = (0_usize, 0_usize);
+    for record in records {
+        let record = record?;
+        n_records += 1;
+        n_cut_off += usize::from(!record.finished);
+        ungraded.count(record.outcome, record.failure.as_deref());
+        let next = index.len();
+        let problem = *index.entry(record.problem).or_insert(next);
+        if record.outcome.is_gradable() {
+            scored.push(Scored {
+                problem,
+                run: record.run,
+                difficulty: record.difficulty,
+                correct: record.outcome.is_correct(),
+                tokens: record.tokens,
+                n_steps: record.n_steps,
+                step_tokens: record.step_tokens,
+            });
+        }
+    }
+    Ok(Counted { scored, ungraded, n_records, n_cut_off })
 }
 
 /// Result − baseline, problem by problem.
@@ -193,6 +219,10 @@ impl Report {
 
     fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "# {}, seed {}\n\n{}\n", markdown(&self.name), self.seed, self.conditions())?;
+        if let Some(rounds) = &self.rounds {
+            rounds.write_markdown(&self.baseline, out)?;
+            writeln!(out, "\n## The first round\n")?;
+        }
         writeln!(out, "{}", self.metrics())?;
         self.write_rest(out)
     }
@@ -277,11 +307,15 @@ impl Report {
             let files: Vec<_> = s.imported.iter().map(|file| markdown(file)).collect();
             writeln!(out, "- another program sampled them: {}", files.join(", "))?;
         }
-        writeln!(
+        write!(
             out,
             "- selected {} positives of {} problems, {} pairs",
             s.n_positives, s.n_problems_selected, s.n_pairs
         )?;
+        match s.n_sequences {
+            0 => writeln!(out)?,
+            n => writeln!(out, ", {n} responses with weights of either sign")?,
+        }
         if let Some((before, after)) = s.refined_tokens {
             let share = percent(after as f64 / before.max(1) as f64);
             write!(out, "- refined them from {before} to {after} tokens ({share}); ")?;
@@ -373,6 +407,10 @@ pub(crate) fn show_interval(metric: Metric, interval: &Interval, signed: bool) -
     format!("{} [{}, {}]", show(interval.estimate), show(interval.low), show(interval.high))
 }
 
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -416,6 +454,7 @@ mod tests {
             result: side.clone(),
             stages: StageNumbers { ungraded: side.ungraded, ..StageNumbers::default() },
             adopted: None,
+            rounds: None,
         };
         let text = report.to_markdown();
         let shown = r"x\\u{1b}\[2J\\n\| 100.0 \| \<img src=x\>\\u{202e}";

@@ -15,6 +15,7 @@ use crate::Error;
 use crate::past_run::PastRun;
 use crate::progress::Silent;
 use crate::report::card::card;
+use crate::report::rounds::rounds_of;
 use crate::report::{OfServers, Report, Side, StageNumbers, differences};
 use crate::stage::Stage;
 use crate::watch::write_missing;
@@ -45,6 +46,9 @@ pub(super) fn report_with_responses(
     let (eval, seed) = (&recipe.eval, recipe.run.seed);
     let (baseline, baseline_scored) = side(run, Stage::EvalBaseline, section)?;
     let (result, result_scored) = side(run, Stage::EvalResult, section)?;
+    let stages = stage_numbers(run)?;
+    let first = (&result, stages.n_train_steps);
+    let rounds = rounds_of(run, section, first, &baseline_scored, &result_scored)?;
     let report = Report {
         name: recipe.run.name.clone(),
         seed,
@@ -54,8 +58,9 @@ pub(super) fn report_with_responses(
         differences: differences(&baseline_scored, &result_scored, section, seed)?,
         baseline,
         result,
-        stages: stage_numbers(run)?,
+        stages,
         adopted: run.manifest.adopted.clone(),
+        rounds,
     };
     atomic::write_json(&Artefact::ReportJson.path_in(&run.folder), &report)?;
     atomic::write_file(&Artefact::ReportMd.path_in(&run.folder), report.to_markdown().as_bytes())?;
@@ -94,6 +99,7 @@ fn stage_numbers(run: &PastRun) -> Result<StageNumbers, Error> {
         numbers.n_problems_selected += usize::from(!selection.positives.is_empty());
         numbers.n_positives += selection.positives.len();
         numbers.n_pairs += selection.pairs.len();
+        numbers.n_sequences += selection.sequences.len();
     })?;
     let (mut before, mut after, mut any_rewritten) = (0, 0, false);
     for_each(run, Stage::Refine, |refined: RefinedRecord| {

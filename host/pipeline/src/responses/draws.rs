@@ -49,6 +49,8 @@ pub(crate) struct Draws<'a> {
     pub(crate) seeds_of: Stage,
     pub(crate) problems: &'a ProblemFile,
     pub(crate) per_problem: u32,
+    /// The number that the first has in its seed.
+    pub(crate) first_draw: u32,
     pub(crate) sampling: Sampling,
 }
 
@@ -160,7 +162,7 @@ impl Draws<'_> {
     ) -> Result<Made<R>, Error> {
         let Asked { problem, first_draw: draw } = asked;
         let Sampling { temperature, top_p, max_new_tokens, .. } = self.sampling;
-        let seed = server_seed(self.run, self.seeds_of.name(), &problem.id, *draw);
+        let seed = server_seed(self.run, self.seeds_of.name(), &problem.id, self.first_draw + *draw);
         let turnstile = remote.turnstile();
         let tokens = || self.run.prompt_tokens(problem);
         let prompt = turnstile.inside(|| remote.prompt_of(&problem.id, tokens))?;
@@ -175,7 +177,12 @@ impl Draws<'_> {
     }
 
     fn seed(&self, problem: &ProblemRecord, draw: u32) -> u64 {
-        derive_seed(self.run.recipe.run.seed, self.seeds_of.name(), &problem.id, u64::from(draw))
+        derive_seed(
+            self.run.recipe.run.seed,
+            self.seeds_of.name(),
+            &problem.id,
+            u64::from(self.first_draw + draw),
+        )
     }
 }
 

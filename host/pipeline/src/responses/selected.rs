@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use ts_run::records::{ExampleRecord, ProblemRecord, RefinedRecord, SampleRecord, SelectionRecord};
+use ts_run::records::{
+    ExampleKind, ExampleRecord, ProblemRecord, RefinedRecord, SampleRecord, SelectionRecord,
+};
 use ts_run::{Key, Records};
 
 use crate::stage::Stage;
@@ -85,7 +87,11 @@ impl Responses {
         &self,
         example: &ExampleRecord,
     ) -> Result<(Response<'_>, Option<Response<'_>>), Error> {
-        let chosen = self.preferred(example.chosen)?.ok_or_else(|| self.selected.no_draw(example.chosen))?;
+        let chosen = match example.kind {
+            ExampleKind::Sequence => Some(self.sampled(example.chosen)?),
+            ExampleKind::Pair | ExampleKind::Sft => self.preferred(example.chosen)?,
+        };
+        let chosen = chosen.ok_or_else(|| self.selected.no_draw(example.chosen))?;
         Ok((chosen, example.rejected.map(|draw| self.sampled(draw)).transpose()?))
     }
 }

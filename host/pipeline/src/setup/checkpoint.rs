@@ -10,9 +10,9 @@ use ts_embedded::problem::Task;
 use ts_hub::{Name, Place};
 use ts_model::ModelFolder;
 use ts_model::adapter::{AdapterConfig, BaseName};
-use ts_run::DigestCache;
 use ts_run::digest::{sha256_bytes, sha256_folder};
 use ts_run::manifest::ModelOrigin;
+use ts_run::{Artefact, DigestCache};
 
 use crate::Error;
 use crate::setup::unpacked::Unpacked;
@@ -98,12 +98,20 @@ pub(super) fn open_checkpoint(source: &str, digests: Option<&DigestCache>) -> Re
         None => open_folder(&PathBuf::from(source), None)?,
     };
     let digests_of_base = digests.filter(|_| open.embedded.is_none());
-    let mut sha256 = sha256_folder(open.folder.base(), digests_of_base)?.sha256;
+    let mut sha256 = sha256_of(open.folder.base(), digests_of_base)?;
     if let Some(adapter) = open.folder.adapter() {
-        let of_adapter = sha256_folder(adapter, digests)?.sha256;
+        let of_adapter = sha256_of(adapter, digests)?;
         sha256 = sha256_bytes(format!("{sha256} {of_adapter}").as_bytes());
     }
     Ok(Checkpoint { open, origin: ModelOrigin { source: source.to_owned(), sha256 } })
+}
+
+/// The digest of a checkpoint's folder. Of one that a run trained, without the model card: a report writes it again at any time.
+fn sha256_of(folder: &Path, digests: Option<&DigestCache>) -> Result<String, Error> {
+    let digest = sha256_folder(folder, digests)?;
+    let is_of_run = folder.file_name().is_some_and(|name| name == Artefact::Model.file_name())
+        && folder.parent().is_some_and(|run| Artefact::Manifest.path_in(run).is_file());
+    Ok(if is_of_run { digest.without(Artefact::MODEL_CARD).sha256 } else { digest.sha256 })
 }
 
 impl Checkpoint {

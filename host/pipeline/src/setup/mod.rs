@@ -516,6 +516,18 @@ pub(crate) fn longest_prompt(
     Ok(longest)
 }
 
+/// Checks that no tuning problem of a recipe's rounds is a held-out one: those are reported of, and must decide nothing.
+pub(crate) fn forbid_shared_problems(recipe: &Recipe) -> Result<(), Error> {
+    let (section, rounds) = (&recipe.problems, &recipe.rounds);
+    let heldout = ProblemSource::new(&section.heldout, Task::heldout_problems, section.max_heldout);
+    let tuning = ProblemSource::new(&rounds.tuning, Task::tuning_problems, rounds.max_tuning);
+    tuning.forbid_shared(&heldout, |tuning, heldout| Error::Rounds {
+        reason: format!(
+            "tuning problem `{tuning}` is also held-out problem `{heldout}`: their prompts are equal"
+        ),
+    })
+}
+
 fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
     let device = open_device(&recipe.model.device)?;
     let plugins = open_plugins(recipe, log)?;

@@ -82,6 +82,25 @@ impl ProblemSource {
         Ok(Surveyed { origin, first, prompts })
     }
 
+    /// Refuses a problem with a prompt that `other` has too; `error` makes the error of the two identifiers, this set's first.
+    pub(super) fn forbid_shared(
+        &self,
+        other: &Self,
+        error: impl Fn(String, String) -> Error,
+    ) -> Result<(), Error> {
+        let of_other = other.survey("", |_| Ok(()))?;
+        for problem in self.problems()? {
+            let problem = problem?;
+            let question = problem.prompt.question();
+            if of_other.prompts.contains(&digest_of(&question))
+                && let Some(other) = other.with_prompt(&question)?
+            {
+                return Err(error(problem.id, other));
+            }
+        }
+        Ok(())
+    }
+
     /// The identifier of the first problem with this prompt.
     fn with_prompt(&self, prompt: &str) -> Result<Option<String>, Error> {
         for problem in self.problems()? {

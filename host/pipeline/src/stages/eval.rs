@@ -38,6 +38,7 @@ fn evaluate(
         seeds_of: Stage::EvalBaseline,
         problems: &run.heldout,
         per_problem: settings.n_runs,
+        first_draw: 0,
         sampling: Sampling {
             temperature: settings.temperature,
             top_p: settings.top_p,

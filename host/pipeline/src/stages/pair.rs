@@ -1,7 +1,8 @@
 //! Stage 3, first part: from selections to training examples. TokenSqueeze, section 3.3.
 //!
 //! In: `samples.jsonl`, `selection.jsonl` and `refined.jsonl`. Out: `examples.jsonl`: a line a preference
-//! pair, and a line a positive to imitate. An example names its draws. A positive stands refined in every
+//! pair, a line a positive to imitate, and a line a response with a weight of either sign, which stands as it was sampled.
+//! An example names its draws. A positive stands refined in every
 //! example; one that the verifier no longer accepts is in none. Whether a pair's chosen response is imitated
 //! as well, `train` decides by the recipe.
 
@@ -31,7 +32,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         let wanted = wanted.iter().filter_map(|&place| drafts[place].take());
         wanted.map(|draft| Ok(Made::from(draft.measured(run, &problem)?))).collect()
     };
-    let (mut n_pairs, mut n_imitated) = (0, 0);
+    let (mut n_pairs, mut n_imitated, mut n_sequences) = (0, 0, 0);
     let records = work.run(
         tasks,
         || Ok(()),
@@ -40,21 +41,26 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
             match record.kind {
                 ExampleKind::Pair => n_pairs += 1,
                 ExampleKind::Sft => n_imitated += 1,
+                ExampleKind::Sequence => n_sequences += 1,
             }
             Ok(())
         },
     )?;
-    Ok(Done { records, summary: format!("{n_pairs} pairs, {n_imitated} positives to imitate") })
+    let sequences = if n_sequences > 0 { format!(", {n_sequences} sequences") } else { String::new() };
+    Ok(Done { records, summary: format!("{n_pairs} pairs, {n_imitated} positives to imitate{sequences}") })
 }
 
 /// How many examples there will be if refinement dropped none.
 fn at_most(run: &Run<'_>) -> Result<u64, Error> {
-    count_selected(run, |selection| selection.positives.len() + selection.pairs.len())
+    count_selected(run, |selection| {
+        selection.positives.len() + selection.pairs.len() + selection.sequences.len()
+    })
 }
 
 /// An example whose lengths are not measured yet.
 struct Draft<'a> {
     id: String,
+    kind: ExampleKind,
     chosen: (u32, Response<'a>),
     rejected: Option<(u32, Response<'a>)>,
     weight: f64,
@@ -66,16 +72,27 @@ fn drafts<'a>(problem: &ProblemRecord, responses: &'a Responses) -> Result<Vec<D
     for positive in &responses.selected.selection.positives {
         let Some(chosen) = responses.preferred(positive.draw)? else { continue };
         let id = format!("{}/{}", problem.id, positive.draw);
-        drafts.push(Draft { id, chosen: (positive.draw, chosen), rejected: None, weight: positive.weight });
+        let chosen = (positive.draw, chosen);
+        drafts.push(Draft { id, kind: ExampleKind::Sft, chosen, rejected: None, weight: positive.weight });
     }
     for pair in &responses.selected.selection.pairs {
         let Some(chosen) = responses.preferred(pair.chosen)? else { continue };
         let rejected = responses.sampled(pair.rejected)?;
         drafts.push(Draft {
             id: format!("{}/{}>{}", problem.id, pair.chosen, pair.rejected),
+            kind: ExampleKind::Pair,
             chosen: (pair.chosen, chosen),
             rejected: Some((pair.rejected, rejected)),
             weight: pair.weight,
+        });
+    }
+    for sequence in &responses.selected.selection.sequences {
+        drafts.push(Draft {
+            id: format!("{}/{}#", problem.id, sequence.draw),
+            kind: ExampleKind::Sequence,
+            chosen: (sequence.draw, responses.sampled(sequence.draw)?),
+            rejected: None,
+            weight: sequence.weight,
         });
     }
     Ok(drafts)
@@ -91,7 +108,7 @@ impl Draft<'_> {
         Ok(ExampleRecord {
             id: self.id,
             problem: problem.id.clone(),
-            kind: if self.rejected.is_some() { ExampleKind::Pair } else { ExampleKind::Sft },
+            kind: self.kind,
             chosen: self.chosen.0,
             rejected: self.rejected.map(|(draw, _)| draw),
             len_chosen: length(self.chosen.1)?,

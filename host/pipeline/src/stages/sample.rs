@@ -22,6 +22,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         seeds_of: Stage::Sample,
         problems: &run.train,
         per_problem: settings.n_samples,
+        first_draw: settings.first_draw,
         sampling: Sampling {
             temperature: settings.temperature,
             top_p: settings.top_p,

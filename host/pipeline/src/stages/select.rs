@@ -9,7 +9,7 @@ use ts_core::selection::pass_rate;
 use ts_plugin::CandidateOutcome;
 use ts_run::Key;
 use ts_run::records::{
-    GradeRecord, PairRecord, PositiveRecord, ProblemRecord, SampleRecord, SelectionRecord,
+    GradeRecord, PairRecord, PositiveRecord, ProblemRecord, SampleRecord, SelectionRecord, SequenceRecord,
 };
 
 use super::Done;
@@ -42,7 +42,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     let make = |(): &(), (problem, samples, grades): Graded, _: &[usize]| {
         Ok(vec![Made::from(select_one(run, &problem, &samples, &grades)?)])
     };
-    let (mut n_positives, mut n_pairs) = (0, 0);
+    let (mut n_positives, mut n_pairs, mut n_sequences) = (0, 0, 0);
     let records = work.run(
         tasks,
         || Ok(()),
@@ -50,10 +50,12 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
         |record, _| {
             n_positives += record.positives.len();
             n_pairs += record.pairs.len();
+            n_sequences += record.sequences.len();
             Ok(())
         },
     )?;
-    Ok(Done { records, summary: format!("{n_positives} positives, {n_pairs} pairs") })
+    let sequences = if n_sequences > 0 { format!(", {n_sequences} sequences") } else { String::new() };
+    Ok(Done { records, summary: format!("{n_positives} positives, {n_pairs} pairs{sequences}") })
 }
 
 fn select_one(
@@ -93,6 +95,11 @@ fn select_one(
         pairs: pairs
             .iter()
             .map(|p| PairRecord { chosen: draw(p.chosen), rejected: draw(p.rejected), weight: p.weight })
+            .collect(),
+        sequences: selection
+            .sequences
+            .iter()
+            .map(|s| SequenceRecord { draw: draw(s.response), weight: s.weight })
             .collect(),
     })
 }

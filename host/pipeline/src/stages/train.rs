@@ -11,6 +11,7 @@ use std::path::Path;
 
 use candle_core::Tensor;
 use ts_core::seed::derive_seed;
+use ts_core::sequences::Normalise;
 use ts_model::LanguageModel;
 use ts_model::optim::{AdamW, AdamWConfig, Decay, LearningRate};
 use ts_model::shards::{GradientSum, gradient_sets};
@@ -23,7 +24,9 @@ use super::Done;
 use crate::memory::plan_stage;
 use crate::stage::Stage;
 use crate::training::lora;
-use crate::training::objective::{Example, Sums, micro_batch_gradients, micro_batches};
+use crate::training::objective::{
+    Example, Objective, Sums, micro_batch_gradients, micro_batches, normalise_batch,
+};
 use crate::training::training_set::{Plan, TrainingSet};
 use crate::watch::Watch;
 use crate::{Error, Run};
@@ -47,7 +50,10 @@ pub(super) fn run(run: &mut Run<'_>) -> Result<Done, Error> {
     }
     while trainer.step < n_steps {
         let (indices, epoch) = trainer.plan.batch(trainer.step);
-        let batch = set.batch(run, indices)?;
+        let mut batch = set.batch(run, indices)?;
+        if run.recipe.objective.normalise == Normalise::Batch {
+            normalise_batch(&mut batch);
+        }
         let (record, tokens) = trainer.step(run, &batch, epoch)?;
         trainer.journal.append(&record)?;
         watch.record(&record, true);
@@ -132,6 +138,7 @@ impl Trainer {
         epoch: usize,
     ) -> Result<(TrainRecord, u64), Error> {
         let train = &run.recipe.train;
+        let objective = Objective::of(&run.recipe);
         let batch: Vec<&Example> = examples.iter().collect();
         let mut sums = Sums::weights(&batch);
         let weights = sums;
@@ -141,7 +148,7 @@ impl Trainer {
         let (seed, step) = (run.recipe.run.seed, self.step.to_string());
         let work = |(index, micro): (usize, Vec<&Example>)| {
             let model = self.model.for_pass(derive_seed(seed, "dropout", &step, index as u64));
-            micro_batch_gradients(&model, &micro, train, &weights)
+            micro_batch_gradients(&model, &micro, objective, &weights)
         };
         let workers = run.model_workers();
         workers.for_each_ordered_held(
@@ -162,8 +169,9 @@ impl Trainer {
         let mean = |sum: f64, weight: f64| (weight > 0.0).then(|| sum / weight);
         let dpo_loss = mean(sums.dpo_loss, sums.pair_weight);
         let sft_loss = mean(sums.sft_loss, sums.sft_weight);
-        let loss =
-            train.dpo_weight * dpo_loss.unwrap_or(0.0) + (1.0 - train.dpo_weight) * sft_loss.unwrap_or(0.0);
+        let sequence_loss = mean(sums.sequence_loss, sums.n_sequences);
+        let loss = train.dpo_weight * dpo_loss.unwrap_or(0.0)
+            + (1.0 - train.dpo_weight) * (sft_loss.unwrap_or(0.0) + sequence_loss.unwrap_or(0.0));
         if !loss.is_finite() || !report.grad_norm.is_finite() {
             return Err(Error::Diverged { step: self.step });
         }
@@ -176,6 +184,7 @@ impl Trainer {
             loss,
             dpo_loss,
             sft_loss,
+            sequence_loss,
             reward_margin: mean(sums.reward_margin, sums.pair_weight),
             reward_accuracy: mean(sums.n_margin_positive, sums.n_pairs),
             grad_norm: report.grad_norm,

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use ts_core::sequences::{Normalise, normalised};
 use ts_run::records::{ExampleKind, ExampleRecord, ProblemRecord, ReferenceRecord};
 use ts_run::{Key, ProblemPlace};
 
@@ -13,7 +14,7 @@ use crate::responses::selected::{Response, ResponseReader};
 use crate::stage::Stage;
 use crate::stages::reference::examples_of;
 use crate::{Error, Run};
-use ts_recipe::{SftExamples, TrainSection};
+use ts_recipe::{Recipe, SftExamples};
 
 /// An example that trains something.
 pub(crate) struct Item<'a> {
@@ -37,11 +38,23 @@ impl Item<'_> {
     }
 }
 
-/// An example's weights in the two terms of the loss.
+/// An example's weights in the terms of the loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Weights {
     pub(crate) pair: f64,
     pub(crate) sft: f64,
+    /// Of a sequence, of either sign, normalised within its problem if the recipe says so; none for what is not one.
+    pub(crate) sequence: Option<f64>,
+}
+
+impl Weights {
+    /// Whether an example with them trains anything.
+    fn count(&self, recipe: &Recipe) -> bool {
+        let eta = recipe.train.dpo_weight;
+        // Within a batch a weight of 0 may come out as another one.
+        let counts = |weight: f64| weight != 0.0 || recipe.objective.normalise == Normalise::Batch;
+        self.pair * eta + self.sft * (1.0 - eta) > 0.0 || (eta < 1.0 && self.sequence.is_some_and(counts))
+    }
 }
 
 /// Examples by what became of them.
@@ -64,7 +77,7 @@ pub(crate) fn for_each_example(
     with_reference: bool,
     mut each: impl FnMut(Item<'_>) -> Result<(), Error>,
 ) -> Result<Counts, Error> {
-    let train = &run.recipe.train;
+    let max_context_tokens = run.recipe.train.max_context_tokens;
     let mut responses = ResponseReader::open(run)?;
     let mut examples = run.records::<ExampleRecord>(Stage::Pair)?;
     let mut reference = match with_reference {
@@ -80,7 +93,7 @@ pub(crate) fn for_each_example(
         let sides = records.iter().map(|record| responses.sides(record));
         let sides = sides.collect::<Result<Vec<_>, _>>()?;
         let chosen: Vec<&[u32]> = sides.iter().map(|(chosen, _)| chosen.tokens).collect();
-        let weights = weights(&records, &chosen, train);
+        let weights = weights(&records, &chosen, &run.recipe);
         counts.n_examples += records.len();
         for ((record, (chosen, rejected)), weights) in records.iter().zip(sides).zip(weights) {
             let key = || Key::Example(record.id.clone());
@@ -89,11 +102,11 @@ pub(crate) fn for_each_example(
                 None => None,
             };
             let longest = chosen.tokens.len().max(rejected.map_or(0, |rejected| rejected.tokens.len()));
-            if prompt.len() + longest > train.max_context_tokens {
+            if prompt.len() + longest > max_context_tokens {
                 counts.n_too_long += 1;
                 continue;
             }
-            if weights.pair * train.dpo_weight + weights.sft * (1.0 - train.dpo_weight) <= 0.0 {
+            if !weights.count(&run.recipe) {
                 continue;
             }
             counts.n_used += 1;
@@ -114,22 +127,32 @@ pub(crate) fn for_each_example(
 }
 
 /// The weights of one problem's examples, whose chosen responses are given. A response that a pair imitates
-/// is not imitated again for itself; its weight as a positive counts in the pair.
-fn weights(records: &[ExampleRecord], chosen: &[&[u32]], train: &TrainSection) -> Vec<Weights> {
+/// is not imitated again for itself; its weight as a positive counts in the pair. A sequence's is in its own term alone.
+fn weights(records: &[ExampleRecord], chosen: &[&[u32]], recipe: &Recipe) -> Vec<Weights> {
+    let of_sequences: Vec<f64> =
+        records.iter().filter(|r| r.kind == ExampleKind::Sequence).map(|r| r.weight).collect();
+    let of_sequences = match recipe.objective.normalise {
+        Normalise::Group => normalised(&of_sequences),
+        Normalise::None | Normalise::Batch => of_sequences,
+    };
+    let mut of_sequences = of_sequences.into_iter();
     let is_pair = |record: &ExampleRecord| record.kind == ExampleKind::Pair;
-    let of = |pairs: bool| {
-        let those = records.iter().zip(chosen).filter(move |(record, _)| is_pair(record) == pairs);
+    let of = |kind: ExampleKind| {
+        let those = records.iter().zip(chosen).filter(move |(record, _)| record.kind == kind);
         those.map(|(record, &tokens)| (tokens, record.weight)).collect::<BTreeMap<&[u32], f64>>()
     };
-    let (in_pairs, positives) = (of(true), of(false));
+    let (in_pairs, positives) = (of(ExampleKind::Pair), of(ExampleKind::Sft));
     let weights = |(record, tokens): (&ExampleRecord, &&[u32])| {
-        let sft = match (train.sft_examples, is_pair(record)) {
+        if record.kind == ExampleKind::Sequence {
+            return Weights { pair: 0.0, sft: 0.0, sequence: of_sequences.next() };
+        }
+        let sft = match (recipe.train.sft_examples, is_pair(record)) {
             (SftExamples::Pairs, true) => record.weight * positives.get(tokens).unwrap_or(&1.0),
             (SftExamples::Pairs, false) if in_pairs.contains_key(tokens) => 0.0,
             (SftExamples::Positives, true) => 0.0,
             (_, false) => record.weight,
         };
-        Weights { pair: if is_pair(record) { record.weight } else { 0.0 }, sft }
+        Weights { pair: if is_pair(record) { record.weight } else { 0.0 }, sft, sequence: None }
     };
     records.iter().zip(chosen).map(weights).collect()
 }
@@ -137,17 +160,15 @@ fn weights(records: &[ExampleRecord], chosen: &[&[u32]], train: &TrainSection) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ts_recipe::Loader;
+    use ts_recipe::{Loader, Override};
 
-    /// Weights in the pair's and in the imitation's term, of examples by kind and weight, whose chosen responses are given.
-    fn weighed(
-        examples: &[(ExampleKind, f64)],
-        chosen: &[&[u32]],
-        sft_examples: SftExamples,
-    ) -> Vec<(f64, f64)> {
+    fn recipe(change: &str) -> Recipe {
         let loader = Loader { shipped: ts_embedded::RECIPES };
-        let train = TrainSection { sft_examples, ..loader.load("default", vec![]).unwrap().train };
-        let record = |&(kind, weight)| ExampleRecord {
+        loader.load("default", vec![Override::parse(change).unwrap()]).unwrap()
+    }
+
+    fn record((kind, weight): (ExampleKind, f64)) -> ExampleRecord {
+        ExampleRecord {
             id: String::new(),
             problem: "p".into(),
             kind,
@@ -156,9 +177,53 @@ mod tests {
             len_chosen: 1.0,
             len_rejected: None,
             weight,
+        }
+    }
+
+    /// Weights in the pair's and in the imitation's term, of examples by kind and weight, whose chosen responses are given.
+    fn weighed(
+        examples: &[(ExampleKind, f64)],
+        chosen: &[&[u32]],
+        sft_examples: SftExamples,
+    ) -> Vec<(f64, f64)> {
+        let mut recipe = recipe("run.seed=1");
+        recipe.train.sft_examples = sft_examples;
+        let records: Vec<ExampleRecord> = examples.iter().copied().map(record).collect();
+        weights(&records, chosen, &recipe).into_iter().map(|w| (w.pair, w.sft)).collect()
+    }
+
+    #[test]
+    fn a_sequence_s_weight_is_in_its_own_term_and_normalised_as_the_recipe_says() {
+        let (sft, pair, sequence) = (ExampleKind::Sft, ExampleKind::Pair, ExampleKind::Sequence);
+        // The positive and the sequence of weight 2 are the same response.
+        let examples = [(sft, 0.5), (pair, 1.0), (sequence, 2.0), (sequence, -1.0), (sequence, 5.0)];
+        let chosen: [&[u32]; 5] = [&[7], &[8], &[7], &[9], &[10]];
+        let records: Vec<ExampleRecord> = examples.into_iter().map(record).collect();
+        let weights = |normalise: &str| {
+            weights(&records, &chosen, &recipe(&format!("objective.normalise={normalise}")))
         };
-        let records: Vec<ExampleRecord> = examples.iter().map(record).collect();
-        weights(&records, chosen, &train).into_iter().map(|w| (w.pair, w.sft)).collect()
+        let of_sequences =
+            |normalise: &str| weights(normalise).iter().map(|w| w.sequence).collect::<Vec<_>>();
+        assert_eq!(of_sequences("none"), [None, None, Some(2.0), Some(-1.0), Some(5.0)]);
+        assert_eq!(of_sequences("batch"), of_sequences("none")); // the optimiser's step does it
+        // Of 2, -1 and 5 the mean is 2 and the deviation 3.
+        assert_eq!(of_sequences("group"), [None, None, Some(0.0), Some(-1.0), Some(1.0)]);
+        let others = |w: &Weights| (w.pair, w.sft);
+        assert_eq!(
+            weights("group").iter().map(others).collect::<Vec<_>>(),
+            [(0.0, 0.5), (1.0, 1.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0)]
+        );
+    }
+
+    #[test]
+    fn an_example_without_a_weight_trains_nothing() {
+        let sequence = |weight| Weights { pair: 0.0, sft: 0.0, sequence: Some(weight) };
+        let by_none = recipe("train.dpo_weight=0.5");
+        assert!(sequence(-1.0).count(&by_none) && !sequence(0.0).count(&by_none));
+        assert!(sequence(0.0).count(&recipe("objective.normalise=batch")));
+        assert!(!sequence(1.0).count(&recipe("train.dpo_weight=1.0")));
+        let imitated = Weights { pair: 0.0, sft: 1.0, sequence: None };
+        assert!(imitated.count(&by_none) && !imitated.count(&recipe("train.dpo_weight=1.0")));
     }
 
     #[test]

@@ -1,19 +1,34 @@
 //! The loss of one batch of examples and its gradient. TokenSqueeze, section 3.3.
 //!
-//! `L = eta * DPO-L + (1 - eta) * SFT`. DPO-L is the weighted mean over the batch's pairs; SFT is the
-//! weighted mean, over its responses to imitate, of the negative log-likelihood a token. A batch is worked
-//! through in micro-batches whose gradients add up to that of the batch, because each term is divided by the
+//! `L = eta * DPO-L + (1 - eta) * (SFT + S)`. DPO-L, or what `objective.pair` names instead, is the weighted mean over the
+//! batch's pairs; SFT is the weighted mean, over its responses to imitate, of the negative log-likelihood a token; S, there
+//! where the policy gives weights of either sign, is the sum of `objective.sequence` over such responses, divided by their
+//! number. A batch is worked through in micro-batches whose gradients add up to that of the batch, because each term is divided by the
 //! whole batch's weight. The optimiser and the order of batches are in `stages::train`.
 
 use candle_core::{DType, Tensor};
-use ts_core::objective::length_margin;
+use ts_core::objective::{PairObjective, length_margin};
+use ts_core::sequences::{SequenceObjective, normalised};
 use ts_model::LanguageModel;
 use ts_model::checkpointed::{Gradients, checkpointed_gradients, gradients};
 use ts_model::log_prob::{Packed, Sequence};
-use ts_model::objective::{Preferences, sft};
+use ts_model::objective::{MeanPreferences, Preferences, clipped_ratio, sft};
 
 use crate::Error;
-use ts_recipe::TrainSection;
+use ts_recipe::{ObjectiveSection, Recipe, TrainSection};
+
+/// What a recipe says of the loss.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Objective<'a> {
+    pub(crate) train: &'a TrainSection,
+    pub(crate) terms: &'a ObjectiveSection,
+}
+
+impl<'a> Objective<'a> {
+    pub(crate) fn of(recipe: &'a Recipe) -> Self {
+        Self { train: &recipe.train, terms: &recipe.objective }
+    }
+}
 
 /// One example, ready to train on.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +41,17 @@ pub(crate) struct Example {
     pub(crate) pair_weight: f64,
     /// Its weight in the SFT term.
     pub(crate) sft_weight: f64,
+    /// Its part in the term of weighted sequences; none for what is not one.
+    pub(crate) weighted: Option<Weighted>,
+}
+
+/// A response to which the policy gave a weight of either sign.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Weighted {
+    /// Above 0 the response is to become likelier, below 0 the opposite.
+    pub(crate) weight: f64,
+    /// log pi_ref of the response, in nats.
+    pub(crate) reference_logp: f64,
 }
 
 /// The other half of a pair.
@@ -58,6 +84,8 @@ pub(crate) struct Sums {
     pub(crate) n_pairs: f64,
     pub(crate) pair_weight: f64,
     pub(crate) sft_weight: f64,
+    pub(crate) sequence_loss: f64,
+    pub(crate) n_sequences: f64,
 }
 
 impl Sums {
@@ -67,6 +95,7 @@ impl Sums {
         for example in batch {
             sums.pair_weight += example.pair_weight;
             sums.sft_weight += example.sft_weight;
+            sums.n_sequences += f64::from(u8::from(example.weighted.is_some()));
         }
         sums
     }
@@ -80,6 +109,16 @@ impl Sums {
         self.reward_rejected += other.reward_rejected;
         self.n_margin_positive += other.n_margin_positive;
         self.n_pairs += other.n_pairs;
+        self.sequence_loss += other.sequence_loss;
+    }
+}
+
+/// Normalises the weights of a batch's sequences among themselves.
+pub(crate) fn normalise_batch(examples: &mut [Example]) {
+    let weights: Vec<f64> = examples.iter().filter_map(|e| Some(e.weighted?.weight)).collect();
+    let weighted = examples.iter_mut().filter_map(|e| e.weighted.as_mut());
+    for (sequence, weight) in weighted.zip(normalised(&weights)) {
+        sequence.weight = weight;
     }
 }
 
@@ -107,9 +146,10 @@ pub(crate) fn micro_batches<'a>(batch: &[&'a Example], max_tokens: usize) -> Vec
 pub(crate) fn loss(
     logp: &Tensor,
     examples: &[&Example],
-    train: &TrainSection,
+    objective: Objective<'_>,
     batch: &Sums,
 ) -> ts_model::Result<(Tensor, Sums)> {
+    let Objective { train, terms } = objective;
     let device = logp.device();
     // Half precision is too little for a sum over a response; f64 is for tests.
     let dtype = if logp.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
@@ -127,6 +167,25 @@ pub(crate) fn loss(
     let mut total = ((&nll * &sft_shares)?.sum_all()? * (1.0 - train.dpo_weight))?;
     sums.sft_loss = numbers(&nll)?.iter().zip(examples).map(|(nll, e)| nll * e.sft_weight).sum();
 
+    let weighted: Vec<(u32, Weighted)> =
+        examples.iter().enumerate().filter_map(|(i, e)| Some((i as u32, e.weighted?))).collect();
+    if !weighted.is_empty() {
+        let index = Tensor::new(weighted.iter().map(|(i, _)| *i).collect::<Vec<_>>(), device)?;
+        let weights = column(weighted.iter().map(|(_, w)| w.weight).collect())?;
+        let nll = nll.index_select(&index, 0)?;
+        let losses = match terms.sequence {
+            SequenceObjective::Nll => (nll * weights)?,
+            SequenceObjective::ClippedRatio => {
+                let n_tokens = |i: u32| examples[i as usize].chosen.response_len() as f64;
+                let reference = weighted.iter().map(|(i, w)| w.reference_logp / n_tokens(*i)).collect();
+                clipped_ratio(&nll.neg()?, &column(reference)?, &weights, terms.clip_low, terms.clip_high)?
+            }
+        };
+        let share = (1.0 - train.dpo_weight) / batch.n_sequences.max(1.0);
+        total = (total + (losses.sum_all()? * share)?)?;
+        sums.sequence_loss = numbers(&losses)?.iter().sum();
+    }
+
     let pairs: Vec<(usize, &Example, &Rejected)> =
         examples.iter().enumerate().filter_map(|(i, e)| Some((i, *e, e.rejected.as_ref()?))).collect();
     if !pairs.is_empty() {
@@ -138,16 +197,38 @@ pub(crate) fn loss(
         let margins = column(pairs.iter().map(|(.., r)| margin(r)).collect())?;
         let share = |e: &Example| e.pair_weight / batch.pair_weight.max(f64::MIN_POSITIVE);
         let shares = column(pairs.iter().map(|(_, e, _)| share(e)).collect())?;
-        let preferences = Preferences {
-            chosen_logp: &chosen.index_select(&Tensor::new(index, device)?, 0)?,
-            rejected_logp: &logp.narrow(0, n_chosen, pairs.len())?,
-            reference_chosen_logp: &ref_chosen,
-            reference_rejected_logp: &ref_rejected,
-            length_margin: &margins,
+        let chosen_logp = &chosen.index_select(&Tensor::new(index, device)?, 0)?;
+        let rejected_logp = &logp.narrow(0, n_chosen, pairs.len())?;
+        let (losses, rewards, [of_chosen, of_rejected]) = match terms.pair {
+            PairObjective::Dpo => {
+                let preferences = Preferences {
+                    chosen_logp,
+                    rejected_logp,
+                    reference_chosen_logp: &ref_chosen,
+                    reference_rejected_logp: &ref_rejected,
+                    length_margin: &margins,
+                };
+                let margin = preferences.reward_margin(train.beta)?;
+                (preferences.dpo_l(train.beta)?, margin, preferences.rewards(train.beta)?)
+            }
+            PairObjective::Simpo | PairObjective::Lcpo => {
+                let [n_chosen, n_rejected]: [Vec<f64>; 2] = [
+                    pairs.iter().map(|(_, e, _)| e.chosen.response_len() as f64).collect(),
+                    pairs.iter().map(|(.., r)| r.sequence.response_len() as f64).collect(),
+                ];
+                let chosen = (chosen_logp / column(n_chosen)?)?;
+                let rejected = (rejected_logp / column(n_rejected)?)?;
+                let preferences = MeanPreferences { chosen: &chosen, rejected: &rejected };
+                let (losses, rewards) = match terms.pair {
+                    PairObjective::Lcpo => (preferences.lcpo()?, preferences.lcpo_rewards()?),
+                    _ => {
+                        (preferences.simpo(train.beta, terms.gamma)?, preferences.simpo_rewards(train.beta)?)
+                    }
+                };
+                (losses, (&rewards[0] - &rewards[1])?, rewards)
+            }
         };
-        let losses = preferences.dpo_l(train.beta)?;
-        let rewards = numbers(&preferences.reward_margin(train.beta)?)?;
-        let [of_chosen, of_rejected] = preferences.rewards(train.beta)?;
+        let rewards = numbers(&rewards)?;
         for ((chosen, rejected), (_, example, _)) in
             numbers(&of_chosen)?.iter().zip(&numbers(&of_rejected)?).zip(&pairs)
         {
@@ -176,17 +257,17 @@ pub(crate) fn sequences(examples: &[&Example]) -> Vec<Sequence> {
 pub(crate) fn micro_batch_gradients(
     model: &LanguageModel,
     examples: &[&Example],
-    train: &TrainSection,
+    objective: Objective<'_>,
     batch: &Sums,
 ) -> Result<(Sums, Vec<Tensor>), Error> {
     let packed = Packed::sharing_prompts(model.frozen(), &sequences(examples))?;
     let mut sums = Sums::default();
     let loss = |token_logp: &Tensor| {
-        let (loss, micro_batch) = loss(&packed.sum_by_sequence(token_logp)?, examples, train, batch)?;
+        let (loss, micro_batch) = loss(&packed.sum_by_sequence(token_logp)?, examples, objective, batch)?;
         sums = micro_batch;
         Ok(loss)
     };
-    let Gradients { of_parameters, .. } = match train.activation_checkpointing {
+    let Gradients { of_parameters, .. } = match objective.train.activation_checkpointing {
         true => checkpointed_gradients(model, &packed, loss)?,
         false => gradients(model, &packed, loss)?,
     };
@@ -196,6 +277,7 @@ pub(crate) fn micro_batch_gradients(
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::sync::LazyLock;
 
     use candle_core::Device;
     use serde::Deserialize;
@@ -205,7 +287,15 @@ mod tests {
     use ts_model::{ModelConfig, adapter};
 
     use super::*;
+    use ts_core::sequences as weighing;
     use ts_recipe::{Schedule, SftExamples};
+
+    static PAPER: LazyLock<ObjectiveSection> = LazyLock::new(ObjectiveSection::default);
+
+    /// The paper's terms, with these settings of training.
+    fn paper(train: &TrainSection) -> Objective<'_> {
+        Objective { train, terms: &PAPER }
+    }
 
     fn train() -> TrainSection {
         TrainSection {
@@ -236,7 +326,7 @@ mod tests {
     fn pair(lengths: [f64; 2], reference_logp: [f64; 2], n_chosen: usize) -> Example {
         let rejected = Rejected { sequence: Sequence::new(&[1], &[2, 3]), lengths, reference_logp };
         let chosen = Sequence::new(&[1], &vec![2; n_chosen]);
-        Example { chosen, rejected: Some(rejected), pair_weight: 1.0, sft_weight: 1.0 }
+        Example { chosen, rejected: Some(rejected), pair_weight: 1.0, sft_weight: 1.0, weighted: None }
     }
 
     fn imitated(n_chosen: usize) -> Example {
@@ -245,7 +335,14 @@ mod tests {
             rejected: None,
             pair_weight: 0.0,
             sft_weight: 1.0,
+            weighted: None,
         }
+    }
+
+    /// A response with a weight of either sign.
+    fn sequence(n_chosen: usize, weight: f64, reference_logp: f64) -> Example {
+        let weighted = Some(Weighted { weight, reference_logp });
+        Example { sft_weight: 0.0, weighted, ..imitated(n_chosen) }
     }
 
     /// Two pairs and one response to imitate, against the scalar laws: the mean over two of DPO-L, over three
@@ -257,7 +354,7 @@ mod tests {
         let (chosen, rejected) = ([-4.0, -1.0, -6.0], [-10.0, -2.0]);
         let logp = Tensor::new(&[-4.0f32, -1.0, -6.0, -10.0, -2.0], &Device::Cpu).unwrap();
         let train = train();
-        let (total, sums) = loss(&logp, &examples, &train, &Sums::weights(&examples)).unwrap();
+        let (total, sums) = loss(&logp, &examples, paper(&train), &Sums::weights(&examples)).unwrap();
 
         let dpo_losses = [
             dpo_l(0.1, chosen[0], rejected[0], -5.0, -9.0, 2f64.ln()),
@@ -277,10 +374,96 @@ mod tests {
         assert_eq!((sums.n_margin_positive, sums.n_pairs), (1.0, 2.0));
     }
 
+    /// The rivals' pairs by their scalar laws, of means over 4 and 2 tokens and over 5 and 2; the rewards beside them.
+    #[test]
+    fn pairs_of_rivals_by_the_scalar_laws() {
+        let examples = [pair([4.0, 8.0], [-5.0, -9.0], 4), pair([5.0, 5.0], [-7.0, -3.0], 5)];
+        let examples: Vec<&Example> = examples.iter().collect();
+        let logp = Tensor::new(&[-4.0f32, -6.0, -10.0, -2.0], &Device::Cpu).unwrap();
+        let train = TrainSection { dpo_weight: 1.0, beta: 2.0, lambda: 0.0, ..train() };
+        let of = |terms: &ObjectiveSection| {
+            loss(&logp, &examples, Objective { train: &train, terms }, &Sums::weights(&examples)).unwrap()
+        };
+        let (total, sums) =
+            of(&ObjectiveSection { pair: PairObjective::Simpo, gamma: 0.3, ..ObjectiveSection::default() });
+        let expected = law::simpo(2.0, 0.3, -1.0, -5.0) + law::simpo(2.0, 0.3, -1.2, -1.0);
+        assert!((sums.dpo_loss - expected).abs() < 1e-5, "{} {expected}", sums.dpo_loss);
+        assert!((f64::from(total.to_scalar::<f32>().unwrap()) - expected / 2.0).abs() < 1e-5);
+        // 2 * -1.0 + 2 * -1.2, 2 * -5.0 + 2 * -1.0; one of two is ahead.
+        assert!((sums.reward_chosen + 4.4).abs() < 1e-5 && (sums.reward_rejected + 12.0).abs() < 1e-5);
+        assert!((sums.reward_margin - 7.6).abs() < 1e-5);
+        assert_eq!((sums.n_margin_positive, sums.n_pairs), (1.0, 2.0));
+        let (_, sums) = of(&ObjectiveSection { pair: PairObjective::Lcpo, ..ObjectiveSection::default() });
+        let expected = law::lcpo(-1.0, -5.0) + law::lcpo(-1.2, -1.0);
+        assert!((sums.dpo_loss - expected).abs() < 1e-5, "{} {expected}", sums.dpo_loss);
+        assert!((sums.reward_chosen - law::log_odds(-1.0) - law::log_odds(-1.2)).abs() < 1e-5);
+    }
+
+    /// Sequences of either sign beside a response to imitate, by the scalar laws: each term divided by its own number.
+    #[test]
+    fn sequences_by_the_scalar_laws() {
+        let examples = [sequence(4, 1.5, -5.0), imitated(2), sequence(5, -0.5, -3.0), sequence(2, 0.0, -1.0)];
+        let examples: Vec<&Example> = examples.iter().collect();
+        let logp = Tensor::new(&[-4.0f32, -1.0, -6.0, -2.0], &Device::Cpu).unwrap();
+        let train = train();
+        let of = |terms: &ObjectiveSection| {
+            loss(&logp, &examples, Objective { train: &train, terms }, &Sums::weights(&examples)).unwrap()
+        };
+        let clipped = ObjectiveSection { sequence: SequenceObjective::ClippedRatio, ..PAPER.clone() };
+        // 1.5 * 1.0 - 0.5 * 1.2; ratios of e^0.25, above 1.2, and e^-0.6, below 0.8.
+        for (terms, expected) in [(&*PAPER, 0.9), (&clipped, -1.5 * 1.2 + 0.5 * 0.8)] {
+            let (total, sums) = of(terms);
+            assert!((sums.sequence_loss - expected).abs() < 1e-6, "{} {expected}", sums.sequence_loss);
+            let expected = 0.75 * (0.5 + expected / 3.0);
+            let total = f64::from(total.to_scalar::<f32>().unwrap());
+            assert!((total - expected).abs() < 1e-6, "{total} {expected}");
+        }
+        let exact = weighing::clipped_ratio(1.5, -1.0, -1.25, 0.2, 0.2)
+            + weighing::clipped_ratio(-0.5, -1.2, -0.6, 0.2, 0.2);
+        assert!((of(&clipped).1.sequence_loss - exact).abs() < 1e-6);
+    }
+
+    /// Sequences of weight 1 are imitated as SFT imitates: the same loss, the same gradient.
+    #[test]
+    fn weights_of_1_are_imitation() {
+        let config = ModelConfig::tiny(40, 16, 24, 1, (4, 2));
+        let model = LanguageModel::random(config, 3, DType::F32, &Device::Cpu).unwrap();
+        let train = TrainSection { dpo_weight: 0.0, ..train() };
+        let run = |examples: [Example; 2]| {
+            let examples: Vec<&Example> = examples.iter().collect();
+            micro_batch_gradients(&model, &examples, paper(&train), &Sums::weights(&examples)).unwrap()
+        };
+        let (sft, by_sft) = run([imitated(4), imitated(7)]);
+        let (weighted, by_weight) = run([sequence(4, 1.0, 0.0), sequence(7, 1.0, 0.0)]);
+        assert!((sft.sft_loss - weighted.sequence_loss).abs() < 1e-6);
+        let (_, opposite) = run([sequence(4, -1.0, 0.0), sequence(7, -1.0, 0.0)]);
+        for ((one, other), opposite) in by_sft.iter().zip(&by_weight).zip(&opposite) {
+            let distance = |a: &Tensor, b: &Tensor| {
+                (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap()
+            };
+            assert!(distance(one, other) < 1e-6);
+            assert!(distance(one, &opposite.neg().unwrap()) < 1e-6);
+        }
+    }
+
+    #[test]
+    fn a_batch_s_weights_are_normalised_among_its_sequences_alone() {
+        let mut examples = [sequence(4, 1.0, 0.0), imitated(2), sequence(5, 2.0, 0.0), sequence(2, 6.0, 0.0)];
+        normalise_batch(&mut examples);
+        let weights: Vec<f64> = examples.iter().filter_map(|e| Some(e.weighted?.weight)).collect();
+        assert_eq!(weights, weighing::normalised(&[1.0, 2.0, 6.0]));
+        assert_eq!(examples[1], imitated(2));
+    }
+
     /// The losses of micro-batches add up to the batch's, whatever the cut.
     #[test]
     fn micro_batches_add_up() {
-        let examples = [pair([4.0, 8.0], [-5.0, -9.0], 4), imitated(2), pair([5.0, 5.0], [-7.0, -3.0], 5)];
+        let examples = [
+            pair([4.0, 8.0], [-5.0, -9.0], 4),
+            imitated(2),
+            sequence(3, -0.7, -1.0),
+            pair([5.0, 5.0], [-7.0, -3.0], 5),
+        ];
         let examples: Vec<&Example> = examples.iter().collect();
         let (train, weights) = (train(), Sums::weights(&examples));
         let logp_of = |example: &Example| {
@@ -289,10 +472,12 @@ mod tests {
             Tensor::new(logp, &Device::Cpu).unwrap()
         };
         let scalar = |t: Tensor| f64::from(t.to_scalar::<f32>().unwrap());
-        let parts: f64 =
-            examples.iter().map(|e| scalar(loss(&logp_of(e), &[*e], &train, &weights).unwrap().0)).sum();
-        let logp = Tensor::new(&[-2.0f32, -1.0, -2.5, -3.0, -3.0], &Device::Cpu).unwrap();
-        let whole = scalar(loss(&logp, &examples, &train, &weights).unwrap().0);
+        let parts: f64 = examples
+            .iter()
+            .map(|e| scalar(loss(&logp_of(e), &[*e], paper(&train), &weights).unwrap().0))
+            .sum();
+        let logp = Tensor::new(&[-2.0f32, -1.0, -1.5, -2.5, -3.0, -3.0], &Device::Cpu).unwrap();
+        let whole = scalar(loss(&logp, &examples, paper(&train), &weights).unwrap().0);
         assert!((parts - whole).abs() < 1e-6, "{parts} {whole}");
     }
 
@@ -312,22 +497,38 @@ mod tests {
             }),
             pair_weight: 1.0 + f64::from(seed),
             sft_weight: 1.0,
+            weighted: None,
         };
-        let examples = [pair(1, [5.0, 8.0]), imitated(4), pair(2, [5.0, 20.0])];
+        let unlearnt =
+            Example { chosen: Sequence::new(&tokens(3, 5), &tokens(7, 6)), ..sequence(7, -0.8, -26.0) };
+        let examples =
+            [pair(1, [5.0, 8.0]), imitated(4), sequence(3, 1.3, -11.0), pair(2, [5.0, 20.0]), unlearnt];
         let examples: Vec<&Example> = examples.iter().collect();
         let weights = Sums::weights(&examples);
-        for (dpo_weight, length_margin, activation_checkpointing) in [
-            (1.0, LengthMargin::AsPrinted, false),
-            (1.0, LengthMargin::AsDerived, true),
-            (0.0, LengthMargin::AsPrinted, false),
-            (0.5, LengthMargin::AsPrinted, true),
+        let simpo = ObjectiveSection { pair: PairObjective::Simpo, ..PAPER.clone() };
+        let lcpo = ObjectiveSection { pair: PairObjective::Lcpo, ..PAPER.clone() };
+        let clipped = ObjectiveSection { sequence: SequenceObjective::ClippedRatio, ..PAPER.clone() };
+        for (dpo_weight, length_margin, activation_checkpointing, terms) in [
+            (1.0, LengthMargin::AsPrinted, false, &*PAPER),
+            (1.0, LengthMargin::AsDerived, true, &PAPER),
+            (0.0, LengthMargin::AsPrinted, false, &PAPER),
+            (0.5, LengthMargin::AsPrinted, true, &PAPER),
+            (0.5, LengthMargin::AsPrinted, false, &simpo),
+            (1.0, LengthMargin::AsPrinted, true, &lcpo),
+            (0.0, LengthMargin::AsPrinted, false, &clipped),
         ] {
             let train = TrainSection { dpo_weight, length_margin, activation_checkpointing, ..train() };
+            let objective = Objective { train: &train, terms };
             let total = || {
-                let (sums, _) = micro_batch_gradients(&model, &examples, &train, &weights).unwrap();
-                composite(dpo_weight, sums.dpo_loss / weights.pair_weight, sums.sft_loss / weights.sft_weight)
+                let (sums, _) = micro_batch_gradients(&model, &examples, objective, &weights).unwrap();
+                let sequences = sums.sequence_loss / weights.n_sequences;
+                composite(
+                    dpo_weight,
+                    sums.dpo_loss / weights.pair_weight,
+                    sums.sft_loss / weights.sft_weight + sequences,
+                )
             };
-            let (_, gradients) = micro_batch_gradients(&model, &examples, &train, &weights).unwrap();
+            let (_, gradients) = micro_batch_gradients(&model, &examples, objective, &weights).unwrap();
             for ((name, parameter), gradient) in model.parameters().iter().zip(&gradients) {
                 let gradient = gradient.flatten_all().unwrap().to_vec1::<f64>().unwrap();
                 let before = parameter.as_tensor().detach().copy().unwrap();
@@ -402,6 +603,7 @@ mod tests {
                 rejected,
                 pair_weight: self.pair_weight,
                 sft_weight: self.sft_weight,
+                weighted: None,
             }
         }
     }
@@ -445,7 +647,7 @@ mod tests {
                         let (mut sums, mut total) = (weights, GradientSum::default());
                         for micro in micro_batches(&examples, max_tokens) {
                             let (losses, gradients) =
-                                micro_batch_gradients(&model, &micro, &train, &weights).unwrap();
+                                micro_batch_gradients(&model, &micro, paper(&train), &weights).unwrap();
                             sums.add_losses(&losses);
                             total.add(gradients).unwrap();
                         }

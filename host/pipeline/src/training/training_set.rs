@@ -13,7 +13,7 @@ use crate::memory::Demand;
 use crate::responses::selected::Place;
 use crate::stage::Stage;
 use crate::training::examples::{Item, Weights, for_each_example};
-use crate::training::objective::{Example, Rejected};
+use crate::training::objective::{Example, Rejected, Weighted};
 use crate::{Error, Run};
 use ts_recipe::TrainSection;
 
@@ -34,6 +34,8 @@ struct Entry {
     problem: ProblemPlace,
     chosen: Place,
     rejected: Option<RejectedEntry>,
+    /// log pi_ref of the chosen response, in nats.
+    reference_logp: f64,
     weights: Weights,
 }
 
@@ -66,7 +68,8 @@ impl TrainingSet {
                 lengths: [record.len_chosen, record.len_rejected.unwrap_or(0.0)],
                 reference_logp: logp,
             });
-            entries.push(Entry { problem: place, chosen: chosen.place, rejected, weights });
+            let chosen = chosen.place;
+            entries.push(Entry { problem: place, chosen, rejected, reference_logp: logp[0], weights });
             Ok(())
         })?;
         let samples = run.records::<SampleRecord>(Stage::Sample)?.lookup()?;
@@ -92,7 +95,7 @@ impl TrainingSet {
         };
         let mut batch = Vec::with_capacity(indices.len());
         for &index in indices {
-            let Entry { problem, chosen, rejected, weights } = &entries[index];
+            let Entry { problem, chosen, rejected, reference_logp, weights } = &entries[index];
             let prompt = run.prompt_tokens(&problems.at(*problem)?)?;
             let mut sequence = |place| Ok::<_, Error>(Sequence::new(&prompt, &tokens(place)?));
             let chosen = sequence(*chosen)?;
@@ -104,7 +107,14 @@ impl TrainingSet {
                     reference_logp: *reference_logp,
                 }),
             };
-            batch.push(Example { chosen, rejected, pair_weight: weights.pair, sft_weight: weights.sft });
+            let weighted = |weight| Weighted { weight, reference_logp: *reference_logp };
+            batch.push(Example {
+                chosen,
+                rejected,
+                pair_weight: weights.pair,
+                sft_weight: weights.sft,
+                weighted: weights.sequence.map(weighted),
+            });
         }
         Ok(batch)
     }

@@ -111,6 +111,9 @@ impl Watched for SelectionRecord {
         figures.mean("pass_rate", self.pass_rate);
         figures.total("positives", self.positives.len() as f64);
         figures.total("pairs", self.pairs.len() as f64);
+        if !self.sequences.is_empty() {
+            figures.total("sequences", self.sequences.len() as f64);
+        }
         0
     }
 }
@@ -162,6 +165,7 @@ impl Watched for TrainRecord {
         for (name, value) in [
             ("loss/dpo", self.dpo_loss),
             ("loss/sft", self.sft_loss),
+            ("loss/sequences", self.sequence_loss),
             ("rewards/chosen", self.reward_chosen),
             ("rewards/rejected", self.reward_rejected),
             ("rewards/margins", self.reward_margin),
@@ -233,6 +237,7 @@ mod tests {
             loss: 0.5,
             dpo_loss: Some(0.6),
             sft_loss: None,
+            sequence_loss: None,
             reward_margin: Some(0.3),
             reward_accuracy: Some(1.0),
             grad_norm: 2.0,

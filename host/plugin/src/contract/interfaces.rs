@@ -27,7 +27,7 @@ pub(crate) struct Recognised {
     pub(crate) roles: Vec<Role>,
 }
 
-/// An interface name taken apart: `ts-host:plugin/verifier@0.2.0` is ("verifier", "0.2.0").
+/// An interface name taken apart: `ts-host:plugin/verifier@0.3.0` is ("verifier", "0.3.0").
 fn ours(interface: &str) -> Option<(&str, &str)> {
     let name = interface.strip_prefix(PACKAGE)?;
     Some(name.split_once('@').unwrap_or((name, "none")))
@@ -44,7 +44,8 @@ fn wrong_version(origin: &str, name: &str, have: &str, want: String) -> LoadErro
 
 /// The versions that this host speaks, for a reader.
 fn spoken() -> String {
-    Version::ALL.map(Version::name).join(" or ")
+    let [older @ .., newest] = Version::ALL.map(Version::name);
+    format!("{} or {newest}", older.join(", "))
 }
 
 /// Whether the outermost exports of a component name the role of a runner, which another engine compiles.
@@ -64,8 +65,8 @@ pub(crate) fn check_imports(
     // The versions in which a plugin is given it.
     let given = |name: &str| match name {
         "log" => &Version::ALL[..],
-        "runners" if roles.contains(&Role::Verifier) => &[Version::V0_2],
-        "stdio" if roles.contains(&Role::Runner) => &[Version::V0_2],
+        "runners" if roles.contains(&Role::Verifier) => Version::WITH_PROGRAMS,
+        "stdio" if roles.contains(&Role::Runner) => Version::WITH_PROGRAMS,
         _ => &[],
     };
     for (import, item) in component.component_type().imports(engine) {

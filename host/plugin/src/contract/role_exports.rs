@@ -1,13 +1,12 @@
 //! How the functions of each role are found in a component.
 //!
-//! In: a component that exports an interface such as `ts-host:plugin/verifier@0.2.0`. Out: through
+//! In: a component that exports an interface such as `ts-host:plugin/verifier@0.3.0`. Out: through
 //! [`RoleExports`], its typed functions.
 
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
 use crate::call::state::State;
-use crate::contract::bindings::exports::ts_host::plugin::runner;
 use crate::contract::role::Role;
 use crate::contract::version::Version;
 use crate::contract::versions::{self, Exported};
@@ -50,21 +49,5 @@ functions_of! {
     StepSplitter => versions::StepSplitterExports,
     SelectionPolicy => versions::SelectionPolicyExports,
     LengthFunction => versions::LengthFunctionExports,
-    Runner => runner::Guest,
-}
-
-impl Exported for runner::Guest {
-    type Indices = runner::GuestIndices;
-
-    fn indices(pre: &InstancePre<State>, _: Version) -> wasmtime::Result<Self::Indices> {
-        Self::Indices::new(pre)
-    }
-
-    fn load(
-        indices: &Self::Indices,
-        store: &mut Store<State>,
-        instance: &Instance,
-    ) -> wasmtime::Result<Self> {
-        indices.load(store, instance)
-    }
+    Runner => versions::RunnerExports,
 }

@@ -10,22 +10,28 @@ use std::fmt;
 pub enum Version {
     /// `wit/released/0.1.0`.
     V0_1,
-    /// `wit/`.
+    /// `wit/released/0.2.0`.
     V0_2,
+    /// `wit/`.
+    V0_3,
 }
 
 impl Version {
     /// Every version that this host speaks, oldest first.
-    pub const ALL: [Self; 2] = [Self::V0_1, Self::V0_2];
+    pub const ALL: [Self; 3] = [Self::V0_1, Self::V0_2, Self::V0_3];
 
     /// The one in `wit/`.
-    pub const NEWEST: Self = Self::V0_2;
+    pub const NEWEST: Self = Self::V0_3;
+
+    /// Those with runners, and verifiers that have programs run.
+    pub(crate) const WITH_PROGRAMS: &[Self] = &[Self::V0_2, Self::V0_3];
 
     /// As interfaces name it.
     pub fn name(self) -> &'static str {
         match self {
             Self::V0_1 => "0.1.0",
             Self::V0_2 => "0.2.0",
+            Self::V0_3 => "0.3.0",
         }
     }
 
@@ -62,11 +68,15 @@ mod tests {
 
     #[test]
     fn below_1_0_the_minor_number_decides() {
-        for (name, version) in [("0.1.0", Version::V0_1), ("0.1.9", Version::V0_1), ("0.2.3", Version::V0_2)]
-        {
+        for (name, version) in [
+            ("0.1.0", Version::V0_1),
+            ("0.1.9", Version::V0_1),
+            ("0.2.3", Version::V0_2),
+            ("0.3.1", Version::V0_3),
+        ] {
             assert_eq!(Version::of(name), Some(version));
         }
-        for name in ["0.3.0", "1.1.0", "0.10.0", "0.1", "none", ""] {
+        for name in ["0.4.0", "1.1.0", "0.10.0", "0.1", "none", ""] {
             assert_eq!(Version::of(name), None, "{name}");
         }
     }

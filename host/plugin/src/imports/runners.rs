@@ -47,9 +47,13 @@ fn ran(ran: Ran) -> wit::Ran {
     }
 }
 
-/// Gives a linker the runners.
+/// Gives a linker the runners, under their name in each version of the contract that has them: the types are the same.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    let mut runners = linker.instance(&format!("ts-host:plugin/runners@{}", Version::V0_2))?;
+    Version::WITH_PROGRAMS.iter().try_for_each(|version| add_as(linker, *version))
+}
+
+fn add_as(linker: &mut Linker<State>, version: Version) -> wasmtime::Result<()> {
+    let mut runners = linker.instance(&format!("ts-host:plugin/runners@{version}"))?;
     runners.func_wrap("languages", |mut store: StoreContextMut<'_, State>, (): ()| {
         let languages = store.data().programs.languages();
         charge::host_call(&mut store, languages.iter().map(String::len).sum())?;

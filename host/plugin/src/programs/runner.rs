@@ -22,6 +22,7 @@ use crate::call::cancel::Cancel;
 use crate::call::instance::{Started, call_failed, metered};
 use crate::call::state::State;
 use crate::contract::bindings::exports::ts_host::plugin::runner as guest;
+use crate::contract::versions::{Exported, RunnerExports, RunnerIndices};
 use crate::limits::Limits;
 use crate::load::load_error::LoadError;
 use crate::plugin::Plugin;
@@ -49,7 +50,7 @@ pub struct Runner {
 
 struct Inner {
     plugin: Plugin,
-    indices: guest::GuestIndices,
+    indices: RunnerIndices,
     language: String,
     compiled: Mutex<Compilations>,
 }
@@ -75,13 +76,13 @@ impl Plugin {
 impl Runner {
     /// Checks the role and asks for the language.
     fn open(plugin: &Plugin) -> Result<Self, LoadError> {
-        let indices = plugin.indices_of::<guest::Guest>()?;
+        let indices = plugin.indices_of::<RunnerExports>()?;
         let mut inner =
             Inner { plugin: plugin.clone(), indices, language: String::new(), compiled: Mutex::default() };
         let asked = on_deep_stack(move || {
             let limits = inner.plugin.ready().limits.clone();
             let asked = inner.call("language", Sandbox::default(), &limits, None, |guest, store| {
-                guest.call_language(&mut *store).map_err(|error| call_failed(&error, store))
+                guest.language(store).map_err(|error| call_failed(&error, store))
             });
             asked.map(|asked| {
                 inner.language = asked.value;
@@ -154,7 +155,7 @@ impl Runner {
         let is_out = COMPILATION.are_cut_short_by(share.fuel);
         let compiled = on_deep_stack(move || {
             inner.call("compile", Sandbox::default(), &limits, cancel.as_ref(), |guest, store| {
-                let answer = guest.call_compile(&mut *store, &source);
+                let answer = guest.compile(store, &source);
                 compiled(answer, store)
             })
         });
@@ -192,7 +193,7 @@ impl Runner {
         let (inner, cancel) = (Arc::clone(&self.inner), share.cancel.clone());
         let run = move || {
             let called = inner.call("run", sandbox, &limits, cancel.as_ref(), |guest, store| {
-                let answer = guest.call_run(&mut *store, guest::Program { code: &code, time_ms });
+                let answer = guest.run(store, guest::Program { code: &code, time_ms });
                 ended(answer, store)
             })?;
             let Called { value: ending, fuel, state } = called;
@@ -274,7 +275,7 @@ impl Inner {
         sandbox: Sandbox,
         limits: &Limits,
         cancel: Option<&Cancel>,
-        call: impl FnOnce(&guest::Guest, &mut Store<State>) -> Result<T, CallErrorKind>,
+        call: impl FnOnce(&RunnerExports, &mut Store<State>) -> Result<T, CallErrorKind>,
     ) -> Result<Called<T>, CallError> {
         let ready = self.plugin.ready();
         // A program does not pay for the start of its interpreter.
@@ -283,7 +284,7 @@ impl Inner {
         let Started { mut store, instance, .. } =
             started.map_err(|kind| failed(&self.plugin, "instantiate", kind, None))?;
         let called = metered(&mut store, limits, |store| {
-            let guest = self.indices.load(&mut *store, &instance);
+            let guest = RunnerExports::load(&self.indices, store, &instance);
             let guest = guest.map_err(|error| call_failed(&error, store))?;
             call(&guest, store)
         });

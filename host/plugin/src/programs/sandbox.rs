@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ts_core::seed::SplitMix64;
+use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, Resource};
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
@@ -21,7 +22,8 @@ use wasmtime_wasi::{
     WasiView, async_trait,
 };
 
-use crate::contract::bindings::ts_host::plugin::stdio;
+use crate::contract::bindings::ts_host::plugin::stdio::{self, Host};
+use crate::contract::version::Version;
 use crate::programs::conversation::End;
 
 /// The date that every program finds, in seconds after 1970: 2025-01-01.
@@ -90,7 +92,7 @@ pub(crate) trait HasSandbox: WasiView + 'static {
     fn sandbox(&mut self) -> &mut Sandbox;
 }
 
-/// Gives a linker WASI and `stdio`.
+/// Gives a linker WASI and `stdio`, under its name in each version of the contract that has it: the types are the same.
 pub(crate) fn add_to_linker<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
     linker.allow_shadowing(true);
@@ -99,6 +101,15 @@ pub(crate) fn add_to_linker<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::
         ClockView { clock: &sandbox.clock, table: &mut sandbox.table }
     })?;
     linker.allow_shadowing(false);
+    Version::WITH_PROGRAMS.iter().filter(|version| **version != Version::NEWEST).try_for_each(|version| {
+        let mut older = linker.instance(&format!("ts-host:plugin/stdio@{version}"))?;
+        older.func_wrap("read", |mut store: StoreContextMut<'_, T>, (most,): (u32,)| {
+            Ok((store.data_mut().sandbox().stdio.read(most)?,))
+        })?;
+        older.func_wrap("write", |mut store: StoreContextMut<'_, T>, (bytes,): (Vec<u8>,)| {
+            store.data_mut().sandbox().stdio.write(bytes)
+        })
+    })?;
     stdio::add_to_linker::<T, Streams>(linker, |state| &mut state.sandbox().stdio)
 }
 
@@ -209,7 +220,7 @@ impl HasData for Streams {
     type Data<'a> = &'a mut Stdio;
 }
 
-impl stdio::Host for Stdio {
+impl Host for Stdio {
     fn read(&mut self, most: u32) -> wasmtime::Result<Vec<u8>> {
         Ok(self.input.take(most as usize).to_vec())
     }

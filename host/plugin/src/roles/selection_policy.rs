@@ -3,7 +3,8 @@
 //!
 //! In: a [`Group`], all graded responses to one problem. Out: a [`Selection`] of indices and weights. Every
 //! index exists, no response that was not graded is used, no positive and no pair is named twice, no response
-//! is preferred to itself, weights are finite and not negative, and no positive keeps more steps than it has.
+//! is preferred to itself, weights are finite and, but for those of sequences, not negative, no sequence is named twice, and
+//! no positive keeps more steps than it has.
 //!
 //! Positives need not be correct. A policy that imitates anything else is odd, not broken; what it chose is
 //! in the run's records.
@@ -90,6 +91,15 @@ pub struct Pair {
     pub weight: f64,
 }
 
+/// A response to make likelier or less likely (the term of weighted sequences).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct WeightedSequence {
+    /// Index into [`Group::responses`].
+    pub response: usize,
+    /// Above 0 it is to become likelier, below 0 the opposite; finite.
+    pub weight: f64,
+}
+
 /// What a policy chose; empty is an answer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Selection {
@@ -97,6 +107,9 @@ pub struct Selection {
     pub positives: Vec<Positive>,
     /// Preferences, best first.
     pub pairs: Vec<Pair>,
+    /// Responses with weights of either sign, each at most once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sequences: Vec<WeightedSequence>,
 }
 
 /// A configured selection policy, usable from many threads.
@@ -194,7 +207,20 @@ fn check(selection: &guest::Selection, responses: &[Candidate]) -> Result<Select
         }
         pairs.push(Pair { chosen, rejected, weight: pair.weight });
     }
-    Ok(Selection { positives, pairs })
+    let mut seen = HashSet::new();
+    let mut sequences = Vec::with_capacity(selection.sequences.len());
+    for (at, sequence) in selection.sequences.iter().enumerate() {
+        let wrong = |why: String| format!("sequence {at}: {why}");
+        let response = graded(sequence.response, responses).map_err(wrong)?;
+        if !sequence.weight.is_finite() {
+            return Err(wrong(format!("weight {} is not finite", sequence.weight)));
+        }
+        if !seen.insert(response) {
+            return Err(wrong(format!("names response {response} again")));
+        }
+        sequences.push(WeightedSequence { response, weight: sequence.weight });
+    }
+    Ok(Selection { positives, pairs, sequences })
 }
 
 /// The index of a response that exists and was graded.
@@ -235,19 +261,26 @@ mod tests {
     }
 
     fn positive(response: u32, weight: f64, keep_steps: Option<u32>) -> guest::Selection {
-        guest::Selection { positives: vec![guest::Positive { response, weight, keep_steps }], pairs: vec![] }
+        guest::Selection { positives: vec![guest::Positive { response, weight, keep_steps }], ..nothing() }
     }
 
     fn pair(chosen: u32, rejected: u32, weight: f64) -> guest::Selection {
-        guest::Selection { positives: vec![], pairs: vec![guest::Pair { chosen, rejected, weight }] }
+        guest::Selection { pairs: vec![guest::Pair { chosen, rejected, weight }], ..nothing() }
+    }
+
+    fn sequence(response: u32, weight: f64) -> guest::Selection {
+        guest::Selection { sequences: vec![guest::Sequence { response, weight }], ..nothing() }
+    }
+
+    fn nothing() -> guest::Selection {
+        guest::Selection { positives: vec![], pairs: vec![], sequences: vec![] }
     }
 
     #[test]
     fn a_selection_within_the_rules_passes() {
-        assert_eq!(
-            check(&guest::Selection { positives: vec![], pairs: vec![] }, &[]),
-            Ok(Selection::default())
-        );
+        assert_eq!(check(&nothing(), &[]), Ok(Selection::default()));
+        let selection = check(&sequence(1, -0.5), &responses()).unwrap();
+        assert_eq!(selection.sequences, [WeightedSequence { response: 1, weight: -0.5 }]);
         let selection = check(&positive(0, 1.0, Some(2)), &responses()).unwrap();
         assert_eq!(selection.positives, [Positive { response: 0, weight: 1.0, keep_steps: Some(2) }]);
         let selection = check(&pair(0, 1, 0.0), &responses()).unwrap();
@@ -260,6 +293,7 @@ mod tests {
         let twice = |selection: guest::Selection| guest::Selection {
             positives: selection.positives.repeat(2),
             pairs: selection.pairs.repeat(2),
+            sequences: selection.sequences.repeat(2),
         };
         assert_eq!(wrong(positive(3, 1.0, None)), "positive 0: there is no response 3, there are 3");
         assert_eq!(wrong(positive(2, 1.0, None)), "positive 0: response 2 was not graded");
@@ -274,5 +308,8 @@ mod tests {
         assert_eq!(wrong(pair(0, 0, 1.0)), "pair 0: prefers response 0 to itself");
         assert_eq!(wrong(pair(0, 1, -1.0)), "pair 0: weight -1 is not finite and not negative");
         assert_eq!(wrong(twice(pair(0, 1, 1.0))), "pair 1: prefers response 0 to 1 again");
+        assert_eq!(wrong(sequence(2, 1.0)), "sequence 0: response 2 was not graded");
+        assert_eq!(wrong(sequence(0, f64::INFINITY)), "sequence 0: weight inf is not finite");
+        assert_eq!(wrong(twice(sequence(0, 1.0))), "sequence 1: names response 0 again");
     }
 }

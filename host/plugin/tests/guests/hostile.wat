@@ -3,7 +3,7 @@
 ;; Written against the canonical ABI, so that it can do what no bindings generator would let it do. All its types
 ;; come from one import of types, which the host takes as nothing to grant.
 (component
-  (import "ts-host:plugin/types@0.2.0" (instance $types
+  (import "ts-host:plugin/types@0.3.0" (instance $types
     (type $span' (record (field "start" u32) (field "end" u32)))
     (export "span" (type $span (eq $span')))
     (type $value' (variant (case "boolean" bool) (case "integer" s64) (case "number" f64) (case "text" string)))
@@ -34,7 +34,7 @@
       (field "verdict" $verdict) (field "score" f64) (field "answer" (option $span)) (field "note" string)
       (field "tests" (list $outcome))))
     (export "graded" (type $graded (eq $graded')))))
-  (import "ts-host:plugin/log@0.2.0" (instance $log
+  (import "ts-host:plugin/log@0.3.0" (instance $log
     (type $level' (enum "debug" "info" "warn" "error"))
     (export "level" (type $level (eq $level')))
     (export "log" (func (param "level" $level) (param "message" string)))))
@@ -93,5 +93,5 @@
     (canon lift (core func $main "grade") (memory $libc "memory") (realloc (func $libc "realloc"))))
   (instance $plugin (export "describe" (func $describe)) (export "configure" (func $configure)))
   (instance $verifier (export "grade" (func $grade)))
-  (export "ts-host:plugin/plugin@0.2.0" (instance $plugin))
-  (export "ts-host:plugin/verifier@0.2.0" (instance $verifier)))
+  (export "ts-host:plugin/plugin@0.3.0" (instance $plugin))
+  (export "ts-host:plugin/verifier@0.3.0" (instance $verifier)))

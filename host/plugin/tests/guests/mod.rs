@@ -28,7 +28,7 @@ pub(crate) fn text(grade: &str) -> String {
 /// `test`, at 1204 `l`, at 1205 `w`, at 1206 `x`.
 pub(crate) fn text_with_programs(grade: &str) -> String {
     let runners = r#"
-  (import "ts-host:plugin/runners@0.2.0" (instance $runners
+  (import "ts-host:plugin/runners@0.3.0" (instance $runners
     (type $limits' (record (field "time-ms" u32) (field "memory-mib" u32) (field "output-bytes" u32)))
     (export "limits" (type $limits (eq $limits')))
     (type $program' (record

@@ -1,7 +1,7 @@
 ;; A component with the runner role: the language `test`, whose programs are one letter. `l` loops for ever, `w` waits for a line,
 ;; and everything else ends at once.
 (component
-  (import "ts-host:plugin/types@0.2.0" (instance $types
+  (import "ts-host:plugin/types@0.3.0" (instance $types
     (type $value' (variant (case "boolean" bool) (case "integer" s64) (case "number" f64) (case "text" string)))
     (export "value" (type $value (eq $value')))
     (type $value-kind' (enum "boolean" "integer" "number" "text"))
@@ -15,7 +15,7 @@
       (field "name" string) (field "version" string) (field "summary" string)
       (field "settings" (list $setting-spec))))
     (export "description" (type $description (eq $description')))))
-  (import "ts-host:plugin/stdio@0.2.0" (instance $stdio
+  (import "ts-host:plugin/stdio@0.3.0" (instance $stdio
     (export "read" (func (param "most" u32) (result (list u8))))))
   (alias export $types "description" (type $description))
   (alias export $types "setting" (type $setting))
@@ -66,7 +66,7 @@
   (func $configure (param "settings" (list $setting)) (result (result (error string)))
     (canon lift (core func $main "configure") (memory $libc "memory") (realloc (func $libc "realloc"))))
   (instance $plugin (export "describe" (func $describe)) (export "configure" (func $configure)))
-  (export "ts-host:plugin/plugin@0.2.0" (instance $plugin))
+  (export "ts-host:plugin/plugin@0.3.0" (instance $plugin))
 
   (type $compiled (variant (case "code" (list u8)) (case "rejected" string)))
   (type $program (record (field "code" (list u8)) (field "time-ms" u32)))
@@ -103,4 +103,4 @@
     (with "language" (func $language))
     (with "compile" (func $compile))
     (with "run" (func $run))))
-  (export "ts-host:plugin/runner@0.2.0" (instance $runner)))
+  (export "ts-host:plugin/runner@0.3.0" (instance $runner)))

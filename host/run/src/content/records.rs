@@ -94,6 +94,18 @@ pub struct SelectionRecord {
     pub positives: Vec<PositiveRecord>,
     /// Preferences, best first, after the cap.
     pub pairs: Vec<PairRecord>,
+    /// Responses with weights of either sign.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sequences: Vec<SequenceRecord>,
+}
+
+/// One response with a weight of either sign.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SequenceRecord {
+    /// The response.
+    pub draw: u32,
+    /// Above 0 it is to become likelier, below 0 the opposite; as the policy gave it.
+    pub weight: f64,
 }
 
 /// One response to imitate.
@@ -184,6 +196,8 @@ pub enum ExampleKind {
     Pair,
     /// A response to imitate: the SFT term alone.
     Sft,
+    /// A response with a weight of either sign, as it was sampled: the term of weighted sequences alone.
+    Sequence,
 }
 
 /// A training example: `examples.jsonl`. It names draws; their tokens are in `refined.jsonl` and
@@ -228,10 +242,13 @@ pub struct TrainRecord {
     pub epoch: u32,
     /// The total loss of its batch, in nats.
     pub loss: f64,
-    /// DPO-L of its batch, in nats; none in a batch without pairs.
+    /// DPO-L of its batch, or what the recipe's `objective.pair` names instead, in nats; none in a batch without pairs.
     pub dpo_loss: Option<f64>,
     /// SFT loss of its batch, in nats per token; none in a batch without it.
     pub sft_loss: Option<f64>,
+    /// Loss of its weighted sequences, in nats; none in a batch without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence_loss: Option<f64>,
     /// Mean implicit reward of the chosen responses over that of the rejected, in nats.
     pub reward_margin: Option<f64>,
     /// Share of the pairs whose reward margin is above 0.
@@ -437,8 +454,25 @@ mod tests {
                 pass_rate: 0.25,
                 positives: vec![PositiveRecord { draw: 2, weight: 1.0, keep_steps: None }],
                 pairs: vec![PairRecord { chosen: 2, rejected: 0, weight: 1.0 }],
+                sequences: vec![],
             },
             r#"{"problem":"p1","n_responses":4,"n_correct":1,"pass_rate":0.25,"positives":[{"draw":2,"weight":1.0,"keep_steps":null}],"pairs":[{"chosen":2,"rejected":0,"weight":1.0}]}"#,
+        );
+    }
+
+    #[test]
+    fn selection_line_with_sequences() {
+        assert_line(
+            SelectionRecord {
+                problem: "p1".to_owned(),
+                n_responses: 4,
+                n_correct: 1,
+                pass_rate: 0.25,
+                positives: vec![],
+                pairs: vec![],
+                sequences: vec![SequenceRecord { draw: 3, weight: -0.5 }],
+            },
+            r#"{"problem":"p1","n_responses":4,"n_correct":1,"pass_rate":0.25,"positives":[],"pairs":[],"sequences":[{"draw":3,"weight":-0.5}]}"#,
         );
     }
 
@@ -500,6 +534,7 @@ mod tests {
                 loss: 0.7,
                 dpo_loss: Some(0.69),
                 sft_loss: None,
+                sequence_loss: None,
                 reward_margin: Some(0.0),
                 reward_accuracy: Some(0.5),
                 grad_norm: 1.5,

@@ -20,6 +20,11 @@ pub fn pairs(selection: &Selection) -> Vec<(u32, u32)> {
     selection.pairs.iter().map(|pair| (pair.chosen, pair.rejected)).collect()
 }
 
+/// The sequences of a selection, as (response, weight).
+pub fn weights(selection: &Selection) -> Vec<(u32, f64)> {
+    selection.sequences.iter().map(|sequence| (sequence.response, sequence.weight)).collect()
+}
+
 /// The positives of a selection.
 pub fn positives(selection: &Selection) -> Vec<u32> {
     selection.positives.iter().map(|positive| positive.response).collect()

@@ -9,7 +9,7 @@ use ts_core::Outcome as Graded;
 use ts_core::selection::{
     Candidate, GroupCounts, correct_by_length, depth_quantile, incorrect_longer_than, n_positives, pass_rate,
 };
-use ts_plugin_sdk::selection_policy::{Group, Outcome, Pair, Positive, Selection};
+use ts_plugin_sdk::selection_policy::{Group, Outcome, Pair, Positive, Selection, Sequence};
 
 /// The responses of one group, with the questions that policies ask of them. Indices are those of the group.
 pub struct Responses(Vec<Candidate>);
@@ -30,6 +30,12 @@ impl Responses {
             finished: response.finished,
         });
         Responses(candidates.collect())
+    }
+
+    /// The graded responses, in the order drawn: index, whether it is correct, and the response.
+    pub fn graded(&self) -> impl Iterator<Item = (usize, bool, &Candidate)> {
+        let graded = self.0.iter().enumerate().filter(|(_, candidate)| candidate.outcome.is_gradable());
+        graded.map(|(index, candidate)| (index, candidate.outcome.is_correct(), candidate))
     }
 
     /// The share of correct responses among the graded ones.
@@ -108,7 +114,20 @@ pub fn selection(positives: &[usize], rejected_of: impl Fn(usize) -> Vec<usize>)
             .iter()
             .map(|&response| Positive { response: response as u32, weight: 1.0, keep_steps: None })
             .collect(),
+        sequences: vec![],
     }
+}
+
+/// A weight of either sign for each of these responses, and nothing else.
+pub fn weighted(weights: impl IntoIterator<Item = (usize, f64)>) -> Selection {
+    let sequence = |(response, weight)| Sequence { response: response as u32, weight };
+    Selection { positives: vec![], pairs: vec![], sequences: weights.into_iter().map(sequence).collect() }
+}
+
+/// The mean; 0 of nothing.
+pub fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, n) = values.fold((0.0, 0_usize), |(sum, n), value| (sum + value, n + 1));
+    if n == 0 { 0.0 } else { sum / n as f64 }
 }
 
 #[cfg(test)]
@@ -132,6 +151,8 @@ mod tests {
         assert_eq!(responses.pass_rate(), 0.5);
         assert_eq!(responses.shortest_correct(9), [0]);
         assert_eq!(responses.longer_wrong(0), [2]);
+        let graded: Vec<_> = responses.graded().map(|(index, correct, _)| (index, correct)).collect();
+        assert_eq!(graded, [(0, true), (2, false)]);
     }
 
     proptest! {

@@ -13,8 +13,8 @@ pub mod plugin {
         inline: "
             package ts-host:sdk;
             world plugin-part {
-                import ts-host:plugin/log@0.2.0;
-                export ts-host:plugin/plugin@0.2.0;
+                import ts-host:plugin/log@0.3.0;
+                export ts-host:plugin/plugin@0.3.0;
             }
         ",
         path: "../../../wit",
@@ -31,11 +31,11 @@ pub mod verifier {
     wit_bindgen::generate!({
         inline: "
             package ts-host:sdk;
-            world verifier-part { export ts-host:plugin/verifier@0.2.0; }
+            world verifier-part { export ts-host:plugin/verifier@0.3.0; }
         ",
         path: "../../../wit",
         world: "ts-host:sdk/verifier-part",
-        with: { "ts-host:plugin/types@0.2.0": crate::bindings::plugin::ts_host::plugin::types },
+        with: { "ts-host:plugin/types@0.3.0": crate::bindings::plugin::ts_host::plugin::types },
         export_macro_name: "export_verifier_part",
         pub_export_macro: true,
         additional_derives: [PartialEq],
@@ -46,7 +46,7 @@ pub mod runners {
     wit_bindgen::generate!({
         inline: "
             package ts-host:sdk;
-            world runners-part { import ts-host:plugin/runners@0.2.0; }
+            world runners-part { import ts-host:plugin/runners@0.3.0; }
         ",
         path: "../../../wit",
         world: "ts-host:sdk/runners-part",
@@ -59,11 +59,11 @@ pub mod step_splitter {
     wit_bindgen::generate!({
         inline: "
             package ts-host:sdk;
-            world step-splitter-part { export ts-host:plugin/step-splitter@0.2.0; }
+            world step-splitter-part { export ts-host:plugin/step-splitter@0.3.0; }
         ",
         path: "../../../wit",
         world: "ts-host:sdk/step-splitter-part",
-        with: { "ts-host:plugin/types@0.2.0": crate::bindings::plugin::ts_host::plugin::types },
+        with: { "ts-host:plugin/types@0.3.0": crate::bindings::plugin::ts_host::plugin::types },
         export_macro_name: "export_step_splitter_part",
         pub_export_macro: true,
     });
@@ -73,7 +73,7 @@ pub mod selection_policy {
     wit_bindgen::generate!({
         inline: "
             package ts-host:sdk;
-            world selection-policy-part { export ts-host:plugin/selection-policy@0.2.0; }
+            world selection-policy-part { export ts-host:plugin/selection-policy@0.3.0; }
         ",
         path: "../../../wit",
         world: "ts-host:sdk/selection-policy-part",
@@ -87,7 +87,7 @@ pub mod length_function {
     wit_bindgen::generate!({
         inline: "
             package ts-host:sdk;
-            world length-function-part { export ts-host:plugin/length-function@0.2.0; }
+            world length-function-part { export ts-host:plugin/length-function@0.3.0; }
         ",
         path: "../../../wit",
         world: "ts-host:sdk/length-function-part",

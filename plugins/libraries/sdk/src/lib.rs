@@ -58,6 +58,6 @@ pub mod runners {
 /// The selection policy's types.
 pub mod selection_policy {
     pub use crate::bindings::selection_policy::exports::ts_host::plugin::selection_policy::{
-        Candidate, Group, Outcome, Pair, Positive, Selection,
+        Candidate, Group, Outcome, Pair, Positive, Selection, Sequence,
     };
 }

@@ -16,9 +16,7 @@ use std::path::{Path, PathBuf};
 
 use ts_core::crossed::{Difference, Measured};
 use ts_core::metrics::{Metric, Scored};
-use ts_embedded::problem::Task;
 use ts_recipe::Recipe;
-use ts_run::atomic;
 
 pub use self::document::write_document;
 use crate::Error;
@@ -29,6 +27,7 @@ use crate::report::summary::{report_with, report_with_responses};
 use crate::setup::Run;
 use crate::stage::Stage;
 use crate::stages::run_stage;
+use crate::tuning::tuning_file;
 
 /// What is to be compared.
 #[derive(Clone, Debug)]
@@ -108,8 +107,14 @@ pub fn ablate(
     let Comparison { recipes, seeds, tuning, .. } = comparison;
     forbid_repetition(recipes.iter().map(|recipe| recipe.run.name.clone()), "rows")?;
     forbid_repetition(seeds.iter().map(u64::to_string), "seeds")?;
+    if let Some(recipe) = recipes.iter().find(|recipe| recipe.rounds.count > 1) {
+        let (name, count) = (&recipe.run.name, recipe.rounds.count);
+        return Err(Error::Rounds {
+            reason: format!("`{name}` has {count} rounds, and the rows of an ablation have one"),
+        });
+    }
     let strengths = strengths(comparison)?;
-    let tuning = tuning.as_deref().map(|set| tuning_set(set, folder)).transpose()?;
+    let tuning = tuning.as_deref().map(|set| tuning_file(set, folder)).transpose()?;
 
     // The recipe as it is comes first: its number of steps is that of all others, whichever strengths are asked for.
     let mut in_turn: Vec<(usize, f64)> = strengths.iter().copied().enumerate().collect();
@@ -144,6 +149,21 @@ pub fn ablate(
         }
     }
     Ok(Ablation { rows: rows(recipes, &strengths, runs)? })
+}
+
+/// The folders of an ablation's runs in `folder`, a row after the other.
+pub fn folders(comparison: &Comparison, folder: &Path) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for recipe in &comparison.recipes {
+        for &strength in &comparison.strengths {
+            for &seed in &comparison.seeds {
+                let mut recipe = recipe.clone();
+                recipe.run.seed = seed;
+                folders.push(folder.join(folder_name(&recipe, strength)));
+            }
+        }
+    }
+    folders
 }
 
 /// Opens a run, takes over what others have done of it, does the rest.
@@ -220,16 +240,6 @@ fn strengths(comparison: &Comparison) -> Result<Vec<f64>, Error> {
     forbid_repetition(strengths.iter().map(f64::to_string), "strengths")?;
     strengths.sort_by(f64::total_cmp);
     Ok(strengths)
-}
-
-/// The file of the tuning problems; embedded ones are written beside the runs.
-fn tuning_set(set: &str, folder: &Path) -> Result<String, Error> {
-    let Some(task) = Task::named(set) else { return Ok(set.to_owned()) };
-    let file = |source| Error::File { path: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(file)?;
-    let path: PathBuf = std::path::absolute(folder.join("tuning.jsonl")).map_err(file)?;
-    atomic::write_file(&path, task.tuning_problems().as_bytes())?;
-    Ok(path.display().to_string())
 }
 
 fn folder_name(recipe: &Recipe, strength: f64) -> String {

@@ -77,14 +77,27 @@ pub fn sha256_folder(path: &Path, cache: Option<&DigestCache>) -> Result<FolderD
     if let Some(cache) = cache.filter(|_| seen != known) {
         cache.keep(path, &seen);
     }
-    let mut hasher = Sha256::new();
-    for (name, sha256) in &files {
-        // Lengths first, so that no name can pass for a digest.
-        hasher.update((name.len() as u64).to_le_bytes());
-        hasher.update(name);
-        hasher.update(sha256);
+    Ok(FolderDigest::of(files))
+}
+
+impl FolderDigest {
+    fn of(files: BTreeMap<String, String>) -> Self {
+        let mut hasher = Sha256::new();
+        for (name, sha256) in &files {
+            // Lengths first, so that no name can pass for a digest.
+            hasher.update((name.len() as u64).to_le_bytes());
+            hasher.update(name);
+            hasher.update(sha256);
+        }
+        Self { sha256: hexadecimal(&hasher.finalize()), files }
     }
-    Ok(FolderDigest { sha256: hexadecimal(&hasher.finalize()), files })
+
+    /// The digest of the folder as it would be without this file.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.files.remove(name);
+        Self::of(self.files)
+    }
 }
 
 fn hash_file(path: &Path, hasher: &mut Sha256) -> Result<()> {

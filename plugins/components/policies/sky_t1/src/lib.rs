@@ -40,7 +40,7 @@ impl SelectionPolicy for SkyT1 {
         let responses = Responses::of(group);
         let correct = responses.shortest_correct(usize::MAX);
         let &[shortest, next, ..] = correct.as_slice() else {
-            return Ok(Selection { positives: vec![], pairs: vec![] });
+            return Ok(Selection { positives: vec![], pairs: vec![], sequences: vec![] });
         };
         let response = &group.responses[shortest];
         let n_steps = response.step_tokens.len() as u32;
@@ -57,7 +57,7 @@ impl SelectionPolicy for SkyT1 {
         };
         let mut pairs = vec![pair(shortest, correct[correct.len() - 1])];
         pairs.extend(responses.shortest_wrong().map(|wrong| pair(next, wrong)));
-        Ok(Selection { positives: vec![positive], pairs })
+        Ok(Selection { positives: vec![positive], pairs, sequences: vec![] })
     }
 }
 
