@@ -129,6 +129,16 @@ pub enum Error {
         /// What stands in the way.
         reason: String,
     },
+    /// Two models of which no mean can be taken.
+    #[error("{} and {} cannot be averaged: {reason}", first.display(), second.display())]
+    OtherArchitecture {
+        /// The first folder.
+        first: PathBuf,
+        /// The second.
+        second: PathBuf,
+        /// Where they differ.
+        reason: String,
+    },
     /// The run has a trained model, or is about to have one, that another would take the place of.
     #[error("{} {how}", folder.display())]
     Trained {
@@ -363,6 +373,7 @@ impl Error {
                     .into(),
             ),
             Self::Export { .. } => Some("`--to trl` carries every recipe with the objective of the paper".into()),
+            Self::OtherArchitecture { .. } => Some("average models that were trained from the same one".into()),
             Self::Diverged { .. } => Some("lower train.learning_rate, or train.max_grad_norm".into()),
             Self::Leak { .. } => Some("remove it from one of the two files".into()),
             Self::Exists { .. } => Some("choose a new folder".into()),

@@ -149,6 +149,15 @@ fn an_adapter_is_a_model_for_tools_for_merging_and_for_the_next_round() {
         error.contains("merged exists already") && error.contains("hint: choose a new folder"),
         "{error}"
     );
+    // Averaged with its base, it is neither; with all of the weight on one side it is that one.
+    let base = repository("host/embedded/checkpoint");
+    let said = host.run(&["model", "average", "first/model", &base, "--out", "mean"]);
+    assert!(said.contains(" tensors, 0.5 of the first and 0.5 of the second, in f32"), "{said}");
+    host.run(&["model", "average", "first/model", &base, "--weight", "1", "--out", "all"]);
+    assert_eq!(scores("all"), scores("first/model"));
+    assert!(scores("mean") != scores("all") && scores("mean") != scores(&base));
+    assert_eq!(answer("all"), answer("first/model"));
+    host.fail_with(2, &["model", "average", "all", "mean", "--weight", "1.5", "--out", "none"]);
     let error = host.fail(&["model", "merge", "merged", "again"]);
     assert!(error.contains("there is no adapter_config.json"), "{error}");
     assert!(!host.path("again").exists());

@@ -29,6 +29,19 @@ pub(crate) enum ModelCommand {
         #[arg(long, value_name = "FOLDER")]
         base: Option<PathBuf>,
     },
+    /// Average the weights of two models of one architecture: a whole checkpoint, in the first's number format
+    Average {
+        /// The first model's folder, or an adapter's; tokenizer and template are taken from here
+        first: PathBuf,
+        /// The second's
+        second: PathBuf,
+        /// The share of the first, above 0 and at most 1; the second has the rest
+        #[arg(long, value_name = "SHARE", default_value_t = 0.5, value_parser = share)]
+        weight: f64,
+        /// The folder to write, which must not exist
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
 }
 
 /// Flags of `model inspect`.

@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 use ts_model::chat::TemplateOptions;
 use ts_model::generate::Sampling;
 use ts_pipeline::model::{
-    Encoder, Generation, InputLines, Inspection, Memory, Merged, OpenModel, generate, inspect, merge, score,
+    Averaged, Encoder, Generation, InputLines, Inspection, Memory, Merged, OpenModel, average, generate,
+    inspect, merge, score,
 };
 use ts_recipe::{Dtype, n_threads};
 
@@ -35,6 +36,14 @@ pub(super) fn dispatch(command: &ModelCommand) -> Result<()> {
                 folder.display()
             ))
         }
+        ModelCommand::Average { first, second, weight, out } => {
+            let Averaged { folder, n_tensors, dtype } = average(first, second, *weight, out)?;
+            say(format_args!(
+                "{}: {n_tensors} tensors, {weight} of the first and {} of the second, in {dtype}",
+                folder.display(),
+                1.0 - weight
+            ))
+        }
     }
 }
 
@@ -51,6 +60,10 @@ fn fetch(command: &ModelCommand) -> Result<()> {
             fetch_model(base)
         }
         ModelCommand::Merge { adapter, base: None, .. } => fetch_model(adapter),
+        ModelCommand::Average { first, second, .. } => {
+            fetch_model(first)?;
+            fetch_model(second)
+        }
     }
 }
 

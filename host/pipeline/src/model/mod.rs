@@ -1,7 +1,8 @@
-//! A checkpoint by itself, without a run: what it is, what it answers, what it thinks of a text, and what it is with an adapter merged. For people who look at a model, and
+//! A checkpoint by itself, without a run: what it is, what it answers, what it thinks of a text, what it is with an adapter merged, and what two are together. For people who look at a model, and
 //! for scripts that compare it with another program.
 
 mod asked;
+mod average;
 mod generate;
 mod inspect;
 mod lines;
@@ -17,6 +18,7 @@ use ts_model::shards::Workers;
 use ts_recipe::Dtype;
 
 pub use self::asked::{Encoded, Encoder};
+pub use self::average::{Averaged, average};
 pub use self::generate::{Generation, generate};
 pub use self::inspect::{Inspection, Memory, Planned, inspect};
 pub use self::lines::{Fault, InputLines};
