@@ -201,9 +201,7 @@ fn a_round_that_ruins_the_model_is_refused_and_the_model_before_it_is_the_result
     let ruinous =
         ["--set", "rounds.count=3", "--set", "rounds.max_tuning=14", "--set", "train.learning_rate=0.1"];
     let report = host.run(&small(&[&["run", "--out", "run"], &ruinous[..]].concat()));
-    for part in
-        ["| refused |", "round 1 lost more accuracy", "the result so far is the model before all rounds"]
-    {
+    for part in ["| refused |", "round 1 lost more accuracy", "the result is the model before all rounds"] {
         assert!(report.contains(part), "{part}: {report}");
     }
     let rounds = &json(host.path("run/report.json"))["rounds"];

@@ -204,6 +204,7 @@ impl RoundsReport {
             )?;
         }
         match self.rounds.get((self.result as usize).wrapping_sub(1)) {
+            None if refused => writeln!(out, "- the result is the model before all rounds")?,
             None => writeln!(out, "- the result so far is the model before all rounds")?,
             Some(round) => {
                 let cells = [(Metric::Accuracy, "Acc"), (Metric::LenAll, "Len-A"), (Metric::Auc, "AUC")];
