@@ -150,7 +150,7 @@ fn an_adapter_is_a_model_for_tools_for_merging_and_for_the_next_round() {
         "{error}"
     );
     // Averaged with its base, it is neither; with all of the weight on one side it is that one.
-    let base = repository("host/embedded/checkpoint");
+    let base = repository("host/embedded/checkpoints/plain");
     let said = host.run(&["model", "average", "first/model", &base, "--out", "mean"]);
     assert!(said.contains(" tensors, 0.5 of the first and 0.5 of the second, in f32"), "{said}");
     host.run(&["model", "average", "first/model", &base, "--weight", "1", "--out", "all"]);

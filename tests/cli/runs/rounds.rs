@@ -270,7 +270,7 @@ fn a_model_card_that_is_written_again_is_no_other_model() {
     let copy = host.path("copy");
     std::fs::create_dir(&copy).unwrap();
     for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
-        std::fs::copy(Path::new(&repository("host/embedded/checkpoint")).join(name), copy.join(name))
+        std::fs::copy(Path::new(&repository("host/embedded/checkpoints/plain")).join(name), copy.join(name))
             .unwrap();
     }
     host.run(&small(&["sample", "--out", "third", "--model", "copy"]));
