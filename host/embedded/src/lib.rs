@@ -17,19 +17,18 @@ use problem::{N_LEVELS, Problem, Split, Task, problem_set};
 /// The files of a checkpoint, by name: those of a Hugging Face folder.
 pub type Checkpoint = [(&'static str, &'static [u8]); 4];
 
-const PLAIN: Checkpoint = [
-    ("config.json", include_bytes!("../checkpoints/plain/config.json")),
-    ("model.safetensors", include_bytes!("../checkpoints/plain/model.safetensors")),
-    ("tokenizer.json", include_bytes!("../checkpoints/plain/tokenizer.json")),
-    ("tokenizer_config.json", include_bytes!("../checkpoints/plain/tokenizer_config.json")),
-];
+/// The files in one of the folders of `checkpoints/`.
+macro_rules! checkpoint {
+    ($folder:literal: $($name:literal),*) => {
+        [$(($name, include_bytes!(concat!("../checkpoints/", $folder, "/", $name)))),*]
+    };
+    ($folder:literal) => {
+        checkpoint!($folder: "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+    };
+}
 
-const TEETH: Checkpoint = [
-    ("config.json", include_bytes!("../checkpoints/teeth/config.json")),
-    ("model.safetensors", include_bytes!("../checkpoints/teeth/model.safetensors")),
-    ("tokenizer.json", include_bytes!("../checkpoints/teeth/tokenizer.json")),
-    ("tokenizer_config.json", include_bytes!("../checkpoints/teeth/tokenizer_config.json")),
-];
+const PLAIN: Checkpoint = checkpoint!("plain");
+const TEETH: Checkpoint = checkpoint!("teeth");
 
 /// The plugins: name and component.
 pub const PLUGINS: &[(&str, &[u8])] = &[

@@ -66,8 +66,7 @@ fn run_step(args: &RunArgs, step: &Step, progress: &Terminal, log: LogSink) -> R
     let Step { name, folder, recipe, stages, .. } = step;
     let mut run =
         Run::open(recipe.clone(), folder, None, now(), progress, Some(log)).with_context(|| name.clone())?;
-    let verb = if run.folder.resumed() { "going on in" } else { "running in" };
-    note(format_args!("{name}: {verb} {}", folder.display()));
+    note(format_args!("{name}: {}", begun(&run, folder)));
     if let Some(donor) = args.from.as_ref().filter(|_| step.is_first()) {
         take_over(&mut run, donor)?;
     }
@@ -103,8 +102,7 @@ fn run_logged(
     log: LogSink,
 ) -> Result<()> {
     let mut run = Run::open(recipe, folder, args.shard, now(), progress, Some(log))?;
-    let verb = if run.folder.resumed() { "going on in" } else { "running in" };
-    note(format_args!("{verb} {}", folder.display()));
+    note(begun(&run, folder));
     if let Some(donor) = &args.from {
         take_over(&mut run, donor)?;
     }
@@ -119,6 +117,12 @@ fn run_logged(
         run_stage(&mut run, stage).with_context(|| format!("stage {}", stage.name()))?;
     }
     Ok(())
+}
+
+/// Whether a run that was opened in a folder is a new one, and where it is.
+fn begun(run: &Run<'_>, folder: &Path) -> String {
+    let verb = if run.folder.resumed() { "going on in" } else { "running in" };
+    format!("{verb} {}", folder.display())
 }
 
 /// Takes finished stages over from another run, and says which.

@@ -24,10 +24,15 @@ use ts_run::records::EvalRecord;
 use ts_text::markdown;
 
 use crate::Error;
+use crate::past_run::PastRun;
 use crate::report::rounds::RoundsReport;
 use crate::report::table::Table;
 use crate::responses::ungraded::Ungraded;
+use crate::stage::Stage;
 use ts_recipe::ReportSection;
+
+/// Below it a corrected p-value is marked.
+const SIGNIFICANCE: f64 = 0.05;
 
 /// Points of the accuracy–budget curve, evenly spaced up to the budget.
 const CURVE_POINTS: usize = 16;
@@ -155,18 +160,21 @@ impl Side {
 }
 
 /// An evaluation's records, counted.
-pub(crate) struct Counted {
+struct Counted {
     /// Those that have a grade.
-    pub(crate) scored: Vec<Scored>,
+    scored: Vec<Scored>,
     ungraded: Ungraded,
     n_records: usize,
     n_cut_off: usize,
 }
 
+/// The responses of a finished evaluation that have a grade.
+pub(crate) fn scored_in(run: &PastRun, stage: Stage) -> Result<Vec<Scored>, Error> {
+    Ok(scored_of(run.records::<EvalRecord>(stage)?.map(|row| Ok(row?.record)))?.scored)
+}
+
 /// Counts an evaluation's records, in the problems' order.
-pub(crate) fn scored_of(
-    records: impl IntoIterator<Item = Result<EvalRecord, Error>>,
-) -> Result<Counted, Error> {
+fn scored_of(records: impl IntoIterator<Item = Result<EvalRecord, Error>>) -> Result<Counted, Error> {
     let mut index = BTreeMap::new();
     let (mut scored, mut ungraded) = (Vec::new(), Ungraded::default());
     let (mut n_records, mut n_cut_off) = (0_usize, 0_usize);

@@ -11,12 +11,11 @@ use ts_core::crossed::{Difference, Measured};
 use ts_core::metrics::{Metric, Scored};
 use ts_recipe::RoundsSection;
 use ts_run::Artefact;
-use ts_run::records::EvalRecord;
 
 use super::{round_folder, tuning_folder};
 use crate::Error;
 use crate::past_run::PastRun;
-use crate::report::scored_of;
+use crate::report::scored_in;
 use crate::stage::Stage;
 
 /// What is thought of a round.
@@ -54,7 +53,7 @@ pub(crate) fn verdict(folder: &Path, round: u32, section: &RoundsSection) -> Res
     let responses = |round| -> Result<Vec<Scored>, Error> {
         let run = PastRun::open(&tuning_folder(folder, round)?)?;
         run.verify(Stage::EvalBaseline, None)?;
-        Ok(scored_of(run.records::<EvalRecord>(Stage::EvalBaseline)?.map(|row| Ok(row?.record)))?.scored)
+        scored_in(&run, Stage::EvalBaseline)
     };
     judge(&responses(round - 1)?, &responses(round)?, section.max_loss)
 }

@@ -506,9 +506,7 @@ pub(crate) fn longest_prompt(
     tokenizer: &TextTokenizer,
 ) -> Result<usize, Error> {
     let prompts = Prompts::read(folder, &recipe.prompt)?;
-    let section = &recipe.problems;
-    let train = ProblemSource::new(&section.train, Task::train_problems, section.max_train);
-    let heldout = ProblemSource::new(&section.heldout, Task::heldout_problems, section.max_heldout);
+    let (train, heldout) = ProblemSource::both(&recipe.problems);
     let mut longest = 0;
     for problem in train.problems()?.chain(heldout.problems()?) {
         longest = longest.max(prompts.tokens(tokenizer, &problem?)?.len());
@@ -518,8 +516,8 @@ pub(crate) fn longest_prompt(
 
 /// Checks that no tuning problem of a recipe's rounds is a held-out one: those are reported of, and must decide nothing.
 pub(crate) fn forbid_shared_problems(recipe: &Recipe) -> Result<(), Error> {
-    let (section, rounds) = (&recipe.problems, &recipe.rounds);
-    let heldout = ProblemSource::new(&section.heldout, Task::heldout_problems, section.max_heldout);
+    let rounds = &recipe.rounds;
+    let (_, heldout) = ProblemSource::both(&recipe.problems);
     let tuning = ProblemSource::new(&rounds.tuning, Task::tuning_problems, rounds.max_tuning);
     tuning.forbid_shared(&heldout, |tuning, heldout| Error::Rounds {
         reason: format!(
@@ -532,9 +530,7 @@ fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
     let device = open_device(&recipe.model.device)?;
     let plugins = open_plugins(recipe, log)?;
     // Before a large checkpoint is read through.
-    let section = &recipe.problems;
-    let train = ProblemSource::new(&section.train, Task::train_problems, section.max_train);
-    let heldout = ProblemSource::new(&section.heldout, Task::heldout_problems, section.max_heldout);
+    let (train, heldout) = ProblemSource::both(&recipe.problems);
     let of_train = train.survey("train", |_| Ok(()))?;
     let of_heldout = heldout.survey("heldout", |problem| of_train.forbid_leak(&train, problem))?;
     let (train, heldout) = ((train, of_train), (heldout, of_heldout));

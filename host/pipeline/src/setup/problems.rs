@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use sha2::{Digest, Sha256};
 use ts_embedded::problem::Task;
+use ts_recipe::ProblemsSection;
 use ts_run::digest::short_digest;
 use ts_run::manifest::ProblemSetOrigin;
 use ts_run::problem_file::line_of;
@@ -39,6 +40,15 @@ impl ProblemSource {
     /// The set that a recipe names, or an embedded one; of it at most `max` problems, 0 for all.
     pub(super) fn new(name: &str, embedded: fn(Task) -> String, max: usize) -> Self {
         Self { name: name.to_owned(), embedded, max }
+    }
+
+    /// The training and the held-out problems of a recipe.
+    pub(super) fn both(section: &ProblemsSection) -> (Self, Self) {
+        let ProblemsSection { train, heldout, max_train, max_heldout } = section;
+        (
+            Self::new(train, Task::train_problems, *max_train),
+            Self::new(heldout, Task::heldout_problems, *max_heldout),
+        )
     }
 
     /// The problems, in order.
@@ -91,10 +101,7 @@ impl ProblemSource {
         let of_other = other.survey("", |_| Ok(()))?;
         for problem in self.problems()? {
             let problem = problem?;
-            let question = problem.prompt.question();
-            if of_other.prompts.contains(&digest_of(&question))
-                && let Some(other) = other.with_prompt(&question)?
-            {
+            if let Some(other) = of_other.with_prompt_of(&problem, other)? {
                 return Err(error(problem.id, other));
             }
         }
@@ -116,13 +123,23 @@ impl ProblemSource {
 impl Surveyed {
     /// Refuses a problem of another set that this one, which `source` has, has too.
     pub(super) fn forbid_leak(&self, source: &ProblemSource, heldout: &ProblemRecord) -> Result<(), Error> {
-        let question = heldout.prompt.question();
-        if self.prompts.contains(&digest_of(&question))
-            && let Some(train) = source.with_prompt(&question)?
-        {
-            return Err(Error::Leak { heldout: heldout.id.clone(), train });
+        match self.with_prompt_of(heldout, source)? {
+            Some(train) => Err(Error::Leak { heldout: heldout.id.clone(), train }),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The identifier of the first of these problems, which `source` has, with the prompt of another set's.
+    fn with_prompt_of(
+        &self,
+        problem: &ProblemRecord,
+        source: &ProblemSource,
+    ) -> Result<Option<String>, Error> {
+        let question = problem.prompt.question();
+        match self.prompts.contains(&digest_of(&question)) {
+            true => source.with_prompt(&question),
+            false => Ok(None),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use ts_text::markdown;
 
 use super::{Ablation, Point, Row};
 use crate::report::table::Table;
-use crate::report::{Report, show, show_interval};
+use crate::report::{Report, SIGNIFICANCE, show, show_interval};
 
 /// The metrics that are shown, with their columns.
 const COLUMNS: [(Metric, &str); 6] = [
@@ -21,9 +21,6 @@ const COLUMNS: [(Metric, &str); 6] = [
     (Metric::NSteps, "steps"),
     (Metric::StepTokens, "tokens a step"),
 ];
-
-/// Below it a corrected p-value is marked.
-const SIGNIFICANCE: f64 = 0.05;
 
 impl Ablation {
     /// Tables as Markdown, with what is in them: the metrics, means over seeds ± the half-width of the 95 % t interval; the differences

@@ -10,12 +10,11 @@ use ts_core::metrics::Scored;
 use ts_recipe::Recipe;
 use ts_run::Artefact;
 use ts_run::manifest::Manifest;
-use ts_run::records::EvalRecord;
 
 use super::{BySeed, Method, MethodPoint, Rivals};
 use crate::Error;
 use crate::past_run::PastRun;
-use crate::report::scored_of;
+use crate::report::scored_in;
 use crate::rounds::result_folder;
 use crate::stage::Stage;
 
@@ -145,10 +144,7 @@ fn require_comparable(first: &PastRun, run: &PastRun) -> Result<(), Error> {
 
 /// The responses before, of a run that was trained, and those that count as the method's.
 fn responses(run: &PastRun) -> Result<(Option<Vec<Scored>>, Vec<Scored>), Error> {
-    let of = |run: &PastRun, stage| -> Result<Vec<Scored>, Error> {
-        Ok(scored_of(run.records::<EvalRecord>(stage)?.map(|row| Ok(row?.record)))?.scored)
-    };
-    let before = of(run, Stage::EvalBaseline)?;
+    let before = scored_in(run, Stage::EvalBaseline)?;
     let is_of_evaluation =
         |stage: &String| [Stage::EvalBaseline, Stage::EvalResult].iter().any(|it| it.name() == stage);
     if !run.is_done(Stage::EvalResult) && run.manifest.stages.keys().all(is_of_evaluation) {
@@ -156,8 +152,8 @@ fn responses(run: &PastRun) -> Result<(Option<Vec<Scored>>, Vec<Scored>), Error>
     }
     let after = match result_folder(run)? {
         None => before.clone(),
-        Some(folder) if folder == run.folder => of(run, Stage::EvalResult)?,
-        Some(folder) => of(&PastRun::open(&folder)?, Stage::EvalResult)?,
+        Some(folder) if folder == run.folder => scored_in(run, Stage::EvalResult)?,
+        Some(folder) => scored_in(&PastRun::open(&folder)?, Stage::EvalResult)?,
     };
     Ok((Some(before), after))
 }

@@ -7,10 +7,7 @@ use ts_text::markdown;
 
 use super::{Compared, Curve, PointOfCurve, Tested};
 use crate::report::table::Table;
-use crate::report::{show, show_interval};
-
-/// Below it a corrected p-value is marked.
-const SIGNIFICANCE: f64 = 0.05;
+use crate::report::{SIGNIFICANCE, show, show_interval};
 
 impl Compared {
     /// Two tables as Markdown, with what is in them.
