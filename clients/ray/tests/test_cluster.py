@@ -129,11 +129,12 @@ def is_alive(process: int) -> bool:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """What a run is: every artefact, and the report without what tells of times."""
+    """What a run is: every artefact but a tracker's events, whose names and contents hold times, and the report without its own."""
+    timed = (".lock", "manifest.json", "recipe.toml", "report.json", "report.md")
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_dir() or name.startswith("shards/") or name in (".lock", "manifest.json", "recipe.toml", "report.json", "report.md"):
+        if path.is_dir() or name.startswith(("shards/", "events/")) or name in timed:
             continue
         found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     report = json.loads((folder / "report.json").read_text())
