@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{ROLES, answers, host, new, told};
+use crate::{ROLES, answers, go, host, new, told};
 
 /// Makes a project of every role and does what its README says: its cases must agree, and so must what every
 /// language answers alike.
@@ -81,6 +81,13 @@ pub(crate) fn run(folder: &Path, project: &Path, language: &str, commands: &str)
         "rust" if !has_target() => {
             path = format!("{}:{path}", without_rustup(folder).display());
             with_toolchain_of_plugins()
+        }
+        "go" => {
+            let (bin, variables) = go::environment();
+            path = format!("{}:{path}", bin.display());
+            let mut shell = Command::new("sh");
+            shell.envs(variables);
+            shell
         }
         _ => Command::new("sh"),
     };

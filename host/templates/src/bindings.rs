@@ -1,9 +1,9 @@
-//! The contract in C: a header, its code, and an object that says which contract the module has.
+//! The contract in C (a header, its code, and an object that says which contract the module has) and in Go (a package an interface).
 //!
 //! They are made when a project is, so that they are never older than the contract. Names are without version
-//! and package: `exports_verifier_grade`, `types_span_t`.
+//! and package: in C `exports_verifier_grade`, `types_span_t`.
 //!
-//! In: a role. Out: files for the folder `bindings`. C++ takes the same ones.
+//! In: a role. Out: files, for C in the folder `bindings`. C++ takes the same ones.
 
 use ts_plugin::Role;
 use wit_bindgen_c::Opts;
@@ -26,6 +26,41 @@ pub(crate) fn c(role: Role) -> Result<Vec<(String, Vec<u8>)>, Error> {
     Ok(files.iter().map(|(name, bytes)| (format!("bindings/{name}"), bytes.to_vec())).collect())
 }
 
+/// The files in Go, by path in the project, and the two that hand the contract's functions to the author's package `plugin`.
+pub(crate) fn go(role: Role) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let (mut resolve, id) = contract::world_of(role)?;
+    // Not as `gofmt` would: whether it is there decides nothing.
+    let options = wit_bindgen_go::Opts { format: wit_bindgen_go::Format::False, ..Default::default() };
+    let mut files = Files::default();
+    options.build().generate(&mut resolve, id, &mut files).map_err(Error::contract)?;
+    let mut made: Vec<_> = files.iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
+    for (interface, functions) in
+        [("plugin", &["Describe", "Configure"][..]), (role.interface(), &[go_function(role)])]
+    {
+        let package = format!("export_ts_host_plugin_{}", interface.replace('-', "_"));
+        let handed: Vec<String> =
+            functions.iter().map(|name| format!("\t{name} = plugin.{name}\n")).collect();
+        let text = format!(
+            "// Package {package} hands the contract's functions to the plugin's.\npackage {package}\n\nimport \"wit_component/plugin\"\n\n\
+             var (\n{})\n",
+            handed.concat()
+        );
+        made.push((format!("{package}/handed.go"), text.into_bytes()));
+    }
+    Ok(made)
+}
+
+/// What Go calls the function of a role.
+fn go_function(role: Role) -> &'static str {
+    match role {
+        Role::Verifier => "Grade",
+        Role::StepSplitter => "Split",
+        Role::SelectionPolicy => "Select",
+        Role::LengthFunction => "Measure",
+        Role::Runner => "Run",
+    }
+}
+
 /// An interface's whole name, `ts-host:plugin/step-splitter@…`, and the one that C has for it,
 /// `step_splitter`.
 fn short(whole: String) -> (String, String) {
@@ -37,6 +72,19 @@ fn short(whole: String) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_go_the_plugin_is_a_package_of_its_own() {
+        let files = go(Role::StepSplitter).unwrap();
+        let text = |path: &str| {
+            let (_, bytes) =
+                files.iter().find(|(name, _)| name == path).unwrap_or_else(|| panic!("no {path}: {files:?}"));
+            String::from_utf8(bytes.clone()).unwrap()
+        };
+        assert!(text("wit_exports.go").contains("export_ts_host_plugin_step_splitter.Split("));
+        assert!(text("export_ts_host_plugin_step_splitter/handed.go").contains("\tSplit = plugin.Split\n"));
+        assert!(text("go.mod").contains("module wit_component"));
+    }
 
     #[test]
     fn names_are_without_package_and_version() {

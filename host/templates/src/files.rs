@@ -21,11 +21,13 @@ pub enum Language {
     JavaScript,
     /// C, with any compiler that has a C library for WebAssembly.
     C,
+    /// Go, with its own compiler.
+    Go,
 }
 
 impl Language {
     /// Every language that has templates.
-    pub const ALL: [Self; 4] = [Self::Rust, Self::Python, Self::JavaScript, Self::C];
+    pub const ALL: [Self; 5] = [Self::Rust, Self::Python, Self::JavaScript, Self::C, Self::Go];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Language {
             Self::Python => "python",
             Self::JavaScript => "javascript",
             Self::C => "c",
+            Self::Go => "go",
         }
     }
 }
@@ -49,7 +52,7 @@ struct Example {
     summary: &'static str,
     cases: &'static str,
     /// The sources, in the order of [`Language::ALL`].
-    sources: [&'static str; 4],
+    sources: [&'static str; 5],
     /// `cases.jsonl`.
     jsonl: &'static str,
 }
@@ -68,6 +71,7 @@ macro_rules! example {
                 include_str!(concat!("../python/", $role, ".py")),
                 include_str!(concat!("../javascript/", $role, ".js")),
                 include_str!(concat!("../c/", $role, ".c")),
+                include_str!(concat!("../go/", $role, ".go")),
             ],
             jsonl: include_str!(concat!("../cases/", $role, ".jsonl")),
         })
@@ -141,6 +145,10 @@ fn shared(language: Language) -> (&'static str, &'static [(&'static str, &'stati
                 (".gitignore", "/.venv\n/module.wasm\n/NAME.wasm\n"),
             ],
         ),
+        Language::Go => (
+            "plugin/plugin.go",
+            &[("README.md", include_str!("../go/README.md")), (".gitignore", "/module.wasm\n/NAME.wasm\n")],
+        ),
     }
 }
 
@@ -156,8 +164,10 @@ pub(crate) fn of(name: &str, role: Role, language: Language) -> Result<Vec<(Stri
     files.extend(shared.iter().map(|(path, text)| ((*path).to_owned(), filled(text))));
     let verbatim = contract::FILES.into_iter().chain([("cases.jsonl", example.jsonl)]);
     files.extend(verbatim.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())));
-    if language == Language::C {
-        files.extend(bindings::c(role)?);
+    match language {
+        Language::C => files.extend(bindings::c(role)?),
+        Language::Go => files.extend(bindings::go(role)?),
+        Language::Rust | Language::Python | Language::JavaScript => {}
     }
     Ok(files)
 }

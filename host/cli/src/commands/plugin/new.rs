@@ -7,19 +7,18 @@ use std::path::Path;
 use anyhow::Result;
 use ts_templates::Language;
 
-use super::role_named;
 use crate::args::plugin::{PluginLanguage, PluginNewArgs};
 use crate::terminal::say;
 
 /// Makes the project in a folder of its name, below the current one.
 pub(super) fn new(args: &PluginNewArgs) -> Result<()> {
-    let role = role_named(&args.role)?;
     let language = match args.lang {
         PluginLanguage::Rust => Language::Rust,
         PluginLanguage::Python => Language::Python,
         PluginLanguage::Javascript => Language::JavaScript,
         PluginLanguage::C => Language::C,
+        PluginLanguage::Go => Language::Go,
     };
-    ts_templates::write(Path::new(&args.name), &args.name, role, language)?;
+    ts_templates::write(Path::new(&args.name), &args.name, args.role, language)?;
     say(format_args!("made {}; its README.md says how to build and test it", args.name))
 }
