@@ -186,7 +186,8 @@ impl HostInner {
                 engine::start_for_runners(&engine::runner_limits(&self.limits), self.shared.max_parallel)?;
             let mut linker = Linker::new(&engine);
             imports::log::add_to_linker(&mut linker)
-                .and_then(|()| sandbox::add_to_linker(&mut linker))
+                .and_then(|()| sandbox::add_wasi(&mut linker))
+                .and_then(|()| sandbox::add_stdio(&mut linker))
                 .map_err(|error| engine_error(&error))?;
             // Another thread may have been first; then this engine goes.
             let _ = self.for_runners.set(Linked { engine, linker });
@@ -267,7 +268,7 @@ impl HostInner {
         let described = metered(&mut started.store, &ready.limits, |store| {
             started.plugin.describe(store).map_err(|error| call_failed(&error, store))
         });
-        started.store.data_mut().log.deliver(origin, self.shared.log.as_ref());
+        started.store.data_mut().deliver(origin, self.shared.log.as_ref());
         let description =
             described.result.map_err(|kind: CallErrorKind| failed("describe", kind, Some(described.fuel)))?;
         description::check(description)
@@ -298,6 +299,7 @@ fn for_plugins(engine: Engine) -> Result<Linked, LoadError> {
     let mut linker = Linker::new(&engine);
     imports::log::add_to_linker(&mut linker)
         .and_then(|()| imports::runners::add_to_linker(&mut linker))
+        .and_then(|()| sandbox::add_wasi(&mut linker))
         .map_err(|error| engine_error(&error))?;
     Ok(Linked { engine, linker })
 }

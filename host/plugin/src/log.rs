@@ -66,6 +66,11 @@ impl LogBuffer {
         Self { capacity, used: 0, full: false, messages: Vec::new(), left_out: BTreeMap::new() }
     }
 
+    /// Bytes that it keeps per call.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Forgets the messages of the call before.
     pub(crate) fn start_call(&mut self) {
         self.used = 0;

@@ -81,13 +81,14 @@ fn a_core_module_is_not_a_component() {
 
 #[test]
 fn an_import_that_is_not_granted_is_named() {
-    let wasi = r#"(component (import "wasi:cli/stdout@0.2.0" (instance (export "flush" (func)))))"#;
-    let error = refused(component(wasi));
+    let http =
+        r#"(component (import "wasi:http/outgoing-handler@0.2.0" (instance (export "handle" (func)))))"#;
+    let error = refused(component(http));
     assert_eq!(
         error.to_string(),
-        "plugin `embedded:test` imports `wasi:cli/stdout@0.2.0`, which no plugin is given"
+        "plugin `embedded:test` imports `wasi:http/outgoing-handler@0.2.0`, which no plugin is given"
     );
-    assert!(error.hint().unwrap().contains("without WASI"));
+    assert!(error.hint().unwrap().contains("a WASI in which there is nothing"));
     let function = r#"(component (import "exec" (func)))"#;
     assert!(matches!(refused(component(function)), LoadError::ForbiddenImport { .. }));
 }
@@ -182,7 +183,7 @@ fn a_missing_file_is_not_found() {
     let error = host(Limits::default(), Isolation::PerCall)
         .load(PluginSource::File(Path::new("no/such/plugin.wasm").into()))
         .unwrap_err();
-    assert_eq!(error.to_string(), "no plugin at `no/such/plugin.wasm`");
+    assert_eq!(error.to_string(), "there is no plugin `no/such/plugin.wasm`");
 }
 
 #[test]

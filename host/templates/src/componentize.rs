@@ -4,20 +4,23 @@
 //! given this host's. Either way the module must export the functions of its roles under the names of the
 //! canonical ABI, and may import only what a plugin of these roles is granted.
 //!
-//! In: a module, roles, what the module is like. Out: a component, or what is wrong with the module. A plugin
-//! is granted no WASI, and may have stubs in its place.
+//! In: a module, roles, what the module is like. Out: a component, or what is wrong with the module. WASI as modules know it
+//! becomes WASI as components do, by wasmtime's adapter; there the host answers that there is nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ts_plugin::Role;
-use wasmparser::{CompositeInnerType, Encoding as Kind, FuncType, Parser, Payload, TypeRef};
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+};
+use wasmparser::{Encoding as Kind, Parser, Payload};
 use wit_bindgen_core::wit_parser::{
     LiftLowerAbi, ManglingAndAbi, Resolve, WasmExport, WasmExportKind, WorldId, WorldItem, WorldKey,
 };
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
 use crate::error::MAX_NAMED;
-use crate::{Error, contract, stubs};
+use crate::{Error, contract};
 
 /// How a module writes texts into its memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +36,6 @@ pub enum Encoding {
 pub struct Options {
     /// How it writes texts, if it does not carry a contract that says so.
     pub encoding: Encoding,
-    /// Whether functions that trap stand in for those of WASI that it imports.
-    pub stub_wasi: bool,
 }
 
 /// The two ways in which the functions of a component are named in its module.
@@ -48,10 +49,9 @@ const MANGLINGS: [ManglingAndAbi; 2] =
 /// [`Error::NoModule`], [`Error::Component`], [`Error::OtherVersion`], [`Error::NoExport`],
 /// [`Error::NotGranted`]; [`Error::Encode`] where a function has other parameters than its name promises.
 pub fn componentize(module: &[u8], roles: &[Role], options: Options) -> Result<Vec<u8>, Error> {
-    let mut found = read(module)?;
+    let found = read(module)?;
     let (resolve, world) = contract::world_of_all(roles)?;
     exports_all(&found, &resolve, world)?;
-    let stubs = if options.stub_wasi { take_wasi(&mut found) } else { BTreeMap::new() };
     imports_nothing_else(&found, &resolve, world)?;
     let mut module = module.to_vec();
     if !found.has_contract {
@@ -63,8 +63,9 @@ pub fn componentize(module: &[u8], roles: &[Role], options: Options) -> Result<V
     }
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(&module).map_err(Error::encode)?;
-    for (name, stub) in stubs {
-        encoder.adapter(&name, &stub).map_err(Error::encode)?;
+    if found.imports.iter().any(|import| import.module == WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME) {
+        let (name, adapter) = (WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER);
+        encoder.adapter(name, adapter).map_err(Error::encode)?;
     }
     encoder.encode().map_err(Error::encode)
 }
@@ -74,16 +75,12 @@ pub fn componentize(module: &[u8], roles: &[Role], options: Options) -> Result<V
 struct Found {
     exports: BTreeSet<String>,
     imports: Vec<Import>,
-    /// Types by index; none for one that is not a function's.
-    types: Vec<Option<FuncType>>,
     has_contract: bool,
 }
 
 struct Import {
     module: String,
     name: String,
-    /// Of a function, the index of its type.
-    ty: Option<u32>,
 }
 
 fn read(bytes: &[u8]) -> Result<Found, Error> {
@@ -96,24 +93,12 @@ fn read(bytes: &[u8]) -> Result<Found, Error> {
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(no_module)? {
             Payload::Version { encoding: Kind::Component, .. } => return Err(Error::Component),
-            Payload::TypeSection(section) => {
-                for group in section {
-                    found.types.extend(group.map_err(no_module)?.into_types().map(|ty| {
-                        match ty.composite_type.inner {
-                            CompositeInnerType::Func(ty) => Some(ty),
-                            _ => None,
-                        }
-                    }));
-                }
-            }
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
                     let import = import.map_err(no_module)?;
-                    found.imports.push(Import {
-                        module: import.module.to_owned(),
-                        name: import.name.to_owned(),
-                        ty: if let TypeRef::Func(ty) = import.ty { Some(ty) } else { None },
-                    });
+                    found
+                        .imports
+                        .push(Import { module: import.module.to_owned(), name: import.name.to_owned() });
                 }
             }
             Payload::ExportSection(section) => {
@@ -128,20 +113,6 @@ fn read(bytes: &[u8]) -> Result<Found, Error> {
         }
     }
     Ok(found)
-}
-
-/// Stubs for the modules of WASI that are imported, by name. What they provide is not an import any more.
-fn take_wasi(found: &mut Found) -> BTreeMap<String, Vec<u8>> {
-    let mut functions: BTreeMap<String, Vec<(&str, &FuncType)>> = BTreeMap::new();
-    for import in found.imports.iter().filter(|import| stubs::is_wasi(&import.module)) {
-        if let Some(Some(ty)) = import.ty.and_then(|ty| found.types.get(ty as usize)) {
-            functions.entry(import.module.clone()).or_default().push((&import.name, ty));
-        }
-    }
-    let made = functions.into_iter().filter_map(|(name, functions)| Some((name, stubs::module(&functions)?)));
-    let made: BTreeMap<String, Vec<u8>> = made.collect();
-    found.imports.retain(|import| import.ty.is_none() || !made.contains_key(&import.module));
-    made
 }
 
 /// Fails where a function that the world exports is not there, or memory, or the way to get some.
@@ -183,8 +154,9 @@ fn exports_all(found: &Found, resolve: &Resolve, world: WorldId) -> Result<(), E
 
 /// Fails where the module imports what the world does not.
 fn imports_nothing_else(found: &Found, resolve: &Resolve, world: WorldId) -> Result<(), Error> {
-    let granted: BTreeSet<String> =
+    let mut granted: BTreeSet<String> =
         resolve.worlds[world].imports.keys().flat_map(|key| modules(resolve, key)).collect();
+    granted.insert(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME.to_owned());
     let others = found.imports.iter().filter(|import| !granted.contains(&import.module));
     let names: Vec<String> = others.map(|Import { module, name, .. }| format!("{module} {name}")).collect();
     if names.is_empty() { Ok(()) } else { Err(Error::NotGranted { names }) }
@@ -209,7 +181,7 @@ mod tests {
     const MEMORY: &str = r#"(memory (export "memory") 1)
         (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 0)"#;
 
-    const OPTIONS: Options = Options { encoding: Encoding::Utf8, stub_wasi: false };
+    const OPTIONS: Options = Options { encoding: Encoding::Utf8 };
 
     fn made(parts: &[&str]) -> Result<Vec<u8>, Error> {
         made_with(parts, OPTIONS)
@@ -265,11 +237,7 @@ mod tests {
         let with = |import| made(&[import, MEMORY, describe, configure, measure]);
         assert!(with(r#"(import "ts-host:plugin/log@VERSION" "log" (func (param i32 i32 i32)))"#).is_ok());
         for (import, named, remedy) in [
-            (
-                r#"(import "wasi_snapshot_preview1" "fd_write" (func))"#,
-                "`wasi_snapshot_preview1 fd_write`",
-                "operating",
-            ),
+            (r#"(import "wasi_unstable" "fd_write" (func))"#, "`wasi_unstable fd_write`", "wasip1"),
             (r#"(import "env" "sin" (func))"#, "`env sin`", "nothing linked defines"),
             (r#"(import "ts-host:plugin/runners@VERSION" "run" (func))"#, "run`", "`log` alone"),
         ] {
@@ -279,14 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn stubs_stand_in_for_wasi_and_for_nothing_else() {
+    fn wasi_of_modules_becomes_that_of_components() {
         let [describe, configure, measure] = PLUGIN;
         let wasi =
             r#"(import "wasi_snapshot_preview1" "clock_time_get" (func (param i32 i64 i32) (result i32)))"#;
-        let with = |imports| {
-            let options = Options { stub_wasi: true, ..OPTIONS };
-            made_with(&[imports, MEMORY, describe, configure, measure], options)
-        };
+        let with = |imports| made(&[imports, MEMORY, describe, configure, measure]);
         let component = with(wasi).unwrap();
         let imports =
             Parser::new(0).parse_all(&component).map(Result::unwrap).flat_map(|payload| match payload {
@@ -294,10 +259,13 @@ mod tests {
                 _ => vec![],
             });
         let names: Vec<&str> = imports.map(|import| import.name.name).collect();
-        assert!(names.iter().any(|name| name.starts_with("ts-host:plugin/types@")), "{names:?}");
-        assert!(!names.iter().any(|name| name.contains("wasi")), "{names:?}");
-        let message = with(&format!("{wasi} (import \"env\" \"sin\" (func))")).unwrap_err().to_string();
+        assert!(names.iter().any(|name| name.starts_with("wasi:clocks/")), "{names:?}");
+        assert!(!names.iter().any(|name| name.contains("preview1")), "{names:?}");
+        let and_more = format!("{wasi} (import \"env\" \"sin\" (func))");
+        let message = with(&and_more).unwrap_err().to_string();
         assert!(message.contains("it imports `env sin`, which"), "{message}");
+        // A function of other parameters than WASI's.
+        assert!(with(r#"(import "wasi_snapshot_preview1" "fd_write" (func))"#).is_err());
     }
 
     #[test]

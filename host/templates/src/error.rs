@@ -116,8 +116,7 @@ fn quoted(names: &[String]) -> String {
 /// What to do about imports.
 fn remedy(names: &[String]) -> &'static str {
     if names.iter().any(|name| name.starts_with("wasi")) {
-        "leave out what needs an operating system (files, clocks, printing), compile for a target without one, or \
-         have `--stub-wasi` put functions that trap in their place"
+        "of WASI, modules may import `wasi_snapshot_preview1`: compile for the target wasip1"
     } else if names.iter().any(|name| name.starts_with("env ")) {
         "a function that is imported from `env` is one that nothing linked defines"
     } else {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use wasmtime::component::Instance;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
 
 use crate::call::call_error::CallErrorKind;
 use crate::call::cancel::Cancel;
@@ -70,6 +71,7 @@ impl Ready {
             deadline: Deadline::default(),
             cancel: cancel.cloned(),
             sandbox,
+            n_looks: 0,
         };
         let mut store = Store::new(lane.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
@@ -93,6 +95,9 @@ fn look(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadlin
     if state.is_cancelled() {
         return Err(Stop::Cancelled.into());
     }
+    if state.has_looked_too_often() {
+        return Err(Trap::OutOfFuel.into());
+    }
     if state.deadline.is_over() {
         return Err(Stop::OverTime.into());
     }
@@ -105,16 +110,14 @@ pub(crate) fn metered<T>(
     limits: &Limits,
     run: impl FnOnce(&mut Store<State>) -> Result<T, CallErrorKind>,
 ) -> Metered<T> {
-    let state = store.data_mut();
-    state.limiter.start_call();
-    state.log.start_call();
-    state.programs.start_call(limits.program_fuel());
-    state.deadline = Deadline::new(limits.processor_ms);
+    store.data_mut().start_call(limits);
     store.set_epoch_deadline(1);
     let result = match store.set_fuel(limits.fuel) {
         Ok(()) => run(store),
         Err(error) => Err(unavailable(error.to_string())),
     };
+    // It may have ended before the host looked: the outcome is the same.
+    let result = if store.data().has_looked_too_often() { Err(CallErrorKind::OutOfFuel) } else { result };
     let left = store.get_fuel().unwrap_or(0);
     Metered { result, fuel: limits.fuel.saturating_sub(left) }
 }
@@ -135,6 +138,10 @@ fn explain(
         Some(Stop::OverTime) => return CallErrorKind::OverTime,
         Some(Stop::OutOfProgramTime) => return CallErrorKind::OutOfProgramTime,
         None => {}
+    }
+    if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
+        let said = store.data().last_words().map(|said| format!(" ({said})")).unwrap_or_default();
+        return CallErrorKind::Trapped(text::sentence(&format!("it exited with status {status}{said}")));
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => CallErrorKind::OutOfFuel,
@@ -159,7 +166,7 @@ fn is_too_large(error: &wasmtime::Error) -> bool {
     error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
 }
 
-/// The trap, the innermost named functions, and the last error that the guest logged: its panic message.
+/// The trap, the innermost named functions, and what the guest said last: its panic message, or its traceback.
 fn describe_trap(trap: Trap, error: &wasmtime::Error, store: &Store<State>) -> String {
     let trap = trap.to_string();
     let mut out = trap.strip_prefix("wasm trap: ").unwrap_or(&trap).to_string();
@@ -168,7 +175,7 @@ fn describe_trap(trap: Trap, error: &wasmtime::Error, store: &Store<State>) -> S
     if !names.is_empty() {
         out.push_str(&format!(" in {}", names.join(" < ")));
     }
-    if let Some(message) = store.data().log.last_error() {
+    if let Some(message) = store.data().last_words() {
         out.push_str(&format!(" ({message})"));
     }
     text::sentence(&out)

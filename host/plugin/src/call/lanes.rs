@@ -95,7 +95,7 @@ impl Lane {
         origin: &str,
     ) -> Result<Self, LoadError> {
         let wrong = |interface| move |error| LoadError::wrong_type(origin, interface, &error);
-        let pre = linker.instantiate_pre(component).map_err(wrong("log"))?;
+        let pre = linker.instantiate_pre(component).map_err(wrong("set of imports"))?;
         let plugin = PluginExports::indices(&pre, version).map_err(wrong("plugin"))?;
         Ok(Self { index, pre, plugin })
     }

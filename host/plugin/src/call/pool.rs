@@ -125,7 +125,7 @@ impl<G: RoleExports> Pool<G> {
             instance = self.configure(lane, Some(problem), cancel)?;
             (metered, elapsed) = self.attempt(&mut instance, cancel, &run, &check);
         }
-        instance.store.data_mut().log.deliver(&self.plugin.identity().name, self.plugin.log_sink());
+        instance.store.data_mut().deliver(&self.plugin.identity().name, self.plugin.log_sink());
         let Metered { result, fuel } = metered;
         let memory = instance.store.data().limiter.held_bytes() as u64;
         if matches!(result, Ok(_) | Err(CallErrorKind::Refused(_))) {
@@ -190,7 +190,7 @@ impl<G: RoleExports> Pool<G> {
         // What it says of its settings is heard once, not for every instance; what it says of a failure,
         // always.
         if problem.is_none() || configured.result.is_err() {
-            store.data_mut().log.deliver(&self.plugin.identity().name, self.plugin.log_sink());
+            store.data_mut().deliver(&self.plugin.identity().name, self.plugin.log_sink());
         }
         let guest = configured
             .result

@@ -25,7 +25,7 @@ pub enum LoadError {
     #[error("limit `{}` must be {} to {}, not {}", .0.name, .0.least, .0.most, .0.value)]
     Limit(OutOfRange),
     /// There is no such file.
-    #[error("no plugin at `{}`", path.display())]
+    #[error("there is no plugin `{}`", path.display())]
     NotFound {
         /// The path asked for.
         path: PathBuf,
@@ -231,12 +231,13 @@ impl LoadError {
     /// What the reader can do about it; `None` where the message says all.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NotFound { path, siblings } if siblings.is_empty() => format!(
-                "`{}` holds no plugins; `cargo xtask plugins` builds those that ship",
-                folder_of(path).display()
-            ),
-            Self::NotFound { siblings, .. } => {
-                format!("this folder has {}; `cargo xtask plugins` builds those that ship", siblings.join(", "))
+            Self::NotFound { path, siblings } => {
+                let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+                let meant = ts_text::nearest(&name, siblings.iter().map(String::as_str))?;
+                format!("did you mean `{}`?", path.with_file_name(meant).display())
+            }
+            Self::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::IsADirectory => {
+                "a plugin is one file, a .wasm".into()
             }
             Self::TooLarge { .. } => "raise the limit `component_mib` if you trust it".into(),
             Self::TooComplex { setting: Some(setting), .. } => {
@@ -251,16 +252,19 @@ impl LoadError {
                     .into()
             }
             Self::CompilerCrashed { .. } => "report it, with the plugin: no plugin should end the compiler".into(),
+            Self::NotAComponent { found, .. } if *found == CORE_MODULE => {
+                "`ts-host plugin componentize` makes a component of it; for Rust, wasm-component-ld as the linker does so too"
+                    .into()
+            }
             Self::NotAComponent { .. } => {
-                "build it as a component: for Rust, target wasm32-unknown-unknown with wasm-component-ld as the linker".into()
+                "a plugin is a component of WebAssembly; `ts-host plugin new` makes a project that builds one".into()
             }
             Self::Invalid { .. } => {
                 "build it again if the file was cut short; limits `instances` and `table_elements` bound what it has".into()
             }
-            Self::ForbiddenImport { import, .. } if import.starts_with("wasi:") => {
-                "plugins get no files, clock, randomness or network; build without WASI (wasm32-unknown-unknown)".into()
+            Self::ForbiddenImport { .. } => {
+                "a plugin is given `log`, and a WASI in which there is nothing: no files, no network, a clock that stands".into()
             }
-            Self::ForbiddenImport { .. } => "the only import that a plugin is given is `log`".into(),
             Self::NotAPlugin { exports, .. } if exports.is_empty() => "it exports nothing".into(),
             Self::NotAPlugin { exports, .. } => text::sentence(&format!("it exports {}", exports.join(", "))),
             Self::WrongVersion { .. } | Self::WrongType { .. } => "build it again against this host's `wit/`".into(),
@@ -277,6 +281,9 @@ impl LoadError {
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
+
+/// What a module is called that is no component.
+pub(super) const CORE_MODULE: &str = "a core WebAssembly module";
 
 /// What a process said before it ended, after a colon.
 fn last_words(said: &str) -> String {

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::load::load_error::{LoadError, folder_of};
+use crate::load::load_error::{CORE_MODULE, LoadError, folder_of};
 
 /// Where to load a plugin from.
 #[derive(Debug, Clone)]
@@ -84,7 +84,7 @@ fn read_error(path: &Path, source: std::io::Error) -> LoadError {
 fn recognise(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => None,
-        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Some("a core WebAssembly module"),
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Some(CORE_MODULE),
         [0, b'a', b's', b'm', ..] => Some("WebAssembly of an unknown version"),
         [] => Some("empty"),
         _ if bytes.trim_ascii_start().starts_with(b"(") => Some("WebAssembly text"),
@@ -119,12 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_lists_the_plugins_beside_it() {
+    fn of_a_missing_file_the_plugin_beside_it_is_named_that_was_meant() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["b.wasm", "a.wasm", "readme.md"] {
+        for name in ["b.wasm", "grader.wasm", "grade.md"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
-        let error = PluginSource::File(folder.path().join("c.wasm")).read(100).unwrap_err();
-        assert!(error.hint().unwrap().starts_with("this folder has a.wasm, b.wasm;"), "{error:?}");
+        let hint = |name: &str| PluginSource::File(folder.path().join(name)).read(100).unwrap_err().hint();
+        assert!(hint("graedr.wasm").unwrap().ends_with("grader.wasm`?"));
+        assert_eq!(hint("splitter.wasm"), None);
     }
 }

@@ -1,16 +1,21 @@
-//! What a program sees of the world: WASI with nothing in it.
+//! What a program, and a plugin of any other role, sees of the world: WASI with nothing in it.
 //!
-//! In: the program's standard input, how much of its output is kept, and the program that it converses with,
-//! if there is one. Out: a WASI context without files, network, arguments and environment, whose random
-//! numbers are the same in every run and whose clock is the run's own: it begins at one date, moves on by a
-//! microsecond at each look and by as long as the program sleeps, and nobody waits. Standard input and output
-//! are also those of the contract's `stdio`.
+//! In: a program's standard input, how much of its output is kept, and the program that it converses with,
+//! if there is one; of a plugin, how much it may say. Out: a WASI context without files, network, arguments and
+//! environment, whose random numbers are the same in every run and whose clock is the run's own: it begins at one
+//! date, moves on by a microsecond at each look and by as long as the guest sleeps, and nobody waits. A program's standard
+//! input and output are also those of the contract's `stdio`; what a plugin writes goes to its log.
+//!
+//! Languages bring runtimes that ask for WASI and need none of it: to write a last message, to look for a folder that is not
+//! there. They are answered, so that a plugin in any of them is loaded as its compiler made it, and its traceback is read.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rand_core::TryRng;
 use ts_core::seed::SplitMix64;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, Resource};
@@ -18,8 +23,8 @@ use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::{DynPollable, InputStream, OutputStream, Pollable, StreamError, subscribe};
 use wasmtime_wasi::{
-    Deterministic, HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView,
-    WasiView, async_trait,
+    HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
+    async_trait,
 };
 
 use crate::contract::bindings::ts_host::plugin::stdio::{self, Host};
@@ -32,15 +37,20 @@ const EPOCH_SECONDS: u64 = 1_735_689_600;
 const TICK_NS: u64 = 1_000;
 /// Bytes that a program can write, kept or not.
 const MOST_WRITTEN: u64 = 256 << 20;
+/// Most streams, waits and other things of the host that a plugin holds at once. Programs may hold more.
+const MOST_RESOURCES: usize = 10_000;
 /// After so many bytes random numbers repeat themselves.
 const RANDOM_BYTES: usize = 1 << 16;
 
-/// The world of one program.
+/// The world of one guest.
 pub(crate) struct Sandbox {
     wasi: WasiCtx,
     table: ResourceTable,
     clock: Clock,
+    random: [Random; 2],
     stdio: Stdio,
+    /// What a plugin writes to standard error. A program's is dropped.
+    errors: Option<Output>,
 }
 
 impl Sandbox {
@@ -52,19 +62,60 @@ impl Sandbox {
             input: Input::new(input, conversation.clone()),
             output: Output::new(output_bytes, conversation),
         };
-        let clock = Clock { slept_most: u64::from(time_ms) * 1_000_000, ..Clock::default() };
+        Self::with(stdio, u64::from(time_ms) * 1_000_000, None)
+    }
+
+    /// The world of a plugin of another role, in which so many bytes of each stream are kept for its log. It may sleep: its
+    /// clock moves on.
+    pub(crate) fn of_plugin(output_bytes: usize) -> Self {
+        let stdio = Stdio { input: Input::new("", None), output: Output::new(output_bytes, None) };
+        let mut sandbox = Self::with(stdio, u64::MAX / 4, Some(Output::new(output_bytes, None)));
+        sandbox.table.set_max_capacity(MOST_RESOURCES);
+        sandbox
+    }
+
+    fn with(stdio: Stdio, slept_most: u64, errors: Option<Output>) -> Self {
+        let clock = Clock { slept_most, ..Clock::default() };
+        let random = [Random::new(0), Random::new(1)];
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdin(stdio.input.clone())
             .stdout(stdio.output.clone())
             .wall_clock(clock.clone())
             .monotonic_clock(clock.clone())
-            .secure_random(random(0))
-            .insecure_random(random(1))
+            .secure_random(random[0].clone())
+            .insecure_random(random[1].clone())
             .insecure_random_seed(0)
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);
-        Self { wasi: wasi.build(), table: ResourceTable::new(), clock, stdio }
+        if let Some(errors) = &errors {
+            wasi.stderr(errors.clone());
+        }
+        Self { wasi: wasi.build(), table: ResourceTable::new(), clock, random, stdio, errors }
+    }
+
+    /// Whether it is a plugin's, and not a program's.
+    pub(crate) fn is_of_plugin(&self) -> bool {
+        self.errors.is_some()
+    }
+
+    /// Begins the world anew for a call, as far as a guest can look: the same date, the same random numbers.
+    pub(crate) fn start_call(&mut self) {
+        self.clock.restart();
+        self.random.iter().for_each(Random::restart);
+        self.take_written();
+    }
+
+    /// What a plugin wrote since it was last taken: to standard output, and to standard error.
+    pub(crate) fn take_written(&mut self) -> [String; 2] {
+        let take = |output: &Output| String::from_utf8_lossy(&output.lock().take()).into_owned();
+        [take(&self.stdio.output), self.errors.as_ref().map(take).unwrap_or_default()]
+    }
+
+    /// What a plugin wrote to standard error, which stays there.
+    pub(crate) fn last_words(&self) -> String {
+        let written = self.errors.as_ref().map(|errors| errors.lock().bytes.clone());
+        String::from_utf8_lossy(&written.unwrap_or_default()).into_owned()
     }
 
     /// What its WASI works on.
@@ -75,11 +126,11 @@ impl Sandbox {
     /// What the program wrote, and whether it wrote more.
     pub(crate) fn into_output(self) -> (Vec<u8>, bool) {
         let mut written = self.stdio.output.lock();
-        (std::mem::take(&mut written.bytes), written.cut)
+        (written.take(), written.cut)
     }
 }
 
-/// A world for a guest that was given none: one that is asked to describe itself.
+/// A world for a runner that is asked something else than to run a program.
 impl Default for Sandbox {
     fn default() -> Self {
         Self::new("", 0, 0, None)
@@ -92,8 +143,8 @@ pub(crate) trait HasSandbox: WasiView + 'static {
     fn sandbox(&mut self) -> &mut Sandbox;
 }
 
-/// Gives a linker WASI and `stdio`, under its name in each version of the contract that has it: the types are the same.
-pub(crate) fn add_to_linker<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+/// Gives a linker WASI.
+pub(crate) fn add_wasi<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_sync(linker)?;
     linker.allow_shadowing(true);
     monotonic_clock::add_to_linker::<T, Clocks>(linker, |state| {
@@ -101,6 +152,11 @@ pub(crate) fn add_to_linker<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::
         ClockView { clock: &sandbox.clock, table: &mut sandbox.table }
     })?;
     linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// Gives a linker `stdio`, under its name in each version of the contract that has it: the types are the same.
+pub(crate) fn add_stdio<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     Version::WITH_PROGRAMS.iter().filter(|version| **version != Version::NEWEST).try_for_each(|version| {
         let mut older = linker.instance(&format!("ts-host:plugin/stdio@{version}"))?;
         older.func_wrap("read", |mut store: StoreContextMut<'_, T>, (most,): (u32,)| {
@@ -114,15 +170,57 @@ pub(crate) fn add_to_linker<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::
 }
 
 /// Bytes that look random, the same every time.
-fn random(which: usize) -> Deterministic {
-    static BYTES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
-        [1, 2].map(|seed| {
-            let mut words = SplitMix64::new(seed);
-            let words = std::iter::repeat_with(|| words.next_u64()).take(RANDOM_BYTES / 8);
-            words.flat_map(u64::to_le_bytes).collect()
-        })
-    });
-    Deterministic::new(BYTES[which].clone())
+#[derive(Clone)]
+struct Random {
+    bytes: &'static [u8],
+    /// How many were taken.
+    taken: Arc<AtomicUsize>,
+}
+
+impl Random {
+    /// One of two sequences.
+    fn new(which: usize) -> Self {
+        static BYTES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
+            [1, 2].map(|seed| {
+                let mut words = SplitMix64::new(seed);
+                let words = std::iter::repeat_with(|| words.next_u64()).take(RANDOM_BYTES / 8);
+                words.flat_map(u64::to_le_bytes).collect()
+            })
+        });
+        Self { bytes: &BYTES[which], taken: Arc::default() }
+    }
+
+    /// Begins at the first byte again.
+    fn restart(&self) {
+        self.taken.store(0, Ordering::Relaxed);
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        let from = self.taken.fetch_add(bytes.len(), Ordering::Relaxed);
+        let sequence = self.bytes.iter().cycle().skip(from % RANDOM_BYTES);
+        bytes.iter_mut().zip(sequence).for_each(|(byte, random)| *byte = *random);
+    }
+}
+
+impl TryRng for Random {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.fill(&mut bytes);
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.fill(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.fill(bytes);
+        Ok(())
+    }
 }
 
 /// The clock of one run, shared by what reads it.
@@ -134,6 +232,12 @@ struct Clock {
 }
 
 impl Clock {
+    /// Begins at the first date again.
+    fn restart(&self) {
+        self.now_ns.store(0, Ordering::Relaxed);
+        self.slept_ns.store(0, Ordering::Relaxed);
+    }
+
     fn read_ns(&self) -> u64 {
         self.now_ns.fetch_add(TICK_NS, Ordering::Relaxed)
     }
@@ -302,6 +406,13 @@ struct Written {
     cut: bool,
 }
 
+impl Written {
+    /// What is kept, which then is no more; there is room again.
+    fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
 impl Output {
     fn new(most: usize, conversation: Option<Arc<End>>) -> Self {
         Self { written: Arc::default(), most, conversation }
@@ -396,12 +507,19 @@ mod tests {
 
     #[test]
     fn random_bytes_are_the_same_in_every_run_and_not_alike() {
-        use wasmtime_wasi::Rng;
         let mut bytes = [[0_u8; 64]; 3];
         for (bytes, which) in bytes.iter_mut().zip([0, 0, 1]) {
-            random(which).fill_bytes(bytes);
+            Random::new(which).fill(bytes);
         }
         assert_eq!(bytes[0], bytes[1]);
         assert_ne!(bytes[0], bytes[2]);
+        let random = Random::new(0);
+        let (mut first, mut second) = ([0; 40], [0; 24]);
+        random.fill(&mut first);
+        random.fill(&mut second);
+        assert_eq!([&first[..], &second].concat(), bytes[0]);
+        random.restart();
+        random.fill(&mut second);
+        assert_eq!(second, bytes[0][..24]);
     }
 }

@@ -5,7 +5,6 @@
 use anyhow::{Context, Result};
 use ts_templates::{Encoding, Options};
 
-use super::role_named;
 use crate::args::plugin::{PluginComponentizeArgs, TextEncoding};
 use crate::terminal::say;
 
@@ -13,13 +12,13 @@ use crate::terminal::say;
 pub(super) fn componentize(args: &PluginComponentizeArgs) -> Result<()> {
     let file = args.module.display();
     let module = std::fs::read(&args.module).with_context(|| format!("cannot read {file}"))?;
-    let roles = args.role.iter().map(|name| role_named(name)).collect::<Result<Vec<_>>>()?;
     let encoding = match args.encoding {
         TextEncoding::Utf8 => Encoding::Utf8,
         TextEncoding::Utf16 => Encoding::Utf16,
     };
-    let options = Options { encoding, stub_wasi: args.stub_wasi };
-    let component = ts_templates::componentize(&module, &roles, options).with_context(|| file.to_string())?;
+    let options = Options { encoding };
+    let component =
+        ts_templates::componentize(&module, &args.role, options).with_context(|| file.to_string())?;
     let out = args.out.clone().unwrap_or_else(|| args.module.with_extension("component.wasm"));
     std::fs::write(&out, &component).with_context(|| format!("cannot write {}", out.display()))?;
     say(format_args!("made {}, {} bytes", out.display(), component.len()))
