@@ -56,7 +56,7 @@ fn without_a_cache_there_is_one_warning_and_no_error() {
 
 #[test]
 fn what_is_kept_is_shown_and_cleared() {
-    let host = Host::new();
+    let host = Host::with_own_cache();
     host.run(&["plugin", "check", "tokens"]);
     let shown = host.run(&["cache"]);
     assert!(

@@ -234,7 +234,7 @@ fn what_is_not_to_be_had_is_told_apart() {
     fails(&inspect("org/small"), &[], &["a redirect to nowhere"]);
     // A folder that is there is no name of the hub.
     std::fs::create_dir_all(host.path("org/small")).unwrap();
-    fails(&inspect("org/small"), &[], &["org/small/config.json"]);
+    fails(&inspect("org/small"), &[], &["org/small holds no model: there is no config.json"]);
     assert!(ask(&host, &stub, &["model", "inspect", "hub:org/small"], &[]).status.success());
 }
 

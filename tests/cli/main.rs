@@ -13,6 +13,7 @@ mod runs;
 mod samples;
 mod serve;
 mod strangers;
+mod wrong;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -56,11 +57,28 @@ const ARTEFACTS: &[&str] = &[
 /// The binary under test, in a folder of its own.
 struct Host {
     folder: tempfile::TempDir,
+    /// Where compiled plugins and the cache's key are kept.
+    kept: PathBuf,
 }
 
 impl Host {
+    /// With compiled plugins that all tests share: to compile them takes longer than most runs here.
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            kept: Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli"),
+        }
+    }
+
+    /// With no plugin compiled yet.
+    fn with_own_cache() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { kept: folder.path().to_owned(), folder }
+    }
+
+    /// Tells a command where compiled plugins are kept.
+    fn keeps<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("XDG_CACHE_HOME", self.kept.join("cache")).env("XDG_STATE_HOME", self.kept.join("state"))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -70,7 +88,7 @@ impl Host {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ts-host"));
         command.args(args).current_dir(self.folder.path());
-        command.env("XDG_CACHE_HOME", self.path("cache")).env("XDG_STATE_HOME", self.path("state"));
+        self.keeps(&mut command);
         command
     }
 

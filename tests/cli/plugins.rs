@@ -30,9 +30,12 @@ fn check_says_that_a_plugin_runs_or_why_not() {
     assert!(text.starts_with("math_grader 0.1.0 runs on this host"), "{text}");
     std::fs::write(host.path("x.wasm"), b"\0asm\x01\0\0\0").unwrap();
     let error = host.fail(&["plugin", "check", "x.wasm"]);
-    assert!(error.contains("a core WebAssembly module") && error.contains("hint: build it as"), "{error}");
+    assert!(
+        error.contains("a core WebAssembly module") && error.contains("hint: `ts-host plugin componentize`"),
+        "{error}"
+    );
     let error = host.fail(&["plugin", "check", "y.wasm"]);
-    assert!(error.contains("no plugin at `y.wasm`"), "{error}");
+    assert!(error.contains("there is no plugin `y.wasm`"), "{error}");
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn ray_does_what_one_machine_does() {
         let ts_host = command.get_program().to_owned();
         command = Command::new(program);
         command.current_dir(host.path("")).env("TS_HOST", ts_host).env("PYTHONPATH", host.path("package"));
-        command.env("XDG_CACHE_HOME", host.path("cache")).env("XDG_STATE_HOME", host.path("state"));
+        host.keeps(&mut command);
         // Nothing is told to Ray's makers, no key is kept in the user's folder, and a GPU stays unused.
         command
             .env("RAY_USAGE_STATS_ENABLED", "0")

@@ -8,6 +8,7 @@
 //! | 3 | a run stopped because too many responses have no grade, for several reasons |
 //! | 4 | memory: a stage that takes more than there is was refused, or the system gave no more; what a run's folder has is whole |
 //! | 11 to 21 | calls of a plugin failed, all in the same way: [`HOW`], in that order |
+//! | 130 | stopped by Ctrl-C, in order: [`crate::interrupt`] |
 //!
 //! In: an error. Out: its code.
 
@@ -17,6 +18,18 @@ use std::process::ExitCode;
 use ts_plugin::CallError;
 
 use crate::out_of_memory;
+
+/// The table above, for people who ask for help.
+pub(crate) const EXIT_CODES: &str = "Exit codes:
+  0   done
+  1   something failed, and the message says what
+  2   the command line is wrong
+  3   a run stopped because too many responses have no grade, for several reasons
+  4   not enough memory; what a run's folder has is whole
+  11  calls of a plugin failed, all in one way: refused; 12 trapped, 13 stack overflow, 14 out of fuel,
+      15 over time, 16 out of memory, 17 output too large, 18 bad output, 19 unavailable, 20 cancelled,
+      21 out of program time
+  130 stopped by Ctrl-C; the same command goes on";
 
 /// The ways in which a call fails. A place in this list is part of the command line's promise: new ones go to
 /// the end.
@@ -120,6 +133,15 @@ mod tests {
             assert_eq!(code_of(&Error::Call(call(kind.clone()))), Some(code));
             let start = LoadError::Start { origin: "o".into(), source: Box::new(call(kind)) };
             assert_eq!(anyhow::Error::from(start).chain().find_map(code_of), Some(code));
+        }
+    }
+
+    #[test]
+    fn help_tells_of_every_way_to_fail() {
+        for (code, how) in (11..).zip(HOW) {
+            let told =
+                EXIT_CODES.contains(&format!("{code} ")) && EXIT_CODES.contains(&how.replace('_', " "));
+            assert!(told, "{code} {how}");
         }
     }
 

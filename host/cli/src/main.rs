@@ -5,6 +5,8 @@
 mod args;
 mod commands;
 mod exit_code;
+#[cfg(feature = "training")]
+mod interrupt;
 mod out_of_memory;
 #[cfg(feature = "training")]
 mod plugin_log;

@@ -170,7 +170,7 @@ pub fn read_cases(paths: &[PathBuf]) -> Result<Vec<Case>> {
 pub fn parse_case(line: &str, path: &Path, number: usize) -> Result<Case> {
     let malformed = |reason: String| Error::Malformed { path: path.to_path_buf(), line: number, reason };
     let fields: Map<String, Value> =
-        serde_json::from_str(line).map_err(|error| malformed(error.to_string()))?;
+        serde_json::from_str(line).map_err(|error| malformed(ts_text::json_fault(error)))?;
     let id = match fields.get("id") {
         Some(Value::String(id)) => id.clone(),
         _ => format!("{}:{number}", path.display()),

@@ -70,8 +70,8 @@ impl GoldenFile {
                 }
                 is_golden = true;
             }
-            let case =
-                serde_json::from_str(line).map_err(|error| malformed(path, number, error.to_string()))?;
+            let case = serde_json::from_str(line)
+                .map_err(|error| malformed(path, number, ts_text::json_fault(error)))?;
             lines.push(Some(case));
         }
         Ok(is_golden.then(|| Self { path: path.to_path_buf(), lines }))

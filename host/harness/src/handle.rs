@@ -227,6 +227,13 @@ pub(crate) fn problem_of(fields: &Map<String, Value>) -> Result<Problem, String>
             _ => problem.metadata.push((name.clone(), text)),
         }
     }
+    // Whatever else a problem has is the verifier's; but not where it is a misspelt name of what is not there.
+    for name in ["id", "prompt", "reference"].into_iter().filter(|name| !fields.contains_key(*name)) {
+        let others = fields.keys().map(String::as_str);
+        if let Some(other) = others.into_iter().find(|other| ts_text::nearest(other, [name]).is_some()) {
+            return Err(format!("the problem has `{other}` and no `{name}`; did you mean `{name}`?"));
+        }
+    }
     Ok(problem)
 }
 

@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let n_problems: i64 = args.next().map_or(Ok(0), |text| text.parse())?;
     let mut settings = vec![Override::new("problems.max_train", n_problems)];
     for setting in args {
-        settings.push(Override::parse(&setting)?);
+        settings.push(setting.parse()?);
     }
     let folder = tempfile::tempdir()?;
     let (early, all) = (folder.path().join("early"), folder.path().join("all"));

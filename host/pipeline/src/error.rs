@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ts_embedded::problem::Task;
 use ts_recipe::{OpenError, RecipeError, hint_of_call};
 
 use crate::responses::ungraded::Ungraded;
@@ -173,6 +174,30 @@ pub enum Error {
         /// Its identifier among the training problems.
         train: String,
     },
+    /// Nothing is there under a model's name.
+    #[error("there is no model `{name}`")]
+    NoModel {
+        /// As it was named.
+        name: String,
+    },
+    /// A folder without a checkpoint.
+    #[error("{} holds no model: there is no config.json", folder.display())]
+    NotAModel {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The verifier cannot use references of problems.
+    #[error("the verifier cannot use the references of {n} of {total} {set} problems: {names}")]
+    BadReferences {
+        /// How many.
+        n: usize,
+        /// Of how many problems.
+        total: usize,
+        /// Of which set: `training` or `held-out`.
+        set: &'static str,
+        /// The first of them, each with its reason.
+        names: String,
+    },
     /// A folder that should be new or empty.
     #[error("{} is not empty", folder.display())]
     NotEmpty {
@@ -317,7 +342,7 @@ impl Error {
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Recipe(error) => Some(error.hint().to_owned()),
+            Self::Recipe(error) => Some(error.hint()),
             Self::Plugin(error) => error.hint(),
             Self::Call(error) => hint_of_call(&error.kind),
             Self::TooManyUngraded { .. } => Some(
@@ -407,6 +432,16 @@ impl Error {
             ),
             Self::NoSuchProblem { .. } => Some("problems-train.jsonl in the folder has their identifiers".into()),
             Self::Inconsistent { .. } => Some("the folder holds artefacts of different runs: start in a new one".into()),
+            Self::NoModel { name } => Some(match ts_text::nearest(name, Task::ALL.map(Task::name)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "a model is a Hugging Face folder, a name of the hub such as org/name, or `embedded`".into(),
+            }),
+            Self::NotAModel { .. } => {
+                Some("a checkpoint is a Hugging Face folder: config.json, tokenizer.json and *.safetensors".into())
+            }
+            Self::BadReferences { .. } => {
+                Some("correct them, take another verifier, or let plugins.max_failed_share of the responses go without a grade".into())
+            }
             Self::NoRun { .. } => Some("a run's folder is what --out named; by default runs/NAME-seedSEED".into()),
             Self::Shards { .. } => Some("run each share once and to its end, and name every folder that has one".into()),
             Self::NoShards { .. } => Some("`ts-host sample --out RUN --shard 1/3` makes one, in RUN/shards".into()),

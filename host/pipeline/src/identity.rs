@@ -124,7 +124,7 @@ mod tests {
 
     fn recipe(change: &str) -> Recipe {
         let loader = Loader { shipped: ts_embedded::RECIPES };
-        loader.load("default", vec![Override::parse(change).unwrap()]).unwrap()
+        loader.load("default", vec![change.parse::<Override>().unwrap()]).unwrap()
     }
 
     /// The stages that are no longer the same work after a change.

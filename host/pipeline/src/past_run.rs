@@ -97,7 +97,7 @@ impl PastRun {
 pub fn kept_recipe(folder: &Path) -> Result<Recipe, Error> {
     let path = Artefact::Recipe.path_in(folder);
     let text = std::fs::read_to_string(&path).map_err(|source| match source.kind() {
-        ErrorKind::NotFound => Error::NoRun { folder: folder.to_owned() },
+        ErrorKind::NotFound | ErrorKind::NotADirectory => Error::NoRun { folder: folder.to_owned() },
         _ => Error::File { path: path.clone(), source },
     })?;
     let text = seal::unseal_text(&text).ok_or_else(|| ts_run::Error::Altered { path: path.clone() })?;

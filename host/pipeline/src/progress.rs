@@ -8,6 +8,10 @@ pub trait Progress: Sync {
     fn plan(&self, stage: &str, plan: &str);
     /// A stage begins: `done` of `total` units are there already, from an earlier start.
     fn start(&self, stage: &str, unit: &'static str, done: u64, total: u64);
+    /// So many tokens more were drawn for units that are not done yet. They are counted again when their units are done.
+    fn draw(&self, tokens: u64) {
+        let _ = tokens;
+    }
     /// `units` more are done; `tokens` is how many tokens were sampled, scored or trained on for them.
     fn advance(&self, units: u64, tokens: u64);
     /// The stage is done; `summary` is one line on what came of it.

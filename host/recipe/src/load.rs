@@ -4,22 +4,26 @@
 //! a file beside this one. Tables merge key by key, except `settings` tables, which are replaced as one,
 //! because they belong to one plugin. A key that no recipe has is an error.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use toml::{Table, Value};
 
 use crate::Recipe;
+use crate::reason::reason;
+use crate::sources::Sources;
 
 /// What can be wrong with a recipe.
 #[derive(Debug, thiserror::Error)]
 pub enum RecipeError {
     /// Neither a shipped recipe nor a file.
-    #[error("no recipe `{name}`: there is no such file, and the shipped recipes are {}", shipped.join(", "))]
+    #[error("no recipe `{name}`: no shipped one has this name, and there is no such file")]
     Unknown {
         /// What was asked for.
         name: String,
-        /// What there is.
-        shipped: Vec<String>,
+        /// The shipped recipe that may have been meant.
+        meant: Option<String>,
     },
     /// The file cannot be read.
     #[error("cannot read recipe {}", path.display())]
@@ -29,12 +33,20 @@ pub enum RecipeError {
         /// Why.
         source: std::io::Error,
     },
-    /// Not TOML, or not a recipe.
+    /// Not TOML.
     #[error("recipe {name}: {message}")]
     Parse {
         /// Which recipe.
         name: String,
-        /// Line, key and reason.
+        /// Line and reason.
+        message: String,
+    },
+    /// A key that no recipe has, or a value that is none for its key.
+    #[error("{place}: {message}")]
+    Value {
+        /// The line of a recipe, or the flag, that has it.
+        place: String,
+        /// The key and the reason.
         message: String,
     },
     /// A recipe extends itself.
@@ -45,14 +57,6 @@ pub enum RecipeError {
         /// The way round.
         chain: Vec<String>,
     },
-    /// A flag that is not `key.key=value`, or names no table.
-    #[error("--set {text}: {message}")]
-    Override {
-        /// The flag's value.
-        text: String,
-        /// What is wrong with it.
-        message: String,
-    },
     /// A value that TOML has no form for.
     #[error("the recipe cannot be written: {message}")]
     Unwritable {
@@ -60,7 +64,7 @@ pub enum RecipeError {
         message: String,
     },
     /// Values out of their range.
-    #[error("recipe out of range: {}", values.join("; "))]
+    #[error("{}", values.join("; "))]
     OutOfRange {
         /// A sentence each.
         values: Vec<String>,
@@ -69,10 +73,16 @@ pub enum RecipeError {
 
 impl RecipeError {
     /// What to do about it.
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> String {
         match self {
-            Self::Unknown { .. } => "`ts-host recipe` lists the shipped recipes",
-            _ => "`ts-host recipe default` prints every key with its meaning",
+            Self::Unknown { meant: Some(name), .. } => {
+                format!("did you mean `{name}`? `ts-host recipe` lists the shipped recipes")
+            }
+            Self::Unknown { .. } => "`ts-host recipe` lists the shipped recipes".to_owned(),
+            Self::Read { source, .. } if source.kind() == std::io::ErrorKind::IsADirectory => {
+                "a recipe is a TOML file; a run's folder is named by --out or --from".to_owned()
+            }
+            _ => "`ts-host recipe default` prints every key with its meaning".to_owned(),
         }
     }
 }
@@ -82,42 +92,60 @@ impl RecipeError {
 pub struct Override {
     path: Vec<String>,
     value: Value,
+    /// The value of `--set` that it was read from.
+    text: Option<String>,
+}
+
+impl fmt::Display for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.text {
+            Some(text) => write!(f, "--set {text}"),
+            None => write!(f, "{} = {}", self.path.join("."), self.value),
+        }
+    }
+}
+
+/// Reads `key.key=value`; the value is TOML, or else a text as it stands. An error says what it must be.
+impl FromStr for Override {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (path, value) = text.split_once('=').ok_or("must be KEY=VALUE, such as train.beta=0.2")?;
+        let (path, value) = (path.trim(), value.trim());
+        if path.is_empty() || path.split('.').any(str::is_empty) {
+            return Err("the key must be words joined by dots, such as train.beta");
+        }
+        let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
+        let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
+        Ok(Self { text: Some(text.to_owned()), ..Self::new(path, value) })
+    }
 }
 
 impl Override {
     /// A value at a dotted path, such as `train.beta`.
     pub fn new(path: &str, value: impl Into<Value>) -> Self {
-        Self { path: path.split('.').map(str::to_owned).collect(), value: value.into() }
+        Self { path: path.split('.').map(str::to_owned).collect(), value: value.into(), text: None }
     }
 
-    /// Reads `key.key=value`; the value is TOML, or else a text as it stands.
-    pub fn parse(text: &str) -> Result<Self, RecipeError> {
-        let wrong = |message: &str| RecipeError::Override { text: text.into(), message: message.into() };
-        let (path, value) =
-            text.split_once('=').ok_or_else(|| wrong("must be KEY=VALUE, such as train.beta=0.2"))?;
-        let (path, value) = (path.trim(), value.trim());
-        if path.is_empty() || path.split('.').any(str::is_empty) {
-            return Err(wrong("the key must be words joined by dots, such as train.beta"));
-        }
-        let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
-        Ok(Self::new(path, parsed.unwrap_or_else(|| Value::String(value.to_owned()))))
+    /// Whether it sets the value at a path, a table that it is in, or something in it.
+    pub(crate) fn sets(&self, path: &[&str]) -> bool {
+        self.path.iter().zip(path).all(|(own, name)| own == name)
     }
 
-    fn apply(self, table: &mut Table) -> Result<(), RecipeError> {
-        let text = self.path.join(".");
+    fn apply(&self, table: &mut Table) -> Result<(), RecipeError> {
         let Some((last, parents)) = self.path.split_last() else { return Ok(()) };
         let mut at = table;
         for key in parents {
             let next = at.entry(key).or_insert_with(|| Value::Table(Table::new()));
-            at = next.as_table_mut().ok_or_else(|| RecipeError::Override {
-                text: text.clone(),
+            at = next.as_table_mut().ok_or_else(|| RecipeError::Value {
+                place: self.to_string(),
                 message: format!("`{key}` is a value, not a table"),
             })?;
         }
         // A whole number where the recipe has a fraction is that fraction.
-        let value = match (at.get(last), self.value) {
-            (Some(Value::Float(_)), Value::Integer(n)) => Value::Float(n as f64),
-            (_, value) => value,
+        let value = match (at.get(last), &self.value) {
+            (Some(Value::Float(_)), Value::Integer(n)) => Value::Float(*n as f64),
+            (_, value) => value.clone(),
         };
         at.insert(last.clone(), value);
         Ok(())
@@ -135,15 +163,16 @@ const MOVED: [(&str, &str, &str); 3] = [
 ];
 
 /// Refuses a key that has moved, and says where to.
-fn forbid_moved(name: &str, table: &Table) -> Result<(), RecipeError> {
+fn forbid_moved(name: &str, table: &Table, sources: &Sources) -> Result<(), RecipeError> {
     for (section, key, now) in MOVED {
         let mut at = Some(table);
         for part in section.split('.') {
             at = at.and_then(|table| table.get(part)?.as_table());
         }
         if at.is_some_and(|table| table.contains_key(key)) {
-            let message = format!("{section}.{key} is now {now}");
-            return Err(RecipeError::Parse { name: name.to_owned(), message });
+            let was = format!("{section}.{key}");
+            let place = sources.place(&was, name).to_string();
+            return Err(RecipeError::Value { place, message: format!("{was} is now {now}") });
         }
     }
     Ok(())
@@ -159,16 +188,22 @@ impl Loader<'_> {
     /// Loads a recipe by the name of a shipped one or the path of a file, puts `overrides` over it, in order,
     /// and validates it.
     pub fn load(&self, name: &str, overrides: Vec<Override>) -> Result<Recipe, RecipeError> {
-        from_table(name, self.table(name, None, &mut Vec::new())?, overrides)
+        let mut sources = Sources::default();
+        let table = self.table(name, None, &mut Vec::new(), &mut sources)?;
+        sources.flags = overrides;
+        from_table(name, table, &sources)
     }
 
     /// A recipe that is complete in itself, such as the one that a run folder keeps.
     pub fn parse(name: &str, text: &str) -> Result<Recipe, RecipeError> {
         let table: Table = text.parse().map_err(|e| parse_error(name, text, &e))?;
-        forbid_moved(name, &table)?;
-        let recipe: Recipe = toml::from_str(text).map_err(|e| parse_error(name, text, &e))?;
-        recipe.validate()?;
-        Ok(recipe)
+        from_table(name, table, &Sources { texts: vec![(name.to_owned(), text.to_owned())], flags: vec![] })
+    }
+
+    /// That there is no recipe of this name, and which may have been meant.
+    pub fn unknown(&self, name: &str) -> RecipeError {
+        let meant = ts_text::nearest(name, self.shipped.iter().map(|(name, _)| *name));
+        RecipeError::Unknown { name: name.to_owned(), meant: meant.map(str::to_owned) }
     }
 
     fn table(
@@ -176,6 +211,7 @@ impl Loader<'_> {
         name: &str,
         beside: Option<&Path>,
         chain: &mut Vec<String>,
+        sources: &mut Sources,
     ) -> Result<Table, RecipeError> {
         if chain.iter().any(|seen| seen == name) {
             chain.push(name.to_owned());
@@ -184,15 +220,19 @@ impl Loader<'_> {
         chain.push(name.to_owned());
         let (text, folder) = self.text(name, beside)?;
         let mut table: Table = text.parse().map_err(|e| parse_error(name, &text, &e))?;
-        let Some(base) = table.remove("extends") else { return Ok(table) };
+        let Some(base) = table.remove("extends") else {
+            sources.texts.push((name.to_owned(), text));
+            return Ok(table);
+        };
         let Value::String(base) = base else {
             return Err(RecipeError::Parse {
                 name: name.to_owned(),
                 message: "`extends` must be the name of a recipe".into(),
             });
         };
-        let mut merged = self.table(&base, folder.as_deref(), chain)?;
+        let mut merged = self.table(&base, folder.as_deref(), chain, sources)?;
         merge(&mut merged, table);
+        sources.texts.push((name.to_owned(), text));
         Ok(merged)
     }
 
@@ -203,10 +243,7 @@ impl Loader<'_> {
         let path = beside.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
         match std::fs::read_to_string(&path) {
             Ok(text) => Ok((text, Some(path.parent().map_or_else(PathBuf::new, Path::to_owned)))),
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Err(RecipeError::Unknown {
-                name: name.to_owned(),
-                shipped: self.shipped.iter().map(|(name, _)| (*name).to_owned()).collect(),
-            }),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Err(self.unknown(name)),
             Err(source) => Err(RecipeError::Read { path, source }),
         }
     }
@@ -218,41 +255,45 @@ impl Recipe {
     /// # Errors
     /// [`RecipeError`]: a key that there is not, a value out of its range.
     pub fn with(&self, overrides: Vec<Override>) -> Result<Self, RecipeError> {
-        let text = self.to_toml()?;
-        let table: Table = text.parse().map_err(|e| parse_error(&self.run.name, &text, &e))?;
-        from_table(&self.run.name, table, overrides)
+        let (name, text) = (&self.run.name, self.to_toml()?);
+        let table: Table = text.parse().map_err(|e| parse_error(name, &text, &e))?;
+        from_table(name, table, &Sources { texts: vec![], flags: overrides })
     }
 }
 
-/// A recipe of values that stand in no file, with `overrides` put over them, in order. Through text: an error then shows the line at fault all the same.
-fn from_table(name: &str, mut table: Table, overrides: Vec<Override>) -> Result<Recipe, RecipeError> {
-    for value in overrides {
-        value.apply(&mut table)?;
-    }
-    forbid_moved(name, &table)?;
-    let wrong = |message: String| RecipeError::Parse { name: name.to_owned(), message };
-    let text = toml::to_string(&table).map_err(|error| wrong(error.to_string()))?;
-    let recipe: Recipe = toml::from_str(&text)
-        .map_err(|error| wrong(format!("{}{}", error.message(), line_at_fault(&text, &error).1)))?;
-    recipe.validate()?;
+/// A recipe of a table and the flags over it, validated; an error says where the value at fault was set.
+fn from_table(name: &str, mut table: Table, sources: &Sources) -> Result<Recipe, RecipeError> {
+    sources.flags.iter().try_for_each(|flag| flag.apply(&mut table))?;
+    forbid_moved(name, &table, sources)?;
+    let recipe: Recipe = serde_path_to_error::deserialize(table.clone()).map_err(|error| {
+        let (key, message) = reason(&error.path().to_string(), error.inner().message(), &table);
+        RecipeError::Value { place: sources.place(&key, name).to_string(), message }
+    })?;
+    recipe.validate().map_err(|error| match error {
+        RecipeError::OutOfRange { values } => {
+            let placed = |value: String| {
+                let key = value.split(' ').next().unwrap_or_default();
+                format!("{}: {value}", sources.place(key, name))
+            };
+            RecipeError::OutOfRange { values: values.into_iter().map(placed).collect() }
+        }
+        other => other,
+    })?;
     Ok(recipe)
 }
 
-/// An error in a file, with its line.
+/// An error in a file that is not TOML, with its line.
 fn parse_error(name: &str, text: &str, error: &toml::de::Error) -> RecipeError {
-    let (number, line) = line_at_fault(text, error);
-    let at = number.map(|number| format!("line {number}: ")).unwrap_or_default();
-    RecipeError::Parse { name: name.to_owned(), message: format!("{at}{}{line}", error.message()) }
-}
-
-/// The number of the line, from 1, and the line itself as the end of a sentence.
-fn line_at_fault(text: &str, error: &toml::de::Error) -> (Option<usize>, String) {
-    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
-        return (None, String::new());
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let (at, line) = match before.map(|before| before.matches('\n').count()) {
+        Some(index) => {
+            let line =
+                ts_text::line(text.lines().nth(index).unwrap_or_default().trim()).at_most(LINE_CHARACTERS);
+            (format!("line {}: ", index + 1), format!(", in `{line}`"))
+        }
+        None => (String::new(), String::new()),
     };
-    let index = before.matches('\n').count();
-    let line = text.lines().nth(index).unwrap_or_default().trim();
-    (Some(index + 1), format!(", in `{}`", ts_text::line(line).at_most(LINE_CHARACTERS)))
+    RecipeError::Parse { name: name.to_owned(), message: format!("{at}{}{line}", error.message()) }
 }
 
 /// Puts `over` over `base`, key by key.
@@ -303,7 +344,7 @@ mod tests {
 
     #[test]
     fn flags_override() {
-        let set = |text: &str| Override::parse(text).unwrap();
+        let set = |text: &str| text.parse::<Override>().unwrap();
         let flags = vec![set("train.beta=1"), set("run.name = other"), set("model.device=cuda:0")];
         let recipe = LOADER.load("default", flags).unwrap();
         assert_eq!((recipe.train.beta, recipe.run.name.as_str()), (1.0, "other"));
@@ -313,24 +354,31 @@ mod tests {
     #[test]
     fn unknown_keys_and_values_out_of_range_are_errors_that_name_them() {
         let fail = |text: &str| {
-            LOADER.load("default", vec![Override::parse(text).unwrap()]).unwrap_err().to_string()
+            LOADER.load("default", vec![text.parse::<Override>().unwrap()]).unwrap_err().to_string()
         };
-        assert!(fail("train.betta=1").contains("betta"));
+        assert_eq!(
+            fail("train.betta=1"),
+            "--set train.betta=1: a recipe has no `train.betta`; did you mean `train.beta`?"
+        );
         assert!(fail("train.beta=-1").contains("train.beta must be above 0, not -1"));
         assert!(fail("train.beta=nan").contains("train.beta"));
         assert!(fail("sample.top_p=1.5").contains("sample.top_p"));
         assert!(fail("train.schedule=square").contains("square"));
         assert!(LOADER.load("loop", vec![]).unwrap_err().to_string().contains("loop -> loop"));
-        assert!(LOADER.load("nowhere", vec![]).unwrap_err().to_string().contains("default, longer"));
-        assert!(Override::parse("beta").is_err());
+        let misspelt = LOADER.load("defualt", vec![]).unwrap_err();
+        assert!(
+            misspelt.to_string().contains("no recipe `defualt`")
+                && misspelt.hint().contains("mean `default`")
+        );
+        assert!(["beta", "=1", "a..b=1"].iter().all(|text| text.parse::<Override>().is_err()));
     }
 
     #[test]
     fn a_key_that_has_moved_is_named_with_its_new_place() {
         for (section, key, now) in MOVED {
-            let flag = Override::parse(&format!("{section}.{key}=1")).unwrap();
+            let flag = format!("{section}.{key}=1").parse::<Override>().unwrap();
             let error = LOADER.load("default", vec![flag]).unwrap_err().to_string();
-            assert_eq!(error, format!("recipe default: {section}.{key} is now {now}"));
+            assert_eq!(error, format!("--set {section}.{key}=1: {section}.{key} is now {now}"));
             let (section, key) = now.rsplit_once('.').unwrap();
             assert!(DEFAULT.parse::<Table>().unwrap()[section].get(key).is_some(), "{now}");
         }
@@ -349,11 +397,14 @@ mod tests {
     fn an_error_says_the_line_and_keeps_to_one() {
         let fail = |text: &str| Loader::parse("r.toml", text).unwrap_err().to_string();
         assert_eq!(fail("a = 1\n[b\n"), "recipe r.toml: line 2: unclosed table, expected `]`, in `[b`");
-        let hostile = fail("\"\\u001b[2J\\nready to run\" = 1\n");
-        assert!(hostile.contains(r#"in `"\u001b[2J\nready to run" = 1`"#), "{hostile}");
-        let flag = Override::parse("train.betta=1").unwrap();
-        let unseen = LOADER.load("default", vec![flag]).unwrap_err().to_string();
-        assert!(unseen.ends_with("in `betta = 1`") && !unseen.contains("line "), "{unseen}");
+        let file = DEFAULT.replace("\nbeta = ", "\nbeta = \"x\" # ");
+        let line = 1 + file.lines().position(|line| line.starts_with("beta = \"x\"")).unwrap();
+        assert_eq!(
+            fail(&file),
+            format!("recipe r.toml:{line}: train.beta must be a number, not the text \"x\"")
+        );
+        let file = DEFAULT.replace("\nbeta = ", "\nbeta = -1 # ");
+        assert_eq!(fail(&file), format!("recipe r.toml:{line}: train.beta must be above 0, not -1"));
     }
 
     #[test]

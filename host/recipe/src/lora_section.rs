@@ -86,7 +86,7 @@ mod tests {
 
     fn load(changes: &[&str]) -> Result<Recipe, String> {
         let loader = Loader { shipped: &[("default", DEFAULT)] };
-        let changes = changes.iter().map(|change| Override::parse(change).unwrap()).collect();
+        let changes = changes.iter().map(|change| change.parse::<Override>().unwrap()).collect();
         loader.load("default", changes).map_err(|error| error.to_string())
     }
 
@@ -116,7 +116,7 @@ mod tests {
             ("train.lora.target_modules=[\"lm_head\"]", "or `all-linear`, not `lm_head`"),
             ("train.lora.target_modules=[]", "or `all-linear`, not empty"),
             ("train.lora.target_modules=3", "must be \"all-linear\" or a list of names"),
-            ("train.lora.r=8", "unknown field `r`"),
+            ("train.lora.r=8", "a recipe has no `train.lora.r`; [train.lora] has rank, alpha"),
         ] {
             let error = load(&[change]).unwrap_err();
             assert!(error.contains(reason), "{change}: {error}");

@@ -32,15 +32,14 @@ pub struct Plugins {
 /// Loads one plugin outside of any run, to look at it or to test it. `limits` are the default recipe's.
 ///
 /// # Errors
-/// [`OpenError::Plugin`], under the name that was given.
+/// [`OpenError::Named`].
 pub fn open_plugin(recipe: &Recipe, source: &str) -> Result<Plugin, OpenError> {
     Ok(open_alone(recipe, source)?.1)
 }
 
 fn open_alone(recipe: &Recipe, source: &str) -> Result<(PluginHost, Plugin), OpenError> {
     let host = plugin_host(recipe, None)?;
-    let plugin = load_plugin(&host, source)
-        .map_err(|error| OpenError::Plugin { key: source.to_owned(), source: error })?;
+    let plugin = load_plugin(&host, source).map_err(OpenError::Named)?;
     Ok((host, plugin))
 }
 
@@ -101,7 +100,7 @@ fn add_runners(
         return Err(OpenError::NoRunner { verifier: source.to_owned() });
     }
     let add = |RunnerSection { source, sha256 }: &RunnerSection| {
-        let failed = |error| OpenError::Plugin { key: source.clone(), source: error };
+        let failed = |error| OpenError::Plugin { key: "plugins.runners".to_owned(), source: error };
         let plugin = load_plugin(host, source).map_err(failed)?;
         check_pin("plugins.runners", source, sha256, &plugin)?;
         host.add_runner(plugin.runner().map_err(failed)?);

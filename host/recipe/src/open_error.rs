@@ -1,18 +1,23 @@
 //! Why a plugin that a recipe or a command names cannot be used. [`OpenError::hint`] says what to do.
 
+use std::path::Path;
+
 use ts_plugin::{CallErrorKind, LoadError};
 
 /// Why a plugin cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// It cannot be loaded or configured.
+    /// One that a recipe names cannot be loaded or configured.
     #[error("plugin for `{key}`")]
     Plugin {
-        /// The recipe's key, or the plugin as it was named.
+        /// The recipe's key.
         key: String,
         /// Why.
         source: LoadError,
     },
+    /// One that a command names cannot be loaded or configured.
+    #[error(transparent)]
+    Named(LoadError),
     /// A verifier of programs has nothing to run them with.
     #[error("verifier `{verifier}` has programs run, and no runner is loaded")]
     NoRunner {
@@ -40,14 +45,37 @@ impl OpenError {
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Plugin { source, .. } | Self::Host(source) => with_key(source.hint(), source.limit()),
+            Self::Plugin { source, .. } | Self::Named(source) | Self::Host(source) => match source {
+                LoadError::NotFound { path, .. } => Some(where_instead(path, source)),
+                _ => with_key(source.hint(), source.limit()),
+            },
             Self::NoRunner { .. } => Some(
-                "`cargo xtask runners` builds those that ship, beside the verifier; --plugin FILE names another"
+                "`cargo xtask runners` builds those that ship, beside the verifier; --runner FILE names another"
                     .into(),
             ),
             Self::Hash { .. } => {
                 Some("use the pinned component, or change the pin if you trust this one".into())
             }
+        }
+    }
+}
+
+/// Where a plugin may be that is not at a path.
+fn where_instead(path: &Path, error: &LoadError) -> String {
+    let shipped = || ts_embedded::PLUGINS.iter().map(|(name, _)| *name);
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+    if let Some(name) = shipped().find(|name| *name == stem) {
+        return format!(
+            "this program has `{name}` in it: name it so, without a path; `ts-host plugin list` lists what it has"
+        );
+    }
+    match (ts_text::nearest(&stem, shipped()), error.hint()) {
+        (_, Some(beside)) => beside,
+        (Some(name), None) => {
+            format!("did you mean `{name}`? `ts-host plugin list` lists the plugins in this program")
+        }
+        (None, None) => {
+            "`ts-host plugin list` lists the plugins in this program; any other is a .wasm file".to_owned()
         }
     }
 }

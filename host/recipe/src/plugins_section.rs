@@ -51,7 +51,7 @@ impl PluginsSection {
 
 /// `[plugins.ROLE]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { source = \"my_grader.wasm\" }")]
 pub struct PluginSection {
     /// Name of an embedded plugin, or a file.
     pub source: String,

@@ -99,10 +99,13 @@ pub struct ModelSection {
 #[serde(rename_all = "lowercase")]
 pub enum Dtype {
     /// 32-bit IEEE.
+    #[serde(alias = "float32")]
     F32,
     /// bfloat16.
+    #[serde(alias = "bfloat16")]
     Bf16,
     /// 16-bit IEEE.
+    #[serde(alias = "float16")]
     F16,
 }
 

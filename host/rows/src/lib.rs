@@ -75,7 +75,7 @@ pub enum RowFault {
         byte: usize,
     },
     /// It is not a JSON object.
-    #[error("not a JSON object: {0}")]
+    #[error("not a JSON object: {}", ts_text::json_fault(.0))]
     NotAnObject(serde_json::Error),
     /// It does not follow the form of the file.
     #[error("{0}")]

@@ -255,6 +255,8 @@ impl Error {
                 }
                 io::ErrorKind::PermissionDenied => "check who owns the folder and whether it may be written",
                 io::ErrorKind::NotFound => "check the path",
+                io::ErrorKind::IsADirectory => "a file must stand there, and this is a folder",
+                io::ErrorKind::NotADirectory => "a folder must stand there, and this is a file",
                 _ => "start the same command again once the disk is in order; it goes on from here",
             },
             Self::Unwritable { .. } => {

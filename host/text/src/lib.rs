@@ -16,16 +16,20 @@
 //! Look-alikes are not shown as such. A backslash stays one, so a text can spell out an escape; it cannot be
 //! one.
 //!
-//! Beside them [`hexadecimal`], which writes digests.
+//! Beside them [`hexadecimal`], which writes digests, [`json_fault`], which says what is wrong with a line of JSON, and [`nearest`], which guesses what a misspelt name was meant to be.
 
 mod document;
 mod hexadecimal;
 mod invisible;
+mod json_fault;
 mod line;
 mod markdown;
+mod nearest;
 
 pub use document::{json, toml};
 pub use hexadecimal::hexadecimal;
 pub use invisible::is_invisible;
+pub use json_fault::json_fault;
 pub use line::{LONGEST_LINE, Line, Page, line, page};
 pub use markdown::{markdown, markdown_code};
+pub use nearest::nearest;

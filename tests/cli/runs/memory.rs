@@ -22,7 +22,7 @@ fn limited(host: &Host, kib: u64, args: &[&str]) -> Output {
     let mut shell = Command::new("sh");
     shell.args(["-c", &script]).arg(command.get_program()).args(command.get_args());
     shell.current_dir(host.path(""));
-    shell.env("XDG_CACHE_HOME", host.path("cache")).env("XDG_STATE_HOME", host.path("state"));
+    host.keeps(&mut shell);
     // Address space is taken as it is needed, so that the limit is met there and not a gibibyte later.
     shell.env("MIMALLOC_ARENA_RESERVE", "16384").output().unwrap()
 }

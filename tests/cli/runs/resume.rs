@@ -21,6 +21,45 @@ const STAGES: &[(&str, &str, usize)] = &[
 ];
 
 #[test]
+#[cfg(unix)]
+fn an_interrupted_run_says_how_to_go_on_and_does() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let host = Host::new();
+    let mut command = host.command(&["sample", "--out", "run", "--set", "problems.max_train=40"]);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    while std::fs::metadata(host.path("run/samples.jsonl")).map_or(0, |file| file.len()) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(120), "nothing was sampled");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // SAFETY: a signal to a process of ours, which has not been waited for.
+    unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.signal(), Some(libc::SIGINT), "{stderr}");
+    assert!(stderr.contains("stopped; the same command goes on where this ended, in run"), "{stderr}");
+    host.run(&["sample", "--out", "run"]);
+    let samples = read(host.path("run/samples.jsonl"));
+    assert_eq!(samples.iter().filter(|byte| **byte == b'\n').count(), 40 * 32);
+}
+
+#[test]
+fn a_quick_run_has_a_name_that_says_so_and_goes_on_as_one() {
+    let host = Host::new();
+    let small = ["--set", "problems.max_train=6", "--set", "problems.max_heldout=2"];
+    host.run(&[&["sample", "--quick", "--out", "run"][..], &small].concat());
+    let recipe = String::from_utf8(read(host.path("run/recipe.toml"))).unwrap();
+    assert!(recipe.contains("name = \"default-quick\"") && recipe.contains("n_samples = 8"), "{recipe}");
+    host.run(&["grade", "--out", "run"]);
+    host.run(&[&["select", "--quick", "--out", "run"][..], &small].concat());
+    assert_eq!(
+        host.fail(&["select", "--out", "run", "--set", "sample.n_samples=9"]).matches("error: ").count(),
+        1
+    );
+}
+
+#[test]
 fn killed_in_each_stage_and_resumed_a_run_ends_with_the_same_bytes() {
     let host = Host::new();
     host.run(&small(&["run", "--out", "whole"]));
@@ -91,14 +130,9 @@ fn a_full_disk_loses_nothing() {
     let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let args = small(&["sample", "--out", "run", "--model", &model]);
     let sample = host.command(&args);
-    let output = std::process::Command::new("sh")
-        .args(["-c", &limited])
-        .arg(sample.get_program())
-        .args(sample.get_args())
-        .current_dir(host.path(""))
-        .env("XDG_CACHE_HOME", host.path("cache"))
-        .output()
-        .unwrap();
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &limited]).arg(sample.get_program()).args(sample.get_args());
+    let output = host.keeps(&mut shell).current_dir(host.path("")).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     for thing in [

@@ -229,7 +229,7 @@ fn rounds_that_cannot_be_are_refused_before_anything_is_done() {
         ("rounds.max_loss=nan", "rounds.max_loss must be 0 to 1, not NaN"),
         ("rounds.token_limit_quantile=1.5", "rounds.token_limit_quantile must be 0 to 1, not 1.5"),
         ("rounds.tuning=", "rounds.tuning must be `embedded` or a file of problems, not empty"),
-        ("rounds.deltas=3", "unknown field `deltas`"),
+        ("rounds.deltas=3", "a recipe has no `rounds.deltas`"),
     ] {
         let error = fail(&[value]);
         assert!(error.contains(must), "{error}");

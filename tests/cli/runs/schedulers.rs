@@ -79,7 +79,7 @@ fn submit(
     );
     let mut command = std::process::Command::new(repository(script));
     command.args(args).current_dir(host.path("")).env("PATH", path).env("STATE", host.path("state-of-jobs"));
-    command.env("XDG_CACHE_HOME", host.path("cache")).env("XDG_STATE_HOME", host.path("state"));
+    host.keeps(&mut command);
     let output = command.envs(env.iter().copied()).output().unwrap();
     let log = std::fs::read_to_string(host.path("state-of-jobs.log")).unwrap_or_default();
     let text =

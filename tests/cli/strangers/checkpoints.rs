@@ -54,7 +54,7 @@ fn refused(host: &Host, name: &str, things: &[&str]) {
     let script = format!("ulimit -v {ADDRESS_SPACE_KIB}; exec \"$0\" check --model {name}");
     let mut command = Command::new("sh");
     command.args(["-c", &script]).arg(program).current_dir(host.path("."));
-    let output = command.env("XDG_CACHE_HOME", host.path("cache")).output().unwrap();
+    let output = host.keeps(&mut command).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{name}: {stderr}");
     assert!(!stderr.contains("panicked") && stderr.len() < 10_000, "{name}: {stderr}");

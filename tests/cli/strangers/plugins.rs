@@ -49,7 +49,7 @@ fn check(host: &Host, files: &[String], seconds: u32) -> Output {
     let program = host.command(&[]).get_program().to_owned();
     let mut command = Command::new("sh");
     command.args(["-c", &script]).arg(program).args(files).current_dir(host.path("."));
-    command.env("XDG_CACHE_HOME", host.path("cache")).env("XDG_STATE_HOME", host.path("state"));
+    host.keeps(&mut command);
     // The allocator would set aside a gibibyte at once: 32 MiB in KiB.
     command.env("MIMALLOC_ARENA_RESERVE", "32768").output().unwrap()
 }
@@ -68,7 +68,7 @@ fn answer(host: &Host, component: &[u8]) -> String {
 #[test]
 #[cfg(target_os = "linux")]
 fn what_a_component_declares_is_counted_before_it_is_compiled() {
-    let host = Host::new();
+    let host = Host::with_own_cache();
     let told = answer(&host, &explodes(8));
     assert!(told.contains("has 1000000000 core instances, more than the limit of 64"), "{told}");
     assert!(
@@ -102,7 +102,7 @@ fn what_a_component_declares_is_counted_before_it_is_compiled() {
 #[test]
 #[cfg(target_os = "linux")]
 fn what_is_too_much_for_the_compiler_ends_the_compiler_alone() {
-    let told = answer(&Host::new(), &takes_memory(300));
+    let told = answer(&Host::with_own_cache(), &takes_memory(300));
     assert!(told.contains("MiB of memory to compile") || told.contains("ms of processor time"), "{told}");
     assert!(told.contains("hint: what may be taken grows with the code"), "{told}");
 }
@@ -110,7 +110,7 @@ fn what_is_too_much_for_the_compiler_ends_the_compiler_alone() {
 #[test]
 #[cfg(target_os = "linux")]
 fn what_a_plugin_says_of_itself_is_bounded() {
-    let host = Host::new();
+    let host = Host::with_own_cache();
     let told = answer(&host, &has_settings(257));
     assert!(told.contains("describes itself wrongly: it has 257 settings, more than 256"), "{told}");
     let told = answer(&host, &has_settings(256));
@@ -140,7 +140,7 @@ fn mutate(component: &[u8], rng: &mut SplitMix64) -> Vec<u8> {
 #[test]
 #[cfg(target_os = "linux")]
 fn copies_with_faults_are_answered_and_the_next_plugin_runs() {
-    let host = Host::new();
+    let host = Host::with_own_cache();
     let seeds = [
         (explodes(8), 60),
         (takes_memory(20), 20),

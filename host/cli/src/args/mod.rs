@@ -5,11 +5,13 @@ pub(crate) mod export;
 pub(crate) mod import;
 #[cfg(feature = "training")]
 pub(crate) mod model;
-mod numbers;
 pub(crate) mod plugin;
 pub(crate) mod serve;
 #[cfg(feature = "training")]
 pub(crate) mod training;
+mod values;
+
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
@@ -18,6 +20,7 @@ use self::plugin::PluginCommand;
 use self::serve::ServeArgs;
 #[cfg(feature = "training")]
 use self::training::{RunArgs, TrainingCommand};
+use crate::exit_code::EXIT_CODES;
 
 /// Makes a reasoning language model think shorter without thinking worse (TokenSqueeze), with graders that
 /// are sandboxed plugins.
@@ -25,7 +28,7 @@ use self::training::{RunArgs, TrainingCommand};
 /// Without a command it does the main job: `run`.
 #[cfg(feature = "training")]
 #[derive(Parser, Debug)]
-#[command(name = "ts-host", version, args_conflicts_with_subcommands = true)]
+#[command(name = "ts-host", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -38,7 +41,7 @@ pub(crate) struct Cli {
 /// Grades with sandboxed plugins, and helps to write them. This build has no model: it cannot sample or train.
 #[cfg(not(feature = "training"))]
 #[derive(Parser, Debug)]
-#[command(name = "ts-host", version)]
+#[command(name = "ts-host", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -67,6 +70,16 @@ pub(crate) enum Command {
         #[arg(long)]
         clear: bool,
     },
+    /// Write a script that completes commands and flags in a shell, to standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages, one a command
+    Man {
+        /// The folder for them
+        folder: PathBuf,
+    },
     /// Work on a plugin
     Plugin {
         /// What to do with it
@@ -81,7 +94,7 @@ impl Command {
         match self {
             #[cfg(feature = "training")]
             Self::Training(command) => command.compiles(),
-            Self::Recipe { .. } | Self::Cache { .. } => false,
+            Self::Recipe { .. } | Self::Cache { .. } | Self::Completions { .. } | Self::Man { .. } => false,
             #[cfg(feature = "training")]
             Self::Import(args) => args.command.is_some(),
             #[cfg(not(feature = "training"))]

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 use ts_model::chat::Date;
+use ts_recipe::{Dtype, Override};
 
-use super::numbers::{at_least_one, threads};
+use super::values::{at_least_one, date, device, draws, dtype, key_value, threads};
 
 /// What to do with a checkpoint.
 #[derive(Subcommand, Debug)]
@@ -47,7 +49,7 @@ pub(crate) enum ModelCommand {
 /// Flags of `model inspect`.
 #[derive(Args, Debug)]
 pub(crate) struct ModelInspectArgs {
-    /// A Hugging Face folder, or a name of the hub: org/name@revision
+    /// A Hugging Face folder, a name of the hub, org/name@revision, or `embedded`
     pub(crate) folder: PathBuf,
     /// As JSON
     #[arg(long)]
@@ -57,23 +59,23 @@ pub(crate) struct ModelInspectArgs {
     pub(crate) recipe: String,
     /// Any value of the recipe, such as sample.max_batch_rows=16; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
+    pub(crate) set: Vec<Override>,
 }
 
 /// A checkpoint and what it is asked with.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct ModelEncodeArgs {
-    /// A Hugging Face folder, or a name of the hub: org/name@revision
+    /// A Hugging Face folder, a name of the hub, org/name@revision, or `embedded`
     pub(crate) folder: PathBuf,
     /// The input, JSON lines; `-` is standard input
     #[arg(long, default_value = "-", value_name = "FILE")]
     pub(crate) input: PathBuf,
     /// The date that a chat template that asks for one is told, such as 2026-03-07
-    #[arg(long)]
+    #[arg(long, value_parser = date)]
     pub(crate) date: Option<Date>,
     /// A value that the chat template may read, such as enable_thinking=false; may be given several times
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) template: Vec<String>,
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) template: Vec<(String, Value)>,
 }
 
 /// A checkpoint, and how to compute with it.
@@ -83,11 +85,11 @@ pub(crate) struct OpenedArgs {
     #[command(flatten)]
     pub(crate) asked: ModelEncodeArgs,
     /// `cpu` or `cuda:N`
-    #[arg(long, default_value = "cpu")]
+    #[arg(long, default_value = "cpu", value_parser = device)]
     pub(crate) device: String,
     /// Number format to compute in: f32, bf16 or f16
-    #[arg(long, default_value = "f32")]
-    pub(crate) dtype: String,
+    #[arg(long, default_value = "f32", value_parser = dtype)]
+    pub(crate) dtype: Dtype,
     /// Threads; 0 is one a core. Changes no result
     #[arg(long, default_value_t = 0, value_parser = threads)]
     pub(crate) workers: usize,
@@ -106,7 +108,7 @@ pub(crate) struct ModelGenerateArgs {
     #[arg(long, default_value_t = 1.0, value_parser = share)]
     pub(crate) top_p: f64,
     /// Responses to each prompt
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 1, value_parser = draws)]
     pub(crate) draws: u32,
     /// Most tokens of a response
     #[arg(long, default_value_t = 256, value_parser = at_least_one)]

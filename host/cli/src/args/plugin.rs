@@ -3,12 +3,20 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use serde_json::Value;
+use ts_plugin::Role;
+use ts_recipe::Override;
 
-use super::numbers::threads;
+use super::values::{called_role, count, key_value, role, threads};
 
 /// What to do with a plugin.
 #[derive(Subcommand, Debug)]
 pub(crate) enum PluginCommand {
+    /// List the plugins in this program, and those of a folder
+    List {
+        /// A folder with .wasm files
+        folder: Option<PathBuf>,
+    },
     /// Say what a plugin is: roles, contract, settings, imports, size, hash, what a start costs
     Inspect {
         /// A .wasm file or the name of an embedded plugin
@@ -53,17 +61,17 @@ pub(crate) struct CalledArgs {
     /// A .wasm file or the name of an embedded plugin
     pub(crate) file: String,
     /// The role to call, of a plugin that has several: verifier, step-splitter, selection-policy or length-function
-    #[arg(long)]
-    pub(crate) role: Option<String>,
+    #[arg(long, value_parser = called_role)]
+    pub(crate) role: Option<Role>,
     /// Runner for a verifier of programs, a .wasm file; may be given several times [default: those beside the verifier]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) plugin: Vec<String>,
+    #[arg(long, value_name = "FILE", alias = "plugin")]
+    pub(crate) runner: Vec<String>,
     /// A setting of the plugin, KEY=VALUE; may be given several times
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) setting: Vec<String>,
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) setting: Vec<(String, Value)>,
     /// A value of the recipe, such as plugins.limits.fuel=1000000 or plugins.isolation=reused; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
+    pub(crate) set: Vec<Override>,
 }
 
 /// Flags of `plugin run`.
@@ -104,8 +112,8 @@ pub(crate) struct PluginReplayArgs {
     #[arg(long, value_name = "ID")]
     pub(crate) problem: String,
     /// The role to call: verifier, step-splitter, selection-policy or length-function
-    #[arg(long, default_value = "verifier")]
-    pub(crate) role: String,
+    #[arg(long, default_value = "verifier", value_parser = called_role)]
+    pub(crate) role: Role,
     /// Another plugin to try, with its default settings [default: the run's]
     #[arg(long, value_name = "FILE")]
     pub(crate) plugin: Option<String>,
@@ -124,7 +132,7 @@ pub(crate) struct PluginTestArgs {
     #[arg(long, required = true, num_args = 1.., value_name = "CASES")]
     pub(crate) cases: Vec<PathBuf>,
     /// Verdicts that may be other than their labels say, before the command fails
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = count)]
     pub(crate) allow: usize,
     /// Accept the outputs of now: write them into the golden cases
     #[arg(long)]
@@ -136,7 +144,7 @@ pub(crate) struct PluginTestArgs {
     #[arg(long, default_value_t = 0, value_parser = threads)]
     pub(crate) workers: usize,
     /// Disagreements to print
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = count)]
     pub(crate) show: usize,
 }
 
@@ -146,8 +154,8 @@ pub(crate) struct PluginNewArgs {
     /// Its name, such as my_grader; the project's folder has it too
     pub(crate) name: String,
     /// What the plugin is for: verifier, step-splitter, selection-policy or length-function
-    #[arg(long, default_value = "verifier")]
-    pub(crate) role: String,
+    #[arg(long, default_value = "verifier", value_parser = called_role)]
+    pub(crate) role: Role,
     /// What it is written in
     #[arg(long)]
     pub(crate) lang: PluginLanguage,
@@ -164,6 +172,8 @@ pub(crate) enum PluginLanguage {
     Javascript,
     /// With wit-bindgen's bindings, and zig, wasi-sdk or clang
     C,
+    /// With wit-bindgen's bindings, and Go
+    Go,
 }
 
 /// Flags of `plugin componentize`.
@@ -174,17 +184,14 @@ pub(crate) struct PluginComponentizeArgs {
     pub(crate) module: PathBuf,
     /// What the plugin is for: verifier, step-splitter, selection-policy, length-function or runner; may be given several
     /// times
-    #[arg(long, default_value = "verifier")]
-    pub(crate) role: Vec<String>,
+    #[arg(long, default_value = "verifier", value_parser = role)]
+    pub(crate) role: Vec<Role>,
     /// The component to write [default: the module's name, ending in .component.wasm]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// How the module writes texts; of no account where it carries a contract itself
     #[arg(long, default_value = "utf8")]
     pub(crate) encoding: TextEncoding,
-    /// Put functions that trap in the place of WASI's: a call that comes to one fails
-    #[arg(long)]
-    pub(crate) stub_wasi: bool,
 }
 
 /// How a module writes texts into its memory.

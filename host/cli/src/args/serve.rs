@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::Value;
+use ts_recipe::Override;
 
-use super::numbers::{at_least_one, threads};
+use super::values::{address, at_least_one, key_value, seconds, threads};
 
 /// Flags of `serve`.
 #[derive(Args, Debug)]
@@ -15,13 +17,13 @@ pub(crate) struct ServeArgs {
     #[arg(long, required = true, value_name = "FILE")]
     pub(crate) plugin: Vec<String>,
     /// A setting of the verifier, KEY=VALUE; may be given several times
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) setting: Vec<String>,
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) setting: Vec<(String, Value)>,
     /// A limit of the grader, such as plugins.limits.fuel=4000000000; any value of a recipe's `plugins.limits`
     #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
+    pub(crate) set: Vec<Override>,
     /// Address to listen at; port 0 is any free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8377")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8377", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// Read items from standard input and write answers to standard output, a line each, instead
     #[arg(long, conflicts_with = "listen")]
@@ -36,7 +38,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, default_value_t = 16, value_parser = at_least_one)]
     pub(crate) max_body_mib: usize,
     /// Seconds after which what is left of a request is answered with an error, and its work ends
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, default_value_t = 60, value_parser = seconds)]
     pub(crate) deadline: u64,
     /// Keys, one of which a request must have: lines NAME KEY in a file that only its owner may open; more of them in the environment
     /// as TS_HOST_SERVE_KEYS

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use ts_recipe::Override;
 use ts_run::Shard;
 
 use super::export::{AdoptArgs, ExportArgs};
 use super::model::ModelCommand;
-use super::numbers::threads;
+use super::values::{amount, seed, seeds, threads};
 
 /// What to do with a model or a run.
 #[derive(Subcommand, Debug)]
@@ -87,12 +88,16 @@ pub(crate) struct RunArgs {
     /// With --from a finished run of several rounds: its control, one round with as many samples and optimiser steps as all of them together
     #[arg(long, requires = "from")]
     pub(crate) as_one_round: bool,
+    /// The whole job on a small part of the problems, with few responses: whether everything works, in under a minute on the embedded
+    /// model; the run's name ends in -quick
+    #[arg(long)]
+    pub(crate) quick: bool,
     /// One of several shares of the problems, such as 2/3: of the stages that map over problems, for as many machines; `merge`
     /// joins them
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,
     /// Seed of the run
-    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(long, value_parser = seed)]
     pub(crate) seed: Option<i64>,
     /// Model: a Hugging Face folder, or a name of the hub: org/name@revision
     #[arg(long, value_name = "FOLDER")]
@@ -108,7 +113,7 @@ pub(crate) struct RunArgs {
     pub(crate) workers: Option<usize>,
     /// Any value of the recipe, such as train.beta=0.2; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
+    pub(crate) set: Vec<Override>,
 }
 
 /// Flags of `report`.
@@ -118,14 +123,14 @@ pub(crate) struct ReportArgs {
     pub(crate) folder: PathBuf,
     /// A value of the recipe's [report] instead of the run's, such as report.budget_tokens=320; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
+    pub(crate) set: Vec<Override>,
 }
 
 /// Flags of `ablate`.
 #[derive(Args, Debug)]
 pub(crate) struct AblateArgs {
     /// Seeds, separated by commas
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3], value_parser = seeds)]
     pub(crate) seeds: Vec<u64>,
     /// Rows to run: recipes, separated by commas [default: every shipped ablation]
     #[arg(long, value_delimiter = ',')]
@@ -141,12 +146,12 @@ pub(crate) struct AblateArgs {
     /// Folder for the runs
     #[arg(long, value_name = "FOLDER", default_value = "runs/ablation")]
     pub(crate) out: PathBuf,
-    /// The document to write
-    #[arg(long, value_name = "FILE", default_value = "docs/ablations.md")]
-    pub(crate) document: PathBuf,
+    /// The document to write [default: ablations.md in the folder for the runs]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) document: Option<PathBuf>,
     /// Any value of every recipe, such as eval.n_runs=2; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
+    pub(crate) set: Vec<Override>,
 }
 
 /// Flags of `compare`.
@@ -163,14 +168,14 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_delimiter = ',')]
     pub(crate) recipes: Vec<String>,
     /// Their seeds, separated by commas
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3], requires = "recipes")]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3], requires = "recipes", value_parser = seeds)]
     pub(crate) seeds: Vec<u64>,
     /// Multiples of each recipe's learning rate to train with, separated by commas, 1 among them
     #[arg(long, value_delimiter = ',', default_values_t = [1.0], requires = "recipes")]
     pub(crate) strengths: Vec<f64>,
     /// Any value of every recipe, such as eval.n_runs=2; may be given several times
     #[arg(long, value_name = "KEY=VALUE", requires = "recipes")]
-    pub(crate) set: Vec<String>,
+    pub(crate) set: Vec<Override>,
     /// Folder for the recipes' runs
     #[arg(long, value_name = "FOLDER", default_value = "runs/ablation", requires = "recipes")]
     pub(crate) runs_in: PathBuf,
@@ -198,7 +203,7 @@ pub(crate) struct PretrainArgs {
     #[arg(long, value_enum, default_value = "plain")]
     pub(crate) task: PretrainTask,
     /// Training tokens, in millions
-    #[arg(long, default_value_t = 13.0, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 13.0, value_parser = amount)]
     pub(crate) million_tokens: f64,
     /// Seed of the initial weights and of the data
     #[arg(long, default_value_t = 7)]

@@ -13,14 +13,14 @@ mod plugin;
 #[cfg(feature = "training")]
 mod samples;
 mod serve;
+mod shell;
 #[cfg(feature = "training")]
 mod training;
 
-use anyhow::{Context, Result, bail};
-use serde_json::{Map, Value};
+use anyhow::Result;
 use ts_embedded::RECIPES;
 use ts_plugin::CacheError;
-use ts_recipe::{Loader, OpenError, Override, RecipeError};
+use ts_recipe::{Loader, OpenError, RecipeError};
 
 #[cfg(feature = "training")]
 use crate::args::training::TrainingCommand;
@@ -42,6 +42,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Recipe { name } => print_recipes(name.as_deref()),
         Command::Import(args) => import::run(&args),
         Command::Cache { clear } => cache::run(clear),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { folder } => shell::man(&folder),
         Command::Plugin { command } => plugin::dispatch(&command),
         Command::Serve(args) => serve::run(&args),
     }
@@ -62,7 +64,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         if let Some(error) = cause.downcast_ref::<ts_pipeline::Error>() {
             return error.hint();
         }
-        let recipe = cause.downcast_ref::<RecipeError>().map(|error| error.hint().to_owned());
+        let recipe = cause.downcast_ref::<RecipeError>().map(RecipeError::hint);
         let plugin = || cause.downcast_ref::<OpenError>().and_then(OpenError::hint);
         let harness = || cause.downcast_ref::<ts_harness::Error>().and_then(ts_harness::Error::hint);
         let import =
@@ -77,29 +79,12 @@ fn loader() -> Loader<'static> {
     Loader { shipped: RECIPES }
 }
 
-/// The values of `--set`.
-fn parse_overrides(set: &[String]) -> Result<Vec<Override>> {
-    Ok(set.iter().map(|text| Override::parse(text)).collect::<Result<_, _>>()?)
-}
-
 fn print_recipes(name: Option<&str>) -> Result<()> {
     let Some(name) = name else {
         return RECIPES.iter().try_for_each(|(name, _)| say(name));
     };
     match RECIPES.iter().find(|(shipped, _)| *shipped == name) {
         Some((_, text)) => say_page(text.trim_end()),
-        None => bail!("no shipped recipe `{name}`; `ts-host recipe` lists them"),
+        None => Err(loader().unknown(name).into()),
     }
-}
-
-/// KEY=VALUE, each value JSON, or else a text as it stands.
-fn key_values(flag: &str, texts: &[String]) -> Result<Map<String, Value>> {
-    let mut values = Map::new();
-    for text in texts {
-        let (key, value) =
-            text.split_once('=').with_context(|| format!("{flag} {text}: must be KEY=VALUE"))?;
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-        values.insert(key.trim().to_owned(), value);
-    }
-    Ok(values)
 }

@@ -4,17 +4,17 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, stdin};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use ts_model::chat::TemplateOptions;
 use ts_model::generate::Sampling;
 use ts_pipeline::model::{
     Averaged, Encoder, Generation, InputLines, Inspection, Memory, Merged, OpenModel, average, generate,
     inspect, merge, score,
 };
-use ts_recipe::{Dtype, n_threads};
+use ts_recipe::n_threads;
 
 use super::hub::{fetch_folder, fetch_model};
-use super::{key_values, loader, parse_overrides};
+use super::loader;
 use crate::args::model::{ModelCommand, ModelEncodeArgs, ModelGenerateArgs, ModelScoreArgs, OpenedArgs};
 use crate::terminal::{say, say_json};
 
@@ -23,7 +23,7 @@ pub(super) fn dispatch(command: &ModelCommand) -> Result<()> {
     fetch(command)?;
     match command {
         ModelCommand::Inspect(args) => {
-            let recipe = loader().load(&args.recipe, parse_overrides(&args.set)?)?;
+            let recipe = loader().load(&args.recipe, args.set.clone())?;
             show(&inspect(&args.folder, &recipe)?, args.json)
         }
         ModelCommand::Encode(args) => encode(args),
@@ -138,16 +138,10 @@ fn score_texts(args: &ModelScoreArgs) -> Result<()> {
 }
 
 fn open(args: &OpenedArgs) -> Result<OpenModel> {
-    let dtype = match args.dtype.as_str() {
-        "f32" => Dtype::F32,
-        "bf16" => Dtype::Bf16,
-        "f16" => Dtype::F16,
-        other => bail!("--dtype {other}: must be f32, bf16 or f16"),
-    };
     Ok(OpenModel::open(
         &args.asked.folder,
         options(&args.asked)?,
-        dtype,
+        args.dtype,
         &args.device,
         n_threads(args.workers),
     )?)
@@ -163,10 +157,7 @@ fn encode(args: &ModelEncodeArgs) -> Result<()> {
 }
 
 fn options(args: &ModelEncodeArgs) -> Result<TemplateOptions> {
-    Ok(TemplateOptions {
-        date: args.date,
-        values: key_values("--template", &args.template)?.into_iter().collect(),
-    })
+    Ok(TemplateOptions { date: args.date, values: args.template.iter().cloned().collect() })
 }
 
 /// The lines of a file, or of standard input.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use ts_recipe::{OpenError, Override, n_threads, open_plugin_with_runners};
 use ts_serve::{Door, Options, Service};
 
-use super::{loader, parse_overrides, plugin};
+use super::loader;
 use crate::args::serve::ServeArgs;
 use crate::terminal::note;
 
@@ -16,7 +16,7 @@ const KEYS: &str = "TS_HOST_SERVE_KEYS";
 
 /// Serves until the input ends or the process is told to stop.
 pub(super) fn run(args: &ServeArgs) -> Result<()> {
-    let settings = plugin::settings(&args.setting)?;
+    let settings = args.setting.iter().cloned().collect();
     let max_body_bytes = args.max_body_mib << 20;
     let options = Options {
         workers: n_threads(args.workers),
@@ -27,13 +27,12 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
         ..Options::default()
     };
     let workers = options.workers;
-    let mut overrides = parse_overrides(&args.set)?;
+    let mut overrides = args.set.clone();
     overrides.push(Override::new("run.workers", options.places() as i64));
     let recipe = loader().load("default", overrides)?;
     let (source, runners) = args.plugin.split_first().context("--plugin: a verifier must be given")?;
-    let verifier = open_plugin_with_runners(&recipe, source, runners)?
-        .verifier(&settings)
-        .map_err(|error| OpenError::Plugin { key: source.clone(), source: error })?;
+    let verifier =
+        open_plugin_with_runners(&recipe, source, runners)?.verifier(&settings).map_err(OpenError::Named)?;
     let identity = verifier.plugin().identity();
     let who = format!("{} {}", identity.name, identity.version);
     let service = Service::start(verifier, options).context("cannot start the workers")?;

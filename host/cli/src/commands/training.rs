@@ -1,5 +1,6 @@
 //! The commands that need a model or a run's folder: one function each.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,11 +15,15 @@ use ts_pipeline::{PastRun, Run, Stage, ablation, kept_recipe, merge, pretrain, r
 use ts_plugin::{LogSink, Role};
 use ts_recipe::{Override, Recipe, key_of, n_threads, open_plugin};
 
-use super::{loader, parse_overrides};
+use super::loader;
 use crate::args::training::{AblateArgs, PretrainArgs, PretrainTask, ReportArgs, RunArgs, TrainingCommand};
+use crate::interrupt;
 use crate::plugin_log::PluginLog;
 use crate::progress::Terminal;
 use crate::terminal::{note, say, say_page};
+
+/// The end of a quick run's name.
+const QUICK: &str = "-quick";
 
 /// Does what was asked for.
 pub(super) fn dispatch(command: TrainingCommand) -> Result<()> {
@@ -54,11 +59,16 @@ fn run(args: &RunArgs) -> Result<()> {
     }
     let recipe = recipe(args)?;
     let folder = run_folder(args, &recipe);
+    interrupt::say_how_to_go_on(&folder)?;
     logged(|progress, log| match recipe.rounds.count {
         1 => run_logged(args, &Stage::ALL, recipe, &folder, progress, log),
         _ => run_rounds(&recipe, &folder, |step| run_step(args, step, progress, Arc::clone(&log))),
     })?;
-    print_report(&folder)
+    print_report(&folder)?;
+    if args.quick {
+        note("a quick run: it shows that everything works, and nothing of how well");
+    }
+    Ok(())
 }
 
 /// Runs what is to be done in one of the folders of several rounds.
@@ -80,6 +90,7 @@ fn run_step(args: &RunArgs, step: &Step, progress: &Terminal, log: LogSink) -> R
 fn stages(args: &RunArgs, stages: &[Stage]) -> Result<()> {
     let recipe = recipe(args)?;
     let folder = run_folder(args, &recipe);
+    interrupt::say_how_to_go_on(&folder)?;
     logged(|progress, log| run_logged(args, stages, recipe, &folder, progress, log))
 }
 
@@ -159,6 +170,9 @@ fn recipe_of(args: &RunArgs) -> Result<Recipe> {
             return Ok(recipe);
         }
     }
+    if let Some(donor) = &args.from {
+        kept_recipe(donor)?; // or an error that says what is missing there
+    }
     let base = kept.or(args.from.as_ref()).map(|folder| in_folder(folder).display().to_string());
     let name = args.recipe.as_deref().or(base.as_deref()).unwrap_or("default");
     let mut overrides = Vec::new();
@@ -179,8 +193,27 @@ fn recipe_of(args: &RunArgs) -> Result<Recipe> {
         overrides.push(Override::new("sample.n_samples", i64::from(all.n_samples)));
         overrides.push(Override::new("train.steps", all.n_train_steps as i64));
     }
-    overrides.extend(parse_overrides(&args.set)?);
+    if args.quick {
+        overrides.extend(quick(&loader().load(name, vec![])?));
+    }
+    overrides.extend(args.set.iter().cloned());
     Ok(loader().load(name, overrides)?)
+}
+
+/// The values of `--quick`: a recipe on a small part of everything, under a name that says so.
+fn quick(recipe: &Recipe) -> Vec<Override> {
+    let name = recipe.run.name.trim_end_matches(QUICK);
+    let small = |key: &str, value: i64| Override::new(key, value);
+    vec![
+        Override::new("run.name", format!("{name}{QUICK}")),
+        small("problems.max_train", 24),
+        small("problems.max_heldout", 24),
+        small("sample.n_samples", 8),
+        small("refine.n_rewrites", 8),
+        small("train.batch_size", 4),
+        small("eval.n_runs", 2),
+        small("report.bootstrap_resamples", 200),
+    ]
 }
 
 fn has_recipe_flags(args: &RunArgs) -> bool {
@@ -190,6 +223,7 @@ fn has_recipe_flags(args: &RunArgs) -> bool {
         out: _,
         from: _,
         as_one_round,
+        quick,
         shard: _,
         seed,
         model,
@@ -200,6 +234,7 @@ fn has_recipe_flags(args: &RunArgs) -> bool {
     } = args;
     !plugin.is_empty()
         || *as_one_round
+        || *quick
         || recipe.is_some()
         || seed.is_some()
         || model.is_some()
@@ -212,11 +247,13 @@ fn has_recipe_flags(args: &RunArgs) -> bool {
 /// Puts each plugin into the roles that it has. Settings of the recipe are kept if they are for a plugin of that name.
 fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
     let recipe = loader().load(recipe, vec![])?;
-    let mut overrides = Vec::new();
-    let mut runners = Vec::new();
+    let (mut overrides, mut runners, mut taken) = (Vec::new(), Vec::new(), BTreeMap::new());
     for file in files {
         let plugin = open_plugin(&recipe, file)?;
         for role in plugin.roles() {
+            if let Some(other) = taken.insert(role.interface(), file).filter(|_| *role != Role::Runner) {
+                bail!("--plugin {other} and --plugin {file} are both a {role}, and a run has one");
+            }
             if *role == Role::Runner {
                 runners.push(toml::Value::from(file.clone()));
                 continue;
@@ -265,7 +302,7 @@ fn report_again(args: &ReportArgs) -> Result<()> {
     }
     let run = PastRun::open(&args.folder)?;
     let kept = run.recipe();
-    let recipe = kept.with(parse_overrides(&args.set)?)?;
+    let recipe = kept.with(args.set.clone())?;
     if (Recipe { report: kept.report.clone(), ..recipe.clone() }) != *kept {
         bail!(
             "--set: only values of [report], such as report.budget_tokens, change a table that is printed again"
@@ -277,10 +314,26 @@ fn report_again(args: &ReportArgs) -> Result<()> {
 }
 
 fn check_recipe(args: &RunArgs) -> Result<()> {
-    for line in check(&recipe(args)?)? {
+    let recipe = recipe(args)?;
+    check_folder(&run_folder(args, &recipe))?;
+    for line in check(&recipe)? {
         say(line)?;
     }
     say("ready to run")
+}
+
+/// Whether a run could write into a folder that need not exist: into what there is of its path.
+fn check_folder(folder: &Path) -> Result<()> {
+    let there =
+        folder.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
+    let there = there.into_iter().find(|path| path.exists()).unwrap_or(Path::new("."));
+    if !there.is_dir() {
+        bail!("a run cannot be in {}: {} is a file", folder.display(), there.display());
+    }
+    let cannot = || {
+        format!("a run cannot be in {}: nothing can be written into {}", folder.display(), there.display())
+    };
+    tempfile::tempfile_in(there).map(drop).with_context(cannot)
 }
 
 fn ablate(args: &AblateArgs) -> Result<()> {
@@ -297,33 +350,30 @@ fn ablate(args: &AblateArgs) -> Result<()> {
         strengths: args.strengths.clone(),
         tuning: args.tuning_problems.clone(),
     };
+    interrupt::say_how_to_go_on(&args.out)?;
     let tables = ablation::ablate(&comparison, &args.out, &now(), &Terminal::default())?.to_markdown();
     say_page(&tables)?;
-    ablation::write_document(&args.document, &tables)?;
-    say(args.document.display())
+    let document = args.document.clone().unwrap_or_else(|| args.out.join("ablations.md"));
+    ablation::write_document(&document, &tables)?;
+    say(document.display())
 }
 
 /// Recipes by their names, with the values of `--set`; what they name of the hub is there afterwards.
-pub(super) fn recipes(names: &[String], set: &[String]) -> Result<Vec<Recipe>> {
-    let overrides = parse_overrides(set)?;
-    let load = |name: &String| -> Result<Recipe> { Ok(loader().load(name, overrides.clone())?) };
+pub(super) fn recipes(names: &[String], set: &[Override]) -> Result<Vec<Recipe>> {
+    let load = |name: &String| -> Result<Recipe> { Ok(loader().load(name, set.to_vec())?) };
     let recipes = names.iter().map(load).collect::<Result<Vec<_>>>()?;
     recipes.iter().try_for_each(super::hub::fetch)?;
     Ok(recipes)
 }
 
 fn pretrain(args: &PretrainArgs) -> Result<()> {
-    let million_tokens = args.million_tokens;
-    if !(million_tokens > 0.0 && million_tokens.is_finite()) {
-        bail!("--million-tokens must be above 0, not {million_tokens}");
-    }
     let settings = pretrain::Pretraining {
         task: match args.task {
             PretrainTask::Plain => Task::Plain,
             PretrainTask::Teeth => Task::Teeth,
         },
         seed: args.seed,
-        n_tokens: (million_tokens * 1e6) as u64,
+        n_tokens: (args.million_tokens * 1e6) as u64,
         n_workers: n_threads(args.workers),
     };
     pretrain::pretrain(&settings, &args.out, &Terminal::default())?;

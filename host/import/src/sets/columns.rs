@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use ts_rows::Fields;
 
-use super::fields::text_of;
+use super::fields::{columns, text_of};
 use super::object;
 
 /// Names of columns. `reward_model.ground_truth` is a field within a column.
@@ -53,12 +53,7 @@ fn at<'a>(row: &'a Fields, name: &str) -> Result<&'a Value, String> {
         parts.try_fold(first, |value, part| value.get(part))
     };
     let found = row.get(name).or_else(within).filter(|value| !value.is_null());
-    found.ok_or_else(|| {
-        let mut names: Vec<_> = row.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        names.truncate(20);
-        format!("no column `{name}`, or it is empty; there are {}", names.join(", "))
-    })
+    found.ok_or_else(|| format!("no column `{name}`, or it is empty; there are {}", columns(row)))
 }
 
 #[cfg(test)]

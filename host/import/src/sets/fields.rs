@@ -14,7 +14,7 @@ pub(super) fn column<'a>(row: &'a Fields, names: &[&str]) -> Option<(&'a str, &'
 
 /// The text of the first of these columns that has a value; a number counts as its text.
 pub(super) fn text(row: &Fields, names: &[&str]) -> Result<String, String> {
-    let Some((name, value)) = column(row, names) else { return Err(missing(names)) };
+    let Some((name, value)) = column(row, names) else { return Err(missing(row, names)) };
     text_of(value).ok_or_else(|| format!("column `{name}` must be a text or a number"))
 }
 
@@ -38,10 +38,17 @@ pub(super) fn kept<'a>(row: &Fields, names: &[&'a str]) -> Vec<(&'a str, Value)>
     names.iter().filter_map(of_row).collect()
 }
 
-pub(super) fn missing(names: &[&str]) -> String {
+/// That a row lacks a column, and which it has.
+pub(super) fn missing(row: &Fields, names: &[&str]) -> String {
     let others: Vec<_> = names[1..].iter().map(|name| format!("`{name}`")).collect();
-    match others.as_slice() {
-        [] => format!("no column `{}`, or it is empty", names[0]),
-        _ => format!("no column `{}` (nor {}), or it is empty", names[0], others.join(", ")),
-    }
+    let others = if others.is_empty() { String::new() } else { format!(" (nor {})", others.join(", ")) };
+    format!("no column `{}`{others}, or it is empty; there are {}", names[0], columns(row))
+}
+
+/// The names of a row's columns; of very many the first.
+pub(super) fn columns(row: &Fields) -> String {
+    let mut names: Vec<_> = row.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names.truncate(20);
+    names.join(", ")
 }

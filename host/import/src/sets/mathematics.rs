@@ -41,9 +41,9 @@ pub(super) fn problem(row: Fields, id: String) -> Result<Value, String> {
 }
 
 fn boxed_in_solution(row: &Fields) -> Result<String, String> {
-    let Some(solution) = optional_text(row, &["solution"])? else { return Err(missing(&ANSWER)) };
+    let Some(solution) = optional_text(row, &["solution"])? else { return Err(missing(row, &ANSWER)) };
     let boxed = last_boxed(&solution).map(str::trim).filter(|boxed| !boxed.is_empty());
-    boxed.map(str::to_owned).ok_or_else(|| format!("{}, and its `solution` boxes nothing", missing(&ANSWER)))
+    boxed.map(str::to_owned).ok_or_else(|| format!("{}; its `solution` boxes nothing", missing(row, &ANSWER)))
 }
 
 /// What stands within the braces of the last `\boxed` or `\fbox`.
@@ -129,7 +129,10 @@ mod tests {
     fn what_a_row_lacks_is_named() {
         for (row, reason) in [
             (json!({"answer": "1"}), "no column `problem` (nor `question`)"),
-            (json!({"problem": "P", "answer": ""}), "no column `answer`, or it is empty"),
+            (
+                json!({"problem": "P", "answer": ""}),
+                "no column `answer`, or it is empty; there are answer, problem",
+            ),
             (json!({"problem": "P", "answer": null, "solution": "x"}), "its `solution` boxes nothing"),
             (json!({"problem": "P", "solution": "\\boxed{1"}), "its `solution` boxes nothing"),
             (json!({"problem": "P", "answer": ["1"]}), "column `answer` must be a text or a number"),

@@ -18,11 +18,12 @@ pub(super) fn problem(row: Fields, number: usize) -> Result<(Value, Option<&'sta
             return Err(format!("column `{name}`: only text is read"));
         }
     }
-    let prompt = row.get("prompt").filter(|prompt| !prompt.is_null()).ok_or_else(|| missing(&["prompt"]))?;
+    let prompt =
+        row.get("prompt").filter(|prompt| !prompt.is_null()).ok_or_else(|| missing(&row, &["prompt"]))?;
     if !matches!(prompt, Value::String(_) | Value::Array(_)) {
         return Err("column `prompt` must be messages, or a text".to_owned());
     }
-    let reward_model = structure(&row, "reward_model")?.ok_or_else(|| missing(&["reward_model"]))?;
+    let reward_model = structure(&row, "reward_model")?.ok_or_else(|| missing(&row, &["reward_model"]))?;
     let truth = reward_model.get("ground_truth").filter(|truth| !truth.is_null());
     let truth = truth.ok_or("column `reward_model` has no `ground_truth`")?;
     let (reference, tests) = reference(truth)?;

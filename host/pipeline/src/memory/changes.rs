@@ -311,7 +311,7 @@ mod tests {
         let [change] = changes.as_slice() else { panic!("{changes:?}") };
         assert!(change.settings == ["train.lora.target_modules=all-linear"], "{change:?}");
         assert!(change.changes_records);
-        let set = ts_recipe::Override::parse(&change.settings[0]).unwrap();
+        let set = change.settings[0].parse::<ts_recipe::Override>().unwrap();
         let loaded = Loader { shipped: ts_embedded::RECIPES }.load("default", vec![set]).unwrap();
         recipe.train.lora = Some(LoraSection { rank: 4, ..loaded.train.lora.clone().unwrap() });
         assert_eq!(loaded.train.lora.unwrap().target_modules.names().len(), 7);
@@ -330,7 +330,7 @@ mod tests {
         let [change] = changes.as_slice() else { panic!("{changes:?}") };
         assert!(change.settings.len() > 1, "{change:?}");
         let overrides: Vec<_> =
-            change.settings.iter().map(|text| ts_recipe::Override::parse(text).unwrap()).collect();
+            change.settings.iter().map(|text| text.parse::<ts_recipe::Override>().unwrap()).collect();
         let mut changed = Loader { shipped: ts_embedded::RECIPES }.load("default", overrides).unwrap();
         if !change.settings.iter().any(|text| text.starts_with("run.workers")) {
             changed.run.workers = 4;

@@ -6,7 +6,7 @@
 
 use ts_core::seed::derive_seed;
 use ts_model::LanguageModel;
-use ts_model::generate::{Draw, Finish, Prompt, Request, Sampling, Watcher};
+use ts_model::generate::{Draw, Finish, Prompt, Request, Sampling, Watch, Watcher};
 use ts_model::serve::{items_held, parts_of_draws, serve};
 use ts_recipe::SamplerKind;
 use ts_run::records::ProblemRecord;
@@ -150,7 +150,7 @@ impl Draws<'_> {
             };
             places.iter().zip(draws).map(one).collect()
         };
-        serve(model, &self.sampling, &mut Reports(run.progress), inbox, request, records)
+        serve(model, &self.sampling, &mut Reports::to(run.progress), inbox, request, records)
     }
 
     /// Asks servers for one response. It is made into a record when there is a core for it.
@@ -186,11 +186,32 @@ impl Draws<'_> {
     }
 }
 
-/// Reports each response when it ends.
-struct Reports<'a>(&'a dyn Progress);
+/// Reports each response when it ends, and tokens as they are drawn.
+struct Reports<'a> {
+    progress: &'a dyn Progress,
+    /// Tokens that were not reported yet.
+    n_drawn: u64,
+}
+
+impl<'a> Reports<'a> {
+    /// Tokens that are reported at once.
+    const AT_ONCE: u64 = 256;
+
+    fn to(progress: &'a dyn Progress) -> Self {
+        Self { progress, n_drawn: 0 }
+    }
+}
 
 impl Watcher for Reports<'_> {
+    fn after_token(&mut self, _: usize, _: usize, _: &[u32]) -> Watch {
+        self.n_drawn += 1;
+        if self.n_drawn == Self::AT_ONCE {
+            self.progress.draw(std::mem::take(&mut self.n_drawn));
+        }
+        Watch::Continue
+    }
+
     fn after_draw(&mut self, _: usize, _: usize, tokens: &[u32]) {
-        self.0.advance(1, tokens.len() as u64);
+        self.progress.advance(1, tokens.len() as u64);
     }
 }

@@ -25,16 +25,28 @@ pub(crate) struct OpenFolder {
     _unpacked: Option<Unpacked>,
 }
 
-/// Opens a checkpoint's or an adapter's folder, or what the hub's cache has under that name. An adapter to an embedded model says that it is.
+/// Opens a checkpoint's or an adapter's folder, what the hub's cache has under that name, or an embedded checkpoint. An adapter to an
+/// embedded model says that it is.
 pub(crate) fn open_folder(path: &Path, base: Option<&Path>) -> Result<OpenFolder, Error> {
+    if let Some(task) = path.to_str().and_then(Task::named) {
+        let unpacked = unpack(task)?;
+        let folder = ModelFolder::open(&unpacked.path())?;
+        return Ok(OpenFolder { folder, embedded: Some(task), _unpacked: Some(unpacked) });
+    }
     let (path, base) = (&on_disk(path)?, base.map(on_disk).transpose()?);
     let plain = |folder| OpenFolder { folder, embedded: None, _unpacked: None };
     if let Some(base) = base {
         return Ok(plain(ModelFolder::of_adapter(path, &base)?));
     }
+    if !path.exists() {
+        return Err(Error::NoModel { name: path.display().to_string() });
+    }
     // Before anything of it is read: a pipe in it has no end.
     ts_model::files::check_folder(path)?;
     let adapter = AdapterConfig::read(path)?;
+    if adapter.is_none() && !path.join("config.json").exists() {
+        return Err(Error::NotAModel { folder: path.to_owned() });
+    }
     if let Some(task) = adapter.as_ref().and_then(|adapter| Task::named(&adapter.base.name)) {
         let unpacked = unpack(task)?;
         let folder = ModelFolder::of_adapter(path, &unpacked.path())?;
@@ -89,14 +101,7 @@ pub(super) struct Checkpoint {
 
 /// Finds a checkpoint, or unpacks an embedded one.
 pub(super) fn open_checkpoint(source: &str, digests: Option<&DigestCache>) -> Result<Checkpoint, Error> {
-    let open = match Task::named(source) {
-        Some(task) => {
-            let unpacked = unpack(task)?;
-            let folder = ModelFolder::open(&unpacked.path())?;
-            OpenFolder { folder, embedded: Some(task), _unpacked: Some(unpacked) }
-        }
-        None => open_folder(&PathBuf::from(source), None)?,
-    };
+    let open = open_folder(Path::new(source), None)?;
     let digests_of_base = digests.filter(|_| open.embedded.is_none());
     let mut sha256 = sha256_of(open.folder.base(), digests_of_base)?;
     if let Some(adapter) = open.folder.adapter() {

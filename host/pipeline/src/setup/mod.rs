@@ -7,6 +7,7 @@
 mod checkpoint;
 mod problems;
 mod prompts;
+mod references;
 pub(crate) mod servers;
 mod unpacked;
 
@@ -42,7 +43,9 @@ use crate::responses::steps::Steps;
 use crate::stage::Stage;
 use crate::training::lora::lora_config;
 use crate::{Error, identity};
-use ts_recipe::{Dtype, Plugins, Recipe, SamplerKind, SamplerSection, open_plugins, user_cache};
+use ts_recipe::{
+    Dtype, Plugins, Recipe, SamplerKind, SamplerSection, open_plugins, open_verifier, user_cache,
+};
 
 /// Everything that the stages share.
 pub struct Run<'a> {
@@ -79,6 +82,11 @@ pub struct Run<'a> {
     tokens_read: Arc<AtomicU64>,
 }
 
+/// The folder of a run, or of a shard of it.
+fn shard_folder_of(folder: &Path, shard: Option<Shard>) -> Result<PathBuf, Error> {
+    Ok(shard.map_or(Ok(folder.to_owned()), |shard| shard_folder(folder, shard))?)
+}
+
 /// What a recipe opens, short of the run's folder.
 struct Opened {
     plugins: Plugins,
@@ -92,6 +100,38 @@ struct Opened {
     /// Tokens of the shortest and of the longest prompt.
     prompt_tokens: (usize, usize),
     device: Device,
+}
+
+impl Opened {
+    /// What stops nothing and may be a mistake, a sentence each.
+    ///
+    /// # Errors
+    /// More problems than may go without a grade have references that the verifier cannot use.
+    fn doubts(&self, recipe: &Recipe) -> Result<Vec<String>, Error> {
+        let (train, heldout) = (&recipe.problems.train, &recipe.problems.heldout);
+        let mut doubts = Vec::new();
+        match (Task::named(train), Task::named(heldout)) {
+            (None, Some(_)) => doubts.push(format!(
+                "trains on {train} and measures on the embedded problems; --heldout-problems names others"
+            )),
+            (Some(_), None) => doubts.push(format!(
+                "trains on the embedded problems and measures on {heldout}; --train-problems names others"
+            )),
+            (None, None) if Task::named(&recipe.model.source).is_some() => {
+                doubts.push(
+                    "the embedded model knows the embedded problems alone; --model names another".to_owned(),
+                );
+            }
+            _ => {}
+        }
+        let (workers, allowed) = (recipe.run.n_workers(), recipe.plugins.max_failed_share);
+        let verifier = open_verifier(recipe)?; // one of which nobody hears what it logs
+        for (set, (source, _)) in [("training", &self.train), ("held-out", &self.heldout)] {
+            let problems = source.problems()?.map(|next| Ok(next?));
+            doubts.extend(references::check(&verifier, set, problems, workers, allowed)?);
+        }
+        Ok(doubts)
+    }
 }
 
 /// Opens everything that the recipe names, reads the weights through, and says what it found, a line each. Runs nothing and
@@ -136,6 +176,7 @@ pub fn check(recipe: &Recipe) -> Result<Vec<String>, Error> {
         lines.push(format!("responses from {who}, which was not asked"));
     }
     lines.extend(note_on_reasoning_end(&opened.tokenizer, &recipe.prompt.reasoning_end));
+    lines.extend(opened.doubts(recipe)?.into_iter().map(|doubt| format!("warning: {doubt}")));
     for plugin in &opened.plugins.origins {
         let PluginOrigin { role, name, version, sha256, origin } = plugin;
         lines.push(format!("{role}: {name} {version} from {origin}, sha256 {sha256}"));
@@ -159,8 +200,11 @@ impl<'a> Run<'a> {
         progress: &'a dyn Progress,
         log: Option<LogSink>,
     ) -> Result<Self, Error> {
+        let opened = open(&recipe, log)?;
+        let is_new = !Artefact::Manifest.path_in(&shard_folder_of(folder, shard)?).exists();
+        let doubts = if is_new { opened.doubts(&recipe)? } else { vec![] };
         let Opened { plugins, train, heldout, tokenizer, checkpoint, prompts, prompt_tokens, device, .. } =
-            open(&recipe, log)?;
+            opened;
         let manifest = Manifest {
             format: ts_run::manifest::FORMAT,
             created,
@@ -189,10 +233,8 @@ impl<'a> Run<'a> {
                 return Err(ts_run::Error::NotResumable { path: folder.to_owned(), differences }.into());
             }
         }
-        let mut folder = match shard {
-            None => RunFolder::create_or_resume(folder, &manifest)?,
-            Some(shard) => RunFolder::create_or_resume(&shard_folder(folder, shard)?, &manifest)?,
-        };
+        let mut folder = RunFolder::create_or_resume(&shard_folder_of(folder, shard)?, &manifest)?;
+        doubts.iter().for_each(|doubt| progress.warn(doubt));
         let of_whole = whole.as_ref().map(|whole| &whole.manifest.adopted);
         if let Some(adopted) = of_whole.filter(|adopted| **adopted != folder.manifest().adopted) {
             // What was measured of another model is none of this one's.

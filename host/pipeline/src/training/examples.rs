@@ -164,7 +164,7 @@ mod tests {
 
     fn recipe(change: &str) -> Recipe {
         let loader = Loader { shipped: ts_embedded::RECIPES };
-        loader.load("default", vec![Override::parse(change).unwrap()]).unwrap()
+        loader.load("default", vec![change.parse::<Override>().unwrap()]).unwrap()
     }
 
     fn record((kind, weight): (ExampleKind, f64)) -> ExampleRecord {

@@ -9,9 +9,10 @@ use anyhow::{Result, bail};
 use ts_harness::bench::bench as measure;
 use ts_harness::golden::GoldenFile;
 use ts_harness::handle::{Handle, Input};
-use ts_recipe::n_threads;
+use ts_recipe::{Override, n_threads};
 
 use super::handle;
+use super::test::named;
 use crate::args::plugin::PluginBenchArgs;
 use crate::terminal::say;
 
@@ -23,7 +24,10 @@ pub(super) fn bench(args: &PluginBenchArgs) -> Result<()> {
     say("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")?;
     for isolation in ["per_call", "reused"] {
         let mut called = args.called.clone();
-        called.set.extend([format!("plugins.isolation={isolation}"), format!("run.workers={most}")]);
+        called.set.extend([
+            Override::new("plugins.isolation", isolation),
+            Override::new("run.workers", most as i64),
+        ]);
         let handle = handle(&called)?;
         let inputs = inputs(&handle, args)?;
         for threads in if most > 1 { vec![1, most] } else { vec![1] } {
@@ -60,7 +64,7 @@ fn inputs(handle: &Handle, args: &PluginBenchArgs) -> Result<Vec<Input>> {
         }
     }
     if inputs.is_empty() {
-        bail!("there are no cases");
+        bail!("there are no cases in {}", named(&args.cases));
     }
     Ok(inputs)
 }

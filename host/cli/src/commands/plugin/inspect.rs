@@ -9,7 +9,7 @@ use serde_json::Map;
 use ts_harness::Handle;
 use ts_harness::bench::bench;
 use ts_harness::handle::Input;
-use ts_plugin::{Description, LoadError, MAX_PROGRAM_MIB, Plugin, Program, Role, RunLimits, SettingValue};
+use ts_plugin::{Description, MAX_PROGRAM_MIB, Plugin, Program, Role, RunLimits, SettingValue};
 use ts_recipe::{OpenError, key_of};
 use ts_text::{markdown, markdown_code};
 
@@ -45,7 +45,7 @@ pub(super) fn inspect(plugin: &Plugin) -> Result<()> {
 /// Says what a call of a role costs, on a small example.
 fn call(plugin: &Plugin, role: Role) -> Result<()> {
     if role == Role::Runner {
-        let runner = plugin.runner().map_err(unusable(plugin))?;
+        let runner = plugin.runner().map_err(OpenError::Named)?;
         let limits = RunLimits { time_ms: 1000, memory_mib: MAX_PROGRAM_MIB, output_bytes: 0 };
         let program = Program { source: "", input: "", limits };
         runner.run(&program)?; // the first run compiles the text
@@ -83,7 +83,7 @@ pub(super) fn check(plugin: &Plugin) -> Result<()> {
     let callable = plugin.roles().iter().filter(|role| **role != Role::Runner);
     let handles = callable.map(|role| Ok((*role, open(plugin, *role)?))).collect::<Result<Vec<_>>>()?;
     let with_defaults = match handles.is_empty() {
-        true => format!("it runs {}", plugin.runner().map_err(unusable(plugin))?.language()),
+        true => format!("it runs {}", plugin.runner().map_err(OpenError::Named)?.language()),
         false => "it takes its own defaults".to_owned(),
     };
     let (micros, bytes) = start(plugin)?;
@@ -105,13 +105,7 @@ pub(super) fn check(plugin: &Plugin) -> Result<()> {
 
 /// A handle on a plugin in a role, with its own defaults.
 fn open(plugin: &Plugin, role: Role) -> Result<Handle> {
-    Ok(Handle::open(plugin, Some(role), &Map::new()).map_err(unusable(plugin))?)
-}
-
-/// The error of a plugin that cannot be used, under the name that it came by.
-fn unusable(plugin: &Plugin) -> impl FnOnce(LoadError) -> OpenError {
-    let key = plugin.identity().origin.clone();
-    |source| OpenError::Plugin { key, source }
+    Ok(Handle::open(plugin, Some(role), &Map::new()).map_err(OpenError::Named)?)
 }
 
 /// Makes a call, and fails as it does; a refusal is an answer.
@@ -178,7 +172,7 @@ fn literal(value: &SettingValue) -> String {
 /// What a start costs: microseconds, and bytes of memory.
 fn start(plugin: &Plugin) -> Result<(f64, u64)> {
     let starts = (0..STARTS).map(|_| plugin.start()).collect::<Result<Vec<_>, _>>();
-    let mut starts = starts.map_err(unusable(plugin))?;
+    let mut starts = starts.map_err(OpenError::Named)?;
     starts.sort_unstable();
     let (took, bytes) = starts[STARTS / 2];
     Ok((took.as_secs_f64() * 1e6, bytes))

@@ -5,25 +5,26 @@
 mod bench;
 mod componentize;
 mod inspect;
+mod list;
 mod new;
 #[cfg(feature = "training")]
 mod replay;
 mod run;
 mod test;
 
-use anyhow::{Context, Result, bail};
-use serde_json::{Map, Value};
+use anyhow::{Result, bail};
 use ts_harness::Handle;
-use ts_plugin::{Plugin, Role};
-use ts_recipe::{OpenError, Recipe, open_plugin, open_plugin_with_runners};
+use ts_plugin::Plugin;
+use ts_recipe::{OpenError, Override, Recipe, open_plugin, open_plugin_with_runners};
 
-use super::{key_values, loader, parse_overrides, tell};
+use super::{loader, tell};
 use crate::args::plugin::{CalledArgs, PluginCommand};
 use crate::terminal::is_closed;
 
 /// Does what was asked for.
 pub(super) fn dispatch(command: &PluginCommand) -> Result<()> {
     match command {
+        PluginCommand::List { folder } => list::list(folder.as_deref()),
         PluginCommand::Inspect { file } => inspect::inspect(&plugin(file)?),
         PluginCommand::Check { files } => check(files),
         PluginCommand::Docs { file } => inspect::docs(&plugin(file)?),
@@ -58,8 +59,8 @@ fn check(files: &[String]) -> Result<()> {
     bail!("of {} plugins {} do not run here: {}", files.len() + 1, failed.len(), failed.join(", "))
 }
 
-fn recipe(set: &[String]) -> Result<Recipe> {
-    Ok(loader().load("default", parse_overrides(set)?)?)
+fn recipe(set: &[Override]) -> Result<Recipe> {
+    Ok(loader().load("default", set.to_vec())?)
 }
 
 fn plugin(file: &str) -> Result<Plugin> {
@@ -68,28 +69,6 @@ fn plugin(file: &str) -> Result<Plugin> {
 
 /// Opens a plugin and what it needs, ready to be called in a role.
 fn handle(args: &CalledArgs) -> Result<Handle> {
-    let plugin = open_plugin_with_runners(&recipe(&args.set)?, &args.file, &args.plugin)?;
-    let role = args.role.as_deref().map(role).transpose()?;
-    let failed = |source| OpenError::Plugin { key: args.file.clone(), source };
-    Ok(Handle::open(&plugin, role, &settings(&args.setting)?).map_err(failed)?)
-}
-
-/// A role to be called in.
-fn role(name: &str) -> Result<Role> {
-    match role_named(name)? {
-        Role::Runner => bail!("--role runner: a runner is called by verifiers alone"),
-        role => Ok(role),
-    }
-}
-
-fn role_named(name: &str) -> Result<Role> {
-    let role = Role::ALL.into_iter().find(|role| role.interface() == name);
-    role.with_context(|| {
-        format!("--role {name}: must be verifier, step-splitter, selection-policy or length-function")
-    })
-}
-
-/// The values of `--setting`.
-pub(super) fn settings(texts: &[String]) -> Result<Map<String, Value>> {
-    key_values("--setting", texts)
+    let plugin = open_plugin_with_runners(&recipe(&args.set)?, &args.file, &args.runner)?;
+    Ok(Handle::open(&plugin, args.role, &args.setting.iter().cloned().collect()).map_err(OpenError::Named)?)
 }

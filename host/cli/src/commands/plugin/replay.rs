@@ -17,7 +17,7 @@ use crate::terminal::{say, say_json};
 
 pub(super) fn replay(args: &PluginReplayArgs) -> Result<()> {
     let kept = Replay::open(&args.run, &args.problem)?;
-    match super::role(&args.role)? {
+    match args.role {
         Role::Verifier if !args.golden => regrade(&kept, args),
         role => ask(&kept, role, args),
     }
@@ -52,8 +52,7 @@ fn regrade(kept: &Replay, args: &PluginReplayArgs) -> Result<()> {
 fn ask(kept: &Replay, role: Role, args: &PluginReplayArgs) -> Result<()> {
     let open = |other: Option<&str>| -> Result<Handle> {
         let (plugin, settings) = kept.plugin(role, other)?;
-        let failed = |source| OpenError::Plugin { key: plugin.identity().origin.clone(), source };
-        Ok(Handle::open(&plugin, Some(role), &settings).map_err(failed)?)
+        Ok(Handle::open(&plugin, Some(role), &settings).map_err(OpenError::Named)?)
     };
     let (ours, other) = (open(None)?, args.plugin.as_deref().map(|file| open(Some(file))).transpose()?);
     let asked = asked(kept, role)?;

@@ -3,7 +3,7 @@
 //! In: a plugin and files of cases. Out: agreement, or differences; a failing exit status where there are
 //! more of them than are allowed. Every case runs with the settings of the command.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ts_harness::golden::GoldenFile;
@@ -27,7 +27,7 @@ pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
             match differences.sum::<Result<usize>>()? {
                 0 => Ok(()),
                 _ if args.update => Ok(()),
-                count => bail!("{count} outputs differ; --update accepts them"),
+                count => bail!("outputs that differ: {count}; --update accepts them"),
             }
         }
         _ => bail!("some of the files hold labelled cases and some golden ones: test them one by one"),
@@ -67,7 +67,7 @@ fn labelled(args: &PluginTestArgs, handle: &Handle) -> Result<()> {
     };
     let cases = ts_harness::read_cases(&args.cases)?;
     if cases.is_empty() {
-        bail!("there are no cases");
+        bail!("there are no cases in {}", named(&args.cases));
     }
     let threads = n_threads(args.workers);
     let run = ts_harness::run(verifier, &cases, threads);
@@ -111,6 +111,11 @@ fn labelled(args: &PluginTestArgs, handle: &Handle) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Files, as a sentence has them.
+pub(super) fn named(files: &[PathBuf]) -> String {
+    files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// What was expected of a case, and what came.

@@ -258,7 +258,7 @@ mod tests {
 
     fn train(margin: &str) -> TrainSection {
         let loader = Loader { shipped: ts_embedded::RECIPES };
-        let set = |text: &str| Override::parse(text).unwrap();
+        let set = |text: &str| text.parse::<Override>().unwrap();
         let values = vec![
             set("train.beta=0.1"),
             set("train.lambda=0.5"),

@@ -196,7 +196,7 @@ mod tests {
     fn a_strength_is_a_number_of_the_recipe() {
         let loader = Loader { shipped: ts_embedded::RECIPES };
         let recipe =
-            loader.load("default", vec![Override::parse("train.learning_rate=0.5").unwrap()]).unwrap();
+            loader.load("default", vec!["train.learning_rate=0.5".parse::<Override>().unwrap()]).unwrap();
         assert_eq!(strength_of(&recipe, "train.learning_rate").unwrap(), 0.5);
         assert_eq!(strength_of(&recipe, "sample.n_samples").unwrap(), 32.0);
         for key in ["train.schedule", "train", "train.nothing", ""] {
