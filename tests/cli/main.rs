@@ -13,6 +13,7 @@ mod runs;
 mod samples;
 mod serve;
 mod strangers;
+mod wheel;
 mod wrong;
 
 use std::path::{Path, PathBuf};
