@@ -245,3 +245,57 @@ fn test_compares_verdicts_and_writes_a_line_a_case() {
     std::fs::write(host.path("cases.jsonl"), "{\"id\":\"x\"}\n").unwrap();
     assert!(host.fail(&["plugin", "test", "math_grader", "--cases", "cases.jsonl"]).contains("cases.jsonl"));
 }
+
+/// A splitter that cuts every text in half: what it gives tiles the text, and moves as the text grows.
+const HALVES: &str = r#"(module
+  (memory (export "memory") 8)
+  (global $free (mut i32) (i32.const 65536))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $place i32)
+    (local.set $place (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
+    (global.set $free (i32.add (local.get $place) (local.get 3)))
+    (drop (memory.grow (i32.shr_u (local.get 3) (i32.const 16))))
+    (local.get $place))
+  (data (i32.const 16) "half0.1.0")
+  (data (i32.const 64) "\10\00\00\00\04\00\00\00\14\00\00\00\05\00\00\00\10\00\00\00\04\00\00\00\08\00\00\00\00\00\00\00")
+  (func (export "ts-host:plugin/plugin@VERSION#describe") (result i32) (i32.const 64))
+  (func (export "ts-host:plugin/plugin@VERSION#configure") (param i32 i32) (result i32) (i32.const 128))
+  (func (export "ts-host:plugin/step-splitter@VERSION#split") (param $text i32) (param $bytes i32) (result i32)
+    (local $half i32)
+    (local.set $half (i32.shr_u (local.get $bytes) (i32.const 1)))
+    (i32.store (i32.const 260) (i32.const 512))
+    (i32.store (i32.const 264) (select (i32.const 2) (i32.ne (local.get $bytes) (i32.const 0)) (local.get $half)))
+    (i32.store (i32.const 516) (select (local.get $half) (local.get $bytes) (local.get $half)))
+    (i32.store (i32.const 520) (local.get $half))
+    (i32.store (i32.const 524) (local.get $bytes))
+    (i32.const 256)))"#;
+
+#[test]
+fn fuzz_finds_what_fails_and_a_splitter_whose_steps_move() {
+    let host = Host::new();
+    let sound = host.run(&["plugin", "fuzz", "paragraph_splitter", "-n", "200"]);
+    assert!(sound.starts_with("200 inputs with seed 0: 0 refused, faults: 0"), "{sound}");
+
+    let module = wat::parse_str(HALVES.replace("VERSION", "0.3.0")).unwrap();
+    std::fs::write(host.path("module.wasm"), module).unwrap();
+    host.run(&["plugin", "componentize", "module.wasm", "--role", "step-splitter", "-o", "half.wasm"]);
+    let fuzz = ["plugin", "fuzz", "half.wasm", "-n", "300", "--out", "found.jsonl"];
+    let (output, again) = (host.output(&fuzz), host.output(&[&fuzz[..], &["--workers", "1"]].concat()));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("steps move: of the") && said.contains("what is split must stay split"), "{said}");
+    assert_eq!(output.stdout, again.stdout);
+    // What was found is short, and an input of `plugin run`.
+    let found = String::from_utf8(read(host.path("found.jsonl"))).unwrap();
+    let moved = found.lines().find(|line| line.len() < 40).unwrap_or_else(|| panic!("{found}"));
+    std::fs::write(host.path("input.json"), moved).unwrap();
+    host.output(&["plugin", "run", "half.wasm", "--input", "input.json"]);
+
+    std::fs::write(host.path("traps.wasm"), hostile("unreachable")).unwrap();
+    let output = host.output(&["plugin", "fuzz", "traps.wasm", "-n", "20"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        said.contains("20 inputs with seed 0: 0 refused, faults: 1") && said.contains("trapped: "),
+        "{said}"
+    );
+}

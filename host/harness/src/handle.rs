@@ -164,6 +164,16 @@ impl Handle {
         }
     }
 
+    /// Its role.
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Verifier(_) => Role::Verifier,
+            Self::StepSplitter(_) => Role::StepSplitter,
+            Self::SelectionPolicy(_) => Role::SelectionPolicy,
+            Self::LengthFunction(_) => Role::LengthFunction,
+        }
+    }
+
     /// Reads an input for this role. The error says what is wrong with it.
     pub fn input(&self, value: &Value) -> Result<Input, String> {
         fn read<T: for<'a> Deserialize<'a>>(value: &Value, form: &str) -> Result<T, String> {

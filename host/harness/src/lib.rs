@@ -6,6 +6,7 @@
 //! | [`run`] | all cases through one verifier, on all cores, in order |
 //! | [`report`] | agreement, false negatives and positives, failures by reason, speed |
 //! | [`handle`] | one call of any role, as JSON |
+//! | [`fuzz`] | made and hostile inputs, and what must hold of the answers |
 //! | [`golden`] | cases with the outputs that a plugin gave before |
 //! | [`mod@snapshot`] | outputs as text for snapshot tests |
 //! | [`mod@bench`] | what calls cost |
@@ -16,6 +17,7 @@
 pub mod bench;
 pub mod case;
 mod error;
+pub mod fuzz;
 pub mod golden;
 pub mod handle;
 pub mod report;

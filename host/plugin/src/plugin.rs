@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::call::call_error::CallError;
 use crate::call::gate::Gate;
 use crate::call::instance::Ready;
+use crate::call::isolation::Isolation;
 use crate::contract::role::Role;
 use crate::contract::role_exports::RoleExports;
 use crate::contract::version::Version;
@@ -115,6 +116,11 @@ impl Plugin {
     /// Whether it has programs run, and so needs runners.
     pub fn runs_programs(&self) -> bool {
         self.inner.ready.runners.is_some()
+    }
+
+    /// What an instance of it may see of earlier calls.
+    pub fn isolation(&self) -> Isolation {
+        self.inner.shared.isolation
     }
 
     /// Where the component has the functions of a role, in its first lane.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use ts_plugin::Role;
 use ts_recipe::Override;
 
-use super::values::{called_role, count, key_value, role, threads};
+use super::values::{at_least_one, called_role, count, key_value, role, threads};
 
 /// What to do with a plugin.
 #[derive(Subcommand, Debug)]
@@ -41,6 +41,8 @@ pub(crate) enum PluginCommand {
     Run(PluginRunArgs),
     /// Run cases and compare: verdicts that are known, or outputs of before
     Test(PluginTestArgs),
+    /// Try made and hostile inputs: what fails, what answers twice in two ways, whose steps move
+    Fuzz(PluginFuzzArgs),
     /// Measure calls: how many a second, percentiles, fuel, memory
     Bench(PluginBenchArgs),
     /// Call a plugin again on what a run saw of a problem, and compare
@@ -98,6 +100,26 @@ pub(crate) struct PluginBenchArgs {
     #[arg(long, default_value_t = 2.0)]
     pub(crate) seconds: f64,
     /// Most threads; 0 is one a core
+    #[arg(long, default_value_t = 0, value_parser = threads)]
+    pub(crate) workers: usize,
+}
+
+/// Flags of `plugin fuzz`.
+#[derive(Args, Debug)]
+pub(crate) struct PluginFuzzArgs {
+    /// The plugin
+    #[command(flatten)]
+    pub(crate) called: CalledArgs,
+    /// Inputs to try
+    #[arg(short, long, default_value_t = 1000, value_name = "N", value_parser = at_least_one)]
+    pub(crate) n: usize,
+    /// It decides the inputs
+    #[arg(long, default_value_t = 0, value_parser = count)]
+    pub(crate) seed: usize,
+    /// Write the inputs that show a fault, JSON lines, each as `plugin run` takes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Threads; 0 is one a core. Changes no result
     #[arg(long, default_value_t = 0, value_parser = threads)]
     pub(crate) workers: usize,
 }

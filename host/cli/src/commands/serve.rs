@@ -4,6 +4,11 @@ use std::io::{BufReader, BufWriter, stdin, stdout};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value};
+use ts_harness::Handle;
+use ts_harness::bench::bench;
+use ts_harness::handle::Input;
+use ts_plugin::{Isolation, Role, Verifier};
 use ts_recipe::{OpenError, Override, n_threads, open_plugin_with_runners};
 use ts_serve::{Door, Options, Service};
 
@@ -29,10 +34,14 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
     let workers = options.workers;
     let mut overrides = args.set.clone();
     overrides.push(Override::new("run.workers", options.places() as i64));
-    let recipe = loader().load("default", overrides)?;
+    let recipe = loader().load("default", overrides.clone())?;
     let (source, runners) = args.plugin.split_first().context("--plugin: a verifier must be given")?;
     let verifier =
         open_plugin_with_runners(&recipe, source, runners)?.verifier(&settings).map_err(OpenError::Named)?;
+    if verifier.plugin().isolation() == Isolation::PerCall && !verifier.plugin().runs_programs() {
+        let open = || open_plugin_with_runners(&recipe, source, runners).ok()?.verifier(&settings).ok();
+        what_would_be_faster(open, overrides, source, &settings).into_iter().for_each(note);
+    }
     let identity = verifier.plugin().identity();
     let who = format!("{} {}", identity.name, identity.version);
     let service = Service::start(verifier, options).context("cannot start the workers")?;
@@ -43,6 +52,37 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
     let ready = |address| note(format_args!("{who} at http://{address}, {workers} workers"));
     ts_serve::serve(&service, args.listen, ready)
         .with_context(|| format!("cannot serve at {}; --listen takes another address", args.listen))
+}
+
+/// How many times as fast a verifier must be for that to be worth a hint.
+const MUCH_FASTER: f64 = 4.0;
+
+/// How long calls are made to find out.
+const CALLS_FOR: Duration = Duration::from_millis(50);
+
+/// That calls in instances that are used again would be much faster, if that is so and was not asked for: a fresh instance of an
+/// interpreter takes longer to start than most responses to grade. The host does not choose that by itself, since an instance may
+/// then remember earlier calls.
+fn what_would_be_faster(
+    open: impl FnOnce() -> Option<Verifier>,
+    mut overrides: Vec<Override>,
+    source: &str,
+    settings: &Map<String, Value>,
+) -> Option<String> {
+    let calls_a_second = |verifier: Verifier| {
+        let cost = bench(&Handle::Verifier(verifier), &[Input::example(Role::Verifier)], 1, CALLS_FOR);
+        (cost.failed == 0).then_some(cost.calls_per_second)
+    };
+    overrides.push(Override::new("plugins.isolation", "reused"));
+    let reused = loader().load("default", overrides).ok()?;
+    let reused = open_plugin_with_runners(&reused, source, &[]).ok()?.verifier(settings).ok()?;
+    let (fresh, reused) = (calls_a_second(open()?)?, calls_a_second(reused)?);
+    (reused > MUCH_FASTER * fresh).then(|| {
+        format!(
+            "hint: {fresh:.0} responses a second on a core, each in a fresh instance; --set plugins.isolation=reused grades {reused:.0}, in \
+             instances that may remember earlier ones"
+        )
+    })
 }
 
 /// Who may ask, as the flags and the environment say.

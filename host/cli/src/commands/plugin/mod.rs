@@ -4,6 +4,7 @@
 
 mod bench;
 mod componentize;
+mod fuzz;
 mod inspect;
 mod list;
 mod new;
@@ -32,6 +33,7 @@ pub(super) fn dispatch(command: &PluginCommand) -> Result<()> {
         PluginCommand::Componentize(args) => componentize::componentize(args),
         PluginCommand::Run(args) => run::run(args),
         PluginCommand::Test(args) => test::test(args),
+        PluginCommand::Fuzz(args) => fuzz::fuzz(args),
         PluginCommand::Bench(args) => bench::bench(args),
         #[cfg(feature = "training")]
         PluginCommand::Replay(args) => replay::replay(args),
