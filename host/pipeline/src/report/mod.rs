@@ -8,6 +8,7 @@
 pub mod ablation;
 mod card;
 pub mod compare;
+mod refinement;
 mod rounds;
 pub mod summary;
 mod table;
@@ -26,6 +27,7 @@ use ts_text::markdown;
 use crate::Error;
 use crate::past_run::PastRun;
 use crate::report::rounds::RoundsReport;
+use crate::report::refinement::RefinementNumbers;
 use crate::report::table::Table;
 use crate::responses::ungraded::Ungraded;
 use crate::stage::Stage;
@@ -113,6 +115,9 @@ pub struct StageNumbers {
     /// Optimiser steps.
     pub n_train_steps: usize,
     /// Files of other programs that the samples come from: each as `file (format, sha256 …)`.
+    /// What stage 2 did beyond the paper, if the recipe asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refinement: Option<RefinementNumbers>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub imported: Vec<String>,
     /// Where servers drew: what of it is not as if it were drawn and measured here.
@@ -335,6 +340,7 @@ impl Report {
                 write!(
                     out,
                     "; {n_retokenised} responses came as text, and their tokens may be others than were drawn"
+        s.refinement.iter().try_for_each(|refinement| refinement.write_markdown(out))?;
                 )?;
             }
             if let Some(top_k) = estimated_by {

@@ -15,6 +15,7 @@ use crate::Error;
 use crate::past_run::PastRun;
 use crate::progress::Silent;
 use crate::report::card::card;
+use crate::report::refinement::refinement_of;
 use crate::report::rounds::rounds_of;
 use crate::report::{OfServers, Report, Side, StageNumbers, differences};
 use crate::stage::Stage;
@@ -111,6 +112,7 @@ fn stage_numbers(run: &PastRun) -> Result<StageNumbers, Error> {
     numbers.refined_tokens = any_rewritten.then_some((before, after));
     let mut sampled = Sampled::default();
     for_each(run, Stage::Sample, |sample: SampleRecord| sampled.count(&sample))?;
+    numbers.refinement = refinement_of(run)?;
     numbers.sample_cut_off = sampled.n_cut_off as f64 / sampled.n.max(1) as f64;
     numbers.servers = of_servers(run, &sampled)?;
     for_each(run, Stage::Pair, |_: ExampleRecord| numbers.n_examples += 1)?;
