@@ -21,6 +21,7 @@ mod schedulers;
 #[cfg(unix)]
 mod servers;
 mod shards;
+mod transfer;
 
 use std::path::PathBuf;
 

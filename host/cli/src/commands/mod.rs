@@ -15,6 +15,8 @@ mod samples;
 mod serve;
 #[cfg(feature = "training")]
 mod training;
+#[cfg(feature = "training")]
+mod transfer;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};

@@ -43,6 +43,7 @@ pub(super) fn dispatch(command: TrainingCommand) -> Result<()> {
         Command::Check(args) => check_recipe(&args),
         Command::Ablate(args) => ablate(&args),
         Command::Compare(args) => super::compare::run(&args),
+        Command::Transfer(args) => super::transfer::run(&args),
         Command::Pretrain(args) => pretrain(&args),
         Command::Model { command } => super::model::dispatch(&command),
     }
