@@ -449,12 +449,12 @@ mod tests {
     }
 
     fn responses(fixture: &Fixture) -> Vec<(Vec<u32>, Vec<u32>)> {
-        let problems = Task::Plain.train_problems().lines().step_by(40).enumerate();
+        let problems = Task::Plain.train_problems();
         let sample = |(seed, problem): (usize, &str)| {
             let problem: serde_json::Value = serde_json::from_str(problem).unwrap();
             fixture.sample(problem["prompt"].as_str().unwrap(), seed as u64)
         };
-        problems.map(sample).collect()
+        problems.lines().step_by(40).enumerate().map(sample).collect()
     }
 
     /// What each of several thresholds chooses is what it chooses alone, by every statistic and with a limit on the likelihood too.
