@@ -7,6 +7,7 @@
 //! | [`selection`] | pass rate, depth quantile, number of positives | 3.1 |
 //! | [`pairing`] | preference pairs, and the cap on them | 3.1 |
 //! | [`refinement`] | the choice among the rewrites of one step | 3.2 |
+//! | [`conformal`] | the largest threshold whose expected loss is controlled | |
 //! | [`bound`] | what the most likely tokens alone say of a divergence | 3.2 |
 //! | [`objective`] | DPO-L, SFT and their sum; SimPO and LCPO | 3.3 |
 //! | [`sequences`] | responses with weights of either sign | |
@@ -19,6 +20,7 @@
 pub mod auc;
 pub mod bootstrap;
 pub mod bound;
+pub mod conformal;
 pub mod crossed;
 mod error;
 pub mod metrics;

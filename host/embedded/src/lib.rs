@@ -59,6 +59,7 @@ pub const RECIPES: &[(&str, &str)] = &[
     ("default", include_str!("../../../recipes/default.toml")),
     ("deepseek-r1-distill-qwen-1.5b", include_str!("../../../recipes/deepseek-r1-distill-qwen-1.5b.toml")),
     ("deepseek-r1-distill-qwen-7b", include_str!("../../../recipes/deepseek-r1-distill-qwen-7b.toml")),
+    ("adaptive", include_str!("../../../recipes/adaptive.toml")),
     ("ablation/shortest", include_str!("../../../recipes/ablation/shortest.toml")),
     ("ablation/alpha-1", include_str!("../../../recipes/ablation/alpha-1.toml")),
     ("ablation/q-fix", include_str!("../../../recipes/ablation/q-fix.toml")),

@@ -148,6 +148,8 @@ impl<'a> Writer<'a> {
                     outcome: Outcome::Correct,
                     kept: true,
                     retokenised: false,
+                    max_kl_nats: None,
+                    drift: None,
                 })?;
             }
         }

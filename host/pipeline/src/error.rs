@@ -236,6 +236,12 @@ pub enum Error {
         /// What stands in the way.
         reason: String,
     },
+    /// A model cannot be measured on other domains.
+    #[error("no transfer: {reason}")]
+    Transfer {
+        /// What stands in the way.
+        reason: String,
+    },
     /// A response to a problem could outgrow the model.
     #[error(
         "problem `{problem}` has a prompt of {prompt_tokens} tokens, which with {key} = {max_new_tokens} is more than the \
@@ -413,6 +419,7 @@ impl Error {
                 "runs of one comparison begin with the same model, answer the same problems in the same way, and have the same seeds at every strength"
                     .into(),
             ),
+            Self::Transfer { .. } => Some("`ts-host transfer --help` says how sets are named".into()),
             Self::Rounds { .. } => Some("`ts-host recipe default` says what [rounds] means".into()),
             Self::Vocabulary { .. } => {
                 Some("config.json and tokenizer.json do not belong together, or the embedding was not resized".into())

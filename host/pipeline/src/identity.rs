@@ -10,7 +10,7 @@ use ts_run::{Seal, digest};
 
 use crate::Error;
 use crate::stage::Stage;
-use ts_recipe::{DivergenceBy, PluginSection, Recipe, SamplerKind};
+use ts_recipe::{AdaptiveSection, DivergenceBy, PluginSection, Recipe, RefineSection, SamplerKind};
 
 /// The seal of a stage's records.
 pub(crate) fn seal(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Seal {
@@ -55,6 +55,21 @@ pub(crate) fn decides(stage: Stage, recipe: &Recipe, manifest: &Manifest) -> Val
         Stage::Sample => json!([model, prompts("train"), recipe.sample]),
         Stage::Grade => json!([before(Stage::Sample), problems("train"), verifier]),
         Stage::Select => json!([before(Stage::Grade), splitter, policy, length, recipe.select]),
+        // Which loss is allowed changes no record of it, and neither does the threshold that is not used.
+        Stage::Calibrate => match &recipe.refine.adaptive {
+            None => before(Stage::Select),
+            Some(adaptive) => {
+                let adaptive = Some(AdaptiveSection { max_loss: 0.0, ..adaptive.clone() });
+                let refine =
+                    RefineSection { max_kl_nats: 0.0, drift: None, adaptive, ..recipe.refine.clone() };
+                let limit = recipe.sample.max_new_tokens;
+                json!([before(Stage::Select), refine, limit])
+            }
+        },
+        Stage::Refine if recipe.refine.adaptive.is_some() => {
+            let refine = RefineSection { max_kl_nats: 0.0, ..recipe.refine.clone() };
+            json!([before(Stage::Calibrate), refine])
+        }
         Stage::Refine if servers_tell => {
             json!([before(Stage::Select), recipe.refine, sampler.refuse_first, sampler.top_logprobs])
         }
@@ -152,10 +167,36 @@ mod tests {
         assert_eq!(by_recipe("eval.n_runs=2"), ["eval-baseline", "eval-result"]);
         let from_refine = ["refine", "pair", "reference", "train", "eval-result"];
         assert_eq!(by_recipe("refine.n_rewrites=8"), from_refine);
+        // What is a section's own default is no change, but the section is.
+        assert_eq!(by_recipe("refine.drift.beyond=original"), from_refine);
+        let from_calibrate = [&["calibrate"][..], &from_refine].concat();
+        assert_eq!(by_recipe("refine.adaptive.max_loss=0.02"), from_calibrate);
         assert_eq!(by_recipe("plugins.selection_policy.settings.depth_alpha=0.5")[0], "select");
         let all_but_samples = by_recipe("plugins.limits.fuel=5");
         assert!(all_but_samples.contains(&"eval-baseline") && !all_but_samples.contains(&"sample"));
         assert_eq!(by_recipe("run.seed=9").len(), Stage::ALL.len());
+    }
+
+    #[test]
+    fn another_loss_that_is_allowed_calibrates_nothing_again() {
+        let decided = |changes: &[&str]| {
+            let loader = Loader { shipped: ts_embedded::RECIPES };
+            let changes = changes.iter().map(|change| Override::parse(change).unwrap()).collect();
+            let recipe = loader.load("default", changes).unwrap();
+            [Stage::Calibrate, Stage::Refine].map(|stage| decides(stage, &recipe, &manifest()))
+        };
+        let [calibrate, refine] = decided(&["refine.adaptive.max_loss=0.02"]);
+        let changes = |changes: &[&str]| {
+            let [other_calibrate, other_refine] =
+                decided(&[&["refine.adaptive.share=1.0"], changes].concat());
+            (other_calibrate != calibrate, other_refine != refine)
+        };
+        assert_eq!(changes(&[]), (false, false));
+        assert_eq!(changes(&["refine.adaptive.max_loss=0.05"]), (false, true));
+        assert_eq!(changes(&["refine.drift.max_answer_kl_nats=0.05"]), (false, true));
+        assert_eq!(changes(&["refine.max_kl_nats=0.05"]), (false, false));
+        assert_eq!(changes(&["refine.adaptive.n_rollouts=5"]), (true, true));
+        assert_eq!(changes(&["refine.max_nll_increase=0.5"]), (true, true));
     }
 
     #[test]

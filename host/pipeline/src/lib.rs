@@ -14,6 +14,7 @@
 //! | make samples of other programs a run's | [`import_samples`] |
 //! | look at a checkpoint, ask it, score texts with it | [`model`] |
 //! | run it again with the model that came of it | [`rounds`] |
+//! | measure its model on other domains | [`transfer`] |
 //! | run many recipes on the same samples | [`ablation`] |
 //! | put finished runs beside each other | [`compare`] |
 //! | make the embedded checkpoint | [`pretrain`] |
@@ -40,6 +41,7 @@ pub mod setup;
 mod stage;
 mod stages;
 mod training;
+pub mod transfer;
 mod tuning;
 mod watch;
 

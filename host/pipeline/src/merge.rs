@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use ts_run::folder::SHARDS;
 use ts_run::manifest::{Manifest, stopping};
 use ts_run::records::{
-    EvalRecord, ExampleRecord, GradeRecord, ReferenceRecord, RefinedRecord, SampleRecord, SelectionRecord,
+    CalibrationRecord, EvalRecord, ExampleRecord, GradeRecord, ReferenceRecord, RefinedRecord, SampleRecord,
+    SelectionRecord,
 };
 use ts_run::{Artefact, ProblemFile, Record, RunFolder, Shard};
 
@@ -77,6 +78,7 @@ pub fn merge(run: &Path, others: &[PathBuf]) -> Result<Vec<(Stage, u32)>, Error>
             Stage::Sample => join::<SampleRecord>(&path, stage, &shards, problems),
             Stage::Grade => join::<GradeRecord>(&path, stage, &shards, problems),
             Stage::Select => join::<SelectionRecord>(&path, stage, &shards, problems),
+            Stage::Calibrate => join::<CalibrationRecord>(&path, stage, &shards, problems),
             Stage::Refine => join::<RefinedRecord>(&path, stage, &shards, problems),
             Stage::Pair => join::<ExampleRecord>(&path, stage, &shards, problems),
             Stage::Reference => join::<ReferenceRecord>(&path, stage, &shards, problems),

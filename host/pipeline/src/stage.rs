@@ -11,6 +11,8 @@ pub enum Stage {
     Grade,
     /// Select positives and pairs.
     Select,
+    /// See what refining at several thresholds does to the answers, where the recipe asks.
+    Calibrate,
     /// Rewrite the positives' steps.
     Refine,
     /// Make training examples.
@@ -27,11 +29,12 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::EvalBaseline,
         Self::Sample,
         Self::Grade,
         Self::Select,
+        Self::Calibrate,
         Self::Refine,
         Self::Pair,
         Self::Reference,
@@ -45,6 +48,7 @@ impl Stage {
             Self::Sample => "sample",
             Self::Grade => "grade",
             Self::Select => "select",
+            Self::Calibrate => "calibrate",
             Self::Refine => "refine",
             Self::Pair => "pair",
             Self::Reference => "reference",
@@ -58,6 +62,7 @@ impl Stage {
     pub fn command(self) -> &'static str {
         match self {
             Self::EvalBaseline | Self::EvalResult => "eval",
+            Self::Calibrate => Self::Refine.name(),
             other => other.name(),
         }
     }
@@ -68,6 +73,7 @@ impl Stage {
             Self::Sample => Artefact::Samples,
             Self::Grade => Artefact::Grades,
             Self::Select => Artefact::Selection,
+            Self::Calibrate => Artefact::Calibration,
             Self::Refine => Artefact::Refined,
             Self::Pair => Artefact::Examples,
             Self::Reference => Artefact::Reference,

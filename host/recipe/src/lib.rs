@@ -11,6 +11,7 @@
 //! Only a validated recipe comes out of here. The grading service and the tools for plugin authors need no more of the host
 //! than this crate, and so link no tensors.
 
+mod adaptive_section;
 mod load;
 mod lora_section;
 mod objective_section;
@@ -26,6 +27,7 @@ mod stage_sections;
 mod user_folders;
 mod validate;
 
+pub use adaptive_section::{AdaptiveSection, BeyondDrift, DriftSection};
 pub use load::{Loader, Override, RecipeError};
 pub use lora_section::{LoraSection, TargetModules};
 pub use objective_section::ObjectiveSection;

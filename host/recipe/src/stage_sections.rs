@@ -5,6 +5,7 @@ use ts_core::objective::LengthMargin;
 use ts_core::pairing::PairScope;
 use ts_core::refinement::KlReduction;
 
+use crate::adaptive_section::{AdaptiveSection, DriftSection};
 use crate::lora_section::LoraSection;
 
 /// `[sample]`
@@ -65,6 +66,15 @@ pub struct RefineSection {
     pub context: RefineContext,
     /// Stop at the first passing rewrite.
     pub early_stop: bool,
+    /// By how much a rewrite's own negative log-likelihood may exceed the original step's, nats a token; none is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_nll_increase: Option<f64>,
+    /// Thresholds by difficulty, instead of `max_kl_nats`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<AdaptiveSection>,
+    /// Compare each refined response with the original as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftSection>,
 }
 
 /// How the divergence of a rewrite is measured.

@@ -3,7 +3,7 @@
 //! Each check names the key as it stands in the file, what it must be, and what it was. Whether files and
 //! plugins exist is found by whoever opens them.
 
-use crate::{DivergenceBy, Recipe, RecipeError, SamplerKind};
+use crate::{DivergenceBy, Recipe, RecipeError, SamplerKind, adaptive_section};
 
 /// Most threads. Each takes a stack, and most machines have fewer cores.
 const MAX_WORKERS: usize = 1024;
@@ -70,6 +70,7 @@ impl Recipe {
             &"\"top_k\"",
         );
         check(positive(r.max_kl_nats), "refine.max_kl_nats", "above 0", &r.max_kl_nats);
+        adaptive_section::validate(self, &mut check);
 
         let t = &self.train;
         check((0.0..=1.0).contains(&t.dpo_weight), "train.dpo_weight", "0 to 1", &t.dpo_weight);

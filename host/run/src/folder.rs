@@ -32,6 +32,9 @@ pub const SHARDS: &str = "shards";
 /// The folder of the rounds after the first in a run's folder.
 pub const ROUNDS: &str = "rounds";
 
+/// The folder of what a run's model does on other domains, in its folder.
+pub const TRANSFER: &str = "transfer";
+
 /// A run folder that this process alone may write to, until the value is dropped.
 #[derive(Debug)]
 pub struct RunFolder {
@@ -306,8 +309,22 @@ pub fn shard_folder(run_folder: &Path, shard: Shard) -> Result<PathBuf> {
 ///
 /// [`Error::Link`] if something else than a folder is in its place.
 pub fn folder_of_rounds(run_folder: &Path, names: &[&str]) -> Result<PathBuf> {
+    folder_below(run_folder, ROUNDS, names)
+}
+
+/// A folder of a run's transfer, each a run folder of its own: `transfer` in the run's folder, and these names below it, whether or not it is
+/// there yet.
+///
+/// # Errors
+///
+/// [`Error::Link`] if something else than a folder is in its place.
+pub fn folder_of_transfer(run_folder: &Path, names: &[&str]) -> Result<PathBuf> {
+    folder_below(run_folder, TRANSFER, names)
+}
+
+fn folder_below(run_folder: &Path, first: &str, names: &[&str]) -> Result<PathBuf> {
     let mut folder = run_folder.to_owned();
-    for name in [ROUNDS].iter().chain(names) {
+    for name in [first].iter().chain(names) {
         folder.push(name);
         if fs::symlink_metadata(&folder).is_ok_and(|metadata| !metadata.is_dir()) {
             return Err(Error::Link { path: folder });
@@ -581,6 +598,9 @@ mod tests {
             assert!(matches!(folder_of_rounds(temp.path(), names), Err(Error::Link { .. })));
         }
         assert!(folder_of_rounds(temp.path(), &["2"]).is_ok());
+        assert_eq!(folder_of_transfer(temp.path(), &["a"]).unwrap(), temp.path().join("transfer/a"));
+        std::os::unix::fs::symlink(elsewhere.path(), temp.path().join(TRANSFER)).unwrap();
+        assert!(matches!(folder_of_transfer(temp.path(), &["a"]), Err(Error::Link { .. })));
     }
 
     #[test]

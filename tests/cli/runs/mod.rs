@@ -1,6 +1,7 @@
 //! Whole runs: what they leave, what they take from other runs, and what becomes of one that is stopped or
 //! changed.
 
+mod adaptive;
 mod events;
 mod formats;
 #[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -20,6 +21,7 @@ mod schedulers;
 #[cfg(unix)]
 mod servers;
 mod shards;
+mod transfer;
 
 use std::path::PathBuf;
 

@@ -50,6 +50,8 @@ pub(crate) enum TrainingCommand {
     Ablate(AblateArgs),
     /// Put methods beside each other: accuracy against length, a table and a plot, of finished runs or of recipes that are run
     Compare(CompareArgs),
+    /// Measure a finished run's model, before and after, on other problems with other verifiers: one table, with regressions marked
+    Transfer(TransferArgs),
     /// Train the embedded model from scratch
     Pretrain(PretrainArgs),
     /// Work on a checkpoint, without a run
@@ -182,6 +184,22 @@ pub(crate) struct CompareArgs {
     /// Folder for compare.md and compare.svg
     #[arg(long, value_name = "FOLDER", default_value = "runs/compare")]
     pub(crate) out: PathBuf,
+}
+
+/// Flags of `transfer`.
+#[derive(Args, Debug)]
+pub(crate) struct TransferArgs {
+    /// The run's folder
+    pub(crate) folder: PathBuf,
+    /// A set of problems and what it is called: JSONL or parquet with id, prompt, reference; may be given several times
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) on: Vec<String>,
+    /// The verifier of a set: a .wasm file or the name of an embedded plugin [default: the run's]; once a set
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) verifier: Vec<String>,
+    /// Any other value of the recipe for one set, such as code.eval.temperature=0.2 for the set `code`; may be given several times
+    #[arg(long, value_name = "NAME.KEY=VALUE")]
+    pub(crate) set: Vec<String>,
 }
 
 /// The tasks that a model can be pretrained for.

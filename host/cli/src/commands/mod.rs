@@ -16,6 +16,8 @@ mod serve;
 mod shell;
 #[cfg(feature = "training")]
 mod training;
+#[cfg(feature = "training")]
+mod transfer;
 
 use anyhow::Result;
 use ts_embedded::RECIPES;

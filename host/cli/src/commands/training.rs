@@ -33,7 +33,7 @@ pub(super) fn dispatch(command: TrainingCommand) -> Result<()> {
         Command::Sample(args) => stages(&args, &[Stage::Sample]),
         Command::Grade(args) => stages(&args, &[Stage::Grade]),
         Command::Select(args) => stages(&args, &[Stage::Select]),
-        Command::Refine(args) => stages(&args, &[Stage::Refine]),
+        Command::Refine(args) => stages(&args, &[Stage::Calibrate, Stage::Refine]),
         Command::Pair(args) => stages(&args, &[Stage::Pair]),
         Command::Reference(args) => stages(&args, &[Stage::Reference]),
         Command::Train(args) if args.shard.is_some() => {
@@ -48,6 +48,7 @@ pub(super) fn dispatch(command: TrainingCommand) -> Result<()> {
         Command::Check(args) => check_recipe(&args),
         Command::Ablate(args) => ablate(&args),
         Command::Compare(args) => super::compare::run(&args),
+        Command::Transfer(args) => super::transfer::run(&args),
         Command::Pretrain(args) => pretrain(&args),
         Command::Model { command } => super::model::dispatch(&command),
     }
@@ -95,7 +96,7 @@ fn stages(args: &RunArgs, stages: &[Stage]) -> Result<()> {
 }
 
 /// Does work of which progress is shown, and what plugins log.
-fn logged(work: impl FnOnce(&Terminal, LogSink) -> Result<()>) -> Result<()> {
+pub(super) fn logged(work: impl FnOnce(&Terminal, LogSink) -> Result<()>) -> Result<()> {
     let progress = Arc::new(Terminal::default());
     let log = PluginLog::new(&progress);
     let done = work(&progress, log.sink());
@@ -121,8 +122,9 @@ fn run_logged(
         if args.shard.is_some() && !stage.maps_over_problems() {
             continue; // the whole run's
         }
-        if args.shard.is_some() && stage == Stage::EvalResult && !run.has(Stage::Train) {
-            note(format_args!("{:>16}  waits until the whole run is merged and trained", stage.name()));
+        if run.waits_for_others(stage) {
+            let trained = if stage == Stage::EvalResult { " and trained" } else { "" };
+            note(format_args!("{:>16}  waits until the whole run is merged{trained}", stage.name()));
             continue;
         }
         run_stage(&mut run, stage).with_context(|| format!("stage {}", stage.name()))?;

@@ -18,6 +18,7 @@ use crate::decoder::Decoder;
 use crate::error::{ModelError, Result};
 use crate::language_model::LanguageModel;
 use crate::ops::Segments;
+use crate::prefix::Prefix;
 
 /// A prompt and its response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,6 +169,22 @@ pub fn score_sequences(model: &LanguageModel, sequences: &[Sequence], max_tokens
     Ok(scores)
 }
 
+/// `log π(tokens | prefix)`, in nats, without gradients: 0 of no tokens. Only the tokens are read.
+///
+/// # Errors
+/// [`ModelError::ContextTooLong`].
+pub fn score_after(model: &LanguageModel, prefix: &Prefix, tokens: &[u32]) -> Result<f64> {
+    let Some((_, known)) = tokens.split_last() else { return Ok(0.0) };
+    let hidden = match known {
+        [] => prefix.last_hidden().clone(),
+        _ => Tensor::cat(&[prefix.last_hidden(), &prefix.hidden_after(model, &[known])?[0]], 0)?,
+    };
+    let targets: Arc<[Option<u32>]> = tokens.iter().copied().map(Some).collect();
+    let log_probs = model.frozen().lm_head().target_log_probs(&hidden, targets)?;
+    let log_probs = log_probs.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+    Ok(log_probs.into_iter().map(f64::from).sum())
+}
+
 /// Log-probability of each token of each response, in nats, in one forward pass.
 ///
 /// # Errors
@@ -259,6 +276,20 @@ mod tests {
             assert_close(scored[index], expected, 1e-5);
             assert_eq!(by_token[index].len(), sequence.response_len());
             assert_close(by_token[index].iter().map(|&x| f64::from(x)).sum(), expected, 1e-5);
+        }
+    }
+
+    #[test]
+    fn what_follows_a_prefix_has_the_log_probability_of_a_response_to_it() {
+        let model = random_model(2);
+        for sequence in sequences() {
+            let (prompt, response) = sequence.tokens.split_at(sequence.prompt_len);
+            let prefix = Prefix::new(&model, prompt).unwrap();
+            let expected = score_sequences(&model, std::slice::from_ref(&sequence), 64).unwrap()[0];
+            assert_close(score_after(&model, &prefix, response).unwrap(), expected, 1e-5);
+            let first = score_sequences(&model, &[Sequence::new(prompt, &response[..1])], 64).unwrap()[0];
+            assert_close(score_after(&model, &prefix, &response[..1]).unwrap(), first, 1e-5);
+            assert_eq!(score_after(&model, &prefix, &[]).unwrap(), 0.0);
         }
     }
 

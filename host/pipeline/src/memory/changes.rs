@@ -71,7 +71,7 @@ fn settings_of(stage: Stage) -> &'static [Setting] {
     match stage {
         Stage::Sample => &[SAMPLE_ROWS, WORKERS, BF16],
         Stage::EvalBaseline | Stage::EvalResult => &[EVAL_ROWS, WORKERS, BF16],
-        Stage::Refine => &[WORKERS, REWRITES, BF16],
+        Stage::Calibrate | Stage::Refine => &[WORKERS, REWRITES, BF16],
         Stage::Reference => &[WORKERS, MICRO_BATCH, BF16],
         Stage::Train => &[MICRO_BATCH, CHECKPOINTING, WORKERS, LORA, BF16],
         Stage::Grade | Stage::Select | Stage::Pair => &[],

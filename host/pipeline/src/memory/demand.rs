@@ -80,16 +80,43 @@ impl Shape<'_> {
                     new_tokens: sampling.max_new_tokens,
                 })
             }
-            Demand::Rewrites { positives, prompt, text, step } => model.rewriting(&Rewritten {
-                workers: at_once(positives),
-                waiting: waiting_at_once(recipe, threads)
-                    .min(usize::try_from(positives).unwrap_or(usize::MAX)),
-                rewrites: if recipe.refine.enabled { recipe.refine.n_rewrites as usize } else { 0 },
-                prompt_tokens: prompt,
-                context_tokens: text,
-                step_tokens: step,
-                window_tokens: recipe.refine.kl_window_tokens.min(text),
-            }),
+            Demand::Rewrites { positives, prompt, text, step } => {
+                let (workers, refine) = (at_once(positives), &recipe.refine);
+                let mut rewritten = Rewritten {
+                    workers,
+                    waiting: waiting_at_once(recipe, threads)
+                        .min(usize::try_from(positives).unwrap_or(usize::MAX)),
+                    rewrites: if refine.enabled { refine.n_rewrites as usize } else { 0 },
+                    prompt_tokens: prompt,
+                    context_tokens: text,
+                    step_tokens: step,
+                    window_tokens: refine.kl_window_tokens.min(text),
+                };
+                let mut points = Vec::new();
+                if let (Stage::Calibrate, Some(adaptive)) = (stage, &refine.adaptive) {
+                    // Each threshold may have a context of its own, and from each the model goes on to the answer.
+                    let n = adaptive.thresholds.len();
+                    rewritten.waiting = workers.saturating_mul(n);
+                    points.push(model.drawing(&Drawn {
+                        workers,
+                        rows: rewritten.rewrites,
+                        prompts: n + 1,
+                        prompt_tokens: text,
+                        new_tokens: recipe.sample.max_new_tokens,
+                    }));
+                }
+                if stage == Stage::Refine && refine.drift.is_some() {
+                    // The whole response is read at once.
+                    points.push(model.rewriting(&Rewritten {
+                        rewrites: 1,
+                        step_tokens: text,
+                        window_tokens: text,
+                        ..rewritten
+                    }));
+                }
+                points.push(model.rewriting(&rewritten));
+                Plan::fullest(points)
+            }
             Demand::Scores { problems, text } => model.scoring(&Scored {
                 workers: at_once(problems),
                 tokens: recipe.train.micro_batch_tokens.max(text),

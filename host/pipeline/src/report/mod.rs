@@ -8,9 +8,11 @@
 pub mod ablation;
 mod card;
 pub mod compare;
+mod refinement;
 mod rounds;
 pub mod summary;
 mod table;
+pub(crate) mod transfer;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -25,8 +27,10 @@ use ts_text::markdown;
 
 use crate::Error;
 use crate::past_run::PastRun;
+use crate::report::refinement::RefinementNumbers;
 use crate::report::rounds::RoundsReport;
 use crate::report::table::Table;
+use crate::report::transfer::TransferReport;
 use crate::responses::ungraded::Ungraded;
 use crate::stage::Stage;
 use ts_recipe::ReportSection;
@@ -64,6 +68,9 @@ pub struct Report {
     /// All rounds, of a recipe with several. The numbers above are the first's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rounds: Option<RoundsReport>,
+    /// What its model does on other domains, if that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<TransferReport>,
 }
 
 /// One model's evaluation.
@@ -108,6 +115,9 @@ pub struct StageNumbers {
     pub refined_tokens: Option<(u64, u64)>,
     /// Positives that the verifier refused after stage 2, and that were dropped.
     pub n_refined_dropped: usize,
+    /// What stage 2 did beyond the paper, if the recipe asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refinement: Option<RefinementNumbers>,
     /// Examples made of them; a recipe that switches off a term of the loss trains on some of them only.
     pub n_examples: usize,
     /// Optimiser steps.
@@ -232,6 +242,7 @@ impl Report {
             writeln!(out, "\n## The first round\n")?;
         }
         writeln!(out, "{}", self.metrics())?;
+        self.transfer.iter().try_for_each(|transfer| transfer.write_markdown(out))?;
         self.write_rest(out)
     }
 
@@ -329,6 +340,7 @@ impl Report {
             write!(out, "- refined them from {before} to {after} tokens ({share}); ")?;
             writeln!(out, "{} were no longer correct and were dropped", s.n_refined_dropped)?;
         }
+        s.refinement.iter().try_for_each(|refinement| refinement.write_markdown(out))?;
         if let Some(OfServers { n_retokenised, estimated_by }) = &s.servers {
             write!(out, "- servers drew the responses and the rewrites")?;
             if *n_retokenised > 0 {
@@ -463,6 +475,7 @@ mod tests {
             stages: StageNumbers { ungraded: side.ungraded, ..StageNumbers::default() },
             adopted: None,
             rounds: None,
+            transfer: None,
         };
         let text = report.to_markdown();
         let shown = r"x\\u{1b}\[2J\\n\| 100.0 \| \<img src=x\>\\u{202e}";

@@ -15,7 +15,9 @@ use crate::Error;
 use crate::past_run::PastRun;
 use crate::progress::Silent;
 use crate::report::card::card;
+use crate::report::refinement::refinement_of;
 use crate::report::rounds::rounds_of;
+use crate::report::transfer::transfer_of;
 use crate::report::{OfServers, Report, Side, StageNumbers, differences};
 use crate::stage::Stage;
 use crate::watch::write_missing;
@@ -61,6 +63,7 @@ pub(super) fn report_with_responses(
         stages,
         adopted: run.manifest.adopted.clone(),
         rounds,
+        transfer: transfer_of(run)?,
     };
     atomic::write_json(&Artefact::ReportJson.path_in(&run.folder), &report)?;
     atomic::write_file(&Artefact::ReportMd.path_in(&run.folder), report.to_markdown().as_bytes())?;
@@ -109,6 +112,7 @@ fn stage_numbers(run: &PastRun) -> Result<StageNumbers, Error> {
         numbers.n_refined_dropped += usize::from(!refined.kept);
     })?;
     numbers.refined_tokens = any_rewritten.then_some((before, after));
+    numbers.refinement = refinement_of(run)?;
     let mut sampled = Sampled::default();
     for_each(run, Stage::Sample, |sample: SampleRecord| sampled.count(&sample))?;
     numbers.sample_cut_off = sampled.n_cut_off as f64 / sampled.n.max(1) as f64;

@@ -30,18 +30,22 @@ pub(crate) struct Divergence<'a> {
     decoder: Option<WindowKl<'a>>,
     servers: Option<ServerWindow<'a>>,
     refine: &'a RefineSection,
+    /// The largest divergence that may be looked for, nats after the reduction.
+    max_kl_nats: f64,
     known: HashMap<Vec<u32>, Measured>,
     n_refused: u32,
 }
 
 impl<'a> Divergence<'a> {
-    /// With a decoder here, servers that are asked first, or servers alone.
+    /// With a decoder here, servers that are asked first, or servers alone. Of a rewrite whose divergence is not below `max_kl_nats` no
+    /// more is found than that.
     pub(crate) fn new(
         refine: &'a RefineSection,
+        max_kl_nats: f64,
         decoder: Option<WindowKl<'a>>,
         servers: Option<ServerWindow<'a>>,
     ) -> Self {
-        Self { decoder, servers, refine, known: HashMap::new(), n_refused: 0 }
+        Self { decoder, servers, refine, max_kl_nats, known: HashMap::new(), n_refused: 0 }
     }
 
     /// What is known of a rewrite.
@@ -84,7 +88,7 @@ impl<'a> Divergence<'a> {
                     let tail_mass: f64 = seen.iter().map(|seen| seen.tail_mass).sum();
                     let tail_mass = Some(tail_mass / seen.len().max(1) as f64);
                     self.known.insert(rewrite.to_vec(), Measured { kl_nats, tail_mass, after: None });
-                } else if kl_nats.is_some_and(|bound| bound >= self.refine.max_kl_nats) {
+                } else if kl_nats.is_some_and(|bound| bound >= self.max_kl_nats) {
                     self.n_refused += 1;
                     self.known.insert(rewrite.to_vec(), Measured { kl_nats, tail_mass: None, after: None });
                 }
@@ -92,11 +96,11 @@ impl<'a> Divergence<'a> {
             unknown.retain(|rewrite| !self.known.contains_key(*rewrite));
         }
         let Some(decoder) = &mut self.decoder else { return Ok(()) };
-        // A choice that looks at every divergence is told every one.
+        // A choice that looks at every divergence is told every one. A tail is not below the mean.
         let limit_nats = match (self.refine.early_stop, reduction) {
             (false, _) => f64::INFINITY,
-            (true, KlReduction::Sum) => self.refine.max_kl_nats,
-            (true, KlReduction::Mean) => self.refine.max_kl_nats * decoder.n_positions() as f64,
+            (true, KlReduction::Sum) => self.max_kl_nats,
+            (true, KlReduction::Mean | KlReduction::Tail) => self.max_kl_nats * decoder.n_positions() as f64,
         };
         for (rewrite, scored) in unknown.iter().zip(decoder.score_below(&unknown, limit_nats)?) {
             let (by_position, after) = match scored {

@@ -441,6 +441,42 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The records that a finished stage left of all problems: of a shard those of the whole run, which must have it.
+    ///
+    /// # Errors
+    /// [`Error::Shards`] for a shard whose run does not have it yet.
+    pub(crate) fn records_of_all<R: Record>(&self, stage: Stage) -> Result<Records<R>, Error> {
+        if self.folder.manifest().shard.is_none() {
+            return self.records(stage);
+        }
+        match self.whole.as_ref().filter(|whole| whole.is_done(stage)) {
+            Some(whole) => {
+                whole.verify(stage, self.digests())?;
+                whole.records(stage)
+            }
+            None => Err(Error::Shards {
+                stage,
+                fault: "all problems decide, and the whole run does not have it yet".into(),
+            }),
+        }
+    }
+
+    /// Whether a shard's stage waits until other shards' work is in the whole run: the last evaluation for the training; with adaptive
+    /// thresholds, stage 2 and what comes after it for the calibration of all problems.
+    pub fn waits_for_others(&self, stage: Stage) -> bool {
+        let Some(needed) = (match stage {
+            Stage::EvalResult => Some(Stage::Train),
+            Stage::Refine | Stage::Pair | Stage::Reference if self.recipe.refine.adaptive.is_some() => {
+                Some(Stage::Calibrate)
+            }
+            _ => None,
+        }) else {
+            return false;
+        };
+        let of_whole = self.whole.as_ref().is_some_and(|whole| whole.is_done(needed));
+        self.folder.manifest().shard.is_some() && !of_whole && !self.folder.is_done(stage.name())
+    }
+
     /// Whether a stage is done, of a shard also where the whole run has it.
     pub fn has(&self, stage: Stage) -> bool {
         self.folder.is_done(stage.name()) || self.whole.as_ref().is_some_and(|whole| whole.is_done(stage))

@@ -4,6 +4,7 @@
 //!
 //! [`run_stage`] is the only way in: it skips what is done, checks what is needed, and keeps the manifest.
 
+mod calibrate;
 mod eval;
 mod gather;
 mod grade;
@@ -43,11 +44,15 @@ pub fn run_stage(run: &mut Run<'_>, stage: Stage) -> Result<(), Error> {
     if stage == Stage::Reference && run.folder.manifest().adopted.is_some() {
         return Ok(()); // only training reads it
     }
+    if stage == Stage::Calibrate && run.recipe.refine.adaptive.is_none() {
+        return Ok(()); // one threshold, which is given
+    }
     let started = Instant::now();
     let outcome = match stage {
         Stage::Sample => sample::run(run),
         Stage::Grade => grade::run(run),
         Stage::Select => select::run(run),
+        Stage::Calibrate => calibrate::run(run, &run.recipe.refine.adaptive.clone().unwrap_or_default()),
         Stage::Refine => refine::run(run),
         Stage::Pair => pair::run(run),
         Stage::Reference => reference::run(run),

@@ -2,34 +2,35 @@
 //!
 //! In: `samples.jsonl` and `selection.jsonl`. Out: `refined.jsonl`, a line a positive. Only what was selected
 //! is refined (section 3 selects first). A refined response is graded again; one that the verifier no longer
-//! accepts is not kept. How one step is rewritten is in `rewrite`.
+//! accepts is not kept. With `[refine.adaptive]` the threshold is that of the problem's difficulty, by `calibration.jsonl`. How one response is
+//! refined is in `responses::refining`.
 
 use std::sync::Arc;
 
-use ts_core::seed::derive_seed;
-use ts_model::{LanguageModel, Prefix};
+use ts_model::LanguageModel;
 use ts_run::Key;
-use ts_run::records::{
-    EstimateRecord, PositiveRecord, ProblemRecord, RefinedRecord, SampleRecord, StepRecord,
-};
+use ts_run::records::{CalibrationRecord, PositiveRecord, ProblemRecord, RefinedRecord, SampleRecord};
 
 use super::Done;
 use super::work::{Made, Task, Tasks, Work};
 use crate::memory::{Demand, plan_stage, waiting_at_once};
+use crate::responses::drift;
 use crate::responses::grading::grade;
-use crate::responses::remote::{Remote, server_seed};
-use crate::responses::rewrite::{After, Context, Drawer, Rewriter};
+use crate::responses::refining::{Refined, Refining, cut};
+use crate::responses::remote::Remote;
+use crate::responses::rewrite::Drawer;
 use crate::responses::selected::{SelectedReader, count_selected};
+use crate::responses::thresholds::{Calibration, ThresholdGroup, threshold_of};
 use crate::setup::servers::Served;
 use crate::stage::Stage;
 use crate::{Error, Run};
-use ts_recipe::{DivergenceBy, RefineContext, RefineSection, SamplerKind, SamplerSection};
+use ts_recipe::{BeyondDrift, DivergenceBy, RefineSection, SamplerKind, SamplerSection};
 
 /// A positive, to be refined.
-struct Item {
-    problem: Arc<ProblemRecord>,
-    sample: SampleRecord,
-    positive: PositiveRecord,
+pub(super) struct Item {
+    pub(super) problem: Arc<ProblemRecord>,
+    pub(super) sample: SampleRecord,
+    pub(super) positive: PositiveRecord,
 }
 
 pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
@@ -47,6 +48,8 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
             Err(error) => vec![Err(error)],
         })))
     };
+    let adaptive = adaptive_thresholds(run)?;
+    let adaptive = adaptive.as_deref();
     let mut totals = Totals::default();
     let load = || {
         plan_stage(run, Stage::Refine, &demand(run)?)?;
@@ -58,11 +61,11 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     };
     let records = if run.recipe.sampler.kind == SamplerKind::Local || !run.recipe.refine.enabled {
         let make = |model: &LanguageModel, item: Item, _: &[usize]| {
-            Ok(vec![refine_one(run, Some(model), Drawer::Local, &item)?])
+            Ok(vec![refine_one(run, Some(model), Drawer::Local, &item, adaptive)?])
         };
         work.run(tasks, load, make, each)?
     } else {
-        let RefineSection { divergence, .. } = run.recipe.refine;
+        let divergence = run.recipe.refine.divergence;
         let SamplerSection { refuse_first, top_logprobs, .. } = run.recipe.sampler;
         let top = (refuse_first || divergence == DivergenceBy::TopK).then_some(top_logprobs);
         let prepare = || {
@@ -76,7 +79,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
             Ok((shared, n_at_once))
         };
         let make = |(model, remote): &(Option<LanguageModel>, Remote<'_>), item: Item, _: &[usize]| {
-            let refine = || refine_one(run, model.as_ref(), Drawer::Servers(remote, top), &item);
+            let refine = || refine_one(run, model.as_ref(), Drawer::Servers(remote, top), &item, adaptive);
             Ok(vec![remote.turnstile().inside(refine)?])
         };
         work.gather(tasks, prepare, make, each)?
@@ -84,8 +87,26 @@ pub(super) fn run(run: &Run<'_>) -> Result<Done, Error> {
     Ok(Done { records, summary: totals.summary() })
 }
 
+/// With `[refine.adaptive]` the threshold of each difficulty, chosen from the calibration of all problems, of a shard those of the whole run.
+fn adaptive_thresholds(run: &Run<'_>) -> Result<Option<Vec<ThresholdGroup>>, Error> {
+    let Some(section) = &run.recipe.refine.adaptive else { return Ok(None) };
+    let mut calibration = Calibration::default();
+    for row in run.records_of_all::<CalibrationRecord>(Stage::Calibrate)? {
+        calibration.add(&row?.record);
+    }
+    let groups = calibration.choose(section);
+    for group in groups.iter().filter(|group| group.max_kl_nats.is_none()) {
+        let (name, n) = (group.name(), group.n_problems);
+        run.progress.warn(&format!("{name}, {n} problems: {}", group.verdict(section.max_loss)));
+    }
+    if groups.is_empty() {
+        run.progress.warn("no problem to choose thresholds from: nothing is rewritten");
+    }
+    Ok(Some(groups))
+}
+
 /// The longest positive and the longest of their steps.
-fn demand(run: &Run<'_>) -> Result<Demand, Error> {
+pub(super) fn demand(run: &Run<'_>) -> Result<Demand, Error> {
     let (mut positives, mut response, mut longest_step) = (0, 0, 0);
     let mut selected = SelectedReader::open(run)?;
     for problem in run.train.problems()? {
@@ -104,7 +125,7 @@ fn demand(run: &Run<'_>) -> Result<Demand, Error> {
 }
 
 /// The positives of the next problem, which must be this one.
-fn items(
+pub(super) fn items(
     problem: ts_run::Result<ProblemRecord>,
     selected: &mut SelectedReader,
 ) -> Result<Vec<Task<Item>>, Error> {
@@ -118,75 +139,43 @@ fn items(
     selected.selection.positives.iter().map(item).collect()
 }
 
-/// Refines one positive.
+/// Refines one positive, below its difficulty's threshold if there are such.
 fn refine_one(
     run: &Run<'_>,
     model: Option<&LanguageModel>,
     drawer: Drawer<'_>,
     item: &Item,
+    adaptive: Option<&[ThresholdGroup]>,
 ) -> Result<Made<RefinedRecord>, Error> {
     let Item { problem, sample, positive } = item;
-    let refine = &run.recipe.refine;
+    let RefineSection { max_kl_nats, drift: limits, .. } = &run.recipe.refine;
     let original = cut(run, &problem.id, sample, positive.keep_steps)?;
-    let steps = run.steps_of(&problem.id, &original)?;
-    let rewriter = Rewriter {
-        drawer,
-        tokenizer: &run.tokenizer,
-        splitter: &run.plugins.step_splitter,
-        reasoning_end: &run.recipe.prompt.reasoning_end,
-        refine,
-        problem: &problem.id,
-    };
-    let mut tokens = Vec::with_capacity(original.len());
-    let mut records = Vec::with_capacity(steps.steps.len());
-    let mut n_tokens = 0;
-    let mut retokenised = sample.retokenised;
-    let mut context = run.prompt_tokens(problem)?;
-    let mut prefix = model.map(|model| Prefix::new(model, &context)).transpose()?;
-    let mut known = None;
-    for (index, range) in steps.steps.iter().enumerate() {
-        let step = &original[range.clone()];
-        let rewritten = if refine.enabled {
-            let window_end = original.len().min(range.end + refine.kl_window_tokens);
-            let is_last = index + 1 == steps.steps.len();
-            let seeds = step_seeds(run, problem, positive.draw, index);
-            let decoder = model.zip(prefix.as_ref());
-            let context = Context { decoder, known: known.as_ref(), tokens: &context };
-            rewriter.rewrite(context, step, &original[range.end..window_end], is_last, seeds)?
-        } else {
-            Default::default()
-        };
-        n_tokens += rewritten.n_tokens;
-        let After { rewrite: after_rewrite, original: after_original } = rewritten.after;
-        let (now, kl_nats, after_now) = match &rewritten.chosen {
-            Some((rewrite, kl_nats)) => (rewrite.as_slice(), Some(*kl_nats), after_rewrite),
-            None => (step, None, after_original.clone()),
-        };
-        retokenised |= rewritten.retokenised;
-        let follows;
-        (follows, known) = match refine.context {
-            RefineContext::Refined => (now, after_now),
-            RefineContext::Original => (step, after_original),
-        };
-        if let (Some(model), Some(prefix)) = (model, &mut prefix) {
-            prefix.extend(model, follows)?;
+    let refining = Refining { run, model, drawer, problem, draw: positive.draw };
+    let of_difficulty = adaptive.map(|groups| threshold_of(groups, problem.difficulty));
+    let (refined, n_tokens) = refining.below(&original, &[of_difficulty.unwrap_or(*max_kl_nats)])?;
+    let [Refined { mut tokens, n_reasoning, mut steps, retokenised, .. }] = <[Refined; 1]>::try_from(refined)
+        .map_err(|_| Error::Inconsistent {
+            file: Stage::Refine.artefact().file_name(),
+            message: format!("problem `{}`: one threshold gave other than one text", problem.id),
+        })?;
+    let mut retokenised = sample.retokenised || retokenised;
+    let mut drift = None;
+    if let Some((model, limits)) = model.zip(limits.as_ref()) {
+        let n_reasoning_before = original.len() + n_reasoning - tokens.len(); // what follows is the same
+        let sides = ((&original[..], n_reasoning_before), (&tokens[..], n_reasoning));
+        let mut measured = drift::measure(model, &run.prompt_tokens(problem)?, sides.0, sides.1)?;
+        measured.is_beyond = drift::is_beyond(limits, &measured);
+        if measured.is_beyond && limits.beyond == BeyondDrift::Original {
+            tokens = original;
+            retokenised = sample.retokenised;
+            for step in &mut steps {
+                (step.tokens_after, step.kl_nats, step.estimate) = (step.tokens_before, None, None);
+            }
         }
-        context.extend_from_slice(follows);
-        tokens.extend_from_slice(now);
-        records.push(StepRecord {
-            tokens_before: step.len() as u32,
-            tokens_after: now.len() as u32,
-            n_candidates: rewritten.n_candidates,
-            n_scored: rewritten.n_scored,
-            n_tokens: rewritten.n_tokens,
-            kl_nats,
-            n_refused: rewritten.n_refused,
-            estimate: rewritten
-                .tail_mass
-                .map(|tail_mass| EstimateRecord { top_k: run.recipe.sampler.top_logprobs, tail_mass }),
-        });
+        drift = Some(measured);
     }
-    tokens.extend_from_slice(&original[steps.tail]);
+    let is_dropped = drift.as_ref().is_some_and(|drift| drift.is_beyond)
+        && limits.as_ref().is_some_and(|limits| limits.beyond == BeyondDrift::Drop);
     let text = run.tokenizer.decode_plain(&tokens)?;
     let outcome = grade(&run.plugins.verifier, problem, &text)?.outcome;
     let record = RefinedRecord {
@@ -196,36 +185,14 @@ fn refine_one(
         tokens_after: tokens.len() as u32,
         tokens,
         text,
-        steps: records,
+        steps,
         outcome,
-        kept: outcome.is_correct(),
+        kept: outcome.is_correct() && !is_dropped,
         retokenised,
+        max_kl_nats: of_difficulty,
+        drift,
     };
     Ok(Made { record, n_tokens: Some(n_tokens), note: String::new() })
-}
-
-/// A response with only its first reasoning steps, and everything after the reasoning.
-fn cut(
-    run: &Run<'_>,
-    problem: &str,
-    sample: &SampleRecord,
-    keep_steps: Option<u32>,
-) -> Result<Vec<u32>, Error> {
-    let Some(keep) = keep_steps else { return Ok(sample.tokens.clone()) };
-    let steps = run.steps_of(problem, &sample.tokens)?;
-    let kept =
-        (keep as usize).checked_sub(1).and_then(|last| steps.steps.get(last)).map_or(0, |step| step.end);
-    Ok([&sample.tokens[..kept], &sample.tokens[steps.tail]].concat())
-}
-
-/// A seed for each rewrite of one step.
-fn step_seeds(run: &Run<'_>, problem: &ProblemRecord, draw: u32, step: usize) -> Vec<u64> {
-    let stage = format!("{}/{draw}/{step}", Stage::Refine.name());
-    let seed = |rewrite| match run.recipe.sampler.kind {
-        SamplerKind::Local => derive_seed(run.recipe.run.seed, &stage, &problem.id, u64::from(rewrite)),
-        SamplerKind::Openai => server_seed(run, &stage, &problem.id, rewrite),
-    };
-    (0..run.recipe.refine.n_rewrites).map(seed).collect()
 }
 
 #[derive(Default)]
@@ -234,6 +201,7 @@ struct Totals {
     after: u64,
     positives: usize,
     dropped: usize,
+    n_beyond: usize,
 }
 
 impl Totals {
@@ -242,11 +210,13 @@ impl Totals {
         self.after += u64::from(record.tokens_after);
         self.positives += 1;
         self.dropped += usize::from(!record.kept);
+        self.n_beyond += usize::from(record.drift.as_ref().is_some_and(|drift| drift.is_beyond));
     }
 
     fn summary(&self) -> String {
-        let Self { before, after, positives, dropped } = self;
+        let Self { before, after, positives, dropped, n_beyond } = self;
         let share = 100.0 * *after as f64 / (*before).max(1) as f64;
-        format!("{positives} positives, {before} to {after} tokens ({share:.1} %), {dropped} dropped")
+        let beyond = if *n_beyond > 0 { format!(", {n_beyond} drifted too far") } else { String::new() };
+        format!("{positives} positives, {before} to {after} tokens ({share:.1} %), {dropped} dropped{beyond}")
     }
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use ts_core::Outcome;
 use ts_run::records::{
-    EvalRecord, ExampleRecord, GradeRecord, ReferenceRecord, RefinedRecord, SampleRecord, SelectionRecord,
-    TrainRecord,
+    CalibrationRecord, EvalRecord, ExampleRecord, GradeRecord, ReferenceRecord, RefinedRecord, SampleRecord,
+    SelectionRecord, TrainRecord,
 };
 
 use crate::stage::Stage;
@@ -123,6 +123,16 @@ impl Watched for RefinedRecord {
         figures.mean("completions/mean_length_before", f64::from(self.tokens_before));
         figures.mean("completions/mean_length", f64::from(self.tokens_after));
         figures.share("kept", self.kept);
+        if let Some(drift) = &self.drift {
+            figures.mean("drift/nll_increase", drift.nll_after - drift.nll_before);
+            for (name, value) in [
+                ("drift/answer_kl", drift.answer_kl_nats),
+                ("drift/answer_kl_tail", drift.answer_kl_tail_nats),
+            ] {
+                value.into_iter().for_each(|value| figures.mean(name, value));
+            }
+            figures.share("drift/beyond", drift.is_beyond);
+        }
         for step in &self.steps {
             figures.share("steps_rewritten", step.kl_nats.is_some());
             if let Some(kl) = step.kl_nats {
@@ -130,6 +140,20 @@ impl Watched for RefinedRecord {
             }
         }
         self.steps.iter().map(|step| step.n_tokens).sum()
+    }
+}
+
+impl Watched for CalibrationRecord {
+    fn observe(&self, figures: &mut Figures) -> u64 {
+        figures.mean("completions/mean_length_before", f64::from(self.tokens_before));
+        // Of the grid's two ends.
+        let ends = [self.thresholds.first(), self.thresholds.last()];
+        let names = [("length/strictest", "lost/strictest"), ("length/laxest", "lost/laxest")];
+        for (at, (length, lost)) in ends.into_iter().zip(names).filter_map(|(at, name)| Some((at?, name))) {
+            figures.mean(length, f64::from(at.tokens_after));
+            figures.mean(lost, f64::from(at.n_lost) / f64::from(self.n_rollouts.max(1)));
+        }
+        0
     }
 }
 

@@ -12,8 +12,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use ts_events::EventFile;
 use ts_run::records::{
-    EvalRecord, ExampleRecord, GradeRecord, ReferenceRecord, RefinedRecord, SampleRecord, SelectionRecord,
-    TrainRecord,
+    CalibrationRecord, EvalRecord, ExampleRecord, GradeRecord, ReferenceRecord, RefinedRecord, SampleRecord,
+    SelectionRecord, TrainRecord,
 };
 use ts_run::{Artefact, Record, atomic};
 
@@ -134,6 +134,7 @@ pub(crate) fn write_missing(run: &PastRun, progress: &dyn Progress) -> Result<()
             Stage::Sample => derive::<SampleRecord>(run, stage, progress),
             Stage::Grade => derive::<GradeRecord>(run, stage, progress),
             Stage::Select => derive::<SelectionRecord>(run, stage, progress),
+            Stage::Calibrate => derive::<CalibrationRecord>(run, stage, progress),
             Stage::Refine => derive::<RefinedRecord>(run, stage, progress),
             Stage::Pair => derive::<ExampleRecord>(run, stage, progress),
             Stage::Reference => derive::<ReferenceRecord>(run, stage, progress),

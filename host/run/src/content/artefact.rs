@@ -23,6 +23,8 @@ pub enum Artefact {
     Grades,
     /// What the policy selected: [`crate::records::SelectionRecord`].
     Selection,
+    /// What refining at several thresholds does to the answers: [`crate::records::CalibrationRecord`].
+    Calibration,
     /// The refined positives: [`crate::records::RefinedRecord`].
     Refined,
     /// The training examples: [`crate::records::ExampleRecord`].
@@ -51,7 +53,7 @@ pub enum Artefact {
 
 impl Artefact {
     /// Every artefact, in the order in which a run makes them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Manifest,
         Self::Recipe,
         Self::ProblemsTrain,
@@ -59,6 +61,7 @@ impl Artefact {
         Self::Samples,
         Self::Grades,
         Self::Selection,
+        Self::Calibration,
         Self::Refined,
         Self::Examples,
         Self::Reference,
@@ -83,6 +86,7 @@ impl Artefact {
             Self::Samples => "samples.jsonl",
             Self::Grades => "grades.jsonl",
             Self::Selection => "selection.jsonl",
+            Self::Calibration => "calibration.jsonl",
             Self::Refined => "refined.jsonl",
             Self::Examples => "examples.jsonl",
             Self::Reference => "reference.jsonl",

@@ -154,6 +154,60 @@ pub struct RefinedRecord {
     /// Whether the text of a rewrite in it came from a server alone and was tokenised here: the tokens may be others than those that were drawn.
     #[serde(default, skip_serializing_if = "is_false")]
     pub retokenised: bool,
+    /// The threshold of its difficulty, nats, where thresholds are adaptive; 0 where nothing was to be rewritten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_kl_nats: Option<f64>,
+    /// How far it is from the response before refinement, where the recipe asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftRecord>,
+}
+
+/// How far a refined response is from the response before, under the model that sampled both.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriftRecord {
+    /// Negative log-likelihood of the response before refinement, nats a token.
+    pub nll_before: f64,
+    /// The same of the refined response.
+    pub nll_after: f64,
+    /// Divergence of what follows the reasoning, after the reasoning before from after the refined one, nats a token; none if nothing follows it.
+    pub answer_kl_nats: Option<f64>,
+    /// The same of the twentieth of its tokens that diverges most.
+    pub answer_kl_tail_nats: Option<f64>,
+    /// Whether it is more than the recipe allows: the record is then of the response before, or of one that is not used.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_beyond: bool,
+}
+
+/// What refining a positive at each of several thresholds does to its answer: `calibration.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationRecord {
+    /// The problem's identifier.
+    pub problem: String,
+    /// The draw that was refined.
+    pub draw: u32,
+    /// The problem's difficulty.
+    pub difficulty: Option<u32>,
+    /// Tokens of the response before refinement.
+    pub tokens_before: u32,
+    /// Continuations of each reasoning to its answer.
+    pub n_rollouts: u32,
+    /// Continuations of the reasoning before refinement that are correct.
+    pub n_correct_before: u32,
+    /// Each threshold, from the strictest up.
+    pub thresholds: Vec<ThresholdRecord>,
+}
+
+/// A response refined at one threshold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdRecord {
+    /// The threshold, nats.
+    pub max_kl_nats: f64,
+    /// Tokens of the refined response.
+    pub tokens_after: u32,
+    /// Continuations of its reasoning that are correct.
+    pub n_correct: u32,
+    /// Continuations that are not, where the one of the reasoning before with the same seed is.
+    pub n_lost: u32,
 }
 
 /// What became of one reasoning step.
@@ -338,6 +392,16 @@ impl Record for RefinedRecord {
     }
 }
 
+impl Record for CalibrationRecord {
+    fn key(&self) -> Key {
+        Key::Draw(self.problem.clone(), self.draw)
+    }
+
+    fn problem(&self) -> &str {
+        &self.problem
+    }
+}
+
 impl Record for SelectionRecord {
     fn key(&self) -> Key {
         Key::Problem(self.problem.clone())
@@ -499,8 +563,41 @@ mod tests {
                 outcome: Outcome::Correct,
                 kept: true,
                 retokenised: false,
+                max_kl_nats: None,
+                drift: None,
             },
             r#"{"problem":"p1","draw":2,"tokens":[1],"text":"4","steps":[{"tokens_before":9,"tokens_after":5,"n_candidates":64,"n_scored":3,"n_tokens":90,"kl_nats":0.001}],"tokens_before":12,"tokens_after":8,"outcome":"correct","kept":true}"#,
+        );
+    }
+
+    #[test]
+    fn drift_and_calibration_lines() {
+        assert_line(
+            DriftRecord {
+                nll_before: 0.5,
+                nll_after: 0.25,
+                answer_kl_nats: Some(1e-3),
+                answer_kl_tail_nats: None,
+                is_beyond: false,
+            },
+            r#"{"nll_before":0.5,"nll_after":0.25,"answer_kl_nats":0.001,"answer_kl_tail_nats":null}"#,
+        );
+        assert_line(
+            CalibrationRecord {
+                problem: "p1".to_owned(),
+                draw: 2,
+                difficulty: Some(3),
+                tokens_before: 12,
+                n_rollouts: 4,
+                n_correct_before: 4,
+                thresholds: vec![ThresholdRecord {
+                    max_kl_nats: 0.01,
+                    tokens_after: 8,
+                    n_correct: 3,
+                    n_lost: 1,
+                }],
+            },
+            r#"{"problem":"p1","draw":2,"difficulty":3,"tokens_before":12,"n_rollouts":4,"n_correct_before":4,"thresholds":[{"max_kl_nats":0.01,"tokens_after":8,"n_correct":3,"n_lost":1}]}"#,
         );
     }
 
