@@ -17,7 +17,7 @@ use self::import::ImportArgs;
 use self::plugin::PluginCommand;
 use self::serve::ServeArgs;
 #[cfg(feature = "training")]
-use self::training::{RunArgs, TrainingCommand};
+use self::training::{MainJobArgs, TrainingCommand};
 
 /// Makes a reasoning language model think shorter without thinking worse (TokenSqueeze), with graders that
 /// are sandboxed plugins.
@@ -32,7 +32,7 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
     /// The main job's flags.
     #[command(flatten)]
-    pub(crate) run: RunArgs,
+    pub(crate) run: MainJobArgs,
 }
 
 /// Grades with sandboxed plugins, and helps to write them. This build has no model: it cannot sample or train.
@@ -66,6 +66,9 @@ pub(crate) enum Command {
         /// Remove it
         #[arg(long)]
         clear: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Work on a plugin
     Plugin {

@@ -13,6 +13,9 @@ pub(crate) enum PluginCommand {
     Inspect {
         /// A .wasm file or the name of an embedded plugin
         file: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Make a project folder for a new plugin
     New(PluginNewArgs),
@@ -23,6 +26,9 @@ pub(crate) enum PluginCommand {
         /// .wasm files or names of embedded plugins
         #[arg(required = true, value_name = "FILE")]
         files: Vec<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Print a plugin's settings as a page in Markdown
     Docs {
@@ -92,6 +98,9 @@ pub(crate) struct PluginBenchArgs {
     /// Most threads; 0 is one a core
     #[arg(long, default_value_t = 0, value_parser = threads)]
     pub(crate) workers: usize,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Flags of `plugin replay`.
@@ -138,6 +147,9 @@ pub(crate) struct PluginTestArgs {
     /// Disagreements to print
     #[arg(long, default_value_t = 10)]
     pub(crate) show: usize,
+    /// As JSON, with every disagreement
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Flags of `plugin new`.

@@ -41,7 +41,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Training(command) => training::dispatch(command),
         Command::Recipe { name } => print_recipes(name.as_deref()),
         Command::Import(args) => import::run(&args),
-        Command::Cache { clear } => cache::run(clear),
+        Command::Cache { clear, json } => cache::run(clear, json),
         Command::Plugin { command } => plugin::dispatch(&command),
         Command::Serve(args) => serve::run(&args),
     }
