@@ -1,6 +1,6 @@
 //! `tests/browser`: reports in a real browser, at two widths, in the light and in the dark.
 //!
-//! In: pages of small runs whose names, problems and identifiers are as hostile as text can be. Out: what `check.mjs` finds wrong. Chromium is
+//! In: pages of small runs whose problems, identifiers and names in a comparison are as hostile as text can be. Out: what `check.mjs` finds wrong. Chromium is
 //! installed from npm under the target folder, once for each version of the lock file, so the test is ignored unless asked for:
 //! `cargo test --release --workspace --test cli -- --ignored browser`.
 
@@ -73,11 +73,8 @@ fn reports_are_looked_at_in_a_browser() {
     let (host, tools) = (Host::new(), tools());
     std::fs::write(host.path("train.jsonl"), problems(Task::Plain.train_problems(), false)).unwrap();
     std::fs::write(host.path("heldout.jsonl"), problems(Task::Plain.heldout_problems(), true)).unwrap();
-    let name = format!("run.name={}", toml_text(HOSTILE));
     let sets = ["--train-problems", "train.jsonl", "--heldout-problems", "heldout.jsonl"];
-    let first =
-        [&["run", "--out", "first", "--set", &name], &sets[..], &["--set", "plugins.max_failed_share=1.0"]]
-            .concat();
+    let first = [&["run", "--out", "first"], &sets[..], &["--set", "plugins.max_failed_share=1.0"]].concat();
     host.run(&small(&first));
     host.run(&["run", "--out", "second", "--from", "first", "--set", "train.learning_rate=0.0004"]);
     let (ours, other) = ("ours=first".to_owned(), format!("{HOSTILE}=second"));
@@ -89,9 +86,4 @@ fn reports_are_looked_at_in_a_browser() {
         check.env("TMPDIR", tools.join("tmp")).env("HOME", host.path(""));
         run(&mut check);
     }
-}
-
-/// A text as TOML has it.
-fn toml_text(text: &str) -> String {
-    ts_text::toml(text)
 }

@@ -76,7 +76,7 @@ fn plugins_models_and_the_cache() {
     assert!(bench[0]["calls_per_second"].as_f64().unwrap() > 0.0);
 
     // Golden cases: the first disagrees with what the plugin gives, and the command fails, with the difference as JSON.
-    let input = r#"{"prompt":"1+1?","reference":"2","response":"\\boxed{2}"}"#;
+    let input = r#"{"problem":{"id":"a","prompt":"1+1?","reference":"2"},"response":"\\boxed{2}"}"#;
     std::fs::write(host.path("golden.jsonl"), format!("{{\"input\":{input},\"output\":{{}}}}\n")).unwrap();
     let output = host.output(&["plugin", "test", &grader, "--cases", "golden.jsonl", "--json"]);
     let golden: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -89,5 +89,5 @@ fn plugins_models_and_the_cache() {
     assert!(model["parameters"].as_u64().unwrap() > 0);
     let cache = json(&host, &["cache", "--json"]);
     assert_eq!(cache["plugins"].as_array().unwrap().len(), 1);
-    assert_eq!(json(&host, &["cache", "--clear", "--json"])["removed_files"], 1);
+    assert!(json(&host, &["cache", "--clear", "--json"])["removed_files"].as_u64().unwrap() >= 1);
 }

@@ -22,7 +22,7 @@ impl Compared {
         let before = [self.baseline.len_all, 100.0 * self.baseline.accuracy];
         let stopped = std::iter::once(before).chain(self.truncated.points.iter().map(place)).collect();
         let mut series = vec![Series {
-            name: "model before, stopped at budgets".to_owned(),
+            name: "model before, stopped".to_owned(),
             colour: Colour::Muted,
             stroke: Stroke::Dotted,
             mark: None,

@@ -158,7 +158,7 @@ pub(super) fn by_difficulty(given: &Given<'_>) -> Result<Markup, Error> {
         };
         let sides = [of(&of_each[0]), of(&of_each[1])];
         let highest = sides.iter().flatten().flatten().map(|interval| interval.high).fold(0.0, f64::max);
-        let range = if factor == 100.0 { [0.0, 100.0] } else { [0.0, 1.06 * highest] };
+        let range = if factor == 100.0 { [0.0, 104.0] } else { [0.0, 1.06 * highest] };
         Plot {
             id,
             title: title.to_owned(),

@@ -131,7 +131,7 @@ mod tests {
         let (learning_rate, rank) = ("train.learning_rate", "train.lora.rank");
         let found = of(&["train.learning_rate=0.5", "train.lora.rank=3"]);
         let of_key = |key: &str| found.iter().find(|row| row.0 == key).unwrap();
-        assert_eq!((of_key(learning_rate).1.as_str(), of_key(learning_rate).2.as_str()), ("0.5", "4e-5"));
+        assert_eq!((of_key(learning_rate).1.as_str(), of_key(learning_rate).2.as_str()), ("0.5", "0.00004"));
         assert_eq!((of_key(rank).1.as_str(), of_key(rank).2.as_str()), ("3", "none"));
     }
 }

@@ -39,15 +39,11 @@ struct Size {
     text: String,
 }
 
-/// Writes a run. Every text in it, and every name, has `hostile` in it.
+/// Writes a run. Every text in it has `hostile` in it, and every name but the run's own, which a recipe has in plain letters.
 fn made(path: &Path, size: &Size, hostile: &str) -> Made {
-    let name = toml::Value::from(format!("run {hostile}")).to_string();
-    let overrides = vec![
-        Override::parse(&format!("run.name={name}")).unwrap(),
-        Override::parse("sample.n_samples=1").unwrap(),
-        Override::parse("report.bootstrap_resamples=200").unwrap(),
-    ];
-    let recipe = Loader { shipped: ts_embedded::RECIPES }.load("default", overrides).unwrap();
+    let overrides =
+        ["sample.n_samples=1", "report.bootstrap_resamples=200"].map(|text| Override::parse(text).unwrap());
+    let recipe = Loader { shipped: ts_embedded::RECIPES }.load("default", overrides.to_vec()).unwrap();
     fs::create_dir_all(path).unwrap();
     let problem = |id: usize| ProblemRecord {
         id: problem_id(id, hostile),
@@ -142,9 +138,7 @@ impl Made {
                     }
                 })
             });
-            let with_text = records.map(|record| EvalRecord { text: text(record.run), ..record });
-            let records: Vec<EvalRecord> = with_text.collect();
-            self.write(stage, records);
+            self.write(stage, records.map(|record| EvalRecord { text: text(record.run), ..record }));
         }
         let sample = |problem: String| SampleRecord {
             problem,
@@ -268,7 +262,7 @@ fn what_comes_from_outside_is_text_in_the_page() {
     let (page, report) = page_of(&path);
     assert_is_text(&page);
     let shown = r"&lt;script&gt;window.brought=1&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&amp;lt;b&gt;&quot;'\u{202e}abc\u{1b}[2J\u{0}\u{9b}";
-    // The name, plugins, model, device, problem sets, prompts, references, responses.
+    // Plugins, model, device, problem sets, prompts, references, responses.
     assert!(page.matches(shown).count() > 40, "{}", page.matches(shown).count());
     assert!(report.to_markdown().chars().all(|c| c == '\n' || !ts_text::is_invisible(c)));
     // The same folder, the same bytes.
@@ -295,9 +289,9 @@ fn what_comes_from_outside_is_text_in_a_comparison() {
 #[test]
 fn no_text_makes_a_page_of_more_than_five_megabytes() {
     let place = tempfile::tempdir().unwrap();
-    for text in ["\u{e0041}".repeat(60_000), "&\n\n".repeat(60_000), "& ".repeat(60_000)] {
-        let path = place.path().join(format!("run{}", text.len()));
-        let path = path.join(text.chars().nth(1).unwrap().escape_unicode().to_string());
+    let texts = ["\u{e0041}".repeat(60_000), "&\n\n".repeat(60_000), "& ".repeat(60_000)];
+    for (index, text) in texts.into_iter().enumerate() {
+        let path = place.path().join(index.to_string());
         drop(made(&path, &Size { n_problems: 12, n_runs: 2, text }, ""));
         let (page, _) = page_of(&path);
         assert!(page.len() < 5_000_000, "{}", page.len());

@@ -2,7 +2,10 @@
 //!
 //! Steps are aligned as sequences are (Needleman and Wunsch, 1970): in order, so that the similarities of those that are put together
 //! add up to the most. Two steps are as similar as their words are: twice the words that both have, divided by the words of both (Dice,
-//! 1945). Words are compared in the same way as lines are in a `diff`, by a longest common subsequence.
+//! 1945). What changed within a step is found word by word, as a `diff` finds lines, by a longest common subsequence. A word is a run of letters
+//! or of digits, or one letter of a script that has no spaces.
+
+use std::ops::Range;
 
 use super::excerpt::Piece;
 
@@ -44,14 +47,14 @@ pub(super) fn align(before: &[Piece<'_>], after: &[Piece<'_>]) -> Vec<(Option<us
 }
 
 /// The words of a piece in the order of the alphabet; none for one that is not shown.
-struct Words<'a>(Option<Vec<&'a str>>);
+struct Words(Option<Vec<String>>);
 
-impl<'a> Words<'a> {
-    fn of(piece: &Piece<'a>) -> Self {
+impl Words {
+    fn of(piece: &Piece<'_>) -> Self {
         Self(match piece {
             Piece::LeftOut(_) => None,
             Piece::Step(text) => {
-                let mut words: Vec<&str> = text.split_whitespace().collect();
+                let mut words = words(text);
                 words.sort_unstable();
                 Some(words)
             }
@@ -70,7 +73,7 @@ impl<'a> Words<'a> {
         }
         let (mut i, mut j, mut common) = (0, 0, 0);
         while i < a.len() && j < b.len() {
-            match a[i].cmp(b[j]) {
+            match a[i].cmp(&b[j]) {
                 std::cmp::Ordering::Less => i += 1,
                 std::cmp::Ordering::Greater => j += 1,
                 std::cmp::Ordering::Equal => (i, j, common) = (i + 1, j + 1, common + 1),
@@ -80,16 +83,56 @@ impl<'a> Words<'a> {
     }
 }
 
+/// The words of a text, in lower case.
+fn words(text: &str) -> Vec<String> {
+    spans(text).into_iter().map(|span| text[span].to_lowercase()).collect()
+}
+
+/// Where the words of a text stand, in bytes.
+fn spans(text: &str) -> Vec<Range<usize>> {
+    let mut spans: Vec<Range<usize>> = Vec::new();
+    let mut before = None;
+    for (at, c) in text.char_indices() {
+        let kind = kind(c);
+        match (kind, spans.last_mut()) {
+            (None, _) => {}
+            (Some(Kind::Letter | Kind::Digit), Some(span)) if before == kind => span.end = at + c.len_utf8(),
+            (Some(_), _) => spans.push(at..at + c.len_utf8()),
+        }
+        before = kind;
+    }
+    spans
+}
+
+/// What a character of a word is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Letter,
+    Digit,
+    /// A letter that is a word: from U+2E80 on are the scripts of East Asia.
+    Word,
+}
+
+fn kind(c: char) -> Option<Kind> {
+    match c {
+        _ if c.is_numeric() => Some(Kind::Digit),
+        '\u{2e80}'.. if c.is_alphabetic() => Some(Kind::Word),
+        _ if c.is_alphabetic() => Some(Kind::Letter),
+        _ => None,
+    }
+}
+
 /// A stretch of a text, and whether the other side has not got it.
 pub(super) type Stretch<'a> = (&'a str, bool);
 
-/// Two texts in stretches, of which those that one of them alone has are marked. Texts of many words are left whole.
+/// Two texts in stretches, of which those that one of them alone has are marked; what stands between words goes with the word before it. Texts of many words
+/// are left whole.
 pub(super) fn marked<'a>(before: &'a str, after: &'a str) -> [Vec<Stretch<'a>>; 2] {
-    let [a, b] = [before, after].map(|text| text.split_inclusive(char::is_whitespace).collect::<Vec<_>>());
+    let [a, b] = [before, after].map(spans);
     if a.len().max(b.len()) > MAX_WORDS {
         return [vec![(before, false)], vec![(after, false)]];
     }
-    let is_same = |i: usize, j: usize| a[i].trim_end() == b[j].trim_end();
+    let is_same = |i: usize, j: usize| before[a[i].clone()] == after[b[j].clone()];
     let mut longest = vec![vec![0_u16; b.len() + 1]; a.len() + 1];
     for i in (0..a.len()).rev() {
         for j in (0..b.len()).rev() {
@@ -114,16 +157,19 @@ pub(super) fn marked<'a>(before: &'a str, after: &'a str) -> [Vec<Stretch<'a>>; 
     [stretches(before, &a, &marks_a), stretches(after, &b, &marks_b)]
 }
 
-/// Joins words that are marked alike.
-fn stretches<'a>(text: &'a str, words: &[&str], marks: &[bool]) -> Vec<Stretch<'a>> {
+/// Joins words that are marked alike. What stands before the first word goes with it; a text without words is one stretch.
+fn stretches<'a>(text: &'a str, words: &[Range<usize>], marks: &[bool]) -> Vec<Stretch<'a>> {
     let mut stretches = Vec::new();
-    let (mut start, mut end) = (0, 0);
-    for (index, word) in words.iter().enumerate() {
-        end += word.len();
-        if marks.get(index + 1) != Some(&marks[index]) {
-            stretches.push((&text[start..end], marks[index]));
+    let mut start = 0;
+    for (index, mark) in marks.iter().enumerate() {
+        if marks.get(index + 1) != Some(mark) {
+            let end = words.get(index + 1).map_or(text.len(), |next| next.start);
+            stretches.push((&text[start..end], *mark));
             start = end;
         }
+    }
+    if words.is_empty() && !text.is_empty() {
+        stretches.push((text, false));
     }
     stretches
 }
@@ -132,12 +178,12 @@ fn stretches<'a>(text: &'a str, words: &[&str], marks: &[bool]) -> Vec<Stretch<'
 mod tests {
     use super::*;
 
+    fn steps<'a>(texts: &[&'a str]) -> Vec<Piece<'a>> {
+        texts.iter().copied().map(Piece::Step).collect()
+    }
+
     fn pairs(before: &[&str], after: &[&str]) -> Vec<(Option<usize>, Option<usize>)> {
-        let pieces = |texts: &[&'static str]| texts.iter().map(|text| Piece::Step(text)).collect::<Vec<_>>();
-        let leak = |texts: &[&str]| {
-            texts.iter().map(|text| &*text.to_string().leak()).collect::<Vec<&'static str>>()
-        };
-        align(&pieces(&leak(before)), &pieces(&leak(after)))
+        align(&steps(before), &steps(after))
     }
 
     #[test]
@@ -159,6 +205,15 @@ mod tests {
     }
 
     #[test]
+    fn words_are_runs_of_letters_or_of_digits() {
+        assert_eq!(words("In the tens, 10-1=9."), ["in", "the", "tens", "10", "1", "9"]);
+        assert_eq!(words(r"\boxed{x2}"), ["boxed", "x", "2"]);
+        assert_eq!(words("答案是42"), ["答", "案", "是", "42"]);
+        assert!(words(" -+ ").is_empty());
+        assert_eq!(pairs(&["800 minus 118."], &["800-118:"]), [(Some(0), Some(0))]);
+    }
+
+    #[test]
     fn what_is_left_out_stands_beside_what_is_left_out() {
         let before = [Piece::Step("a"), Piece::LeftOut(5), Piece::Step("b")];
         let after = [Piece::Step("a"), Piece::LeftOut(7), Piece::Step("b")];
@@ -171,7 +226,11 @@ mod tests {
         let [before, after] = marked("so I write 5 here\n", "so write 5");
         assert_eq!(before, [("so ", false), ("I ", true), ("write 5 ", false), ("here\n", true)]);
         assert_eq!(after, [("so write 5", false)]);
+        let [before, after] = marked("In the ones, 5 + 2 = 7.", "Ones: 5+2=7.");
+        assert_eq!(before, [("In the ones, ", true), ("5 + 2 = 7.", false)]);
+        assert_eq!(after, [("Ones: ", true), ("5+2=7.", false)]);
         assert_eq!(marked("", "a"), [vec![], vec![("a", true)]]);
+        assert_eq!(marked("--", "(a"), [vec![("--", false)], vec![("(a", true)]]);
         let long = "w ".repeat(MAX_WORDS + 1);
         assert_eq!(marked(&long, "a"), [vec![(long.as_str(), false)], vec![("a", false)]]);
     }
