@@ -71,8 +71,8 @@ fn problems(of: &str, in_reference: bool) -> String {
 #[ignore = "installs Chromium"]
 fn reports_are_looked_at_in_a_browser() {
     let (host, tools) = (Host::new(), tools());
-    std::fs::write(host.path("train.jsonl"), problems(Task::Plain.train_problems(), false)).unwrap();
-    std::fs::write(host.path("heldout.jsonl"), problems(Task::Plain.heldout_problems(), true)).unwrap();
+    std::fs::write(host.path("train.jsonl"), problems(&Task::Plain.train_problems(), false)).unwrap();
+    std::fs::write(host.path("heldout.jsonl"), problems(&Task::Plain.heldout_problems(), true)).unwrap();
     let sets = ["--train-problems", "train.jsonl", "--heldout-problems", "heldout.jsonl"];
     let first = [&["run", "--out", "first"], &sets[..], &["--set", "plugins.max_failed_share=1.0"]].concat();
     host.run(&small(&first));
