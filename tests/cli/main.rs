@@ -1,9 +1,12 @@
 //! The command line as its users meet it: the real binary, the embedded model, small settings.
 
+#[cfg(unix)]
+mod browser;
 mod cache;
 mod elsewhere;
 mod hub;
 mod import;
+mod json;
 mod model;
 mod plugins;
 #[cfg(unix)]

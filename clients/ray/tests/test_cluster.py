@@ -130,7 +130,7 @@ def is_alive(process: int) -> bool:
 
 def digests(folder: Path) -> dict[str, str]:
     """What a run is: every artefact but a tracker's events, whose names and contents hold times, and the report without its own."""
-    timed = (".lock", "manifest.json", "recipe.toml", "report.json", "report.md")
+    timed = (".lock", "manifest.json", "recipe.toml", "report.json", "report.md", "report.html")
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()

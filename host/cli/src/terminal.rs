@@ -14,6 +14,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
+use serde::Serialize;
 
 /// Writes a line to standard output.
 ///
@@ -38,6 +39,14 @@ pub(crate) fn say_page(lines: impl Display) -> Result<()> {
 /// As [`say`].
 pub(crate) fn say_json(document: &str) -> Result<()> {
     write_out(ts_text::json(document))
+}
+
+/// Writes one JSON value to standard output, in lines that people can read too: what every command with `--json` prints, and nothing else.
+///
+/// # Errors
+/// As [`say`].
+pub(crate) fn say_value(value: &impl Serialize) -> Result<()> {
+    say_json(&serde_json::to_string_pretty(value)?)
 }
 
 fn write_out(text: impl Display) -> Result<()> {

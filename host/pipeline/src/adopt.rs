@@ -54,7 +54,7 @@ pub fn adopt(run: &mut Run<'_>, folder: &Path, trained_with: &str, now: &str) ->
 
     if replaced {
         run.folder.undo(Stage::EvalResult.name(), Artefact::EvalResult)?;
-        for report in [Artefact::ReportJson, Artefact::ReportMd] {
+        for report in [Artefact::ReportJson, Artefact::ReportMd, Artefact::ReportHtml] {
             atomic::remove_file(&run.folder.path_of(report))?;
         }
         run.folder.undo_adoption(Stage::Train.name())?;

@@ -181,7 +181,7 @@ mod tests {
     fn another_loss_that_is_allowed_calibrates_nothing_again() {
         let decided = |changes: &[&str]| {
             let loader = Loader { shipped: ts_embedded::RECIPES };
-            let changes = changes.iter().map(|change| Override::parse(change).unwrap()).collect();
+            let changes = changes.iter().map(|change| change.parse::<Override>().unwrap()).collect();
             let recipe = loader.load("default", changes).unwrap();
             [Stage::Calibrate, Stage::Refine].map(|stage| decides(stage, &recipe, &manifest()))
         };

@@ -121,7 +121,7 @@ mod tests {
 
     fn load(changes: &[&str]) -> Result<Recipe, String> {
         let loader = Loader { shipped: &[("default", DEFAULT)] };
-        let changes = changes.iter().map(|change| Override::parse(change).unwrap()).collect();
+        let changes = changes.iter().map(|change| change.parse::<Override>().unwrap()).collect();
         loader.load("default", changes).map_err(|error| error.to_string())
     }
 

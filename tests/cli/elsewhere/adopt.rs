@@ -82,7 +82,7 @@ fn another_model_takes_the_place_of_an_adopted_one_and_of_what_was_measured_of_i
     host.run(&["run", "--out", "run"]);
     let first = read(host.path("run/eval-result.jsonl"));
     host.run(&["adopt", "run", "other/model"]);
-    for gone in ["eval-result.jsonl", "report.json", "report.md", "model/README.md"] {
+    for gone in ["eval-result.jsonl", "report.json", "report.md", "report.html", "model/README.md"] {
         assert!(!host.path("run").join(gone).exists(), "{gone}");
     }
     assert!(host.fail(&["report", "run"]).contains("needs `eval-result`"));

@@ -36,7 +36,8 @@ fn each_threshold_is_calibrated_on_what_it_refines_alone_and_the_choice_is_the_r
     for context in ["refined", "original"] {
         let out = |name: &str| format!("{name}-{context}");
         let context = format!("refine.context={context}");
-        let args = [&["select", "--out", &out("run"), "--set", &context], ADAPTIVE].concat();
+        let run = out("run");
+        let args = [&["select", "--out", &run, "--set", &context], ADAPTIVE].concat();
         host.run(&small(&args));
         host.run(&["refine", "--out", &out("run")]);
         let calibration = by_key(records(host.path(&out("run")).join("calibration.jsonl")));
@@ -100,7 +101,7 @@ fn each_threshold_is_calibrated_on_what_it_refines_alone_and_the_choice_is_the_r
             (0..3)
                 .filter(|&place| is_allowed(place))
                 .map(|place| [0.001, 0.03, 0.5][place])
-                .last()
+                .next_back()
                 .unwrap_or(0.0)
         };
         let difficulties: BTreeMap<String, String> = calibration

@@ -124,8 +124,9 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
 
 /// Whether anything is decided by a file: what is made of the records for people and for trackers is read by nothing here.
 fn decides(file: &Path) -> bool {
-    let is_made_for_others =
-        [".lock", "report.json", "report.md", "model/README.md"].iter().any(|name| file == Path::new(name));
+    let is_made_for_others = [".lock", "report.json", "report.md", "report.html", "model/README.md"]
+        .iter()
+        .any(|name| file == Path::new(name));
     !is_made_for_others && !file.starts_with("events")
 }
 

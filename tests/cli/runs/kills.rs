@@ -271,7 +271,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             // Their times are those of the day, and so are their names.
             _ if name.iter().any(|part| part == "events") => continue,
             // They name the folder of the model before them, or say how long something took.
-            "recipe.toml" | "report.json" | "report.md" if in_round => continue,
+            "recipe.toml" | "report.json" | "report.md" | "report.html" if in_round => continue,
             "manifest.json" => timeless(&read(path), in_round),
             _ if path.is_dir() => Vec::new(),
             _ => read(path),

@@ -195,7 +195,7 @@ fn reports_and_manifests() {
     let text = clean(&output);
     assert!(!output.status.success() && text.contains("grades.jsonl:1: "), "{text}");
     std::fs::write(&path, grades).unwrap();
-    for file in ["report.md", "report.json", "manifest.json"] {
+    for file in ["report.md", "report.html", "report.json", "manifest.json"] {
         is_clean(&String::from_utf8(read(host.path("run").join(file))).unwrap());
     }
     let path = host.path("run/manifest.json");

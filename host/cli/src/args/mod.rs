@@ -19,7 +19,7 @@ use self::import::ImportArgs;
 use self::plugin::PluginCommand;
 use self::serve::ServeArgs;
 #[cfg(feature = "training")]
-use self::training::{RunArgs, TrainingCommand};
+use self::training::{MainJobArgs, TrainingCommand};
 use crate::exit_code::EXIT_CODES;
 
 /// Makes a reasoning language model think shorter without thinking worse (TokenSqueeze), with graders that
@@ -35,7 +35,7 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
     /// The main job's flags.
     #[command(flatten)]
-    pub(crate) run: RunArgs,
+    pub(crate) run: MainJobArgs,
 }
 
 /// Grades with sandboxed plugins, and helps to write them. This build has no model: it cannot sample or train.
@@ -69,6 +69,9 @@ pub(crate) enum Command {
         /// Remove it
         #[arg(long)]
         clear: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Write a script that completes commands and flags in a shell, to standard output
     Completions {

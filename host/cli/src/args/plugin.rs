@@ -21,6 +21,9 @@ pub(crate) enum PluginCommand {
     Inspect {
         /// A .wasm file or the name of an embedded plugin
         file: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Make a project folder for a new plugin
     New(PluginNewArgs),
@@ -31,6 +34,9 @@ pub(crate) enum PluginCommand {
         /// .wasm files or names of embedded plugins
         #[arg(required = true, value_name = "FILE")]
         files: Vec<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Print a plugin's settings as a page in Markdown
     Docs {
@@ -102,6 +108,9 @@ pub(crate) struct PluginBenchArgs {
     /// Most threads; 0 is one a core
     #[arg(long, default_value_t = 0, value_parser = threads)]
     pub(crate) workers: usize,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Flags of `plugin fuzz`.
@@ -168,6 +177,9 @@ pub(crate) struct PluginTestArgs {
     /// Disagreements to print
     #[arg(long, default_value_t = 10, value_parser = count)]
     pub(crate) show: usize,
+    /// As JSON, with every disagreement
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Flags of `plugin new`.

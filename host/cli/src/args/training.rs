@@ -14,7 +14,7 @@ use super::values::{amount, seed, seeds, threads};
 #[derive(Subcommand, Debug)]
 pub(crate) enum TrainingCommand {
     /// Every stage, in order: sample, grade, select, refine, pair, train, eval, report
-    Run(RunArgs),
+    Run(MainJobArgs),
     /// Stage 1: sample responses to the training problems
     Sample(RunArgs),
     /// Stage 1: grade them with the verifier
@@ -38,7 +38,7 @@ pub(crate) enum TrainingCommand {
         /// Folders of other shards
         folders: Vec<PathBuf>,
     },
-    /// Print a run's table again, and write report.json and report.md
+    /// Print a run's table again, and write report.json, report.md and report.html, a page to look at; of several runs, those of `compare`
     Report(ReportArgs),
     /// Write a run's training data for another trainer, with its configuration and the command that trains
     Export(ExportArgs),
@@ -118,14 +118,32 @@ pub(crate) struct RunArgs {
     pub(crate) set: Vec<Override>,
 }
 
+/// Flags of `run`.
+#[derive(Args, Debug, Clone, Default)]
+pub(crate) struct MainJobArgs {
+    /// The run
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Print report.json instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Flags of `report`.
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
-    /// The run's folder
-    pub(crate) folder: PathBuf,
+    /// The run's folder; several make a comparison, and are named as for `compare`
+    #[arg(value_name = "RUN", required = true)]
+    pub(crate) runs: Vec<String>,
     /// A value of the recipe's [report] instead of the run's, such as report.budget_tokens=320; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<Override>,
+    /// Of several runs, the folder for compare.md, compare.svg and compare.html
+    #[arg(long, value_name = "FOLDER", default_value = "runs/compare")]
+    pub(crate) out: PathBuf,
+    /// Print JSON instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Flags of `ablate`.
@@ -154,6 +172,9 @@ pub(crate) struct AblateArgs {
     /// Any value of every recipe, such as eval.n_runs=2; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<Override>,
+    /// Print JSON instead of the tables
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Flags of `compare`.
@@ -181,9 +202,12 @@ pub(crate) struct CompareArgs {
     /// Folder for the recipes' runs
     #[arg(long, value_name = "FOLDER", default_value = "runs/ablation", requires = "recipes")]
     pub(crate) runs_in: PathBuf,
-    /// Folder for compare.md and compare.svg
+    /// Folder for compare.md, compare.svg and compare.html, a page to look at
     #[arg(long, value_name = "FOLDER", default_value = "runs/compare")]
     pub(crate) out: PathBuf,
+    /// Print JSON instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Flags of `transfer`.

@@ -1,18 +1,27 @@
 //! `ts-host compare`: methods beside each other, of finished runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ts_pipeline::ablation;
-use ts_pipeline::compare::{Given, compare, gather};
+use ts_pipeline::compare::{Given, compare, gather, page};
 use ts_run::atomic;
 
 use super::training::{now, recipes};
 use crate::args::training::CompareArgs;
 use crate::progress::Terminal;
-use crate::terminal::{say, say_page};
+use crate::terminal::{say, say_page, say_value};
 
-/// Compares what was given, writes the table and the plot, prints the table.
+/// What orders the points of runs of which nothing else is said.
+const STRENGTH: &str = "train.learning_rate";
+
+/// Compares runs that are finished.
+pub(super) fn report(runs: &[String], out: &Path, json: bool) -> Result<()> {
+    let runs = runs.iter().map(|text| given(text)).collect::<Result<Vec<_>>>()?;
+    write(&runs, STRENGTH, out, json)
+}
+
+/// Compares what was given, after running what is to be run.
 pub(super) fn run(args: &CompareArgs) -> Result<()> {
     let mut runs = args.runs.iter().map(|text| given(text)).collect::<Result<Vec<_>>>()?;
     if !args.recipes.is_empty() {
@@ -29,14 +38,24 @@ pub(super) fn run(args: &CompareArgs) -> Result<()> {
     if runs.is_empty() {
         bail!("nothing to compare: name runs, or recipes with --recipes");
     }
-    let compared = compare(&gather(&runs, &args.strength)?)?;
-    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
+    write(&runs, &args.strength, &args.out, args.json)
+}
+
+/// Writes the table, the plot and the page, and prints the table, or its JSON alone.
+fn write(runs: &[Given], strength: &str, out: &Path, json: bool) -> Result<()> {
+    let rivals = gather(runs, strength)?;
+    let compared = compare(&rivals)?;
+    std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let table = compared.to_markdown();
     let document = format!("# Comparison\n\n![Accuracy against length](compare.svg)\n\n{table}");
-    atomic::write_file(&args.out.join("compare.svg"), compared.to_svg().as_bytes())?;
-    atomic::write_file(&args.out.join("compare.md"), document.as_bytes())?;
+    atomic::write_file(&out.join("compare.svg"), compared.to_svg().as_bytes())?;
+    atomic::write_file(&out.join("compare.md"), document.as_bytes())?;
+    atomic::write_file(&out.join("compare.html"), page(&rivals, &compared)?.as_bytes())?;
+    if json {
+        return say_value(&compared);
+    }
     say_page(table)?;
-    say(args.out.display())
+    say(out.display())
 }
 
 /// `FOLDER`, `NAME=FOLDER` or `NAME@STRENGTH=FOLDER`.

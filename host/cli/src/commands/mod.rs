@@ -43,7 +43,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
         Command::Training(command) => training::dispatch(command),
         Command::Recipe { name } => print_recipes(name.as_deref()),
         Command::Import(args) => import::run(&args),
-        Command::Cache { clear } => cache::run(clear),
+        Command::Cache { clear, json } => cache::run(clear, json),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { folder } => shell::man(&folder),
         Command::Plugin { command } => plugin::dispatch(&command),

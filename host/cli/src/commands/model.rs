@@ -16,7 +16,7 @@ use ts_recipe::n_threads;
 use super::hub::{fetch_folder, fetch_model};
 use super::loader;
 use crate::args::model::{ModelCommand, ModelEncodeArgs, ModelGenerateArgs, ModelScoreArgs, OpenedArgs};
-use crate::terminal::{say, say_json};
+use crate::terminal::{say, say_json, say_value};
 
 /// Does what was asked for.
 pub(super) fn dispatch(command: &ModelCommand) -> Result<()> {
@@ -69,7 +69,7 @@ fn fetch(command: &ModelCommand) -> Result<()> {
 
 fn show(model: &Inspection, json: bool) -> Result<()> {
     if json {
-        return say_json(&serde_json::to_string_pretty(model)?);
+        return say_value(model);
     }
     let [queries, keys, width] = model.heads;
     let dtypes: Vec<String> = model.dtypes.iter().map(|(name, n)| format!("{n} in {name}")).collect();

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail};
 use ts_embedded::RECIPES;
 use ts_embedded::problem::Task;
+use ts_pipeline::report::Report;
 use ts_pipeline::rounds::{Step, as_one, run_rounds};
 use ts_pipeline::setup::check;
 use ts_pipeline::summary::{report, report_with};
@@ -16,11 +17,13 @@ use ts_plugin::{LogSink, Role};
 use ts_recipe::{Override, Recipe, key_of, n_threads, open_plugin};
 
 use super::loader;
-use crate::args::training::{AblateArgs, PretrainArgs, PretrainTask, ReportArgs, RunArgs, TrainingCommand};
+use crate::args::training::{
+    AblateArgs, MainJobArgs, PretrainArgs, PretrainTask, ReportArgs, RunArgs, TrainingCommand,
+};
 use crate::interrupt;
 use crate::plugin_log::PluginLog;
 use crate::progress::Terminal;
-use crate::terminal::{note, say, say_page};
+use crate::terminal::{note, say, say_page, say_value};
 
 /// The end of a quick run's name.
 const QUICK: &str = "-quick";
@@ -54,7 +57,8 @@ pub(super) fn dispatch(command: TrainingCommand) -> Result<()> {
     }
 }
 
-fn run(args: &RunArgs) -> Result<()> {
+fn run(args: &MainJobArgs) -> Result<()> {
+    let MainJobArgs { run: args, json } = args;
     if args.shard.is_some() {
         return stages(args, &Stage::ALL);
     }
@@ -65,7 +69,7 @@ fn run(args: &RunArgs) -> Result<()> {
         1 => run_logged(args, &Stage::ALL, recipe, &folder, progress, log),
         _ => run_rounds(&recipe, &folder, |step| run_step(args, step, progress, Arc::clone(&log))),
     })?;
-    print_report(&folder)?;
+    print_report(&report(&folder).context("report")?, &folder, *json)?;
     if args.quick {
         note("a quick run: it shows that everything works, and nothing of how well");
     }
@@ -291,18 +295,26 @@ fn merge(run: &Path, folders: &[PathBuf]) -> Result<()> {
     say(run.display())
 }
 
-fn print_report(folder: &Path) -> Result<()> {
-    let report = report(folder).context("report")?;
+/// Prints a report and where it is, or its JSON alone.
+fn print_report(report: &Report, folder: &Path, json: bool) -> Result<()> {
+    if json {
+        return say_value(report);
+    }
     say_page(report.to_markdown())?;
     say(folder.display())
 }
 
-/// Prints a finished run's table again, by its recipe or by other values of `[report]`.
+/// Prints a finished run's table again, by its recipe or by other values of `[report]`, or compares several.
 fn report_again(args: &ReportArgs) -> Result<()> {
+    let folder = match args.runs.as_slice() {
+        [folder] => Path::new(folder),
+        _ if !args.set.is_empty() => bail!("--set changes the table of one run, and several are compared"),
+        runs => return super::compare::report(runs, &args.out, args.json),
+    };
     if args.set.is_empty() {
-        return print_report(&args.folder);
+        return print_report(&report(folder).context("report")?, folder, args.json);
     }
-    let run = PastRun::open(&args.folder)?;
+    let run = PastRun::open(folder)?;
     let kept = run.recipe();
     let recipe = kept.with(args.set.clone())?;
     if (Recipe { report: kept.report.clone(), ..recipe.clone() }) != *kept {
@@ -310,9 +322,7 @@ fn report_again(args: &ReportArgs) -> Result<()> {
             "--set: only values of [report], such as report.budget_tokens, change a table that is printed again"
         );
     }
-    let report = report_with(&run, &recipe.report).context("report")?;
-    say_page(report.to_markdown())?;
-    say(args.folder.display())
+    print_report(&report_with(&run, &recipe.report).context("report")?, folder, args.json)
 }
 
 fn check_recipe(args: &RunArgs) -> Result<()> {
@@ -353,10 +363,14 @@ fn ablate(args: &AblateArgs) -> Result<()> {
         tuning: args.tuning_problems.clone(),
     };
     interrupt::say_how_to_go_on(&args.out)?;
-    let tables = ablation::ablate(&comparison, &args.out, &now(), &Terminal::default())?.to_markdown();
-    say_page(&tables)?;
+    let ablation = ablation::ablate(&comparison, &args.out, &now(), &Terminal::default())?;
+    let tables = ablation.to_markdown();
     let document = args.document.clone().unwrap_or_else(|| args.out.join("ablations.md"));
     ablation::write_document(&document, &tables)?;
+    if args.json {
+        return say_value(&ablation);
+    }
+    say_page(&tables)?;
     say(document.display())
 }
 

@@ -1,11 +1,11 @@
 //! `ts-host transfer`: a finished run's model on other domains.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use ts_pipeline::summary::report;
 use ts_pipeline::transfer::{TransferSet, TransferStep, transfer_steps};
 use ts_pipeline::{Run, Stage, run_stage};
+use ts_recipe::Override;
 
-use super::parse_overrides;
 use super::training::{logged, now};
 use crate::args::training::TransferArgs;
 use crate::terminal::{note, say, say_page};
@@ -45,7 +45,8 @@ fn sets(args: &TransferArgs) -> Result<Vec<TransferSet>> {
     }
     for text in &args.set {
         let (name, change) = named(text, '.', "--set NAME.KEY=VALUE")?;
-        of(&mut sets, &name)?.changes.extend(parse_overrides(&[change])?);
+        let change: Override = change.parse().map_err(|must| anyhow!("--set {text}: {must}"))?;
+        of(&mut sets, &name)?.changes.push(change);
     }
     Ok(sets)
 }

@@ -109,13 +109,12 @@ fn text(
         writeln!(out, "- adapters (LoRA) of rank {} and alpha {} on {modules}", lora.rank, lora.alpha)?;
     }
     match &report.adopted {
-        Some(adoption) => writeln!(out, "- {}", super::told_of(adoption))?,
+        Some(adoption) => writeln!(out, "- {}", markdown(&super::told_of(adoption)))?,
         None => writeln!(out, "- {} optimiser steps by ts-host", stages.n_train_steps)?,
     }
     writeln!(out, "\n## What came of it\n\n{}\n", report.conditions())?;
     write!(out, "{}", report.metrics())?;
-    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let (before, after) = (percent(report.baseline.cut_off), percent(report.result.cut_off));
+    let (before, after) = (super::percent(report.baseline.cut_off), super::percent(report.result.cut_off));
     writeln!(out, "\nCut off at the token limit: {before} before, {after} after.")
 }
 

@@ -8,6 +8,7 @@
 pub mod ablation;
 mod card;
 pub mod compare;
+mod page;
 mod refinement;
 mod rounds;
 pub mod summary;
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use ts_core::bootstrap::{Interval, bootstrap_differences, bootstrap_intervals};
 use ts_core::metrics::{Metric, Scored, Summary, summarise, summarise_by_difficulty};
 use ts_core::{auc, seed};
-use ts_run::manifest::Adoption;
+use ts_run::manifest::{Adoption, Manifest, PluginOrigin};
 use ts_run::records::EvalRecord;
 use ts_text::markdown;
 
@@ -37,6 +38,9 @@ use ts_recipe::ReportSection;
 
 /// Below it a corrected p-value is marked.
 const SIGNIFICANCE: f64 = 0.05;
+
+/// Digits of a plugin's digest that a sentence shows.
+const SHOWN_DIGITS: usize = 12;
 
 /// Points of the accuracy–budget curve, evenly spaced up to the budget.
 const CURVE_POINTS: usize = 16;
@@ -62,6 +66,9 @@ pub struct Report {
     pub differences: BTreeMap<Metric, Interval>,
     /// What the stages did; absent if their artefacts are.
     pub stages: StageNumbers,
+    /// The plugins that did it, in the recipe's order.
+    #[serde(default)]
+    pub plugins: Vec<PluginUsed>,
     /// Where the model came from, if it was trained elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Adoption>,
@@ -71,6 +78,32 @@ pub struct Report {
     /// What its model does on other domains, if that was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<TransferReport>,
+}
+
+/// A plugin of the run, and what it did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginUsed {
+    /// Its role, such as `verifier`.
+    pub role: String,
+    /// Its name, as it describes itself.
+    pub name: String,
+    /// Its version, as it describes itself.
+    pub version: String,
+    /// SHA-256 of its component.
+    pub sha256: String,
+}
+
+impl PluginUsed {
+    /// The plugins of a run.
+    fn of(manifest: &Manifest) -> Vec<Self> {
+        let plugin = |PluginOrigin { role, name, version, sha256, .. }: &PluginOrigin| Self {
+            role: role.clone(),
+            name: name.clone(),
+            version: version.clone(),
+            sha256: sha256.clone(),
+        };
+        manifest.plugins.iter().map(plugin).collect()
+    }
 }
 
 /// One model's evaluation.
@@ -283,7 +316,8 @@ impl Report {
         table
     }
 
-    fn write_rest(&self, out: &mut String) -> std::fmt::Result {
+    /// Accuracy and length by difficulty, before and after.
+    fn difficulties(&self) -> Table {
         let mut table = Table::new(&["difficulty", "Acc before", "Acc after", "Len-A before", "Len-A after"]);
         for (difficulty, before) in &self.baseline.by_difficulty {
             let after = self.result.by_difficulty.iter().find(|(d, _)| d == difficulty).map(|(_, s)| s);
@@ -298,109 +332,116 @@ impl Report {
                 show(Metric::LenAll, after),
             ]);
         }
-        writeln!(out, "{table}")?;
+        table
+    }
 
+    /// Accuracy at budgets, before and after: every second point of the curves, the whole budget among them.
+    fn budgets(&self) -> Table {
         let mut table = Table::new(&["budget, tokens", "Acc before", "Acc after"]);
         let curves = self.baseline.curve.iter().zip(&self.result.curve);
-        // Every second point, the whole budget among them.
         for ((budget, before), (_, after)) in curves.skip(1).step_by(2) {
             let percent = |x: f64| show(Metric::Accuracy, x, false);
             table.row([budget.to_string(), percent(*before), percent(*after)]);
         }
-        writeln!(out, "{table}")?;
-        self.write_stages(out)
+        table
     }
 
-    fn write_stages(&self, out: &mut String) -> std::fmt::Result {
+    fn write_rest(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "{}\n{}", self.difficulties(), self.budgets())?;
+        self.stage_lines().iter().try_for_each(|line| writeln!(out, "- {}", markdown(line)))
+    }
+
+    /// What the stages did, a sentence each. What is in them from outside is as it came: whoever shows them escapes them whole.
+    fn stage_lines(&self) -> Vec<String> {
         let s = &self.stages;
-        let percent = |x: f64| format!("{:.1} %", 100.0 * x);
-        writeln!(
-            out,
-            "- {} {} responses, {} correct; {}",
+        let mut lines = vec![format!(
+            "{} {} responses, {} correct; {}",
             if s.imported.is_empty() { "sampled" } else { "took over" },
             s.n_samples,
             percent(s.sample_accuracy),
-            told(&s.ungraded)
-        )?;
+            s.ungraded
+        )];
         if !s.imported.is_empty() {
-            let files: Vec<_> = s.imported.iter().map(|file| markdown(file)).collect();
-            writeln!(out, "- another program sampled them: {}", files.join(", "))?;
+            lines.push(format!("another program sampled them: {}", s.imported.join(", ")));
         }
-        write!(
-            out,
-            "- selected {} positives of {} problems, {} pairs",
-            s.n_positives, s.n_problems_selected, s.n_pairs
-        )?;
-        match s.n_sequences {
-            0 => writeln!(out)?,
-            n => writeln!(out, ", {n} responses with weights of either sign")?,
-        }
+        let (positives, problems, pairs) = (s.n_positives, s.n_problems_selected, s.n_pairs);
+        let sequences = match s.n_sequences {
+            0 => String::new(),
+            n => format!(", {n} responses with weights of either sign"),
+        };
+        lines
+            .push(format!("selected {positives} positives of {problems} problems, {pairs} pairs{sequences}"));
         if let Some((before, after)) = s.refined_tokens {
-            let share = percent(after as f64 / before.max(1) as f64);
-            write!(out, "- refined them from {before} to {after} tokens ({share}); ")?;
-            writeln!(out, "{} were no longer correct and were dropped", s.n_refined_dropped)?;
+            let (share, dropped) = (percent(after as f64 / before.max(1) as f64), s.n_refined_dropped);
+            lines.push(format!(
+                "refined them from {before} to {after} tokens ({share}); {dropped} were no longer correct and were dropped"
+            ));
         }
-        s.refinement.iter().try_for_each(|refinement| refinement.write_markdown(out))?;
-        if let Some(OfServers { n_retokenised, estimated_by }) = &s.servers {
-            write!(out, "- servers drew the responses and the rewrites")?;
-            if *n_retokenised > 0 {
-                write!(
-                    out,
-                    "; {n_retokenised} responses came as text, and their tokens may be others than were drawn"
-                )?;
-            }
-            if let Some(top_k) = estimated_by {
-                write!(
-                    out,
-                    "; divergences are estimates by the {top_k} likeliest tokens, which are never too large"
-                )?;
-            }
-            writeln!(out)?;
-        }
-        match &self.adopted {
-            None => {
-                writeln!(out, "- made {} examples and trained for {} steps", s.n_examples, s.n_train_steps)?;
-            }
-            Some(adoption) => writeln!(out, "- made {} examples; {}", s.n_examples, told_of(adoption))?,
-        }
+        lines.extend(s.refinement.iter().flat_map(RefinementNumbers::told));
+        lines.extend(s.servers.as_ref().map(OfServers::told));
+        lines.push(match &self.adopted {
+            None => format!("made {} examples and trained for {} steps", s.n_examples, s.n_train_steps),
+            Some(adoption) => format!("made {} examples; {}", s.n_examples, told_of(adoption)),
+        });
         for (when, side) in [("before", &self.baseline), ("after", &self.result)] {
-            let ungraded = &side.ungraded;
-            if ungraded.total() > 0 {
-                let n = ungraded.total();
-                writeln!(
-                    out,
-                    "- {n} held-out responses {when} have no grade and count nowhere: {}",
-                    told(ungraded)
-                )?;
+            let n = side.ungraded.total();
+            if n > 0 {
+                let why = &side.ungraded;
+                lines.push(format!("{n} held-out responses {when} have no grade and count nowhere: {why}"));
             }
         }
         let [sampled, before, after] =
             [s.sample_cut_off, self.baseline.cut_off, self.result.cut_off].map(percent);
-        writeln!(
-            out,
-            "- cut off at the token limit: {sampled} of the samples; of the held-out responses {before} before, {after} after"
-        )?;
-        if !s.seconds.is_empty() {
-            let seconds: Vec<_> =
-                s.seconds.iter().map(|(stage, t)| format!("{} {t:.0}", markdown(stage))).collect();
-            writeln!(out, "- seconds: {}", seconds.join(", "))?;
+        lines.push(format!(
+            "cut off at the token limit: {sampled} of the samples; of the held-out responses {before} before, {after} after"
+        ));
+        let plugin = |it: &PluginUsed| {
+            let digest: String = it.sha256.chars().take(SHOWN_DIGITS).collect();
+            format!("{} {} {} ({digest})", it.role.replace('_', " "), it.name, it.version)
+        };
+        if !self.plugins.is_empty() {
+            let plugins: Vec<String> = self.plugins.iter().map(plugin).collect();
+            lines.push(format!("plugins: {}", plugins.join(", ")));
         }
-        Ok(())
+        if !s.seconds.is_empty() {
+            let seconds: Vec<_> = s.seconds.iter().map(|(stage, t)| format!("{stage} {t:.0}")).collect();
+            lines.push(format!("seconds: {}", seconds.join(", ")));
+        }
+        lines
     }
 }
 
-/// That a model was trained elsewhere, with what, and which it is.
+impl OfServers {
+    /// What they did, in words.
+    fn told(&self) -> String {
+        let mut told = "servers drew the responses and the rewrites".to_owned();
+        let n = self.n_retokenised;
+        if n > 0 {
+            told.push_str(&format!(
+                "; {n} responses came as text, and their tokens may be others than were drawn"
+            ));
+        }
+        if let Some(top_k) = self.estimated_by {
+            told.push_str(&format!(
+                "; divergences are estimates by the {top_k} likeliest tokens, which are never too large"
+            ));
+        }
+        told
+    }
+}
+
+/// That a model was trained elsewhere, with what, and which it is. Its words are as they came.
 fn told_of(adoption: &Adoption) -> String {
     let with = match adoption.trained_with.trim() {
         "" => String::new(),
-        words => format!(" with {}", markdown(words)),
+        words => format!(" with {words}"),
     };
-    format!("trained elsewhere{with}, and adopted: SHA-256 {}", markdown(&adoption.sha256))
+    format!("trained elsewhere{with}, and adopted: SHA-256 {}", adoption.sha256)
 }
 
-/// The ways in which a grader failed are words of a folder's records.
-fn told(ungraded: &Ungraded) -> String {
-    markdown(&ungraded.to_string())
+/// A share in per cent.
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
 }
 
 const ROWS: &[(Metric, &str)] = &[
@@ -473,13 +514,19 @@ mod tests {
             baseline: side.clone(),
             result: side.clone(),
             stages: StageNumbers { ungraded: side.ungraded, ..StageNumbers::default() },
+            plugins: vec![PluginUsed {
+                role: "verifier".into(),
+                name: hostile.into(),
+                version: "1".into(),
+                sha256: "ab".repeat(32),
+            }],
             adopted: None,
             rounds: None,
             transfer: None,
         };
         let text = report.to_markdown();
         let shown = r"x\\u{1b}\[2J\\n\| 100.0 \| \<img src=x\>\\u{202e}";
-        assert_eq!(text.matches(shown).count(), 4, "{text}");
+        assert_eq!(text.matches(shown).count(), 5, "{text}");
         assert!(text.chars().all(|c| c == '\n' || !ts_text::is_invisible(c)));
         assert!(!text.contains("\n| 100.0"));
     }

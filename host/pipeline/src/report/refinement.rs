@@ -3,8 +3,6 @@
 //! In: the records of `calibration.jsonl` and `refined.jsonl`. Out: [`RefinementNumbers`], a part of the report. Of a recipe without
 //! `[refine.adaptive]` and `[refine.drift]` there is none.
 
-use std::fmt::Write;
-
 use serde::{Deserialize, Serialize};
 use ts_run::records::{CalibrationRecord, DriftRecord, RefinedRecord};
 
@@ -100,24 +98,25 @@ pub(super) fn refinement_of(run: &PastRun) -> Result<Option<RefinementNumbers>, 
 
 impl RefinementNumbers {
     /// A line a group of difficulties, and two on the drift.
-    pub(super) fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
-        for group in &self.thresholds {
-            let verdict = group.verdict(self.max_loss.unwrap_or(0.0));
-            let ThresholdGroup { n_problems, n_responses, tokens_before, tokens_after, .. } = group;
-            writeln!(
-                out,
-                "- {}: {verdict}; {n_problems} problems with {n_responses} positives decided, of {tokens_before} tokens and then \
-                 {tokens_after}",
-                group.name()
-            )?;
-        }
+    pub(super) fn told(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self
+            .thresholds
+            .iter()
+            .map(|group| {
+                let verdict = group.verdict(self.max_loss.unwrap_or(0.0));
+                let ThresholdGroup { n_problems, n_responses, tokens_before, tokens_after, .. } = group;
+                format!(
+                    "{}: {verdict}; {n_problems} problems with {n_responses} positives decided, of {tokens_before} tokens and then {tokens_after}",
+                    group.name()
+                )
+            })
+            .collect();
         let Some(DriftNumbers { n, nll, nll_increase, answer_kl, answer_kl_tail, n_beyond }) = &self.drift
         else {
-            return Ok(());
+            return lines;
         };
-        writeln!(
-            out,
-            "- drift of {n} refined responses as a whole, nats a token: negative log-likelihood {:.3} before and {:.3} after (one by {:+.3}); of what \
+        lines.push(format!(
+            "drift of {n} refined responses as a whole, nats a token: negative log-likelihood {:.3} before and {:.3} after (one by {:+.3}); of what \
              follows the reasoning, divergence {:.4} (one {:.3}), and {:.4} of the twentieth that diverges most (one {:.3})",
             nll[0],
             nll[1],
@@ -126,11 +125,11 @@ impl RefinementNumbers {
             answer_kl.max,
             answer_kl_tail.mean,
             answer_kl_tail.max
-        )?;
+        ));
         if *n_beyond > 0 {
-            writeln!(out, "- {n_beyond} of them had drifted further than the recipe allows")?;
+            lines.push(format!("{n_beyond} of them had drifted further than the recipe allows"));
         }
-        Ok(())
+        lines
     }
 }
 
@@ -158,12 +157,11 @@ mod tests {
         assert_eq!(numbers.answer_kl_tail, Spread { mean: 1.0, max: 1.5 });
         assert_eq!(DriftNumbers::of(&[]), DriftNumbers::default());
         let numbers = RefinementNumbers { max_loss: None, thresholds: vec![], drift: Some(numbers) };
-        let mut text = String::new();
-        numbers.write_markdown(&mut text).unwrap();
+        let text = numbers.told().join("\n");
         assert!(
             text.contains("negative log-likelihood 1.000 before and 1.000 after (one by +0.500)"),
             "{text}"
         );
-        assert!(text.contains("divergence 0.5000 (one 0.750)") && text.contains("- 1 of them"), "{text}");
+        assert!(text.contains("divergence 0.5000 (one 0.750)") && text.contains("\n1 of them"), "{text}");
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 use ts_core::bootstrap::Interval;
 use ts_core::crossed::{Difference, Measured};
@@ -133,16 +134,34 @@ fn minus(
 impl RoundsReport {
     /// The table, with what is in it and what came of it.
     pub(super) fn write_markdown(&self, baseline: &Side, out: &mut String) -> std::fmt::Result {
+        let (conditions, table) = (markdown(&self.conditions()), self.table(baseline));
+        writeln!(out, "## {} rounds\n\n{conditions}\n\n{table}", self.count)?;
+        self.result_lines().iter().try_for_each(|line| writeln!(out, "- {line}"))
+    }
+
+    /// The same as a part of a page.
+    pub(super) fn to_html(&self, baseline: &Side) -> Markup {
+        html! {
+            p { (ts_text::line(self.conditions())) }
+            (self.table(baseline).to_html("All rounds"))
+            ul { @for line in self.result_lines() { li { (line.replace('`', "")) } } }
+            p { "Everything below is about the first round, but for the plot of accuracy against length, which has all of them." }
+        }
+    }
+
+    /// What is in the table.
+    fn conditions(&self) -> String {
         let points = 100.0 * self.max_loss;
         let n_problems = self.rounds.iter().find_map(|round| Some(round.verdict?.n_problems)).unwrap_or(0);
-        writeln!(
-            out,
-            "## {} rounds\n\nThe first four columns: the model after each round on the held-out problems; in brackets bootstrap over problems. Changes: after \
+        format!(
+            "The first four columns: the model after each round on the held-out problems; in brackets bootstrap over problems. Changes: after \
              a round − before it, in points, on the same problems; in brackets the 95 % interval over problems. A round is accepted if the lower end of its \
-             change on the {n_problems} tuning problems ({}) is above −{points:.1} points; the held-out problems decide nothing.\n",
-            self.count,
-            markdown(&self.tuning)
-        )?;
+             change on the {n_problems} tuning problems ({}) is above −{points:.1} points; the held-out problems decide nothing.",
+            self.tuning
+        )
+    }
+
+    fn table(&self, baseline: &Side) -> Table {
         let mut table = Table::new(&[
             "round",
             "Acc, %",
@@ -184,28 +203,28 @@ impl RoundsReport {
             let of_round = vec![change(round.change.get(&Metric::Accuracy)), on_tuning, word.to_owned()];
             table.row([vec![(index + 1).to_string()], metrics(&round.intervals).to_vec(), of_round].concat());
         }
-        writeln!(out, "{table}")?;
-        self.write_result(out)
+        table
     }
 
-    fn write_result(&self, out: &mut String) -> std::fmt::Result {
+    /// What came of the rounds, a sentence each, all of it ours.
+    fn result_lines(&self) -> Vec<String> {
         let asked_all =
             self.rounds.len() as u32 == self.count && self.rounds.iter().all(|it| it.verdict.is_some());
         let refused = self.rounds.iter().any(|round| round.verdict.is_some_and(|verdict| !verdict.accepted));
+        let mut lines = Vec::new();
         if !asked_all && !refused {
-            writeln!(out, "- the rounds are not done: `ts-host run` goes on with them")?;
+            lines.push("the rounds are not done: `ts-host run` goes on with them".to_owned());
         }
         if refused {
             let n = self.rounds.len();
             let after = if (n as u32) < self.count { ", and there are no rounds after it" } else { "" };
-            writeln!(
-                out,
-                "- round {n} lost more accuracy than is allowed, or may have, and was not accepted{after}"
-            )?;
+            lines.push(format!(
+                "round {n} lost more accuracy than is allowed, or may have, and was not accepted{after}"
+            ));
         }
-        match self.rounds.get((self.result as usize).wrapping_sub(1)) {
-            None if refused => writeln!(out, "- the result is the model before all rounds")?,
-            None => writeln!(out, "- the result so far is the model before all rounds")?,
+        lines.push(match self.rounds.get((self.result as usize).wrapping_sub(1)) {
+            None if refused => "the result is the model before all rounds".to_owned(),
+            None => "the result so far is the model before all rounds".to_owned(),
             Some(round) => {
                 let cells = [(Metric::Accuracy, "Acc"), (Metric::LenAll, "Len-A"), (Metric::Auc, "AUC")];
                 let cells = cells.iter().filter_map(|(metric, label)| {
@@ -213,22 +232,21 @@ impl RoundsReport {
                     Some(format!("{label} {}", show_interval(*metric, &interval, true)))
                 });
                 let cells: Vec<String> = cells.collect();
-                writeln!(
-                    out,
-                    "- the result is the model of round {}, `{}`; beside the model before all rounds: {}",
+                format!(
+                    "the result is the model of round {}, `{}`; beside the model before all rounds: {}",
                     self.result,
                     round.model,
                     cells.join(", ")
-                )?;
+                )
             }
-        }
+        });
         let steps: Vec<String> = self.rounds.iter().map(|round| round.n_train_steps.to_string()).collect();
         let limits: Vec<String> = self.rounds.iter().map(|round| round.max_new_tokens.to_string()).collect();
-        writeln!(
-            out,
-            "- optimiser steps: {}; token limits of the samples: {}",
+        lines.push(format!(
+            "optimiser steps: {}; token limits of the samples: {}",
             steps.join(", "),
             limits.join(", ")
-        )
+        ));
+        lines
     }
 }

@@ -15,14 +15,15 @@ use crate::Error;
 use crate::past_run::PastRun;
 use crate::progress::Silent;
 use crate::report::card::card;
+use crate::report::page::{self, page};
 use crate::report::refinement::refinement_of;
 use crate::report::rounds::rounds_of;
 use crate::report::transfer::transfer_of;
-use crate::report::{OfServers, Report, Side, StageNumbers, differences};
+use crate::report::{OfServers, PluginUsed, Report, Side, StageNumbers, differences};
 use crate::stage::Stage;
 use crate::watch::write_missing;
 
-/// The report of a finished run; writes `report.json` and `report.md` beside its artefacts, and the model card.
+/// The report of a finished run; writes `report.json`, `report.md` and `report.html` beside its artefacts, and the model card.
 ///
 /// # Errors
 /// [`Error::MissingStage`] if one of the two evaluations is not done; artefacts that cannot be read.
@@ -61,12 +62,16 @@ pub(super) fn report_with_responses(
         baseline,
         result,
         stages,
+        plugins: PluginUsed::of(&run.manifest),
         adopted: run.manifest.adopted.clone(),
         rounds,
         transfer: transfer_of(run)?,
     };
     atomic::write_json(&Artefact::ReportJson.path_in(&run.folder), &report)?;
     atomic::write_file(&Artefact::ReportMd.path_in(&run.folder), report.to_markdown().as_bytes())?;
+    let given =
+        page::Given { run, section, report: &report, before: &baseline_scored, after: &result_scored };
+    atomic::write_file(&Artefact::ReportHtml.path_in(&run.folder), page(&given)?.as_bytes())?;
     let model = Artefact::Model.path_in(&run.folder);
     if model.is_dir() {
         let card = card(run, &report, model.join("adapter_config.json").is_file());

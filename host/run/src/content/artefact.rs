@@ -47,13 +47,15 @@ pub enum Artefact {
     ReportJson,
     /// The report for people.
     ReportMd,
+    /// The same as a page to look at.
+    ReportHtml,
     /// What a server that the run started printed.
     ServerLog,
 }
 
 impl Artefact {
     /// Every artefact, in the order in which a run makes them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Manifest,
         Self::Recipe,
         Self::ProblemsTrain,
@@ -73,6 +75,7 @@ impl Artefact {
         Self::EvalResult,
         Self::ReportJson,
         Self::ReportMd,
+        Self::ReportHtml,
         Self::ServerLog,
     ];
 
@@ -98,6 +101,7 @@ impl Artefact {
             Self::EvalResult => "eval-result.jsonl",
             Self::ReportJson => "report.json",
             Self::ReportMd => "report.md",
+            Self::ReportHtml => "report.html",
             Self::ServerLog => "server.log",
         }
     }

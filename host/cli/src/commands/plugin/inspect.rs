@@ -5,16 +5,16 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use serde_json::Map;
+use serde_json::{Map, Value, json};
 use ts_harness::Handle;
 use ts_harness::bench::bench;
 use ts_harness::handle::Input;
-use ts_plugin::{Description, MAX_PROGRAM_MIB, Plugin, Program, Role, RunLimits, SettingValue};
+use ts_plugin::{Description, MAX_PROGRAM_MIB, Plugin, Program, Role, RunLimits, SettingSpec, SettingValue};
 use ts_recipe::{OpenError, key_of};
 use ts_text::{markdown, markdown_code};
 
 use crate::exit_code::CallFailed;
-use crate::terminal::{say, say_page};
+use crate::terminal::{say, say_page, say_value};
 
 /// Starts of which the median counts.
 const STARTS: usize = 21;
@@ -23,8 +23,30 @@ const STARTS: usize = 21;
 const CALLS_FOR: Duration = Duration::from_millis(50);
 
 /// Says what a plugin is.
-pub(super) fn inspect(plugin: &Plugin) -> Result<()> {
+pub(super) fn inspect(plugin: &Plugin, json: bool) -> Result<()> {
     let (identity, Description { summary, settings, .. }) = (plugin.identity(), plugin.description());
+    if json {
+        let setting = |it: &SettingSpec| json!({"name": it.name, "type": it.default.kind(), "default": value(&it.default), "doc": it.doc});
+        let (microseconds, bytes) = start(plugin)?;
+        let calls = plugin
+            .roles()
+            .iter()
+            .map(|role| Ok(call(plugin, *role)?.to_json()))
+            .collect::<Result<Vec<_>>>()?;
+        return say_value(&json!({
+            "name": identity.name,
+            "version": identity.version,
+            "summary": summary,
+            "roles": plugin.roles().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "contract": format!("ts-host:plugin@{}", plugin.contract()),
+            "bytes": identity.bytes,
+            "sha256": identity.sha256,
+            "imports": plugin.imports(),
+            "settings": settings.iter().map(setting).collect::<Vec<_>>(),
+            "start": {"microseconds": microseconds, "memory_bytes": bytes},
+            "calls": calls,
+        }));
+    }
     say(format_args!("{} {}: {summary}", identity.name, identity.version))?;
     say(format_args!("roles: {}", roles(plugin)))?;
     say(format_args!("contract: ts-host:plugin@{}", plugin.contract()))?;
@@ -39,11 +61,27 @@ pub(super) fn inspect(plugin: &Plugin) -> Result<()> {
         "a fresh instance: {micros:.0} microseconds (median of {STARTS}), {} KiB of memory",
         bytes / 1024
     ))?;
-    plugin.roles().iter().try_for_each(|role| call(plugin, *role))
+    plugin.roles().iter().try_for_each(|role| say(call(plugin, *role)?.told))
 }
 
-/// Says what a call of a role costs, on a small example.
-fn call(plugin: &Plugin, role: Role) -> Result<()> {
+/// What a call of a role costs, on a small example.
+struct Called {
+    role: Role,
+    /// The median, and the fuel of one; none where no call was made, or one failed.
+    cost: Option<(f64, u64)>,
+    /// The same in words.
+    told: String,
+}
+
+impl Called {
+    fn to_json(&self) -> Value {
+        let (microseconds, fuel) = self.cost.unzip();
+        json!({"role": self.role.to_string(), "microseconds": microseconds, "fuel": fuel, "told": self.told})
+    }
+}
+
+/// Calls a role on a small example.
+fn call(plugin: &Plugin, role: Role) -> Result<Called> {
     if role == Role::Runner {
         let runner = plugin.runner().map_err(OpenError::Named)?;
         let limits = RunLimits { time_ms: 1000, memory_mib: MAX_PROGRAM_MIB, output_bytes: 0 };
@@ -52,33 +90,53 @@ fn call(plugin: &Plugin, role: Role) -> Result<()> {
         let began = Instant::now();
         let ran = runner.run(&program)?;
         let micros = began.elapsed().as_secs_f64() * 1e6;
-        return say(format_args!(
+        let told = format!(
             "runner: an empty program in {}: {micros:.0} microseconds, {} units of fuel, {} KiB of memory",
             runner.language(),
             ran.fuel,
             ran.memory / 1024
-        ));
+        );
+        return Ok(Called { role, cost: Some((micros, ran.fuel)), told });
     }
     if role == Role::Verifier && plugin.runs_programs() {
-        return say("verifier: has programs run; `plugin bench` measures it on cases");
+        let told = "verifier: has programs run; `plugin bench` measures it on cases".to_owned();
+        return Ok(Called { role, cost: None, told });
     }
     let handle = open(plugin, role)?;
     let example = Input::example(role);
     let answered = handle.call(&example);
     if answered.failed.is_some() {
-        return say(format_args!("{role}: a call on a small example fails: {}", answered.output));
+        let told = format!("{role}: a call on a small example fails: {}", answered.output);
+        return Ok(Called { role, cost: None, told });
     }
     let cost = bench(&handle, &[example], 1, CALLS_FOR);
-    say(format_args!(
-        "{role}: a call on a small example: {:.0} microseconds with its instance (median of {}), {} units of fuel",
-        cost.percentiles[0].as_secs_f64() * 1e6,
-        cost.calls,
-        answered.fuel.unwrap_or_default()
-    ))
+    let (micros, fuel) = (cost.percentiles[0].as_secs_f64() * 1e6, answered.fuel.unwrap_or_default());
+    let told = format!(
+        "{role}: a call on a small example: {micros:.0} microseconds with its instance (median of {}), {fuel} units of fuel",
+        cost.calls
+    );
+    Ok(Called { role, cost: Some((micros, fuel)), told })
 }
 
 /// Says that this host runs a plugin, and on what that was tried.
 pub(super) fn check(plugin: &Plugin) -> Result<()> {
+    let identity = plugin.identity();
+    let Tried { found, failed } = tried(plugin)?;
+    say(format_args!("{} {} runs on this host", identity.name, identity.version))?;
+    found.iter().try_for_each(|line| say(format_args!("  {line}")))?;
+    failed.map_or(Ok(()), |how| Err(CallFailed { how }.into()))
+}
+
+/// What was found of a plugin that was loaded.
+pub(super) struct Tried {
+    /// A sentence each.
+    pub(super) found: Vec<String>,
+    /// How a call of it failed.
+    pub(super) failed: Option<&'static str>,
+}
+
+/// Tries whether this host runs a plugin.
+pub(super) fn tried(plugin: &Plugin) -> Result<Tried> {
     let identity = plugin.identity();
     let callable = plugin.roles().iter().filter(|role| **role != Role::Runner);
     let handles = callable.map(|role| Ok((*role, open(plugin, *role)?))).collect::<Result<Vec<_>>>()?;
@@ -87,20 +145,23 @@ pub(super) fn check(plugin: &Plugin) -> Result<()> {
         false => "it takes its own defaults".to_owned(),
     };
     let (micros, bytes) = start(plugin)?;
-    say(format_args!("{} {} runs on this host", identity.name, identity.version))?;
-    say(format_args!("  it is a component, and its {} bytes are within the limit", identity.bytes))?;
-    say(format_args!("  what it imports is granted: {}", plugin.imports().join(", ")))?;
-    say(format_args!("  its roles are those of ts-host:plugin@{}: {}", plugin.contract(), roles(plugin)))?;
-    say(format_args!(
-        "  it starts, in {micros:.0} microseconds and {} KiB, and describes itself",
-        bytes / 1024
-    ))?;
-    say(format_args!("  {with_defaults}"))?;
+    let mut found = vec![
+        format!("it is a component, and its {} bytes are within the limit", identity.bytes),
+        format!("what it imports is granted: {}", plugin.imports().join(", ")),
+        format!("its roles are those of ts-host:plugin@{}: {}", plugin.contract(), roles(plugin)),
+        format!("it starts, in {micros:.0} microseconds and {} KiB, and describes itself", bytes / 1024),
+        with_defaults,
+    ];
     // A plugin that has programs run has nothing to run them with here.
-    match plugin.runs_programs() {
-        true => Ok(()),
-        false => handles.iter().try_for_each(|(role, handle)| try_example(*role, handle)),
+    let mut failed = None;
+    if !plugin.runs_programs() {
+        for (role, handle) in &handles {
+            let (told, how) = try_example(*role, handle);
+            found.push(told);
+            failed = failed.or(how);
+        }
     }
+    Ok(Tried { found, failed })
 }
 
 /// A handle on a plugin in a role, with its own defaults.
@@ -108,17 +169,14 @@ fn open(plugin: &Plugin, role: Role) -> Result<Handle> {
     Ok(Handle::open(plugin, Some(role), &Map::new()).map_err(OpenError::Named)?)
 }
 
-/// Makes a call, and fails as it does; a refusal is an answer.
-fn try_example(role: Role, handle: &Handle) -> Result<()> {
+/// Makes a call: what came of it, and how it failed if it did; a refusal is an answer.
+fn try_example(role: Role, handle: &Handle) -> (String, Option<&'static str>) {
     let answered = handle.call(&Input::example(role));
     match answered.failed {
-        None | Some("refused") => say(format_args!("  its {role} answers a small example")),
+        None | Some("refused") => (format!("its {role} answers a small example"), None),
         Some(how) => {
-            say(format_args!(
-                "  its {role} fails on a small example: {}",
-                answered.output["error"]["message"]
-            ))?;
-            Err(CallFailed { how }.into())
+            let message = &answered.output["error"]["message"];
+            (format!("its {role} fails on a small example: {message}"), Some(how))
         }
     }
 }
@@ -158,6 +216,15 @@ pub(super) fn docs(plugin: &Plugin) -> Result<()> {
 
 fn roles(plugin: &Plugin) -> String {
     plugin.roles().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn value(value: &SettingValue) -> Value {
+    match value {
+        SettingValue::Boolean(value) => (*value).into(),
+        SettingValue::Integer(value) => (*value).into(),
+        SettingValue::Number(value) => (*value).into(),
+        SettingValue::Text(value) => value.as_str().into(),
+    }
 }
 
 fn literal(value: &SettingValue) -> String {

@@ -14,20 +14,24 @@ mod run;
 mod test;
 
 use anyhow::{Result, bail};
+use serde_json::json;
 use ts_harness::Handle;
 use ts_plugin::Plugin;
 use ts_recipe::{OpenError, Override, Recipe, open_plugin, open_plugin_with_runners};
 
+use self::inspect::Tried;
 use super::{loader, tell};
 use crate::args::plugin::{CalledArgs, PluginCommand};
-use crate::terminal::is_closed;
+use crate::exit_code::CallFailed;
+use crate::terminal::{is_closed, say_value};
 
 /// Does what was asked for.
 pub(super) fn dispatch(command: &PluginCommand) -> Result<()> {
     match command {
         PluginCommand::List { folder } => list::list(folder.as_deref()),
-        PluginCommand::Inspect { file } => inspect::inspect(&plugin(file)?),
-        PluginCommand::Check { files } => check(files),
+        PluginCommand::Inspect { file, json } => inspect::inspect(&plugin(file)?, *json),
+        PluginCommand::Check { files, json: false } => check(files),
+        PluginCommand::Check { files, json: true } => check_as_json(files),
         PluginCommand::Docs { file } => inspect::docs(&plugin(file)?),
         PluginCommand::New(args) => new::new(args),
         PluginCommand::Componentize(args) => componentize::componentize(args),
@@ -59,6 +63,32 @@ fn check(files: &[String]) -> Result<()> {
         return Ok(());
     }
     bail!("of {} plugins {} do not run here: {}", files.len() + 1, failed.len(), failed.join(", "))
+}
+
+/// The same, with a JSON object for each plugin.
+fn check_as_json(files: &[String]) -> Result<()> {
+    let mut found = Vec::new();
+    let mut failed: Vec<anyhow::Error> = Vec::new();
+    for file in files {
+        found.push(match plugin(file).and_then(|plugin| inspect::tried(&plugin)) {
+            Ok(Tried { found, failed: None }) => json!({"file": file, "runs": true, "found": found}),
+            Ok(Tried { found, failed: Some(how) }) => {
+                failed.push(CallFailed { how }.into());
+                json!({"file": file, "runs": false, "found": found})
+            }
+            Err(error) => {
+                tell(&error);
+                let message = format!("{error:#}");
+                failed.push(error);
+                json!({"file": file, "runs": false, "error": message})
+            }
+        });
+    }
+    say_value(&found)?;
+    match failed.pop() {
+        None => Ok(()),
+        Some(error) => Err(error.context(format!("{} plugins do not run here", failed.len() + 1))),
+    }
 }
 
 fn recipe(set: &[Override]) -> Result<Recipe> {

@@ -6,14 +6,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use ts_harness::golden::GoldenFile;
+use serde_json::{Value, json};
+use ts_harness::golden::{Difference, GoldenFile};
 use ts_harness::handle::Handle;
 use ts_harness::{Answer, Case};
 use ts_recipe::n_threads;
 
 use super::handle;
 use crate::args::plugin::PluginTestArgs;
-use crate::terminal::say;
+use crate::terminal::{say, say_value};
 
 pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
     let handle = handle(&args.called)?;
@@ -23,8 +24,12 @@ pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
         0 => labelled(args, &handle),
         count if count == args.cases.len() => {
             let files = golden.into_iter().zip(&args.cases);
-            let differences = files.map(|(file, path)| accept_or_show(args, &handle, file, path));
-            match differences.sum::<Result<usize>>()? {
+            let compared = files.map(|(file, path)| accept_or_show(args, &handle, file, path));
+            let compared = compared.collect::<Result<Vec<_>>>()?;
+            if args.json {
+                say_value(&compared.iter().map(|(_, json)| json).collect::<Vec<_>>())?;
+            }
+            match compared.iter().map(|(differences, _)| differences).sum::<usize>() {
                 0 => Ok(()),
                 _ if args.update => Ok(()),
                 count => bail!("outputs that differ: {count}; --update accepts them"),
@@ -34,30 +39,39 @@ pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
     }
 }
 
-/// Compares the cases of one file with what the plugin gives now; how many differ.
+/// Compares the cases of one file with what the plugin gives now; how many differ, and the same as JSON.
 fn accept_or_show(
     args: &PluginTestArgs,
     handle: &Handle,
     mut golden: GoldenFile,
     path: &Path,
-) -> Result<usize> {
+) -> Result<(usize, Value)> {
     let differences = golden.compare(handle)?;
-    say(format_args!(
-        "{}: {} golden cases, {} differ",
-        path.display(),
-        golden.cases().count(),
-        differences.len()
-    ))?;
+    let n_cases = golden.cases().count();
+    let is_accepted = args.update && !differences.is_empty();
+    if is_accepted {
+        golden.write()?;
+    }
+    let different = |one: &Difference| json!({"id": one.id, "before": one.before, "now": one.now});
+    let json = json!({
+        "file": path.display().to_string(),
+        "cases": n_cases,
+        "differences": differences.iter().map(different).collect::<Vec<_>>(),
+        "accepted": is_accepted,
+    });
+    if args.json {
+        return Ok((differences.len(), json));
+    }
+    say(format_args!("{}: {} golden cases, {} differ", path.display(), n_cases, differences.len()))?;
     for one in differences.iter().take(args.show) {
         say(format_args!("  {}", one.id))?;
         say(format_args!("  - {}", one.before))?;
         say(format_args!("  + {}", one.now))?;
     }
-    if args.update && !differences.is_empty() {
-        golden.write()?;
+    if is_accepted {
         say(format_args!("{}: accepted", path.display()))?;
     }
-    Ok(differences.len())
+    Ok((differences.len(), json))
 }
 
 /// Grades labelled cases and compares.
@@ -75,6 +89,39 @@ fn labelled(args: &PluginTestArgs, handle: &Handle) -> Result<()> {
         ts_harness::write_results(path, &cases, &run).context("the cases were run")?;
     }
     let report = ts_harness::Report::of(&cases, &run);
+    if args.json {
+        say_value(&json!({
+            "cases": report.cases,
+            "expected": report.counted,
+            "agreement": report.agreement(),
+            "false_negatives": report.false_negatives,
+            "false_positives": report.false_positives,
+            "other_verdicts": report.otherwise_wrong,
+            "over_limits": report.broken_limits,
+            "no_verdict": report.nulls,
+            "seconds": report.seconds,
+            "threads": threads,
+            "cases_per_second_per_core": report.cases_per_second_per_core,
+        }))?;
+    } else {
+        show(args, &cases, &run, &report)?;
+    }
+    match report.disagreements() {
+        wrong if wrong > args.allow => {
+            bail!("verdicts that are not as expected: {wrong}; --allow {wrong} lets as many pass")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints what came of labelled cases.
+fn show(
+    args: &PluginTestArgs,
+    cases: &[Case],
+    run: &ts_harness::Run,
+    report: &ts_harness::Report,
+) -> Result<()> {
+    let threads = run.threads;
     say(format_args!(
         "{} cases, {} with an expected verdict: {:.2} % agree",
         report.cases,
@@ -92,7 +139,7 @@ fn labelled(args: &PluginTestArgs, handle: &Handle) -> Result<()> {
         }
         say(format_args!("{what}: {}", ids.len()))?;
         for id in ids.iter().take(args.show) {
-            say(format_args!("  {id}: {}", told(&cases, &run, id)))?;
+            say(format_args!("  {id}: {}", told(cases, run, id)))?;
         }
         if ids.len() > args.show {
             say(format_args!("  and {} more (--show, --out)", ids.len() - args.show))?;
@@ -104,13 +151,7 @@ fn labelled(args: &PluginTestArgs, handle: &Handle) -> Result<()> {
     say(format_args!(
         "{:.2} s on {threads} threads, {:.0} cases a second a core",
         report.seconds, report.cases_per_second_per_core
-    ))?;
-    match report.disagreements() {
-        wrong if wrong > args.allow => {
-            bail!("verdicts that are not as expected: {wrong}; --allow {wrong} lets as many pass")
-        }
-        _ => Ok(()),
-    }
+    ))
 }
 
 /// Files, as a sentence has them.

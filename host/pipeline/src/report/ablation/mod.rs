@@ -14,6 +14,7 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use ts_core::crossed::{Difference, Measured};
 use ts_core::metrics::{Metric, Scored};
 use ts_recipe::Recipe;
@@ -43,14 +44,14 @@ pub struct Comparison {
 }
 
 /// The table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Ablation {
     /// The rows, in the order in which they were asked for.
     pub rows: Vec<Row>,
 }
 
 /// One row: a recipe over all seeds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Row {
     /// The recipe's name.
     pub name: String,
@@ -67,7 +68,7 @@ pub struct Row {
 }
 
 /// A recipe with one strength.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Point {
     /// The multiple of the recipe's learning rate.
     pub strength: f64,

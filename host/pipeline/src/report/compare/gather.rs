@@ -11,7 +11,7 @@ use ts_recipe::Recipe;
 use ts_run::Artefact;
 use ts_run::manifest::Manifest;
 
-use super::{BySeed, Method, MethodPoint, Rivals};
+use super::{BySeed, Method, MethodPoint, Rivals, Source};
 use crate::Error;
 use crate::past_run::PastRun;
 use crate::report::scored_in;
@@ -40,6 +40,7 @@ pub fn gather(given: &[Given], strength_key: &str) -> Result<Rivals, Error> {
         strength_is: strength_key.to_owned(),
         baseline: BySeed::new(),
         methods: Vec::new(),
+        sources: Vec::new(),
     };
     for Given { name, strength, folder } in given {
         for folder in runs_in(folder)? {
@@ -58,6 +59,7 @@ pub fn gather(given: &[Given], strength_key: &str) -> Result<Rivals, Error> {
                 rivals.baseline.entry(seed).or_insert(before);
             }
             point_of(&mut rivals.methods, &name, strength, seed, &folder)?.insert(seed, after);
+            rivals.sources.push(Source { method: name, strength, folder, run });
         }
     }
     // The seeds of the first method; another's are held against them where they are compared.

@@ -13,13 +13,17 @@ mod table;
 mod truncation;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use serde::Serialize;
 use ts_core::crossed::{Difference, Measured, holm};
 use ts_core::metrics::{Metric, Scored, Summary, summarise};
 
 pub use self::gather::{Given, gather};
+pub(in crate::report) use self::truncation::stopped;
 use self::truncation::{at_budget, budgets};
 use crate::Error;
+use crate::past_run::PastRun;
 
 /// The responses to the held-out problems, of each seed.
 pub type BySeed = BTreeMap<u64, Vec<Scored>>;
@@ -35,6 +39,21 @@ pub struct Rivals {
     pub baseline: BySeed,
     /// The first is what the others are compared with. Each has a point at least, the weakest strength first.
     pub methods: Vec<Method>,
+    /// The runs that all of this is read from, in the order in which they were given.
+    pub sources: Vec<Source>,
+}
+
+/// A run of a comparison.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The method that it is a run of.
+    pub method: String,
+    /// The strength.
+    pub strength: f64,
+    /// Where it is.
+    pub folder: PathBuf,
+    /// What it was made from.
+    pub run: PastRun,
 }
 
 /// A method.
@@ -56,7 +75,7 @@ pub struct MethodPoint {
 }
 
 /// A comparison: numbers for a table and a plot.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Compared {
     /// The seeds of every point.
     pub seeds: Vec<u64>,
@@ -76,7 +95,7 @@ pub struct Compared {
 }
 
 /// A method's points.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Curve {
     /// What it is called.
     pub name: String,
@@ -85,7 +104,7 @@ pub struct Curve {
 }
 
 /// A method at one strength, measured.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PointOfCurve {
     /// Its strength.
     pub strength: f64,
@@ -98,7 +117,7 @@ pub struct PointOfCurve {
 }
 
 /// A difference that may be among those that are corrected together.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Tested {
     /// The difference.
     pub difference: Difference,
@@ -163,6 +182,14 @@ pub fn compare(rivals: &Rivals) -> Result<Compared, Error> {
     };
     compared.correct();
     Ok(compared)
+}
+
+/// A comparison as a page, HTML: what is in it, and what made each run.
+///
+/// # Errors
+/// [`Error::Metrics`] where there is nothing to draw.
+pub fn page(rivals: &Rivals, compared: &Compared) -> Result<String, Error> {
+    super::page::comparison(rivals, compared)
 }
 
 impl Compared {
@@ -234,6 +261,7 @@ mod tests {
                 Method { name: "ours".to_owned(), points: vec![point(1.0, &first)] },
                 Method { name: "rival <b>".to_owned(), points: vec![point(0.5, &weak), point(2.0, &strong)] },
             ],
+            sources: Vec::new(),
         }
     }
 

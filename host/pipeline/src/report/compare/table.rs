@@ -6,7 +6,7 @@ use ts_core::metrics::{Metric, Summary};
 use ts_text::markdown;
 
 use super::{Compared, Curve, PointOfCurve, Tested};
-use crate::report::table::Table;
+use crate::report::table::{Cell, Table};
 use crate::report::{SIGNIFICANCE, show, show_interval};
 
 impl Compared {
@@ -19,23 +19,8 @@ impl Compared {
     }
 
     fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
-        let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
-        let over = match self.seeds.len() {
-            1 => "problems alone: one training",
-            _ => "problems and trainings, crossed",
-        };
-        let n_tested = self.methods.iter().map(|method| method.points.len()).sum::<usize>()
-            + self.matched.iter().flatten().flatten().count();
-        writeln!(
-            out,
-            "Seeds {}, {} held-out problems. The strength is {}; of `truncation`, which is the model before, stopped at a budget, it is the budget in \
-             tokens. Changes are from the model before, accuracy in points; in brackets the 95 % interval over {over}. \\* differs from 0 after Holm's \
-             correction over the {n_tested} changes in accuracy of trained methods and differences at the same length.\n",
-            seeds.join(","),
-            self.n_problems,
-            markdown(&self.strength_is)
-        )?;
-        writeln!(out, "{}", self.points())?;
+        writeln!(out, "{}\n", markdown(&self.conditions()))?;
+        writeln!(out, "{}", self.points_table())?;
         if let Some(table) = self.at_lengths() {
             let first = markdown(&self.methods[0].name);
             writeln!(
@@ -47,7 +32,26 @@ impl Compared {
         Ok(())
     }
 
-    fn points(&self) -> Table {
+    /// What is in the tables. The strength's name is as it came.
+    pub(in crate::report) fn conditions(&self) -> String {
+        let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
+        let over = match self.seeds.len() {
+            1 => "problems alone: one training",
+            _ => "problems and trainings, crossed",
+        };
+        let n_tested = self.methods.iter().map(|method| method.points.len()).sum::<usize>()
+            + self.matched.iter().flatten().flatten().count();
+        format!(
+            "Seeds {}, {} held-out problems. The strength is {}; of truncation, which is the model before, stopped at a budget, it is the budget in \
+             tokens. Changes are from the model before, accuracy in points; in brackets the 95 % interval over {over}. * differs from 0 after Holm's \
+             correction over the {n_tested} changes in accuracy of trained methods and differences at the same length.",
+            seeds.join(","),
+            self.n_problems,
+            self.strength_is
+        )
+    }
+
+    pub(in crate::report) fn points_table(&self) -> Table {
         let mut table =
             Table::new(&["", "strength", "Acc, %", "Len-A", "AUC, %", "Acc, change", "Len-A, change"]);
         let metrics = |summary: &Summary| {
@@ -55,14 +59,17 @@ impl Compared {
                 metric.of(summary).map_or_else(|| "none".to_owned(), |it| show(metric, it, false))
             })
         };
-        let mut line = |name: String, strength: String, summary: &Summary, changes: [String; 2]| {
-            table.row([vec![name, strength], metrics(summary).to_vec(), changes.to_vec()].concat());
+        let mut line = |name: Cell, strength: String, summary: &Summary, changes: [Cell; 2]| {
+            table.row(
+                [name, strength.into()].into_iter().chain(metrics(summary).map(Cell::from)).chain(changes),
+            );
         };
-        line("model before".to_owned(), String::new(), &self.baseline, Default::default());
+        let empty = || Cell::from(String::new());
+        line("model before".to_owned().into(), String::new(), &self.baseline, [empty(), empty()]);
         let mut curve = |Curve { name, points }: &Curve, every: usize| {
             for PointOfCurve { strength, summary, accuracy, length } in points.iter().step_by(every) {
                 let length = show_interval(Metric::LenAll, &length.interval(), true);
-                line(markdown(name), strength.to_string(), summary, [told(accuracy), length]);
+                line(Cell::outside(name), strength.to_string(), summary, [told(accuracy), length.into()]);
             }
         };
         self.methods.iter().for_each(|method| curve(method, 1));
@@ -71,7 +78,7 @@ impl Compared {
         table
     }
 
-    fn at_lengths(&self) -> Option<Table> {
+    pub(in crate::report) fn at_lengths(&self) -> Option<Table> {
         let first = self.methods.first()?;
         let columns = first.points.iter().map(|point| {
             let length = show(Metric::LenAll, point.summary.len_all, false);
@@ -81,15 +88,15 @@ impl Compared {
         let mut table = Table::new(&header.iter().map(String::as_str).collect::<Vec<_>>());
         let others = self.methods.iter().skip(1).chain([&self.truncated]);
         for (method, row) in others.zip(&self.matched) {
-            let cells = row.iter().map(|cell| cell.as_ref().map_or_else(|| "none".to_owned(), told));
-            table.row(std::iter::once(markdown(&method.name)).chain(cells));
+            let cells = row.iter().map(|cell| cell.as_ref().map_or_else(|| "none".to_owned().into(), told));
+            table.row(std::iter::once(Cell::outside(&method.name)).chain(cells));
         }
         Some(table)
     }
 }
 
 /// A difference in accuracy, marked if there is one.
-fn told(tested: &Tested) -> String {
-    let mark = if tested.p_corrected.is_some_and(|p| p < SIGNIFICANCE) { " \\*" } else { "" };
-    format!("{}{mark}", show_interval(Metric::Accuracy, &tested.difference.interval(), true))
+fn told(tested: &Tested) -> Cell {
+    let shown = show_interval(Metric::Accuracy, &tested.difference.interval(), true);
+    if tested.p_corrected.is_some_and(|p| p < SIGNIFICANCE) { Cell::Marked(shown) } else { Cell::Ours(shown) }
 }

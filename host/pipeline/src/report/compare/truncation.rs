@@ -19,12 +19,17 @@ pub(super) fn budgets(responses: &BySeed, largest: u32) -> impl Iterator<Item = 
 
 /// The responses, stopped at a budget of tokens.
 pub(super) fn at_budget(responses: &BySeed, budget: u32) -> BySeed {
+    responses.iter().map(|(seed, responses)| (*seed, stopped(responses, budget))).collect()
+}
+
+/// The same of one seed's.
+pub(in crate::report) fn stopped(responses: &[Scored], budget: u32) -> Vec<Scored> {
     let stop = |response: &Scored| Scored {
         correct: response.correct && response.tokens <= budget,
         tokens: response.tokens.min(budget),
         ..*response
     };
-    responses.iter().map(|(seed, responses)| (*seed, responses.iter().map(stop).collect())).collect()
+    responses.iter().map(stop).collect()
 }
 
 #[cfg(test)]
