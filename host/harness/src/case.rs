@@ -16,6 +16,7 @@
 //!
 //! In: files. Out: cases in their order. Other fields of a line are ignored.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -149,13 +150,18 @@ pub struct Case {
 ///
 /// [`Error::Read`], or [`Error::Malformed`] with the file and the line.
 pub fn read_cases(paths: &[PathBuf]) -> Result<Vec<Case>> {
-    let mut cases = Vec::new();
+    let (mut cases, mut ids) = (Vec::new(), HashSet::new());
     for path in paths {
         let unreadable = |source| Error::Read { path: path.clone(), source };
         let mut lines = Lines::open(path, MAX_LINE_BYTES).map_err(unreadable)?;
         while let Some((number, line)) = lines.next_line().map_err(|fault| Error::fault(path, fault))? {
             if !line.trim().is_empty() {
-                cases.push(parse_case(line, path, number)?);
+                let mut case = parse_case(line, path, number)?;
+                if !ids.insert(case.id.clone()) {
+                    // Many responses to one problem: what is said of a case must say of which.
+                    case.id = format!("{} ({}:{number})", case.id, path.display());
+                }
+                cases.push(case);
             }
         }
     }

@@ -34,16 +34,20 @@ pub struct Plugins {
 /// # Errors
 /// [`OpenError::Named`].
 pub fn open_plugin(recipe: &Recipe, source: &str) -> Result<Plugin, OpenError> {
-    Ok(open_alone(recipe, source)?.1)
+    Ok(open_alone(recipe, source, None)?.1)
 }
 
-fn open_alone(recipe: &Recipe, source: &str) -> Result<(PluginHost, Plugin), OpenError> {
-    let host = plugin_host(recipe, None)?;
+fn open_alone(
+    recipe: &Recipe,
+    source: &str,
+    log: Option<LogSink>,
+) -> Result<(PluginHost, Plugin), OpenError> {
+    let host = plugin_host(recipe, log)?;
     let plugin = load_plugin(&host, source).map_err(OpenError::Named)?;
     Ok((host, plugin))
 }
 
-/// Loads one plugin, and the runners that it needs: those given, or those beside it.
+/// Loads one plugin, and the runners that it needs: those given, or those beside it. `log` hears what it logs.
 ///
 /// # Errors
 /// As [`open_plugin`]; [`OpenError::NoRunner`].
@@ -51,8 +55,9 @@ pub fn open_plugin_with_runners(
     recipe: &Recipe,
     source: &str,
     runners: &[String],
+    log: Option<LogSink>,
 ) -> Result<Plugin, OpenError> {
-    let (host, plugin) = open_alone(recipe, source)?;
+    let (host, plugin) = open_alone(recipe, source, log)?;
     let runners: Vec<RunnerSection> = runners.iter().map(|source| source.as_str().into()).collect();
     add_runners(&host, &plugin, source, &runners)?;
     Ok(plugin)

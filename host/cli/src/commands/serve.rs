@@ -36,10 +36,11 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
     overrides.push(Override::new("run.workers", options.places() as i64));
     let recipe = loader().load("default", overrides.clone())?;
     let (source, runners) = args.plugin.split_first().context("--plugin: a verifier must be given")?;
-    let verifier =
-        open_plugin_with_runners(&recipe, source, runners)?.verifier(&settings).map_err(OpenError::Named)?;
+    let verifier = open_plugin_with_runners(&recipe, source, runners, None)?
+        .verifier(&settings)
+        .map_err(OpenError::Named)?;
     if verifier.plugin().isolation() == Isolation::PerCall && !verifier.plugin().runs_programs() {
-        let open = || open_plugin_with_runners(&recipe, source, runners).ok()?.verifier(&settings).ok();
+        let open = || open_plugin_with_runners(&recipe, source, runners, None).ok()?.verifier(&settings).ok();
         what_would_be_faster(open, overrides, source, &settings).into_iter().for_each(note);
     }
     let identity = verifier.plugin().identity();
@@ -75,7 +76,7 @@ fn what_would_be_faster(
     };
     overrides.push(Override::new("plugins.isolation", "reused"));
     let reused = loader().load("default", overrides).ok()?;
-    let reused = open_plugin_with_runners(&reused, source, &[]).ok()?.verifier(settings).ok()?;
+    let reused = open_plugin_with_runners(&reused, source, &[], None).ok()?.verifier(settings).ok()?;
     let (fresh, reused) = (calls_a_second(open()?)?, calls_a_second(reused)?);
     (reused > MUCH_FASTER * fresh).then(|| {
         format!(

@@ -8,13 +8,15 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail};
 use ts_embedded::RECIPES;
 use ts_embedded::problem::Task;
+use ts_harness::Handle;
+use ts_harness::fuzz::check_laws;
 use ts_pipeline::report::Report;
 use ts_pipeline::rounds::{Step, as_one, run_rounds};
 use ts_pipeline::setup::check;
 use ts_pipeline::summary::{report, report_with};
 use ts_pipeline::{PastRun, Run, Stage, ablation, kept_recipe, merge, pretrain, run_stage};
 use ts_plugin::{LogSink, Role};
-use ts_recipe::{Override, Recipe, key_of, n_threads, open_plugin};
+use ts_recipe::{OpenError, Override, Recipe, key_of, n_threads, open_for, open_plugin};
 
 use super::loader;
 use crate::args::training::{
@@ -330,6 +332,11 @@ fn check_recipe(args: &RunArgs) -> Result<()> {
     check_folder(&run_folder(args, &recipe))?;
     for line in check(&recipe)? {
         say(line)?;
+    }
+    let (splitter, settings) = open_for(&recipe, Role::StepSplitter)?;
+    let splitter = Handle::open(&splitter, Some(Role::StepSplitter), &settings).map_err(OpenError::Named)?;
+    if let Err(fault) = check_laws(&splitter) {
+        bail!("the step splitter's steps move as a text grows: {}, {}", fault.input, fault.told);
     }
     say("ready to run")
 }

@@ -8,6 +8,7 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 use ts_harness::Handle;
 use ts_harness::bench::bench;
+use ts_harness::fuzz::check_laws;
 use ts_harness::handle::Input;
 use ts_plugin::{Description, MAX_PROGRAM_MIB, Plugin, Program, Role, RunLimits, SettingSpec, SettingValue};
 use ts_recipe::{OpenError, key_of};
@@ -159,6 +160,16 @@ pub(super) fn tried(plugin: &Plugin) -> Result<Tried> {
             let (told, how) = try_example(*role, handle);
             found.push(told);
             failed = failed.or(how);
+            if *role == Role::StepSplitter && how.is_none() {
+                match check_laws(handle) {
+                    Ok(()) => found.push("its steps stay where they are as a text grows".to_owned()),
+                    Err(fault) => {
+                        found
+                            .push(format!("its steps move as a text grows: {}, {}", fault.input, fault.told));
+                        failed = Some("bad_output");
+                    }
+                }
+            }
         }
     }
     Ok(Tried { found, failed })

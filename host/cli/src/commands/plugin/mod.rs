@@ -5,6 +5,7 @@
 mod bench;
 mod componentize;
 mod fuzz;
+mod heard;
 mod inspect;
 mod list;
 mod new;
@@ -16,7 +17,7 @@ mod test;
 use anyhow::{Result, bail};
 use serde_json::json;
 use ts_harness::Handle;
-use ts_plugin::Plugin;
+use ts_plugin::{LogSink, Plugin};
 use ts_recipe::{OpenError, Override, Recipe, open_plugin, open_plugin_with_runners};
 
 use self::inspect::Tried;
@@ -101,6 +102,11 @@ fn plugin(file: &str) -> Result<Plugin> {
 
 /// Opens a plugin and what it needs, ready to be called in a role.
 fn handle(args: &CalledArgs) -> Result<Handle> {
-    let plugin = open_plugin_with_runners(&recipe(&args.set)?, &args.file, &args.runner)?;
+    handle_of(args, None)
+}
+
+/// The same for one to which somebody listens.
+fn handle_of(args: &CalledArgs, log: Option<LogSink>) -> Result<Handle> {
+    let plugin = open_plugin_with_runners(&recipe(&args.set)?, &args.file, &args.runner, log)?;
     Ok(Handle::open(&plugin, args.role, &args.setting.iter().cloned().collect()).map_err(OpenError::Named)?)
 }

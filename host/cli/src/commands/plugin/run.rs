@@ -1,19 +1,21 @@
 //! One call of a plugin.
 //!
-//! In: a JSON object, in the form of the plugin's role. Out: the JSON object that it gives; what it cost goes
+//! In: a JSON object, in the form of the plugin's role. Out: the JSON object that it gives; what it said and what it cost go
 //! to standard error. The forms are in `ts_harness::handle`.
 
 use std::io::Read;
 
 use anyhow::{Context, Result, bail};
 
-use super::handle;
+use super::handle_of;
+use super::heard::Heard;
 use crate::args::plugin::PluginRunArgs;
 use crate::exit_code::CallFailed;
 use crate::terminal::{note, say_json};
 
 pub(super) fn run(args: &PluginRunArgs) -> Result<()> {
-    let handle = handle(&args.called)?;
+    let heard = Heard::default();
+    let handle = handle_of(&args.called, Some(heard.sink()))?;
     let name = args.input.display();
     let mut text = String::new();
     match args.input.as_os_str() == "-" {
@@ -26,7 +28,8 @@ pub(super) fn run(args: &PluginRunArgs) -> Result<()> {
         Ok(input) => input,
         Err(reason) => bail!("the input from {name} does not fit: {reason}"),
     };
-    let answered = handle.call(&input);
+    let (answered, lines) = heard.during(|| handle.call(&input));
+    lines.iter().for_each(note);
     say_json(&format!("{:#}", answered.output))?;
     let fuel = answered.fuel.unwrap_or_default();
     match answered.failed {

@@ -8,20 +8,25 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use ts_harness::golden::{Difference, GoldenFile};
-use ts_harness::handle::Handle;
-use ts_harness::{Answer, Case};
+use ts_harness::handle::{Handle, Input};
+use ts_harness::{Answer, Case, CaseResult};
 use ts_recipe::n_threads;
 
-use super::handle;
+use super::handle_of;
+use super::heard::Heard;
 use crate::args::plugin::PluginTestArgs;
 use crate::terminal::{say, say_value};
 
+/// Characters of a text that are shown of a case.
+const SHOWN: usize = 300;
+
 pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
-    let handle = handle(&args.called)?;
+    let heard = Heard::default();
+    let handle = handle_of(&args.called, Some(heard.sink()))?;
     let files = args.cases.iter().map(|path| GoldenFile::read(path)).collect::<Result<Vec<_>, _>>()?;
     let golden: Vec<GoldenFile> = files.into_iter().flatten().collect();
     match golden.len() {
-        0 => labelled(args, &handle),
+        0 => labelled(args, &handle, &heard),
         count if count == args.cases.len() => {
             let files = golden.into_iter().zip(&args.cases);
             let compared = files.map(|(file, path)| accept_or_show(args, &handle, file, path));
@@ -75,7 +80,7 @@ fn accept_or_show(
 }
 
 /// Grades labelled cases and compares.
-fn labelled(args: &PluginTestArgs, handle: &Handle) -> Result<()> {
+fn labelled(args: &PluginTestArgs, handle: &Handle, heard: &Heard) -> Result<()> {
     let Handle::Verifier(verifier) = handle else {
         bail!("labelled cases are for verifiers; those of this role have `input` and `output`");
     };
@@ -104,7 +109,7 @@ fn labelled(args: &PluginTestArgs, handle: &Handle) -> Result<()> {
             "cases_per_second_per_core": report.cases_per_second_per_core,
         }))?;
     } else {
-        show(args, &cases, &run, &report)?;
+        show(args, &cases, &run, &report, |case| explain(handle, heard, case))?;
     }
     match report.disagreements() {
         wrong if wrong > args.allow => {
@@ -120,6 +125,7 @@ fn show(
     cases: &[Case],
     run: &ts_harness::Run,
     report: &ts_harness::Report,
+    explain: impl Fn(&Case) -> Result<()>,
 ) -> Result<()> {
     let threads = run.threads;
     say(format_args!(
@@ -139,7 +145,11 @@ fn show(
         }
         say(format_args!("{what}: {}", ids.len()))?;
         for id in ids.iter().take(args.show) {
-            say(format_args!("  {id}: {}", told(cases, run, id)))?;
+            let Some((case, result)) = cases.iter().zip(&run.results).find(|(case, _)| case.id == *id) else {
+                continue;
+            };
+            say(format_args!("  {id}: {}", told(case, result)))?;
+            explain(case)?;
         }
         if ids.len() > args.show {
             say(format_args!("  and {} more (--show, --out)", ids.len() - args.show))?;
@@ -159,10 +169,36 @@ pub(super) fn named(files: &[PathBuf]) -> String {
     files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
+/// Grades a case again, and shows what there is to see of it: reference, response, what was judged of it, note, score, how it failed,
+/// and what the plugin said meanwhile.
+fn explain(handle: &Handle, heard: &Heard, case: &Case) -> Result<()> {
+    let (problem, response) = (&case.problem, case.response.as_str());
+    let (answered, lines) = heard.during(|| handle.call(&Input::Grade(problem.clone(), response.to_owned())));
+    let output = &answered.output;
+    let line =
+        |name: &str, text: &str| say(format_args!("    {name:<10} {}", ts_text::line(text).at_most(SHOWN)));
+    line("reference", &problem.reference)?;
+    let end: String = response.chars().rev().take(SHOWN).collect::<Vec<_>>().into_iter().rev().collect();
+    line(if end.len() == response.len() { "response" } else { "… response" }, &end)?;
+    let place: Option<[usize; 2]> = serde_json::from_value(output["answer"].clone()).unwrap_or_default();
+    if let Some((judged, [start, end])) =
+        place.and_then(|place| Some((response.get(place[0]..place[1])?, place)))
+    {
+        line("judged", &format!("{judged} (bytes {start} to {end})"))?;
+    }
+    for (name, text) in
+        [("note", &output["note"]), ("why", &output["why"]), ("failed", &output["error"]["message"])]
+    {
+        text.as_str().filter(|text| !text.is_empty()).map_or(Ok(()), |text| line(name, text))?;
+    }
+    if let Some(score) = output["score"].as_f64() {
+        line("score", &score.to_string())?;
+    }
+    lines.iter().try_for_each(|said| line("said", said))
+}
+
 /// What was expected of a case, and what came.
-fn told(cases: &[Case], run: &ts_harness::Run, id: &str) -> String {
-    let pair = cases.iter().zip(&run.results).find(|(case, _)| case.id == id);
-    let Some((case, result)) = pair else { return String::new() };
+fn told(case: &Case, result: &CaseResult) -> String {
     let got = match &result.answer {
         Answer::Failed(how) => (*how).to_owned(),
         Answer::Graded(verdict) => match verdict.reason() {
