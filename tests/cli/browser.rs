@@ -77,7 +77,8 @@ fn reports_are_looked_at_in_a_browser() {
     let first = [&["run", "--out", "first"], &sets[..], &["--set", "plugins.max_failed_share=1.0"]].concat();
     host.run(&small(&first));
     host.run(&["run", "--out", "second", "--from", "first", "--set", "train.learning_rate=0.0004"]);
-    let (ours, other) = ("ours=first".to_owned(), format!("{HOSTILE}=second"));
+    // A method's name ends at the first `=`.
+    let (ours, other) = ("ours=first".to_owned(), format!("{}=second", HOSTILE.replace('=', "")));
     host.run(&["report", &ours, &other, "--out", "compare"]);
     for (page, plots) in [("first/report.html", PLOTS[0]), ("compare/compare.html", PLOTS[1])] {
         let mut check = Command::new("node");

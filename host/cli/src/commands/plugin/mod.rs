@@ -78,7 +78,6 @@ fn check_as_json(files: &[String]) -> Result<()> {
                 json!({"file": file, "runs": false, "found": found})
             }
             Err(error) => {
-                tell(&error);
                 let message = format!("{error:#}");
                 failed.push(error);
                 json!({"file": file, "runs": false, "error": message})

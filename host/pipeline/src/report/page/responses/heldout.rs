@@ -1,7 +1,7 @@
 //! Which held-out responses are shown: some that became wrong, some that became right, some that were shortened most.
 //!
-//! In: both evaluations. Out: pairs of a response before and the one after to the same problem with the same seed. Of those that changed sides the problems come first that
-//! lost or gained the most, since a draw alone may fall either way; of each problem one pair is shown.
+//! In: both evaluations. Out: pairs of a response before and the one after to the same problem with the same seed. Of those that changed sides the
+//! problems come first that lost or gained the most, since a draw alone may fall either way; of each problem one pair is shown.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
