@@ -46,7 +46,7 @@ fn a_report_a_comparison_and_an_ablation() {
 
 #[test]
 fn plugins_models_and_the_cache() {
-    let host = Host::new();
+    let host = Host::with_own_cache();
     let grader = repository("plugins/math_grader.wasm");
     let plugin = json(&host, &["plugin", "inspect", &grader, "--json"]);
     assert_eq!(
