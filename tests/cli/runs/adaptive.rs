@@ -30,6 +30,13 @@ fn by_key(records: Vec<Value>) -> BTreeMap<String, Value> {
     records.into_iter().map(|it| (format!("{} {}", it["problem"], it["draw"]), it)).collect()
 }
 
+/// Runs the stages before stage 2.
+fn select(host: &Host, args: &[&str]) {
+    for stage in ["sample", "grade", "select"] {
+        host.run(&[&[stage], args].concat());
+    }
+}
+
 #[test]
 fn each_threshold_is_calibrated_on_what_it_refines_alone_and_the_choice_is_the_rule_s() {
     let host = Host::new();
@@ -37,8 +44,8 @@ fn each_threshold_is_calibrated_on_what_it_refines_alone_and_the_choice_is_the_r
         let out = |name: &str| format!("{name}-{context}");
         let context = format!("refine.context={context}");
         let run = out("run");
-        let args = [&["select", "--out", &run, "--set", &context], ADAPTIVE].concat();
-        host.run(&small(&args));
+        let args = [&["--out", &run, "--set", &context], ADAPTIVE].concat();
+        select(&host, &small(&args));
         host.run(&["refine", "--out", &out("run")]);
         let calibration = by_key(records(host.path(&out("run")).join("calibration.jsonl")));
         assert!(calibration.len() > 8, "{}", calibration.len());
@@ -127,7 +134,7 @@ fn killed_while_it_calibrates_shared_out_or_on_one_thread_it_leaves_the_same_byt
     let report = run("whole", &[]);
     assert!(report.contains("- difficult") && report.contains(" nats pass, where "), "{report}");
     run("one", &["--workers", "1"]);
-    host.run(&[&["select", "--out", "killed"], TINY, ADAPTIVE].concat());
+    select(&host, &[&["--out", "killed"], TINY, ADAPTIVE].concat());
     kill_after(&host, &["refine", "--out", "killed"], "calibration.jsonl", 1);
     run("killed", &[]);
     // Two shares: stage 2 waits until both have calibrated.
@@ -163,7 +170,7 @@ fn killed_while_it_calibrates_shared_out_or_on_one_thread_it_leaves_the_same_byt
 #[test]
 fn drift_is_recorded_and_its_limits_hold() {
     let host = Host::new();
-    host.run(&small(&["select", "--out", "plain"]));
+    select(&host, &small(&["--out", "plain"]));
     let refine = |out: &str, more: &[&str]| -> Vec<Value> {
         host.run(
             &[&["refine", "--out", out, "--from", "plain", "--set", "refine.max_kl_nats=0.2"], more].concat(),
