@@ -6,6 +6,7 @@
 wit_bindgen::generate!({ path: "wit", world: "ROLE-plugin" });
 
 use exports::ts_host::plugin::length_function::Guest;
+use ts_host::plugin::log;
 use ts_host::plugin::types::{Description, Setting};
 
 struct Component;
@@ -27,8 +28,15 @@ impl exports::ts_host::plugin::plugin::Guest for Component {
 
 impl Guest for Component {
     fn measure(text: String, _tokens: u32) -> Result<f64, String> {
+        log_panics();
         Ok(text.chars().count() as f64 + 1.0)
     }
+}
+
+/// Has a panic say what and where, in the plugin's log and in the error of the call.
+fn log_panics() {
+    static HOOK: std::sync::Once = std::sync::Once::new();
+    HOOK.call_once(|| std::panic::set_hook(Box::new(|panic| log::log(log::Level::Error, &panic.to_string()))));
 }
 
 export!(Component);

@@ -6,6 +6,7 @@
 wit_bindgen::generate!({ path: "wit", world: "ROLE-plugin" });
 
 use exports::ts_host::plugin::selection_policy::{Group, Guest, Outcome, Pair, Positive, Selection};
+use ts_host::plugin::log;
 use ts_host::plugin::types::{Description, Setting};
 
 struct Component;
@@ -27,6 +28,7 @@ impl exports::ts_host::plugin::plugin::Guest for Component {
 
 impl Guest for Component {
     fn select(group: Group) -> Result<Selection, String> {
+        log_panics();
         let responses = || (0..).zip(&group.responses);
         let correct = responses().filter(|(_, one)| one.outcome == Outcome::Correct);
         let Some((chosen, _)) = correct.min_by(|(_, a), (_, b)| a.length.total_cmp(&b.length)) else {
@@ -39,6 +41,12 @@ impl Guest for Component {
             sequences: vec![],
         })
     }
+}
+
+/// Has a panic say what and where, in the plugin's log and in the error of the call.
+fn log_panics() {
+    static HOOK: std::sync::Once = std::sync::Once::new();
+    HOOK.call_once(|| std::panic::set_hook(Box::new(|panic| log::log(log::Level::Error, &panic.to_string()))));
 }
 
 export!(Component);

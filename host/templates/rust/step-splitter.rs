@@ -6,6 +6,7 @@
 wit_bindgen::generate!({ path: "wit", world: "ROLE-plugin" });
 
 use exports::ts_host::plugin::step_splitter::Guest;
+use ts_host::plugin::log;
 use ts_host::plugin::types::{Description, Setting, Span};
 
 struct Component;
@@ -27,6 +28,7 @@ impl exports::ts_host::plugin::plugin::Guest for Component {
 
 impl Guest for Component {
     fn split(text: String) -> Result<Vec<Span>, String> {
+        log_panics();
         let mut steps = vec![];
         let (mut start, mut line_breaks, mut has_text) = (0, 0, false);
         for (at, byte) in text.bytes().enumerate() {
@@ -47,6 +49,12 @@ impl Guest for Component {
         }
         Ok(steps)
     }
+}
+
+/// Has a panic say what and where, in the plugin's log and in the error of the call.
+fn log_panics() {
+    static HOOK: std::sync::Once = std::sync::Once::new();
+    HOOK.call_once(|| std::panic::set_hook(Box::new(|panic| log::log(log::Level::Error, &panic.to_string()))));
 }
 
 export!(Component);

@@ -7,6 +7,7 @@
 wit_bindgen::generate!({ path: "wit", world: "ROLE-plugin" });
 
 use exports::ts_host::plugin::verifier::{Graded, Guest, Problem, Verdict};
+use ts_host::plugin::log;
 use ts_host::plugin::types::{Description, Setting, Span};
 
 /// What is white space in every language of the templates.
@@ -31,6 +32,7 @@ impl exports::ts_host::plugin::plugin::Guest for Component {
 
 impl Guest for Component {
     fn grade(problem: Problem, response: String) -> Result<Graded, String> {
+        log_panics();
         let reference = problem.reference.trim_matches(SPACE);
         let written = response.trim_end_matches(SPACE);
         let line = written.rsplit('\n').next().unwrap_or_default().trim_matches(SPACE);
@@ -53,6 +55,12 @@ impl Guest for Component {
 fn graded(verdict: Verdict, answer: Option<Span>) -> Graded {
     let score = if matches!(verdict, Verdict::Correct) { 1.0 } else { 0.0 };
     Graded { verdict, score, answer, note: String::new(), tests: vec![] }
+}
+
+/// Has a panic say what and where, in the plugin's log and in the error of the call.
+fn log_panics() {
+    static HOOK: std::sync::Once = std::sync::Once::new();
+    HOOK.call_once(|| std::panic::set_hook(Box::new(|panic| log::log(log::Level::Error, &panic.to_string()))));
 }
 
 export!(Component);
