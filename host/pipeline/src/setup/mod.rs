@@ -13,7 +13,7 @@ mod unpacked;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device};
@@ -43,9 +43,7 @@ use crate::responses::steps::Steps;
 use crate::stage::Stage;
 use crate::training::lora::lora_config;
 use crate::{Error, identity};
-use ts_recipe::{
-    Dtype, Plugins, Recipe, SamplerKind, SamplerSection, open_plugins, open_verifier, user_cache,
-};
+use ts_recipe::{Dtype, Plugins, Recipe, SamplerKind, SamplerSection, open_plugins, user_cache};
 
 /// Everything that the stages share.
 pub struct Run<'a> {
@@ -90,6 +88,8 @@ fn shard_folder_of(folder: &Path, shard: Option<Shard>) -> Result<PathBuf, Error
 /// What a recipe opens, short of the run's folder.
 struct Opened {
     plugins: Plugins,
+    /// Whether anybody hears what plugins log: not while they are only tried.
+    is_heard: Arc<AtomicBool>,
     train: (ProblemSource, Surveyed),
     heldout: (ProblemSource, Surveyed),
     tokenizer: TextTokenizer,
@@ -125,11 +125,12 @@ impl Opened {
             _ => {}
         }
         let (workers, allowed) = (recipe.run.n_workers(), recipe.plugins.max_failed_share);
-        let verifier = open_verifier(recipe)?; // one of which nobody hears what it logs
+        self.is_heard.store(false, Ordering::Relaxed);
         for (set, (source, _)) in [("training", &self.train), ("held-out", &self.heldout)] {
             let problems = source.problems()?.map(|next| Ok(next?));
-            doubts.extend(references::check(&verifier, set, problems, workers, allowed)?);
+            doubts.extend(references::check(&self.plugins.verifier, set, problems, workers, allowed)?);
         }
+        self.is_heard.store(true, Ordering::Relaxed);
         Ok(doubts)
     }
 }
@@ -604,9 +605,20 @@ pub(crate) fn forbid_shared_problems(recipe: &Recipe) -> Result<(), Error> {
     })
 }
 
+/// A log that hears messages as long as a switch is on.
+fn while_set(switch: &Arc<AtomicBool>, log: LogSink) -> LogSink {
+    let switch = Arc::clone(switch);
+    Arc::new(move |plugin, logged| {
+        if switch.load(Ordering::Relaxed) {
+            log(plugin, logged);
+        }
+    })
+}
+
 fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
     let device = open_device(&recipe.model.device)?;
-    let plugins = open_plugins(recipe, log)?;
+    let is_heard = Arc::new(AtomicBool::new(true));
+    let plugins = open_plugins(recipe, log.map(|log| while_set(&is_heard, log)))?;
     // Before a large checkpoint is read through.
     let (train, heldout) = ProblemSource::both(&recipe.problems);
     let of_train = train.survey("train", |_| Ok(()))?;
@@ -630,5 +642,16 @@ fn open(recipe: &Recipe, log: Option<LogSink>) -> Result<Opened, Error> {
         }
     }
     let prompt_tokens = (shortest, longest);
-    Ok(Opened { plugins, train, heldout, tokenizer, checkpoint, weights, prompts, prompt_tokens, device })
+    Ok(Opened {
+        plugins,
+        is_heard,
+        train,
+        heldout,
+        tokenizer,
+        checkpoint,
+        weights,
+        prompts,
+        prompt_tokens,
+        device,
+    })
 }
