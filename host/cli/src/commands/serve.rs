@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use ts_harness::Handle;
 use ts_harness::bench::bench;
 use ts_harness::handle::Input;
-use ts_plugin::{Isolation, Role, Verifier};
+use ts_plugin::{Isolation, Role};
 use ts_recipe::{OpenError, Override, n_threads, open_plugin_with_runners};
 use ts_serve::{Door, Options, Service};
 
@@ -39,10 +39,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
     let verifier = open_plugin_with_runners(&recipe, source, runners, None)?
         .verifier(&settings)
         .map_err(OpenError::Named)?;
-    if verifier.plugin().isolation() == Isolation::PerCall && !verifier.plugin().runs_programs() {
-        let open = || open_plugin_with_runners(&recipe, source, runners, None).ok()?.verifier(&settings).ok();
-        what_would_be_faster(open, overrides, source, &settings).into_iter().for_each(note);
-    }
+    let is_fresh = verifier.plugin().isolation() == Isolation::PerCall && !verifier.plugin().runs_programs();
+    let hint = if is_fresh { what_would_be_faster(&overrides, source, &settings) } else { None };
     let identity = verifier.plugin().identity();
     let who = format!("{} {}", identity.name, identity.version);
     let service = Service::start(verifier, options).context("cannot start the workers")?;
@@ -50,7 +48,10 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
         let (input, mut output) = (BufReader::new(stdin()), BufWriter::new(stdout().lock()));
         return ts_serve::stdio(&service, input, &mut output).context("standard input or output failed");
     }
-    let ready = |address| note(format_args!("{who} at http://{address}, {workers} workers"));
+    let ready = |address| {
+        note(format_args!("{who} at http://{address}, {workers} workers"));
+        hint.iter().for_each(note);
+    };
     ts_serve::serve(&service, args.listen, ready)
         .with_context(|| format!("cannot serve at {}; --listen takes another address", args.listen))
 }
@@ -61,23 +62,27 @@ const MUCH_FASTER: f64 = 4.0;
 /// How long calls are made to find out.
 const CALLS_FOR: Duration = Duration::from_millis(50);
 
+/// Fuel of such a call, units: who takes more for a small example, takes his time in what he does and not in starting.
+const LITTLE_FUEL: i64 = 20_000_000;
+
 /// That calls in instances that are used again would be much faster, if that is so and was not asked for: a fresh instance of an
 /// interpreter takes longer to start than most responses to grade. The host does not choose that by itself, since an instance may
 /// then remember earlier calls.
 fn what_would_be_faster(
-    open: impl FnOnce() -> Option<Verifier>,
-    mut overrides: Vec<Override>,
+    overrides: &[Override],
     source: &str,
     settings: &Map<String, Value>,
 ) -> Option<String> {
-    let calls_a_second = |verifier: Verifier| {
+    let calls_a_second = |isolation: &str| {
+        let mut overrides = overrides.to_vec();
+        overrides.push(Override::new("plugins.isolation", isolation));
+        overrides.push(Override::new("plugins.limits.fuel", LITTLE_FUEL));
+        let recipe = loader().load("default", overrides).ok()?;
+        let verifier = open_plugin_with_runners(&recipe, source, &[], None).ok()?.verifier(settings).ok()?;
         let cost = bench(&Handle::Verifier(verifier), &[Input::example(Role::Verifier)], 1, CALLS_FOR);
         (cost.failed == 0).then_some(cost.calls_per_second)
     };
-    overrides.push(Override::new("plugins.isolation", "reused"));
-    let reused = loader().load("default", overrides).ok()?;
-    let reused = open_plugin_with_runners(&reused, source, &[], None).ok()?.verifier(settings).ok()?;
-    let (fresh, reused) = (calls_a_second(open()?)?, calls_a_second(reused)?);
+    let (fresh, reused) = (calls_a_second("per_call")?, calls_a_second("reused")?);
     (reused > MUCH_FASTER * fresh).then(|| {
         format!(
             "hint: {fresh:.0} responses a second on a core, each in a fresh instance; --set plugins.isolation=reused grades {reused:.0}, in \

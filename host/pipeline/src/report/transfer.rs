@@ -223,7 +223,13 @@ mod tests {
         let text = TransferReport { sets }.to_markdown();
         let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).collect();
         assert_eq!(rows.len(), 4, "{text}");
-        assert!(rows[1].starts_with("| held-out problems | v\\|v |") && !rows[1].contains("\\*"), "{text}");
+        let first = rows[1];
+        assert!(
+            first.starts_with("| held-out problems |")
+                && first.contains(" v\\|v |")
+                && !first.contains("\\*"),
+            "{text}"
+        );
         assert!(
             rows[2].contains("-48.3 [") && rows[2].contains("\\*") && rows[2].contains("| regression |"),
             "{text}"
