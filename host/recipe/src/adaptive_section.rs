@@ -155,7 +155,10 @@ mod tests {
             (&["refine.adaptive.n_rollouts=0"], "refine.adaptive.n_rollouts must be 1 to 1024, not 0"),
             (&["refine.adaptive.temperature=-1.0"], "refine.adaptive.temperature must be 0 or above"),
             (&["refine.adaptive.share=0.0"], "refine.adaptive.share must be above 0 and at most 1, not 0"),
-            (&["refine.adaptive.delta=0.1"], "a recipe has no `refine.adaptive.delta`; [refine.adaptive] has max_loss, thresholds"),
+            (
+                &["refine.adaptive.delta=0.1"],
+                "a recipe has no `refine.adaptive.delta`; [refine.adaptive] has max_loss, thresholds",
+            ),
             (&["refine.adaptive.share=1.0", "refine.enabled=false"], "refine.enabled must be true"),
             (&["refine.adaptive.share=1.0", servers[0], servers[1]], "sampler.kind must be \"local\""),
             (&["refine.max_nll_increase=-0.1"], "refine.max_nll_increase must be 0 or above, not -0.1"),
@@ -169,7 +172,7 @@ mod tests {
                 &["refine.drift.max_nll_increase=-1"],
                 "refine.drift.max_nll_increase must be 0 or above, not -1",
             ),
-            (&["refine.drift.beyond=keep"], "unknown variant `keep`"),
+            (&["refine.drift.beyond=keep"], "refine.drift.beyond must be `original` or `drop`, not `keep`"),
         ] {
             let error = load(changes).unwrap_err();
             assert!(error.contains(reason), "{changes:?}: {error}");
