@@ -49,11 +49,9 @@ impl PluginLog {
 
     /// The line for a message, if it is shown.
     fn line(&self, plugin: &str, logged: Logged<'_>) -> Option<String> {
-        let level = match logged.level() {
-            LogLevel::Debug | LogLevel::Info => return None,
-            LogLevel::Warn => "warn",
-            LogLevel::Error => "error",
-        };
+        if logged.level() < LogLevel::Warn {
+            return None;
+        }
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(plugin.to_owned()).or_default();
         let message = match logged {
@@ -70,7 +68,7 @@ impl PluginLog {
         count.shown += 1;
         let message = ts_text::line(message).at_most(LINE_CHARACTERS);
         let is_last = if count.shown == LINES { " (the last that is shown)" } else { "" };
-        Some(format!("[plugin {plugin}] {level}: {message}{is_last}"))
+        Some(format!("[plugin {plugin}] {}: {message}{is_last}", logged.level().name()))
     }
 
     /// Says how many lines were left out, plugin by plugin.

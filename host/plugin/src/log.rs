@@ -24,6 +24,18 @@ pub enum LogLevel {
     Error,
 }
 
+impl LogLevel {
+    /// Its name, as lines of a log have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// What a plugin logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Logged<'a> {

@@ -115,15 +115,8 @@ pub(crate) fn validate(recipe: &Recipe, check: &mut impl FnMut(bool, &str, &str,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Loader, Override};
-
-    const DEFAULT: &str = include_str!("../../../recipes/default.toml");
-
-    fn load(changes: &[&str]) -> Result<Recipe, String> {
-        let loader = Loader { shipped: &[("default", DEFAULT)] };
-        let changes = changes.iter().map(|change| change.parse::<Override>().unwrap()).collect();
-        loader.load("default", changes).map_err(|error| error.to_string())
-    }
+    use crate::Loader;
+    use crate::testing::load;
 
     #[test]
     fn the_sections_may_be_missing_and_are_then_not_written() {

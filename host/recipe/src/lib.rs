@@ -24,6 +24,8 @@ mod rounds_section;
 mod sampler_section;
 mod sources;
 mod stage_sections;
+#[cfg(test)]
+mod testing;
 mod user_folders;
 mod validate;
 
@@ -45,3 +47,4 @@ pub use stage_sections::{
     SelectSection, SftExamples, TrainSection,
 };
 pub use user_folders::{code_cache, user_cache};
+pub use validate::is_device;

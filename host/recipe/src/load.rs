@@ -314,8 +314,8 @@ fn merge(base: &mut Table, over: Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::DEFAULT;
 
-    const DEFAULT: &str = include_str!("../../../recipes/default.toml");
     const SHIPPED: &[(&str, &str)] = &[
         ("default", DEFAULT),
         ("longer", "extends = \"default\"\n[sample]\nn_samples = 64\n"),

@@ -80,15 +80,8 @@ impl LoraSection {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Loader, Override, Recipe};
-
-    const DEFAULT: &str = include_str!("../../../recipes/default.toml");
-
-    fn load(changes: &[&str]) -> Result<Recipe, String> {
-        let loader = Loader { shipped: &[("default", DEFAULT)] };
-        let changes = changes.iter().map(|change| change.parse::<Override>().unwrap()).collect();
-        loader.load("default", changes).map_err(|error| error.to_string())
-    }
+    use crate::Loader;
+    use crate::testing::load;
 
     #[test]
     fn the_section_may_be_missing_and_what_it_does_not_say_is_as_in_peft() {

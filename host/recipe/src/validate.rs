@@ -14,6 +14,11 @@ const MAX_COUNT: usize = 1 << 20;
 /// Most tokens of a text. The longest contexts of models are a tenth of it.
 const MAX_TOKENS: usize = 1 << 24;
 
+/// Whether a text is the name of a device: `cpu` or `cuda:N`.
+pub fn is_device(name: &str) -> bool {
+    name == "cpu" || name.strip_prefix("cuda:").is_some_and(|number| number.parse::<usize>().is_ok())
+}
+
 impl Recipe {
     /// Checks every value; reports all that are wrong at once.
     pub fn validate(&self) -> Result<(), RecipeError> {
@@ -33,8 +38,7 @@ impl Recipe {
         let memory = self.run.memory_gib;
         check(memory >= 0.0 && memory.is_finite(), "run.memory_gib", "0 or above", &memory);
         let device = &self.model.device;
-        let cuda = device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
-        check(device == "cpu" || cuda, "model.device", "`cpu` or `cuda:N`", &format_args!("`{device}`"));
+        check(is_device(device), "model.device", "`cpu` or `cuda:N`", &format_args!("`{device}`"));
         let date = &self.prompt.date;
         let is_date = date.is_empty() || date.parse::<jiff::civil::Date>().is_ok();
         check(is_date, "prompt.date", "a date such as 2026-03-07, or empty", &format_args!("`{date}`"));

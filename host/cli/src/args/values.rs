@@ -1,24 +1,33 @@
 //! Values as they are typed. What a parser here refuses is an error of the command line, and says what the value must be.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use serde_json::Value;
 use ts_plugin::Role;
 
+/// A whole number within bounds.
+fn whole<T: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
+}
+
 /// A number of threads.
 pub(super) fn threads(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number @ 0..=1024) => Ok(number),
-        _ => Err("must be a whole number from 0 to 1024".to_owned()),
-    }
+    whole(text, 0..=1024)
 }
 
 /// A number that bounds something; to a million, so that nothing overflows.
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number @ 1..=1_000_000) => Ok(number),
-        _ => Err("must be a whole number from 1 to 1000000".to_owned()),
-    }
+    whole(text, 1..=1_000_000)
+}
+
+/// A number of draws.
+#[cfg(feature = "training")]
+pub(super) fn draws(text: &str) -> Result<u32, String> {
+    whole(text, 1..=1_000_000)
 }
 
 /// A number of things, none among them.
@@ -28,19 +37,13 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
 
 /// A time in seconds, to a day.
 pub(super) fn seconds(text: &str) -> Result<u64, String> {
-    match text.parse() {
-        Ok(number @ 1..=86_400) => Ok(number),
-        _ => Err("must be a whole number of seconds from 1 to 86400".to_owned()),
-    }
+    whole(text, 1..=86_400).map_err(|must| must.replace("number", "number of seconds"))
 }
 
 /// A seed; what TOML has room for.
 #[cfg(feature = "training")]
 pub(super) fn seed(text: &str) -> Result<i64, String> {
-    match text.parse() {
-        Ok(number @ 0..) => Ok(number),
-        _ => Err(format!("must be a whole number from 0 to {}", i64::MAX)),
-    }
+    whole(text, 0..=i64::MAX)
 }
 
 /// An amount of something, more than none.
@@ -49,15 +52,6 @@ pub(super) fn amount(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(number) if number > 0.0 && f64::is_finite(number) => Ok(number),
         _ => Err("must be a number above 0".to_owned()),
-    }
-}
-
-/// A number of draws.
-#[cfg(feature = "training")]
-pub(super) fn draws(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(number @ 1..=1_000_000) => Ok(number),
-        _ => Err("must be a whole number from 1 to 1000000".to_owned()),
     }
 }
 
@@ -119,8 +113,7 @@ pub(super) fn date(text: &str) -> Result<ts_model::chat::Date, String> {
 /// A device, as recipes write it.
 #[cfg(feature = "training")]
 pub(super) fn device(text: &str) -> Result<String, String> {
-    let is_gpu = text.strip_prefix("cuda:").is_some_and(|number| number.parse::<usize>().is_ok());
-    match text == "cpu" || is_gpu {
+    match ts_recipe::is_device(text) {
         true => Ok(text.to_owned()),
         false => Err("must be cpu, or cuda:N with the number of a GPU, such as cuda:0".to_owned()),
     }

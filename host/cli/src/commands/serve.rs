@@ -40,7 +40,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
         .verifier(&settings)
         .map_err(OpenError::Named)?;
     let is_fresh = verifier.plugin().isolation() == Isolation::PerCall && !verifier.plugin().runs_programs();
-    let hint = if is_fresh { what_would_be_faster(&overrides, source, &settings) } else { None };
+    let hint =
+        if is_fresh && !args.stdio { what_would_be_faster(&overrides, source, &settings) } else { None };
     let identity = verifier.plugin().identity();
     let who = format!("{} {}", identity.name, identity.version);
     let service = Service::start(verifier, options).context("cannot start the workers")?;

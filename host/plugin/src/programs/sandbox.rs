@@ -108,7 +108,7 @@ impl Sandbox {
 
     /// What a plugin wrote since it was last taken: to standard output, and to standard error.
     pub(crate) fn take_written(&mut self) -> [String; 2] {
-        let take = |output: &Output| String::from_utf8_lossy(&output.lock().take()).into_owned();
+        let take = |output: &Output| String::from_utf8_lossy(&output.lock().take().bytes).into_owned();
         [take(&self.stdio.output), self.errors.as_ref().map(take).unwrap_or_default()]
     }
 
@@ -125,8 +125,8 @@ impl Sandbox {
 
     /// What the program wrote, and whether it wrote more.
     pub(crate) fn into_output(self) -> (Vec<u8>, bool) {
-        let mut written = self.stdio.output.lock();
-        (written.take(), written.cut)
+        let Written { bytes, cut, .. } = self.stdio.output.lock().take();
+        (bytes, cut)
     }
 }
 
@@ -407,9 +407,9 @@ struct Written {
 }
 
 impl Written {
-    /// What is kept, which then is no more; there is room again.
-    fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+    /// What was written, of which nothing is left: there is room again.
+    fn take(&mut self) -> Self {
+        std::mem::take(self)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ts_plugin::{LogLevel, LogSink, Logged};
+use ts_plugin::{LogSink, Logged};
 
 /// Lines that are kept at once.
 const LINES: usize = 40;
@@ -48,12 +48,7 @@ impl Heard {
 
 impl Lines {
     fn add(&mut self, logged: Logged<'_>) {
-        let level = match logged.level() {
-            LogLevel::Debug => "debug",
-            LogLevel::Info => "info",
-            LogLevel::Warn => "warn",
-            LogLevel::Error => "error",
-        };
+        let level = logged.level().name();
         match logged {
             Logged::Message(_, message) if self.shown.len() < LINES => {
                 self.shown.push(format!("{level}: {message}"))
@@ -66,6 +61,8 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use ts_plugin::LogLevel;
+
     use super::*;
 
     #[test]
