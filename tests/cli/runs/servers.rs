@@ -266,23 +266,41 @@ fn text_alone_is_taken_if_it_tokenises_back_and_records_say_so() {
     assert!(told.contains("recipe"), "{told}");
 }
 
-/// One server gives ids and the other text alone: an export says how many of its rows have a response of the second.
+/// Every fourth draw, and the last, are of a server that gives text alone, and the others of one that gives ids: an export says how many
+/// of its rows have a response of the first.
 #[test]
 fn an_export_says_how_many_responses_came_as_text_alone() {
     let host = Host::new();
     let model = Model::embedded();
-    let (ids, text) = (model.serve(Kind::Ids, |_| Fault::None), model.serve(Kind::Text, |_| Fault::None));
-    let of_both = urls("urls", &[&ids, &text]);
-    let mut args = whole("run", &[&of_both, "refine.enabled=false"]);
+    let ids = model.serve(Kind::Ids, |number| match number < 92 {
+        true => Fault::None,
+        false => Fault::Stall(Duration::from_secs(3600)),
+    });
+    let of_ids = urls("urls", &[&ids]);
+    let mut args = whole("run", &[&of_ids, "refine.enabled=false"]);
+    args[0] = "sample";
+    let mut killed = host.command(&args).spawn().unwrap();
+    let drawn =
+        || String::from_utf8(std::fs::read(host.path("run/samples.jsonl")).unwrap_or_default()).unwrap();
+    while drawn().lines().count() < 90 && killed.try_wait().unwrap().is_none() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let is_fourth = |line: &str| [2, 5].iter().any(|draw| line.contains(&format!("\"draw\":{draw},")));
+    let kept: String = drawn().split_inclusive('\n').filter(|line| !is_fourth(line)).collect();
+    std::fs::write(host.path("run/samples.jsonl"), kept).unwrap();
+    let text = model.serve(Kind::Text, |_| Fault::None);
+    let of_text = urls("urls", &[&text]);
     for stage in ["sample", "grade", "select", "refine", "pair", "reference"] {
-        args[0] = stage;
-        host.run(&args);
+        host.run(&[stage, "--out", "run", "--set", &of_text]);
     }
     let records = |file: &str| -> Vec<serde_json::Value> {
         let text = String::from_utf8(read(host.path("run").join(file))).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
     let samples = records("samples.jsonl");
+
     let is_of_text = |example: &serde_json::Value, side: &str| {
         let mut draws = samples.iter();
         let draw = draws.find(|draw| draw["problem"] == example["problem"] && draw["draw"] == example[side]);
