@@ -3,8 +3,8 @@
 //! In: a left operand of f32 numbers (m, k), rounded to bf16 in the call, and a right one (n, k), packed once ([`PackedMatrix`]).
 //! Out: left · rightᵀ (m, n) in f32, written over the result or added to it.
 //!
-//! Three kernels compute the same blocks from the same packing, and the best that the processor has is chosen at run time: AMX,
-//! AVX-512's bf16 instruction, and plain f32 products of the rounded numbers. They add in different orders or with different
+//! Four kernels compute the same blocks from the same packing, and the best that the processor has is chosen at run time: AMX,
+//! AVX-512's bf16 instruction, and f32 products of the rounded numbers, by AVX2 or plain. They add in different orders or with different
 //! roundings, so kernels differ in the last bits; each of them gives a row the same bits whatever rows are around it and however
 //! many threads there are, because every entry of the result is one sum over k in order.
 //!
@@ -13,6 +13,8 @@
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod amx;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod block;
@@ -58,7 +60,9 @@ pub enum Kernel {
     Amx,
     /// AVX-512 BF16.
     Avx512,
-    /// f32 products of numbers rounded to bf16.
+    /// f32 products of numbers rounded to bf16, by AVX2.
+    Avx2,
+    /// The same on any processor.
     Plain,
 }
 
@@ -71,7 +75,8 @@ impl Kernel {
 
     /// All that this processor has, the best first.
     pub fn available() -> Vec<Self> {
-        [Self::Amx, Self::Avx512, Self::Plain].into_iter().filter(|kernel| kernel.is_available()).collect()
+        let all = [Self::Amx, Self::Avx512, Self::Avx2, Self::Plain];
+        all.into_iter().filter(|kernel| kernel.is_available()).collect()
     }
 
     fn is_available(self) -> bool {
@@ -80,6 +85,8 @@ impl Kernel {
             Self::Amx => amx::is_available(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => avx512::is_available(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::is_available(),
             Self::Plain => true,
             #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
             _ => false,
@@ -97,6 +104,8 @@ impl Kernel {
             }
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Box::new(avx512::compute),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => Box::new(avx2::compute),
             _ => Box::new(plain::compute),
         }
     }
@@ -207,6 +216,16 @@ fn multiply_by<T: Entry>(
         });
     }
     LEFT.set(packed);
+}
+
+/// `x` (rows, inputs) · `weight`ᵀ (outputs, inputs) by a certain kernel, into `out` (rows, outputs): for benchmarks of kernels.
+///
+/// # Panics
+/// If the lengths do not fit, or the processor has no such kernel.
+pub fn product_by(kernel: Kernel, x: &[f32], weight: &PackedWeight, out: &mut [f32]) {
+    let (outputs, inputs) = weight.shape();
+    let rows = View::rows(x, out.len() / outputs.max(1), inputs);
+    multiply_by(kernel, out, Update::Overwrite, rows, &weight.packings().forward);
 }
 
 /// A product whose operands are packed.
