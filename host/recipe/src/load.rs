@@ -152,6 +152,9 @@ impl Override {
     }
 }
 
+/// The recipe that others extend, and that counts where none is named.
+const DEFAULT: &str = "default";
+
 /// Characters of a line at fault that an error shows.
 const LINE_CHARACTERS: usize = 200;
 
@@ -188,8 +191,15 @@ impl Loader<'_> {
     /// Loads a recipe by the name of a shipped one or the path of a file, puts `overrides` over it, in order,
     /// and validates it.
     pub fn load(&self, name: &str, overrides: Vec<Override>) -> Result<Recipe, RecipeError> {
+        self.load_over(DEFAULT, name, overrides)
+    }
+
+    /// The same, with the recipe `base` wherever a recipe extends the default one, or is it: what a recipe changes of the default, it
+    /// changes of `base`.
+    pub fn load_over(&self, base: &str, name: &str, overrides: Vec<Override>) -> Result<Recipe, RecipeError> {
         let mut sources = Sources::default();
-        let table = self.table(name, None, &mut Vec::new(), &mut sources)?;
+        let name = if name == DEFAULT { base } else { name };
+        let table = self.table(name, base, None, &mut Vec::new(), &mut sources)?;
         sources.flags = overrides;
         from_table(name, table, &sources)
     }
@@ -206,9 +216,11 @@ impl Loader<'_> {
         RecipeError::Unknown { name: name.to_owned(), meant: meant.map(str::to_owned) }
     }
 
+    /// The values of a recipe and of those that it extends, `base` in place of the default one.
     fn table(
         &self,
         name: &str,
+        base: &str,
         beside: Option<&Path>,
         chain: &mut Vec<String>,
         sources: &mut Sources,
@@ -220,17 +232,20 @@ impl Loader<'_> {
         chain.push(name.to_owned());
         let (text, folder) = self.text(name, beside)?;
         let mut table: Table = text.parse().map_err(|e| parse_error(name, &text, &e))?;
-        let Some(base) = table.remove("extends") else {
+        let Some(extended) = table.remove("extends") else {
             sources.texts.push((name.to_owned(), text));
             return Ok(table);
         };
-        let Value::String(base) = base else {
+        let Value::String(extended) = extended else {
             return Err(RecipeError::Parse {
                 name: name.to_owned(),
                 message: "`extends` must be the name of a recipe".into(),
             });
         };
-        let mut merged = self.table(&base, folder.as_deref(), chain, sources)?;
+        let mut merged = match extended == DEFAULT && name != base && !chain.iter().any(|seen| seen == base) {
+            true => self.table(base, base, None, chain, sources)?,
+            false => self.table(&extended, base, folder.as_deref(), chain, sources)?,
+        };
         merge(&mut merged, table);
         sources.texts.push((name.to_owned(), text));
         Ok(merged)
@@ -314,12 +329,13 @@ fn merge(base: &mut Table, over: Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::DEFAULT;
+    use crate::testing::DEFAULT as TEXT;
 
     const SHIPPED: &[(&str, &str)] = &[
-        ("default", DEFAULT),
+        ("default", TEXT),
         ("longer", "extends = \"default\"\n[sample]\nn_samples = 64\n"),
         ("loop", "extends = \"loop\"\n"),
+        ("own", "extends = \"default\"\n[run]\nname = \"own\"\n[train]\nbeta = 0.7\n"),
         (
             "policy",
             "extends = \"default\"\n[plugins.selection_policy]\nsource = \"q_fix\"\nsettings = { quantile = 0.5 }\n",
@@ -333,6 +349,20 @@ mod tests {
         let longer = LOADER.load("longer", vec![]).unwrap();
         assert_eq!(longer.sample.n_samples, 64);
         assert_eq!(longer.train, base.train);
+    }
+
+    #[test]
+    fn what_a_recipe_changes_of_the_default_it_changes_of_another() {
+        let row = LOADER.load_over("own", "longer", vec![]).unwrap();
+        assert_eq!((row.sample.n_samples, row.train.beta, row.run.name.as_str()), (64, 0.7, "own"));
+        assert_eq!(LOADER.load_over("own", "default", vec![]).unwrap(), LOADER.load("own", vec![]).unwrap());
+        let row = LOADER.load_over("longer", "policy", vec![]).unwrap();
+        assert_eq!((row.sample.n_samples, row.plugins.selection_policy.source.as_str()), (64, "q_fix"));
+        let error = LOADER.load_over("no.toml", "longer", vec![]).unwrap_err().to_string();
+        assert!(error.contains("no recipe `no.toml`"), "{error}");
+        assert!(
+            LOADER.load_over("loop", "longer", vec![]).unwrap_err().to_string().contains("extends itself")
+        );
     }
 
     #[test]
@@ -380,7 +410,7 @@ mod tests {
             let error = LOADER.load("default", vec![flag]).unwrap_err().to_string();
             assert_eq!(error, format!("--set {section}.{key}=1: {section}.{key} is now {now}"));
             let (section, key) = now.rsplit_once('.').unwrap();
-            assert!(DEFAULT.parse::<Table>().unwrap()[section].get(key).is_some(), "{now}");
+            assert!(TEXT.parse::<Table>().unwrap()[section].get(key).is_some(), "{now}");
         }
         let kept = "[plugins.limits]\nmax_failed_share = 0.1\n";
         assert!(
@@ -397,13 +427,13 @@ mod tests {
     fn an_error_says_the_line_and_keeps_to_one() {
         let fail = |text: &str| Loader::parse("r.toml", text).unwrap_err().to_string();
         assert_eq!(fail("a = 1\n[b\n"), "recipe r.toml: line 2: unclosed table, expected `]`, in `[b`");
-        let file = DEFAULT.replace("\nbeta = ", "\nbeta = \"x\" # ");
+        let file = TEXT.replace("\nbeta = ", "\nbeta = \"x\" # ");
         let line = 1 + file.lines().position(|line| line.starts_with("beta = \"x\"")).unwrap();
         assert_eq!(
             fail(&file),
             format!("recipe r.toml:{line}: train.beta must be a number, not the text \"x\"")
         );
-        let file = DEFAULT.replace("\nbeta = ", "\nbeta = -1 # ");
+        let file = TEXT.replace("\nbeta = ", "\nbeta = -1 # ");
         assert_eq!(fail(&file), format!("recipe r.toml:{line}: train.beta must be above 0, not -1"));
     }
 

@@ -210,6 +210,20 @@ fn an_ablation_shares_samples_and_writes_its_table() {
         "{table}"
     );
 
+    // A recipe of one's own in place of the default one is what the rows change.
+    std::fs::write(
+        host.path("own.toml"),
+        "extends = \"default\"\n[run]\nname = \"own\"\n[train]\nbeta = 0.3\n",
+    )
+    .unwrap();
+    let own =
+        ["ablate", "--recipe", "own.toml", "--rows", "default,ablation/sft", "--seeds", "1", "--out", "own"];
+    assert!(host.run(&[&own[..], &settings].concat()).contains("| own "));
+    for row in ["own/own-seed1", "own/ablation-sft-seed1"] {
+        let recipe = String::from_utf8(read(host.path(row).join("recipe.toml"))).unwrap();
+        assert!(recipe.contains("beta = 0.3"), "{recipe}");
+    }
+
     // More strengths share what is there, and rows are compared at the same length too.
     let more = ["--strengths", "2,1", "--tuning-problems", "embedded"];
     let table = host.run(&[&args[..], &more, &settings].concat());

@@ -155,6 +155,10 @@ pub(crate) struct AblateArgs {
     /// Rows to run: recipes, separated by commas [default: every shipped ablation]
     #[arg(long, value_delimiter = ',')]
     pub(crate) rows: Vec<String>,
+    /// The recipe that the rows change, such as that of a model and problems of your own, in place of the default one: a shipped one or
+    /// a file
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) recipe: String,
     /// Multiples of each row's learning rate to train with, separated by commas, 1 among them: with several, rows are compared at the same
     /// length too
     #[arg(long, value_delimiter = ',', default_values_t = [1.0])]
@@ -190,6 +194,10 @@ pub(crate) struct CompareArgs {
     /// Recipes to run first, as `ablate` does, separated by commas
     #[arg(long, value_delimiter = ',')]
     pub(crate) recipes: Vec<String>,
+    /// The recipe that these change, such as that of a model and problems of your own, in place of the default one: a shipped one or a
+    /// file
+    #[arg(long, value_name = "NAME", default_value = "default", requires = "recipes")]
+    pub(crate) recipe: String,
     /// Their seeds, separated by commas
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3], requires = "recipes", value_parser = seeds)]
     pub(crate) seeds: Vec<u64>,

@@ -26,7 +26,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<()> {
     let mut runs = args.runs.iter().map(|text| given(text)).collect::<Result<Vec<_>>>()?;
     if !args.recipes.is_empty() {
         let comparison = ablation::Comparison {
-            recipes: recipes(&args.recipes, &args.set)?,
+            recipes: recipes(&args.recipes, &args.recipe, &args.set)?,
             seeds: args.seeds.clone(),
             strengths: args.strengths.clone(),
             tuning: None,

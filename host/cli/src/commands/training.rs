@@ -364,7 +364,7 @@ fn ablate(args: &AblateArgs) -> Result<()> {
         false => args.rows.clone(),
     };
     let comparison = ablation::Comparison {
-        recipes: recipes(&rows, &args.set)?,
+        recipes: recipes(&rows, &args.recipe, &args.set)?,
         seeds: args.seeds.clone(),
         strengths: args.strengths.clone(),
         tuning: args.tuning_problems.clone(),
@@ -381,9 +381,9 @@ fn ablate(args: &AblateArgs) -> Result<()> {
     say(document.display())
 }
 
-/// Recipes by their names, with the values of `--set`; what they name of the hub is there afterwards.
-pub(super) fn recipes(names: &[String], set: &[Override]) -> Result<Vec<Recipe>> {
-    let load = |name: &String| -> Result<Recipe> { Ok(loader().load(name, set.to_vec())?) };
+/// Recipes by their names, with `base` in place of the default one and the values of `--set`; what they name of the hub is there afterwards.
+pub(super) fn recipes(names: &[String], base: &str, set: &[Override]) -> Result<Vec<Recipe>> {
+    let load = |name: &String| -> Result<Recipe> { Ok(loader().load_over(base, name, set.to_vec())?) };
     let recipes = names.iter().map(load).collect::<Result<Vec<_>>>()?;
     recipes.iter().try_for_each(super::hub::fetch)?;
     Ok(recipes)
