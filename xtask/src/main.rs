@@ -6,10 +6,13 @@
 //! | `plugins --check` | rebuilds, writes nothing, fails if sources, lock and committed components disagree |
 //! | `runners` | builds the components that run programs, `plugins/*_runner.wasm`, or takes them from `target/runners` |
 //! | `runners LANGUAGE` | the same for one language, `python` or `javascript` |
+//! | `site` | makes the documentation a site of HTML, `target/site/html` |
+//! | `archive` | builds the program for any Linux, linked to nothing, and packs it with its manual pages and completions |
 //! | `guest COMMAND …` | runs a command in which `cargo` builds for WebAssembly with the toolchain of the plugins |
 //!
 //! In: the working tree. Out: components and their lock file. Tests and releases are plain `cargo` commands.
 
+mod archive;
 mod build;
 mod cargo;
 mod debian;
@@ -17,6 +20,7 @@ mod lock;
 mod plugins;
 mod process;
 mod runners;
+mod site;
 mod sources;
 mod toolchain;
 
@@ -26,7 +30,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use toolchain::Toolchain;
 
-const USAGE: &str = "usage: cargo xtask plugins [--check] | cargo xtask runners [python|javascript] | \
+const USAGE: &str = "usage: cargo xtask plugins [--check] | cargo xtask runners [python|javascript] | cargo xtask site | \
+                     cargo xtask archive | \
                      cargo xtask guest COMMAND [ARGUMENT …]";
 
 /// What the command line asks for.
@@ -35,6 +40,10 @@ enum Chore {
     Plugins { check: bool },
     /// Build the components that run programs, or that of one language.
     Runners { language: Option<String> },
+    /// Make the site of the documentation.
+    Site,
+    /// Pack a program that is linked to nothing.
+    Archive,
     /// Run a command with the toolchain of the plugins.
     Guest { program: String, arguments: Vec<String> },
 }
@@ -58,6 +67,8 @@ fn parse(arguments: &[String]) -> Result<Chore> {
         ["runners", language] if runners::is_language(language) => {
             Ok(Chore::Runners { language: Some(language.to_owned()) })
         }
+        ["site"] => Ok(Chore::Site),
+        ["archive"] => Ok(Chore::Archive),
         ["guest", program, ..] => {
             Ok(Chore::Guest { program: program.to_owned(), arguments: arguments[2..].to_vec() })
         }
@@ -71,6 +82,8 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Plugins { check: false } => plugins::build(&root),
         Chore::Plugins { check: true } => plugins::check(&root),
         Chore::Runners { language } => runners::build(&root, language.as_deref()),
+        Chore::Site => site::build(&root),
+        Chore::Archive => archive::build(&root),
         Chore::Guest { program, arguments } => {
             let mut command = Toolchain::find()?.command(&program, &[])?;
             let status =
