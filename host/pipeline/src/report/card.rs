@@ -109,7 +109,7 @@ fn text(
         writeln!(out, "- adapters (LoRA) of rank {} and alpha {} on {modules}", lora.rank, lora.alpha)?;
     }
     match &report.adopted {
-        Some(adoption) => writeln!(out, "- {}", markdown(&super::told_of(adoption)))?,
+        Some(adoption) => writeln!(out, "- {}", markdown(&super::markdown::told_of(adoption)))?,
         None => writeln!(out, "- {} optimiser steps by ts-host", stages.n_train_steps)?,
     }
     writeln!(out, "\n## What came of it\n\n{}\n", report.conditions())?;

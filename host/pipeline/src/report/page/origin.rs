@@ -11,7 +11,7 @@ use ts_text::line;
 
 use crate::Error;
 use crate::past_run::PastRun;
-use crate::report::told_of;
+use crate::report::markdown::told_of;
 
 /// What made runs, one after the other.
 pub(super) fn section(runs: &[&PastRun]) -> Markup {
