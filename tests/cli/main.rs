@@ -91,7 +91,7 @@ impl Host {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ts-host"));
-        command.args(args).current_dir(self.folder.path());
+        command.args(args).current_dir(self.folder.path()).env_remove("CLICOLOR_FORCE");
         self.keeps(&mut command);
         command
     }

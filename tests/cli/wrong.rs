@@ -227,3 +227,20 @@ fn files_and_folders() {
          model merge folder o",
     );
 }
+
+#[test]
+fn first_words_have_colours_where_they_are_asked_for_and_nowhere_else() {
+    let host = Host::new();
+    let told = |variables: &[(&str, &str)], args: &[&str]| {
+        let output = host.command(args).envs(variables.iter().copied()).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for args in [&["report", "a\u{1b}[7mb"][..], &["rnu"]] {
+        let plain = told(&[], args);
+        assert!(plain.starts_with("error: ") && !plain.contains('\u{1b}'), "{plain:?}");
+        let coloured = told(&[("CLICOLOR_FORCE", "1")], args);
+        assert!(coloured.starts_with("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m "), "{coloured:?}");
+        assert!(!coloured.contains("\u{1b}[7m"), "{coloured:?}");
+        assert_eq!(told(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], args), plain);
+    }
+}

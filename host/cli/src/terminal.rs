@@ -3,7 +3,7 @@
 //!
 //! In: a line, a page of lines that we made, or JSON. Out: the same without a raw character that a terminal
 //! obeys or a reader cannot see (`ts_text`), so that nothing from outside can do more here than be read: a
-//! line is one line, whatever is in it.
+//! line is one line, whatever is in it. Colours are ours alone, put around words of ours where a terminal has them.
 //!
 //! The standard library's macros panic when a reader such as `head` has gone; here that is an error for
 //! standard output, which `main` takes as a wish to stop, and nothing at all for standard error. Progress
@@ -13,6 +13,8 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
@@ -55,12 +57,34 @@ fn write_out(text: impl Display) -> Result<()> {
 
 /// Writes a line to standard error, if anybody reads it.
 pub(crate) fn note(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{}", ts_text::line(line));
+    write_err(&ts_text::line(line).to_string());
 }
 
 /// Writes lines that we made to standard error, if anybody reads it.
 pub(crate) fn note_page(lines: impl Display) {
-    let _ = writeln!(io::stderr(), "{}", ts_text::page(lines));
+    write_err(&ts_text::page(lines).to_string());
+}
+
+/// Writes clean lines to standard error: their first words in colour on a terminal that has colours, or where `CLICOLOR_FORCE` asks for them,
+/// and `NO_COLOR` does not forbid them.
+fn write_err(text: &str) {
+    let mut stderr = AutoStream::auto(io::stderr().lock());
+    let _ = text.lines().try_for_each(|line| match first_word(line) {
+        Some((word, style)) => {
+            writeln!(stderr, "{style}{word}{style:#}{}", &line[word.len()..])
+        }
+        None => writeln!(stderr, "{line}"),
+    });
+}
+
+/// The word that says what kind of line it is, and how it is shown: as clap shows its own.
+fn first_word(line: &str) -> Option<(&'static str, Style)> {
+    let words = [
+        ("error:", AnsiColor::Red.on_default().bold()),
+        ("warning:", AnsiColor::Yellow.on_default().bold()),
+        ("hint:", AnsiColor::Green.on_default()),
+    ];
+    words.into_iter().find(|(word, _)| line.starts_with(word))
 }
 
 /// Whether the error is that nobody reads standard output any more.
