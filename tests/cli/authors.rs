@@ -235,8 +235,13 @@ fn compiling_shows_the_time_on_a_terminal() {
     // SAFETY: the two descriptors are open, and nobody else has them.
     let (mut ours, theirs) =
         unsafe { (std::fs::File::from_raw_fd(ours), std::fs::File::from_raw_fd(theirs)) };
-    let mut child =
-        host.command(&["plugin", "check", "long.wasm"]).stdout(Stdio::null()).stderr(theirs).spawn().unwrap();
+    let mut child = host
+        .command(&["plugin", "check", "long.wasm"])
+        .env("TERM", "xterm")
+        .stdout(Stdio::null())
+        .stderr(theirs)
+        .spawn()
+        .unwrap();
     let mut shown = Vec::new();
     // It ends with an error when nobody has the other side any more.
     let _ = ours.read_to_end(&mut shown);

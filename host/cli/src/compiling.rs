@@ -45,7 +45,8 @@ fn watch(what: &str, started: Instant, ended: &Receiver<()>) -> bool {
     if !still(SILENT_FOR) {
         return false;
     }
-    if !stderr().is_terminal() {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    if is_dumb || !stderr().is_terminal() {
         note(format_args!("compiling {what}"));
         // The sender says nothing, and goes when it is done.
         let _ = ended.recv();

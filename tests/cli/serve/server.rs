@@ -30,8 +30,8 @@ pub(crate) fn starts(host: &Host, args: &[&str]) -> bool {
 
 /// The first line on standard error that is not about compiling, which may come before it on a busy machine.
 fn first_line(child: &mut Child) -> String {
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    lines.skip_while(|line| crate::is_of_compiling(line)).next().unwrap_or_default()
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    lines.find(|line| !crate::is_of_compiling(line)).unwrap_or_default()
 }
 
 /// What came back.
