@@ -91,3 +91,56 @@ fn plugins_models_and_the_cache() {
     assert_eq!(cache["plugins"].as_array().unwrap().len(), 1);
     assert!(json(&host, &["cache", "--clear", "--json"])["removed_files"].as_u64().unwrap() >= 1);
 }
+
+#[test]
+fn lists_recipes_imports_and_what_was_replayed() {
+    let host = Host::new();
+    let names = json(&host, &["recipe", "--json"]);
+    assert!(names.as_array().unwrap().contains(&"default".into()), "{names}");
+    let recipe = json(&host, &["recipe", "default", "--json"]);
+    let text: toml::Table = toml::from_str(&host.run(&["recipe", "default"])).unwrap();
+    assert_eq!(recipe, serde_json::to_value(text).unwrap());
+    assert!(host.fail(&["recipe", "defualt", "--json"]).contains("default"));
+
+    std::fs::create_dir(host.path("plugins")).unwrap();
+    std::fs::write(host.path("plugins/no.wasm"), b"nothing").unwrap();
+    let plugins = json(&host, &["plugin", "list", "plugins", "--json"]);
+    let of = |name: &str| plugins.as_array().unwrap().iter().find(|one| one["name"] == name).unwrap().clone();
+    assert_eq!(of("q_dyn")["roles"], serde_json::json!(["selection-policy"]));
+    assert!(of("plugins/no.wasm")["error"].as_str().unwrap().contains("no.wasm"));
+
+    let gsm8k = repository("tests/data/import/gsm8k.parquet");
+    let imported = json(&host, &["import", "gsm8k", &gsm8k, "--out", "set.jsonl", "--json"]);
+    assert_eq!((&imported["problems"], &imported["out"]), (&3.into(), &"set.jsonl".into()));
+    assert_eq!(imported["verifiers"], serde_json::json!({"math_grader": 3}));
+    let stderr = host.fail_with(2, &["import", "gsm8k", &gsm8k, "--json"]);
+    assert!(stderr.contains("--out"), "{stderr}");
+
+    std::fs::write(host.path("traps.wasm"), crate::hostile("unreachable")).unwrap();
+    let output = host.output(&["plugin", "fuzz", "traps.wasm", "-n", "20", "--json"]);
+    let fuzzed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&fuzzed["inputs"], output.status.code()), (&20.into(), Some(1)));
+    assert_eq!(fuzzed["faults"][0]["fault"], "trapped");
+    assert!(fuzzed["faults"][0]["input"]["problem"].is_object());
+
+    host.run(&small(&["sample", "--out", "run"]));
+    host.run(&["grade", "--out", "run"]);
+    let replay = ["plugin", "replay", "run", "--problem", "train-000", "--json"];
+    let graded = json(&host, &replay);
+    assert_eq!((graded["responses"].as_array().unwrap().len(), &graded["changed"]), (8, &0.into()));
+    let first = &graded["responses"][0];
+    assert!(first["before"] == first["now"] && first["now"]["outcome"].is_string(), "{first}");
+    let other = json(&host, &[&replay[..], &["--plugin", "exact_grader"]].concat());
+    let changed = |one: &&Value| one["before"]["outcome"] != one["now"]["outcome"];
+    let n_changed = other["responses"].as_array().unwrap().iter().filter(changed).count();
+    assert!(n_changed > 0 && other["changed"].as_u64().unwrap() as usize >= n_changed, "{other}");
+    let splits =
+        json(&host, &[&replay[..], &["--role", "step-splitter", "--plugin", "sentence_splitter"]].concat());
+    let call = &splits["calls"][0];
+    assert!(
+        call["name"] == "draw 0" && call["run"]["steps"].is_array() && call["plugin"]["steps"].is_array(),
+        "{call}"
+    );
+    let alone = json(&host, &[&replay[..], &["--role", "step-splitter"]].concat());
+    assert_eq!((&alone["calls"][0]["plugin"], &alone["changed"]), (&Value::Null, &0.into()));
+}

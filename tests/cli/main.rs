@@ -1,5 +1,6 @@
 //! The command line as its users meet it: the real binary, the embedded model, small settings.
 
+mod authors;
 #[cfg(unix)]
 mod browser;
 mod cache;
@@ -132,6 +133,17 @@ fn small<'a>(args: &[&'a str]) -> Vec<&'a str> {
 fn hostile(grade: &str) -> Vec<u8> {
     let text = include_str!("../../host/plugin/tests/guests/hostile.wat").replace("{grade}", grade);
     wat::parse_str(text).unwrap()
+}
+
+/// Whether a line on standard error says that a plugin is or was compiled: on a busy machine that may be any plugin.
+fn is_of_compiling(line: &str) -> bool {
+    line.starts_with("compiling ") || line.starts_with("compiled ")
+}
+
+/// Standard error without such lines.
+fn without_compiling(stderr: &[u8]) -> String {
+    let stderr = String::from_utf8_lossy(stderr);
+    stderr.split_inclusive('\n').filter(|line| !is_of_compiling(line)).collect()
 }
 
 fn read(path: impl AsRef<Path>) -> Vec<u8> {

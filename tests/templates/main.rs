@@ -7,6 +7,7 @@
 mod answers;
 mod fifth;
 mod go;
+mod others;
 mod readme;
 mod session;
 
@@ -146,4 +147,16 @@ fn the_guides_session_works() {
 #[ignore = "installs ziglang"]
 fn fifth_language_builds_without_bindings() {
     fifth::builds();
+}
+
+#[test]
+#[ignore = "installs ziglang"]
+fn cpp_builds_and_agrees() {
+    others::cpp();
+}
+
+#[test]
+#[ignore = "installs AssemblyScript"]
+fn assembly_script_builds_and_agrees() {
+    others::assembly_script();
 }

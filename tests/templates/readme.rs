@@ -39,6 +39,9 @@ pub(crate) fn builds_and_agrees(language: &str) {
                 let n = answers::of_verifiers(&more);
                 let said = test(&project, &component, &[]);
                 assert!(said.contains(&format!("{n} golden cases, 0 differ")), "{said}");
+                if language == "javascript" {
+                    says_where_it_threw(folder.path(), &project, &component, commands);
+                }
             }
             "step-splitter" => {
                 answers::for_splitters(&more);
@@ -57,6 +60,36 @@ fn test(project: &Path, component: &str, flags: &[&str]) -> String {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}\n{}", told(&output));
     said
+}
+
+/// An error that is thrown within a call within `grade` is shown with its message and its line; a text that is thrown as it stands.
+fn says_where_it_threw(folder: &Path, project: &Path, component: &str, commands: &str) {
+    let source = std::fs::read_to_string(project.join("app.js")).unwrap();
+    let begin = "  grade(problem, response) {\n";
+    let added = format!(
+        "{begin}    if (response === \"crash\") return helper(problem);\n    if (response === \"no\") throw \"as it stands\";\n"
+    );
+    let helper = "function helper(problem) {\n  return problem.nothing.length;\n}\n";
+    let crashes = source.replace(begin, &added) + helper;
+    assert!(crashes.contains(&added), "{source}");
+    std::fs::write(project.join("app.js"), &crashes).unwrap();
+    let build = commands.split_once('\n').unwrap().1.split_once("ts-host").unwrap().0;
+    run(folder, project, "javascript", build);
+    let said = |response: &str| {
+        let input = format!("{{\"problem\": {{\"reference\": \"7\"}}, \"response\": \"{response}\"}}");
+        std::fs::write(project.join("input.json"), input).unwrap();
+        let output = host(project, &["plugin", "run", component, "--input", "input.json"]);
+        assert_eq!(output.status.code(), Some(11), "{}", told(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let line = |part: &str| 1 + crashes[..crashes.find(part).unwrap()].lines().count();
+    let (inner, outer) = (line("  return problem.nothing"), line("    if (response === \"crash\")"));
+    let crash = said("crash");
+    let wanted =
+        format!("refused: TypeError: cannot read property 'length' of undefined at helper (/app.js:{inner}:");
+    assert!(crash.contains(&wanted) && crash.contains(&format!(", at grade (/app.js:{outer}:")), "{crash}");
+    assert!(said("no").contains("refused: as it stands\""), "{}", said("no"));
+    std::fs::write(project.join("app.js"), source).unwrap();
 }
 
 /// Moves what a build installed or compiled on to the next project.

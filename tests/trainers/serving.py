@@ -31,6 +31,8 @@ class Server:
         command = [os.environ["TS_HOST"], "serve", "--plugin", os.environ["TS_GRADER"], "--listen", self.address, *self.flags]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         ready = self.process.stderr.readline()
+        while ready.startswith(("compiling ", "compiled ")):
+            ready = self.process.stderr.readline()
         assert "http://" in ready, ready + self.process.stderr.read()
         self.address = ready.split("http://")[1].split(",")[0].strip()
         self.url = f"http://{self.address}"

@@ -4,11 +4,11 @@
 
 mod args;
 mod commands;
+mod compiling;
 mod exit_code;
 #[cfg(feature = "training")]
 mod interrupt;
 mod out_of_memory;
-#[cfg(feature = "training")]
 mod plugin_log;
 #[cfg(feature = "training")]
 mod progress;
@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         out_of_memory::end_if_said(&panic.to_string());
         terminal::note(format_args!("error: a fault of ts-host itself: {panic}"));
     }));
+    compiling::tell();
     match commands::dispatch(usage::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if terminal::is_closed(&error) => ExitCode::SUCCESS,

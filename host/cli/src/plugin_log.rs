@@ -1,36 +1,54 @@
-//! What plugins log during a run, as lines that cannot be taken for ours, and no more of them than somebody
+//! What plugins log during a run or while they are served, as lines that cannot be taken for ours, and no more of them than somebody
 //! reads.
 //!
-//! In: messages. Out: the warnings and errors among them, `[plugin NAME] warn: …`, on one line each; of each
-//! plugin the first [`LINES`], and at the end how many were left out. Messages for a plugin's author
-//! (`debug`, `info`) are neither shown nor counted.
+//! In: messages. Out: a line each, `[plugin NAME] warn: …`. A run ([`PluginLog`]) shows the warnings and errors, of each plugin the first
+//! [`LINES`], and at the end how many were left out; messages for a plugin's author (`debug`, `info`) are neither shown nor counted. A
+//! service ([`ServiceLog`]), which has no end, shows every message, [`LINES`] of them in each [`WINDOW`].
 
+#[cfg(feature = "training")]
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use ts_plugin::{LogLevel, LogSink, Logged};
+#[cfg(feature = "training")]
+use ts_plugin::LogLevel;
+use ts_plugin::{LogSink, Logged};
 
+#[cfg(feature = "training")]
 use crate::progress::Terminal;
+use crate::terminal::note;
 
-/// Lines of one plugin that a run shows.
+/// Lines of one plugin that a run shows, and that a service shows in a window.
 const LINES: u64 = 100;
+
+/// The time in which a service shows so many lines.
+const WINDOW: Duration = Duration::from_secs(10);
 
 /// Characters of one line that are shown.
 const LINE_CHARACTERS: usize = 400;
 
+/// A message as a line.
+fn line(plugin: &str, logged: Logged<'_>, message: &str) -> String {
+    let message = ts_text::line(message).at_most(LINE_CHARACTERS);
+    format!("[plugin {plugin}] {}: {message}", logged.level().name())
+}
+
 /// What plugins have logged so far.
+#[cfg(feature = "training")]
 pub(crate) struct PluginLog {
     terminal: Arc<Terminal>,
     /// By plugin.
     counts: Mutex<BTreeMap<String, Count>>,
 }
 
+#[cfg(feature = "training")]
 #[derive(Default)]
 struct Count {
     shown: u64,
     left_out: u64,
 }
 
+#[cfg(feature = "training")]
 impl PluginLog {
     /// A log that shows its lines here.
     pub(crate) fn new(terminal: &Arc<Terminal>) -> Arc<Self> {
@@ -66,9 +84,8 @@ impl PluginLog {
             }
         };
         count.shown += 1;
-        let message = ts_text::line(message).at_most(LINE_CHARACTERS);
         let is_last = if count.shown == LINES { " (the last that is shown)" } else { "" };
-        Some(format!("[plugin {plugin}] {}: {message}{is_last}", logged.level().name()))
+        Some(line(plugin, logged, message) + is_last)
     }
 
     /// Says how many lines were left out, plugin by plugin.
@@ -83,9 +100,71 @@ impl PluginLog {
     }
 }
 
-#[cfg(test)]
+/// What a plugin that is served says.
+pub(crate) struct ServiceLog(Mutex<Window>);
+
+/// A stretch of time.
+struct Window {
+    began: Instant,
+    shown: u64,
+    left_out: u64,
+}
+
+impl Window {
+    fn new(now: Instant) -> Self {
+        Self { began: now, shown: 0, left_out: 0 }
+    }
+
+    /// How many lines were left out of it, as a line.
+    fn close(&self, plugin: &str) -> Option<String> {
+        (self.left_out > 0).then(|| format!("[plugin {plugin}] … {} more lines were left out", self.left_out))
+    }
+}
+
+impl ServiceLog {
+    /// Where a plugin logs to.
+    pub(crate) fn sink() -> LogSink {
+        let log = Self(Mutex::new(Window::new(Instant::now())));
+        Arc::new(move |plugin, logged| log.lines(plugin, logged, Instant::now()).iter().for_each(note))
+    }
+
+    /// The lines for a message at a time: how many an earlier window left out, and itself.
+    fn lines(&self, plugin: &str, logged: Logged<'_>, now: Instant) -> Vec<String> {
+        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = Vec::new();
+        if now.saturating_duration_since(window.began) >= WINDOW {
+            lines.extend(window.close(plugin));
+            *window = Window::new(now);
+        }
+        match logged {
+            Logged::Message(_, message) if window.shown < LINES => {
+                window.shown += 1;
+                lines.push(line(plugin, logged, message));
+            }
+            Logged::Message(..) => window.left_out += 1,
+            Logged::LeftOut(_, n) => window.left_out += n,
+        }
+        lines
+    }
+}
+
+#[cfg(all(test, feature = "training"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_shows_so_many_lines_in_a_window_and_says_how_many_it_left_out() {
+        let now = Instant::now();
+        let log = ServiceLog(Mutex::new(Window::new(now)));
+        let say = |message, at| log.lines("p", Logged::Message(LogLevel::Debug, message), at);
+        assert_eq!(say("a\nb\u{1b}", now), [r"[plugin p] debug: a\nb\u{1b}"]);
+        let shown = (0..150).map(|_| say("more", now).len()).sum::<usize>();
+        assert_eq!(shown, 99);
+        assert_eq!(log.lines("p", Logged::LeftOut(LogLevel::Info, 7), now), [""; 0]);
+        let later = say("later", now + WINDOW);
+        assert_eq!(later, ["[plugin p] … 58 more lines were left out", "[plugin p] debug: later"]);
+        assert_eq!(say("and on", now + 2 * WINDOW), ["[plugin p] debug: and on"]);
+    }
 
     #[test]
     fn a_message_is_one_line_that_says_whose_it_is() {

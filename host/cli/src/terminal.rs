@@ -87,6 +87,18 @@ fn first_word(line: &str) -> Option<(&'static str, Style)> {
     words.into_iter().find(|(word, _)| line.starts_with(word))
 }
 
+/// Writes a line to standard error over the one before it, which must have been written in the same way: for a terminal. What it says must fit
+/// in one line there.
+pub(crate) fn note_over(line: impl Display) {
+    let mut stderr = io::stderr().lock();
+    let _ = write!(stderr, "\r{}\x1b[K", ts_text::line(line)).and_then(|()| stderr.flush());
+}
+
+/// Takes the line away that [`note_over`] wrote.
+pub(crate) fn note_over_nothing() {
+    note_over("");
+}
+
 /// Whether the error is that nobody reads standard output any more.
 pub(crate) fn is_closed(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)

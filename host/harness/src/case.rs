@@ -10,13 +10,15 @@
 //! | `gold`, `response`, `is_correct` | labelled responses, such as those published with GSM8K |
 //! | `code`, `tests`, `expected` | programs; `expected` is `pass`, `must_not_pass`, or how the first test fails |
 //!
-//! Each may have `id`, `fair` (`false`: a policy of the suite's authors; not counted), and `must` with
-//! `answer_within_ms` and `no_trap`. A bare answer (`form` `answer`) is put into `\boxed{…}` unless it holds
-//! a box already: a verifier grades responses, and a box is how one states an answer.
+//! Each may have `id`, `score` (a number, or `[low, high]`), `fair` (`false`: a policy of the suite's authors; not counted), and `must` with
+//! `answer_within_ms` and `no_trap`. A case with a score may do without the other label. A bare answer (`form` `answer`) is put into
+//! `\boxed{…}` unless it holds a box already: a verifier grades responses, and a box is how one states an answer.
 //!
-//! In: files. Out: cases in their order. Other fields of a line are ignored.
+//! In: files. Out: cases in their order. Other fields of a line are not read, and each case says which; one that looks like a misspelt
+//! name of a field that is not there is an error.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -118,6 +120,45 @@ impl Expected {
     }
 }
 
+/// The scores that a case allows: from the least to the greatest, both included, up to [`SCORE_TOLERANCE`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExpectedScore {
+    /// The least, from 0.
+    pub low: f64,
+    /// The greatest, up to 1.
+    pub high: f64,
+}
+
+/// How far a score may be from what is expected: one third in a file is 0.333333.
+pub const SCORE_TOLERANCE: f64 = 1e-6;
+
+impl ExpectedScore {
+    /// Whether a score is one of them.
+    pub fn agrees(self, score: f64) -> bool {
+        (self.low - SCORE_TOLERANCE..=self.high + SCORE_TOLERANCE).contains(&score)
+    }
+
+    fn parse(value: &Value) -> std::result::Result<Self, String> {
+        let (low, high) = match value.as_array().map(Vec::as_slice) {
+            Some([low, high]) => (low.as_f64(), high.as_f64()),
+            _ => (value.as_f64(), value.as_f64()),
+        };
+        match (low, high) {
+            (Some(low), Some(high)) if 0.0 <= low && low <= high && high <= 1.0 => Ok(Self { low, high }),
+            _ => Err(format!(
+                "`score` is {value}, neither a number from 0 to 1 nor [low, high] of such numbers"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for ExpectedScore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { low, high } = self;
+        if low == high { write!(f, "{low}") } else { write!(f, "{low} to {high}") }
+    }
+}
+
 /// What came of a program: how the first test that did not pass failed, or that all passed; none without
 /// tests.
 pub fn outcome_of(tests: &[TestOutcome]) -> Option<TestOutcome> {
@@ -136,12 +177,16 @@ pub struct Case {
     pub response: String,
     /// What the verifier should say.
     pub expected: Expected,
+    /// The score that it should give, if the case says so.
+    pub score: Option<ExpectedScore>,
     /// Whether the expectation is one that every verifier should meet.
     pub fair: bool,
     /// How long the verifier may take, if the case says so.
     pub answer_within: Option<Duration>,
     /// Whether the case demands an answer, whichever.
     pub no_trap: bool,
+    /// Fields of its line that were not read, those of `must` as `must.NAME`.
+    pub unread: Vec<String>,
 }
 
 /// Reads every case of every file, in order. Blank lines are passed over.
@@ -184,18 +229,43 @@ pub fn parse_case(line: &str, path: &Path, number: usize) -> Result<Case> {
     case(id, &fields).map_err(malformed)
 }
 
+/// Fields that every form has.
+const ANY_FORM: [&str; 4] = ["id", "score", "fair", "must"];
+
+/// Fields of a program that the verifier is given as the problem's.
+const PROGRAM: [&str; 8] = [
+    "tests",
+    "fn_name",
+    "entry_point",
+    "time_limit_ms",
+    "memory_limit_mb",
+    "preamble",
+    "setup",
+    "comparison",
+];
+
+/// Fields of `must`.
+const MUST: [&str; 2] = ["answer_within_ms", "no_trap"];
+
 fn case(id: String, fields: &Map<String, Value>) -> std::result::Result<Case, String> {
     let has = |name: &str| fields.contains_key(name);
+    let mut read = ANY_FORM.to_vec();
     let (problem, response, label) = if has("problem") {
+        read.extend(["problem", "response"]);
         (whole_problem(&id, fields)?, text(fields, "response")?, "expected")
     } else if has("code") {
+        read.push("code");
+        read.extend(PROGRAM);
         (program_problem(&id, fields), fenced(&text(fields, "code")?), "expected")
-    } else if has("is_correct") {
+    } else if has("is_correct") || (has("gold") && has("response")) {
+        read.extend(["gold", "response"]);
         (bare_problem(&id, text(fields, "gold")?), text(fields, "response")?, "is_correct")
     } else if has("gold_parts") {
+        read.extend(["gold_parts", "pred_parts", "form"]);
         let response = stated(unfolded(fields, "pred_parts")?, fields)?;
         (bare_problem(&id, unfolded(fields, "gold_parts")?), response, "expected")
     } else if has("gold") && has("pred") {
+        read.extend(["gold", "pred", "form"]);
         let response = stated(text(fields, "pred")?, fields)?;
         (bare_problem(&id, text(fields, "gold")?), response, "expected")
     } else {
@@ -204,17 +274,53 @@ fn case(id: String, fields: &Map<String, Value>) -> std::result::Result<Case, St
                 .to_owned(),
         );
     };
-    let label = fields.get(label).ok_or_else(|| format!("field `{label}` is missing"))?;
+    read.push(label);
+    let mut unread = unread(fields, &read, "")?;
+    if let Some(must) = fields.get("must") {
+        let must = must.as_object().ok_or("field `must` is not an object")?;
+        unread.extend(self::unread(must, &MUST, "must.")?);
+    }
     let must = |name: &str| fields.get("must").and_then(|must| must.get(name));
+    let score = fields.get("score").map(ExpectedScore::parse).transpose()?;
+    let expected = match fields.get(label) {
+        Some(label) => Expected::parse(label)?,
+        None if score.is_some() && !has("verdict") => Expected::Anything,
+        None if has("verdict") => {
+            return Err(format!(
+                "field `{label}` is missing; `verdict` is read by nobody: the label is `{label}`"
+            ));
+        }
+        None => return Err(format!("field `{label}` is missing")),
+    };
     Ok(Case {
         id,
         problem,
         response,
-        expected: Expected::parse(label)?,
+        expected,
+        score,
         fair: fields.get("fair").and_then(Value::as_bool).unwrap_or(true),
         answer_within: must("answer_within_ms").and_then(Value::as_u64).map(Duration::from_millis),
         no_trap: must("no_trap").and_then(Value::as_bool).unwrap_or(false),
+        unread,
     })
+}
+
+/// The fields that are not among those that are read. An error where one looks like a misspelt name of what is not there.
+fn unread(
+    fields: &Map<String, Value>,
+    read: &[&str],
+    within: &str,
+) -> std::result::Result<Vec<String>, String> {
+    // An identifier and a form have names so short that other words are near.
+    let absent = |name: &&str| !fields.contains_key(*name) && !["id", "form"].contains(name);
+    let others = fields.keys().filter(|name| !read.contains(&name.as_str()));
+    let unread = |name: &String| match ts_text::nearest(name, read.iter().copied().filter(absent)) {
+        Some(meant) => {
+            Err(format!("field `{within}{name}` is read by nobody; did you mean `{within}{meant}`?"))
+        }
+        None => Ok(format!("{within}{name}")),
+    };
+    others.map(unread).collect()
 }
 
 fn text(fields: &Map<String, Value>, name: &str) -> std::result::Result<String, String> {
@@ -257,17 +363,7 @@ fn fenced(code: &str) -> String {
 /// A problem whose tests stand in the case itself.
 fn program_problem(id: &str, fields: &Map<String, Value>) -> Problem {
     let mut read = bare_problem(id, String::new());
-    let of_problem = [
-        "tests",
-        "fn_name",
-        "entry_point",
-        "time_limit_ms",
-        "memory_limit_mb",
-        "preamble",
-        "setup",
-        "comparison",
-    ];
-    for name in of_problem {
+    for name in PROGRAM {
         if let Some(value) = fields.get(name) {
             read.metadata.push((name.to_owned(), Problem::text_of(value)));
         }
@@ -358,6 +454,60 @@ mod tests {
         let case =
             parsed(r#"{"id":"g","gold":"18","response":"A: 26","is_correct":false,"model":"m"}"#).unwrap();
         assert_eq!((case.response.as_str(), case.expected), ("A: 26", Expected::NotCorrect));
+        assert_eq!(case.unread, ["model"]);
+        assert!(complaint(r#"{"gold":"18","response":"A: 26"}"#).contains("`is_correct` is missing"));
+        assert_eq!(
+            parsed(r#"{"gold":"18","response":"A: 26","score":0}"#).unwrap().expected,
+            Expected::Anything
+        );
+    }
+
+    #[test]
+    fn a_score_is_a_number_or_a_range_beside_a_label_or_instead_of_one() {
+        let with = |rest: &str| format!(r#"{{"problem":{{"reference":"x"}},"response":"y",{rest}}}"#);
+        let case = parsed(&with(r#""score":0.25"#)).unwrap();
+        let score = case.score.unwrap();
+        assert_eq!((case.expected, score.to_string().as_str()), (Expected::Anything, "0.25"));
+        assert!(
+            score.agrees(0.25)
+                && score.agrees(0.250_000_5)
+                && !score.agrees(0.2501)
+                && !score.agrees(f64::NAN)
+        );
+        let case = parsed(&with(r#""expected":"correct","score":[0.5,1]"#)).unwrap();
+        let score = case.score.unwrap();
+        assert_eq!((case.expected, score.to_string().as_str()), (Expected::Correct, "0.5 to 1"));
+        assert!(score.agrees(0.5) && score.agrees(1.0) && !score.agrees(0.4));
+        for wrong in ["2", "-0.1", "\"high\"", "[0.9,0.1]", "[0.1]", "[0,1,1]", "null", "[0,\"1\"]"] {
+            let complaint = complaint(&with(&format!(r#""expected":true,"score":{wrong}"#)));
+            assert!(complaint.contains("neither a number from 0 to 1 nor [low, high]"), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn fields_that_nobody_reads_are_known_and_misspelt_ones_are_refused() {
+        let with = |rest: &str| format!(r#"{{"problem":{{"reference":"x"}},"response":"y",{rest}}}"#);
+        let line =
+            with(r#""expected":true,"kind":"a","source":"b","gold":"x","must":{"no_trap":true,"why":"c"}"#);
+        let mut unread = parsed(&line).unwrap().unread;
+        unread.sort();
+        assert_eq!(unread, ["gold", "kind", "must.why", "source"]);
+        let whole =
+            r#"{"id":"a","gold":"1","pred":"2","form":"answer","expected":false,"fair":true,"score":0}"#;
+        assert_eq!(parsed(whole).unwrap().unread, [""; 0]);
+        for (rest, meant) in [
+            (r#""expected":true,"scores":1"#, "field `scores` is read by nobody; did you mean `score`?"),
+            (r#""expcted":true"#, "field `expcted` is read by nobody; did you mean `expected`?"),
+            (r#""expected":true,"must":{"notrap":true}"#, "did you mean `must.no_trap`?"),
+            (r#""expected":true,"must":true"#, "field `must` is not an object"),
+            (r#""verdict":"correct""#, "`verdict` is read by nobody: the label is `expected`"),
+            (r#""verdict":"correct","score":1"#, "`verdict` is read by nobody: the label is `expected`"),
+        ] {
+            let complaint = complaint(&with(rest));
+            assert!(complaint.contains(meant), "{complaint}");
+        }
+        let program = r#"{"code":"1","tests":[],"expected":"pass","time_limit_s":2}"#;
+        assert!(complaint(program).contains("did you mean `time_limit_ms`?"));
     }
 
     #[test]

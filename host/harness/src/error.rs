@@ -62,8 +62,8 @@ impl Error {
         let hint = match self {
             Self::Read { .. } => "cases are files of JSON, one case a line",
             Self::Malformed { .. } => {
-                "a case is {gold, pred, form}, {gold_parts, pred_parts}, {problem, response, expected} or \
-                 {gold, response, is_correct}, or golden: {input, output}"
+                "a case is {gold, pred, form, expected}, {gold_parts, pred_parts, form, expected}, {problem, response, expected}, {code, \
+                 tests, expected} or {gold, response, is_correct}, each with score if wanted, or golden: {input, output}"
             }
             Self::Plugin { .. } => "`ts-host plugin check` says more",
             Self::Write { .. } => "the folder must exist and be writable",

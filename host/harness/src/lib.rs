@@ -24,7 +24,7 @@ pub mod report;
 pub mod run;
 pub mod snapshot;
 
-pub use case::{Case, Expected, read_cases};
+pub use case::{Case, Expected, ExpectedScore, read_cases};
 pub use error::Error;
 pub use handle::Handle;
 pub use report::Report;

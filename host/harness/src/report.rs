@@ -1,7 +1,7 @@
 //! Where a verifier agrees with the labels, and how fast it is.
 //!
-//! Agreement counts the fair cases that expect something. A case agrees if its verdict is the expected one
-//! and came within the time that the case sets. A response without an answer counts as not correct; a bad
+//! Agreement counts the fair cases that expect something. A case agrees if its verdict is the expected one, its score too,
+//! and both came within the time that the case sets. A response without an answer counts as not correct; a bad
 //! reference, an undecided case and a failed call count as no verdict, and so never agree with a label of
 //! true or false.
 //!
@@ -31,6 +31,9 @@ pub struct Report {
     /// Counted cases with another verdict than the one named, by identifier: incorrect where there should be
     /// no answer, say.
     pub otherwise_wrong: Vec<String>,
+    /// Counted cases with another score than the expected one, or with none since the call failed, by identifier; not those whose verdict
+    /// is wrong already.
+    pub wrong_scores: Vec<String>,
     /// Of all cases, those without a verdict: how many for each reason (`bad_reference`, `undecided`, or how
     /// the call failed).
     pub nulls: BTreeMap<String, usize>,
@@ -53,6 +56,7 @@ impl Report {
             false_negatives: Vec::new(),
             false_positives: Vec::new(),
             otherwise_wrong: Vec::new(),
+            wrong_scores: Vec::new(),
             nulls: BTreeMap::new(),
             broken_limits: Vec::new(),
             seconds,
@@ -75,7 +79,8 @@ impl Report {
 
     /// Counted cases that are not as they should be, late ones left out.
     pub fn disagreements(&self) -> usize {
-        self.false_negatives.len() + self.false_positives.len() + self.otherwise_wrong.len()
+        let wrong = [&self.false_negatives, &self.false_positives, &self.otherwise_wrong, &self.wrong_scores];
+        wrong.into_iter().map(Vec::len).sum()
     }
 
     fn count(&mut self, case: &Case, result: &CaseResult) {
@@ -93,21 +98,28 @@ impl Report {
         if is_late || (case.no_trap && has_failed) {
             self.broken_limits.push(case.id.clone());
         }
-        if !case.fair || case.expected == Expected::Anything {
+        if !case.fair || (case.expected == Expected::Anything && case.score.is_none()) {
             return;
         }
         self.counted += 1;
-        let agrees =
-            matches!(&result.answer, Answer::Graded(verdict) if case.expected.agrees(verdict, &result.tests));
-        if agrees && !is_late {
+        let agrees = match &result.answer {
+            Answer::Graded(verdict) => case.expected.agrees(verdict, &result.tests),
+            Answer::Failed(_) => case.expected == Expected::Anything,
+        };
+        let scored =
+            case.score.is_none_or(|expected| result.score.is_some_and(|score| expected.agrees(score)));
+        if agrees && scored && !is_late {
             self.agreed += 1;
+        }
+        if agrees && !scored {
+            self.wrong_scores.push(case.id.clone());
         }
         match (case.expected, result.answer.verdict()) {
             (Expected::Correct, verdict) if verdict != Some(true) => {
                 self.false_negatives.push(case.id.clone())
             }
             (Expected::Correct, _) => {}
-            (_, Some(true)) => self.false_positives.push(case.id.clone()),
+            (_, Some(true)) if !agrees => self.false_positives.push(case.id.clone()),
             _ if !agrees => self.otherwise_wrong.push(case.id.clone()),
             _ => {}
         }
@@ -117,6 +129,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::ExpectedScore;
     use crate::run::tests::{cases, obedient};
     use std::time::Duration;
 
@@ -157,6 +170,33 @@ mod tests {
         assert_eq!(report.disagreements(), 3);
         assert_eq!((report.false_negatives, report.false_positives), (vec!["c:1".to_owned()], vec![]));
         assert_eq!(report.nulls, BTreeMap::from([("undecided".to_owned(), 5)]));
+    }
+
+    #[test]
+    fn a_score_counts_beside_a_verdict_and_alone() {
+        let mut cases = cases(&[
+            ("correct", "true"),
+            ("correct", "true"),
+            ("correct", "null"),
+            ("correct", "null"),
+            ("loop", "null"),
+            ("incorrect", "true"),
+            ("correct", "null"),
+        ]);
+        let scores = [(0.5, 0.5), (1.0, 1.0), (0.25, 0.75), (0.0, 0.25), (0.0, 1.0), (1.0, 1.0)];
+        for (case, (low, high)) in cases.iter_mut().zip(scores) {
+            case.score = Some(ExpectedScore { low, high });
+        }
+        let mut run = obedient(&cases, 1);
+        for result in &mut run.results {
+            result.score = result.score.map(|_| 0.5);
+        }
+        let report = Report::of(&cases, &run);
+        assert_eq!((report.counted, report.agreed), (6, 2));
+        // The fifth has no score at all; the sixth has the wrong verdict, and counts once.
+        assert_eq!(report.wrong_scores, ["c:2", "c:4", "c:5"]);
+        assert_eq!((report.false_negatives.len(), report.disagreements()), (1, 4));
+        assert_eq!(report.false_positives, [""; 0]);
     }
 
     #[test]

@@ -42,6 +42,8 @@ impl Answer {
 pub struct CaseResult {
     /// What the verifier said.
     pub answer: Answer,
+    /// The score; none where the verifier failed.
+    pub score: Option<f64>,
     /// What came of each test, for a verifier that runs some.
     pub tests: Vec<TestOutcome>,
     /// The time of the call, waiting for a turn and starting an instance left out where the call succeeded.
@@ -66,6 +68,7 @@ pub struct Run {
 struct Line<'a> {
     id: &'a str,
     verdict: Option<bool>,
+    score: Option<f64>,
     /// Milliseconds, to the microsecond.
     ms: f64,
     fuel: Option<u64>,
@@ -79,8 +82,8 @@ pub fn run(verifier: &Verifier, cases: &[Case], threads: usize) -> Run {
     run_with(cases, threads, |problem, response| verifier.grade(problem, response))
 }
 
-/// Writes one line a case: `{"id", "verdict": true|false|null, "ms", "fuel"}`, of programs `"kind"` too.
-/// `verdict` is null if the reference is bad, the verifier did not decide, or it failed; `fuel` is null if it
+/// Writes one line a case: `{"id", "verdict": true|false|null, "score", "ms", "fuel"}`, of programs `"kind"` too.
+/// `verdict` is null if the reference is bad, the verifier did not decide, or it failed; `score` is null if it failed, and `fuel` if it
 /// is not known.
 ///
 /// # Errors
@@ -93,6 +96,7 @@ pub fn write_results(path: &Path, cases: &[Case], run: &Run) -> Result<()> {
         let line = Line {
             id: &case.id,
             verdict: result.answer.verdict(),
+            score: result.score,
             ms: (result.elapsed.as_secs_f64() * 1e6).round() / 1e3,
             fuel: result.fuel,
             kind: outcome_of(&result.tests).map(word),
@@ -156,12 +160,14 @@ where
     match grade(&case.problem, &case.response) {
         Ok(call) => CaseResult {
             answer: Answer::Graded(call.value.verdict),
+            score: Some(call.value.score),
             tests: call.value.tests,
             elapsed: call.elapsed,
             fuel: Some(call.fuel),
         },
         Err(error) => CaseResult {
             answer: Answer::Failed(error.kind.name()),
+            score: None,
             tests: vec![],
             elapsed: started.elapsed(),
             fuel: error.fuel,
@@ -228,11 +234,11 @@ pub(crate) mod tests {
         write_results(&path, &cases, &run).unwrap();
         assert_eq!(
             std::fs::read_to_string(&path).unwrap(),
-            "{\"id\":\"c:1\",\"verdict\":true,\"ms\":2.0,\"fuel\":5}\n\
-             {\"id\":\"c:2\",\"verdict\":false,\"ms\":2.0,\"fuel\":5}\n\
-             {\"id\":\"c:3\",\"verdict\":null,\"ms\":2.0,\"fuel\":5}\n\
-             {\"id\":\"c:4\",\"verdict\":null,\"ms\":2.0,\"fuel\":5}\n\
-             {\"id\":\"c:5\",\"verdict\":null,\"ms\":1.5,\"fuel\":9}\n"
+            "{\"id\":\"c:1\",\"verdict\":true,\"score\":0.0,\"ms\":2.0,\"fuel\":5}\n\
+             {\"id\":\"c:2\",\"verdict\":false,\"score\":0.0,\"ms\":2.0,\"fuel\":5}\n\
+             {\"id\":\"c:3\",\"verdict\":null,\"score\":0.0,\"ms\":2.0,\"fuel\":5}\n\
+             {\"id\":\"c:4\",\"verdict\":null,\"score\":0.0,\"ms\":2.0,\"fuel\":5}\n\
+             {\"id\":\"c:5\",\"verdict\":null,\"score\":null,\"ms\":1.5,\"fuel\":9}\n"
         );
         assert!(matches!(write_results(folder.path(), &cases, &run), Err(Error::Write { .. })));
     }

@@ -24,6 +24,7 @@ use crate::contract::version::Version;
 use crate::imports;
 use crate::limits::Limits;
 use crate::load::cache::{self, CodeCache};
+use crate::load::compilation::{self, Compilation};
 use crate::load::compiler;
 use crate::load::description::{self, Description};
 use crate::load::hash::sha256_hex;
@@ -213,21 +214,23 @@ impl HostInner {
                 return Ok(component);
             }
         }
-        let (component, code) = match this_program::file() {
+        let compile = || match this_program::file() {
             Some(program) => {
                 let code = compiler::compile(program, bytes, shape, &self.limits, origin)?;
                 // SAFETY: as above; this is what the same program's compiler just wrote into a pipe of ours,
                 // for an engine of the same settings.
                 let component = unsafe { Component::deserialize(engine, &code) }.map_err(invalid)?;
-                (component, Some(code))
+                Ok((component, Some(code)))
             }
             None => {
                 let component =
                     compile_here(engine, bytes, self.limits.compile_ms, origin)?.map_err(invalid)?;
                 let code = self.cache.as_ref().and_then(|_| component.serialize().ok());
-                (component, code)
+                Ok((component, code))
             }
         };
+        let (component, code) =
+            compilation::told(Compilation { origin, bytes: bytes.len() as u64 }, compile)?;
         if let (Some(cache), Some(code)) = (&self.cache, code) {
             cache.put(&name, &code);
         }

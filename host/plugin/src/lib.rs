@@ -53,6 +53,7 @@ pub use contract::version::Version;
 pub use host::{HostOptions, PluginHost};
 pub use limits::{Limits, OutOfRange};
 pub use load::cache::{CacheEntry, CacheError, CachePlace, CodeCache};
+pub use load::compilation::{Compilation, WhenCompiled, on_compile};
 pub use load::description::{Description, SettingSpec, SettingValue};
 pub use load::load_error::LoadError;
 pub use load::settings::{Settings, resolve as resolve_settings};

@@ -9,10 +9,22 @@ export const plugin = {
   configure() {},
 };
 
-export const lengthFunction = {
+export const lengthFunction = withPlaces({
   measure(text, _tokens) {
     let characters = 0;
     for (const _ of text) characters++; // `text.length` counts some characters twice
     return characters + 1;
   },
-};
+});
+
+/// The same functions, whose errors say where they were thrown: of an error the host is told the message alone, a text it is told whole.
+function withPlaces(functions) {
+  const withPlace = (call) => (...args) => {
+    try {
+      return call.apply(functions, args);
+    } catch (error) {
+      throw error instanceof Error ? `${error} ${error.stack.trim().replace(/\s*\n\s*/g, ", ")}` : error;
+    }
+  };
+  return Object.fromEntries(Object.entries(functions).map(([name, call]) => [name, withPlace(call)]));
+}

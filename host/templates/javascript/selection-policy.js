@@ -9,7 +9,7 @@ export const plugin = {
   configure() {},
 };
 
-export const selectionPolicy = {
+export const selectionPolicy = withPlaces({
   select({ responses }) {
     const indices = (...outcomes) => [...responses.keys()].filter((index) => outcomes.includes(responses[index].outcome));
     const correct = indices("correct");
@@ -21,4 +21,16 @@ export const selectionPolicy = {
       sequences: [],
     };
   },
-};
+});
+
+/// The same functions, whose errors say where they were thrown: of an error the host is told the message alone, a text it is told whole.
+function withPlaces(functions) {
+  const withPlace = (call) => (...args) => {
+    try {
+      return call.apply(functions, args);
+    } catch (error) {
+      throw error instanceof Error ? `${error} ${error.stack.trim().replace(/\s*\n\s*/g, ", ")}` : error;
+    }
+  };
+  return Object.fromEntries(Object.entries(functions).map(([name, call]) => [name, withPlace(call)]));
+}

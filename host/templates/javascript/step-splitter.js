@@ -9,7 +9,7 @@ export const plugin = {
   configure() {},
 };
 
-export const stepSplitter = {
+export const stepSplitter = withPlaces({
   split(text) {
     const steps = [];
     let [start, at, lineBreaks, hasText] = [0, 0, 0, false];
@@ -27,10 +27,22 @@ export const stepSplitter = {
     if (at > 0) steps.push({ start, end: at });
     return steps;
   },
-};
+});
 
 /// How many bytes of UTF-8 a character has, which is how the host counts.
 function bytes(character) {
   const code = character.codePointAt(0);
   return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+}
+
+/// The same functions, whose errors say where they were thrown: of an error the host is told the message alone, a text it is told whole.
+function withPlaces(functions) {
+  const withPlace = (call) => (...args) => {
+    try {
+      return call.apply(functions, args);
+    } catch (error) {
+      throw error instanceof Error ? `${error} ${error.stack.trim().replace(/\s*\n\s*/g, ", ")}` : error;
+    }
+  };
+  return Object.fromEntries(Object.entries(functions).map(([name, call]) => [name, withPlace(call)]));
 }

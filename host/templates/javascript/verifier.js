@@ -22,7 +22,7 @@ export const plugin = {
   configure() {},
 };
 
-export const verifier = {
+export const verifier = withPlaces({
   grade(problem, response) {
     const reference = strip(problem.reference);
     const line = strip(strip(response).split("\n").pop());
@@ -33,7 +33,7 @@ export const verifier = {
     const same = lower(answer) === lower(reference);
     return graded({ tag: same ? "correct" : "incorrect" }, place(response, answer, boxed ? response.lastIndexOf("}") : response.length));
   },
-};
+});
 
 /// A grade without partial credit, note and tests.
 function graded(verdict, answer) {
@@ -48,4 +48,16 @@ function place(response, answer, end) {
 
 function bytes(text) {
   return unescape(encodeURIComponent(text)).length;
+}
+
+/// The same functions, whose errors say where they were thrown: of an error the host is told the message alone, a text it is told whole.
+function withPlaces(functions) {
+  const withPlace = (call) => (...args) => {
+    try {
+      return call.apply(functions, args);
+    } catch (error) {
+      throw error instanceof Error ? `${error} ${error.stack.trim().replace(/\s*\n\s*/g, ", ")}` : error;
+    }
+  };
+  return Object.fromEntries(Object.entries(functions).map(([name, call]) => [name, withPlace(call)]));
 }

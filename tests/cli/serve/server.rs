@@ -22,11 +22,16 @@ pub(super) struct Server {
 pub(crate) fn starts(host: &Host, args: &[&str]) -> bool {
     let mut child =
         host.command(args).args(["--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let line = first_line(&mut child);
     child.kill().unwrap();
     child.wait().unwrap();
     line.contains("http://127.0.0.1:")
+}
+
+/// The first line on standard error that is not about compiling, which may come before it on a busy machine.
+fn first_line(child: &mut Child) -> String {
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    lines.find(|line| !crate::is_of_compiling(line)).unwrap_or_default()
 }
 
 /// What came back.
@@ -55,8 +60,7 @@ impl Server {
         let mut command = host.command(&args);
         command.envs(environment.iter().copied());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let line = first_line(&mut child);
         let address = line.split("http://").nth(1).and_then(|rest| rest.split(',').next());
         let address = address.unwrap_or_else(|| panic!("{line}")).parse().unwrap();
         Self { child, address, _host: host }

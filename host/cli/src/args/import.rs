@@ -74,6 +74,9 @@ pub(crate) struct SetArgs {
     /// The problem set to write, JSONL; without it, standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Say what was imported as JSON; without --out, standard output has the problems
+    #[arg(long, requires = "out")]
+    pub(crate) json: bool,
     /// Pass over rows that lack something, and say which and how many
     #[arg(long)]
     pub(crate) skip_faulty: bool,

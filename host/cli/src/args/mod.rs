@@ -59,6 +59,9 @@ pub(crate) enum Command {
     Recipe {
         /// Its name
         name: Option<String>,
+        /// As JSON: the names, or the values of one
+        #[arg(long)]
+        json: bool,
     },
     /// Make a problem set of a public set's files, or a run's samples of another program's
     Import(ImportArgs),

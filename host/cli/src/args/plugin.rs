@@ -16,6 +16,9 @@ pub(crate) enum PluginCommand {
     List {
         /// A folder with .wasm files
         folder: Option<PathBuf>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Say what a plugin is: roles, contract, settings, imports, size, hash, what a start costs
     Inspect {
@@ -131,6 +134,9 @@ pub(crate) struct PluginFuzzArgs {
     /// Threads; 0 is one a core. Changes no result
     #[arg(long, default_value_t = 0, value_parser = threads)]
     pub(crate) workers: usize,
+    /// As JSON, with whole inputs
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Flags of `plugin replay`.
@@ -151,6 +157,9 @@ pub(crate) struct PluginReplayArgs {
     /// Print golden cases, for `plugin test`, instead of answers
     #[arg(long)]
     pub(crate) golden: bool,
+    /// As JSON
+    #[arg(long, conflicts_with = "golden")]
+    pub(crate) json: bool,
 }
 
 /// Flags of `plugin test`.
@@ -162,13 +171,16 @@ pub(crate) struct PluginTestArgs {
     /// Files of cases, JSONL: labelled, or golden (`input` and `output`)
     #[arg(long, required = true, num_args = 1.., value_name = "CASES")]
     pub(crate) cases: Vec<PathBuf>,
-    /// Verdicts that may be other than their labels say, before the command fails
+    /// Verdicts and scores that may be other than their labels say, before the command fails
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = count)]
     pub(crate) allow: usize,
     /// Accept the outputs of now: write them into the golden cases
     #[arg(long)]
     pub(crate) update: bool,
-    /// Write a line a case: id, verdict (true, false or null), ms, fuel; of programs, what came of the tests too
+    /// Test again whenever the plugin, one of its runners or a file of cases changes, until Ctrl-C
+    #[arg(long, conflicts_with = "update")]
+    pub(crate) watch: bool,
+    /// Write a line a case: id, verdict (true, false or null), score, ms, fuel; of programs, what came of the tests too
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// Threads; 0 is one a core

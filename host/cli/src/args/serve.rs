@@ -28,6 +28,9 @@ pub(crate) struct ServeArgs {
     /// Read items from standard input and write answers to standard output, a line each, instead
     #[arg(long, conflicts_with = "listen")]
     pub(crate) stdio: bool,
+    /// Show what the plugin says, on standard error: what it logs and what it writes, a hundred lines in ten seconds
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
     /// Items graded at once, where none takes long; 0 is one a core
     #[arg(long, default_value_t = 0, value_parser = threads)]
     pub(crate) workers: usize,

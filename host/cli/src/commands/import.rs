@@ -6,12 +6,13 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use serde_json::json;
 use ts_import::{Columns, Error, Set, problems};
 
 #[cfg(feature = "training")]
 use crate::args::import::ImportCommand;
 use crate::args::import::{ImportArgs, ImportSet, SetArgs};
-use crate::terminal::{note, say, say_json};
+use crate::terminal::{note, say, say_json, say_value};
 
 /// Rows that are passed over and named; of more, only the number is said.
 const NAMED: usize = 20;
@@ -64,7 +65,19 @@ fn problem_set(args: &SetArgs) -> Result<()> {
     if n_problems == 0 {
         bail!("no problem in {}", names(&args.files));
     }
-    match out.finish()? {
+    let path = out.finish()?;
+    if args.json {
+        let of_verifiers =
+            verifiers.iter().filter_map(|(verifier, n)| Some((verifier.as_ref()?.to_string(), json!(n))));
+        return say_value(&json!({
+            "problems": n_problems,
+            "out": path,
+            "faulty_rows": n_faulty,
+            "duplicate_rows": n_same,
+            "verifiers": of_verifiers.collect::<serde_json::Map<_, _>>(),
+        }));
+    }
+    match path {
         Some(path) => say(format_args!("{n_problems} problems in {}", path.display()))?,
         None => note(format_args!("{n_problems} problems")),
     }

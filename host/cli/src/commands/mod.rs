@@ -27,7 +27,7 @@ use ts_recipe::{Loader, OpenError, RecipeError};
 #[cfg(feature = "training")]
 use crate::args::training::TrainingCommand;
 use crate::args::{Cli, Command};
-use crate::terminal::{note, say, say_page};
+use crate::terminal::{note, say, say_page, say_value};
 
 /// Does what was asked for.
 pub(crate) fn dispatch(cli: Cli) -> Result<()> {
@@ -41,7 +41,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
     match command {
         #[cfg(feature = "training")]
         Command::Training(command) => training::dispatch(command),
-        Command::Recipe { name } => print_recipes(name.as_deref()),
+        Command::Recipe { name, json } => print_recipes(name.as_deref(), json),
         Command::Import(args) => import::run(&args),
         Command::Cache { clear, json } => cache::run(clear, json),
         Command::Completions { shell } => shell::completions(shell),
@@ -81,11 +81,13 @@ fn loader() -> Loader<'static> {
     Loader { shipped: RECIPES }
 }
 
-fn print_recipes(name: Option<&str>) -> Result<()> {
+fn print_recipes(name: Option<&str>, json: bool) -> Result<()> {
     let Some(name) = name else {
-        return RECIPES.iter().try_for_each(|(name, _)| say(name));
+        let mut names = RECIPES.iter().map(|(name, _)| name);
+        return if json { say_value(&names.collect::<Vec<_>>()) } else { names.try_for_each(say) };
     };
     match RECIPES.iter().find(|(shipped, _)| *shipped == name) {
+        Some((_, text)) if json => say_value(&toml::from_str::<serde_json::Value>(text)?),
         Some((_, text)) => say_page(text.trim_end()),
         None => Err(loader().unknown(name).into()),
     }

@@ -14,6 +14,7 @@ use ts_serve::{Door, Options, Service};
 
 use super::loader;
 use crate::args::serve::ServeArgs;
+use crate::plugin_log::ServiceLog;
 use crate::terminal::note;
 
 /// Where keys stand in the environment: lines as in a file of keys.
@@ -36,7 +37,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
     overrides.push(Override::new("run.workers", options.places() as i64));
     let recipe = loader().load("default", overrides.clone())?;
     let (source, runners) = args.plugin.split_first().context("--plugin: a verifier must be given")?;
-    let verifier = open_plugin_with_runners(&recipe, source, runners, None)?
+    let log = args.verbose.then(ServiceLog::sink);
+    let verifier = open_plugin_with_runners(&recipe, source, runners, log)?
         .verifier(&settings)
         .map_err(OpenError::Named)?;
     let is_fresh = verifier.plugin().isolation() == Isolation::PerCall && !verifier.plugin().runs_programs();

@@ -1,6 +1,7 @@
 //! From the bytes of a file to compiled code that is believed, and what a plugin says of itself.
 
 pub(crate) mod cache;
+pub(crate) mod compilation;
 pub(crate) mod compiler;
 pub(crate) mod description;
 pub(crate) mod hash;

@@ -13,6 +13,7 @@ mod new;
 mod replay;
 mod run;
 mod test;
+mod watch;
 
 use anyhow::{Result, bail};
 use serde_json::json;
@@ -29,7 +30,7 @@ use crate::terminal::{is_closed, say_value};
 /// Does what was asked for.
 pub(super) fn dispatch(command: &PluginCommand) -> Result<()> {
     match command {
-        PluginCommand::List { folder } => list::list(folder.as_deref()),
+        PluginCommand::List { folder, json } => list::list(folder.as_deref(), *json),
         PluginCommand::Inspect { file, json } => inspect::inspect(&plugin(file)?, *json),
         PluginCommand::Check { files, json: false } => check(files),
         PluginCommand::Check { files, json: true } => check_as_json(files),

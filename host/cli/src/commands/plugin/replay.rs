@@ -1,19 +1,20 @@
 //! Calls a plugin again on what a run saw.
 //!
-//! In: a run's folder, a problem, a role, perhaps another plugin. Out: a line a response, then and now; or
+//! In: a run's folder, a problem, a role, perhaps another plugin. Out: a line a response, then and now, or the same as JSON; or
 //! golden cases. The run is not changed.
 
 use anyhow::Result;
+use serde_json::json;
 use ts_harness::Handle;
 use ts_harness::golden::Golden;
 use ts_harness::handle::Input;
-use ts_pipeline::replay::Replay;
+use ts_pipeline::replay::{Regraded, Replay};
 use ts_plugin::Role;
 use ts_recipe::OpenError;
 use ts_run::records::GradeRecord;
 
 use crate::args::plugin::PluginReplayArgs;
-use crate::terminal::{say, say_json};
+use crate::terminal::{say, say_json, say_value};
 
 pub(super) fn replay(args: &PluginReplayArgs) -> Result<()> {
     let kept = Replay::open(&args.run, &args.problem)?;
@@ -26,6 +27,13 @@ pub(super) fn replay(args: &PluginReplayArgs) -> Result<()> {
 /// Grades again, and compares with the grades that the run wrote down.
 fn regrade(kept: &Replay, args: &PluginReplayArgs) -> Result<()> {
     let regraded = kept.regrade(args.plugin.as_deref())?;
+    let changed = regraded.iter().filter(|one| one.before.is_some() && !one.is_same()).count();
+    if args.json {
+        let grade = |grade: &GradeRecord| json!({"outcome": grade.outcome, "score": grade.score, "answer": grade.answer, "note": grade.note});
+        let response = |one: &Regraded<'_>| json!({"draw": one.sample.draw, "before": one.before.map(grade), "now": grade(&one.now)});
+        let responses: Vec<_> = regraded.iter().map(response).collect();
+        return say_value(&json!({"responses": responses, "changed": changed}));
+    }
     let told = |grade: &GradeRecord| {
         let outcome = serde_json::to_value(grade.outcome).unwrap_or_default();
         let note = if grade.note.is_empty() { String::new() } else { format!(" ({})", grade.note) };
@@ -44,7 +52,6 @@ fn regrade(kept: &Replay, args: &PluginReplayArgs) -> Result<()> {
             None => say(format_args!("draw {}: not graded yet, is {now}{answer}", one.sample.draw))?,
         }
     }
-    let changed = regraded.iter().filter(|one| one.before.is_some() && !one.is_same()).count();
     say(format_args!("{} responses, {changed} graded otherwise than in the run", regraded.len()))
 }
 
@@ -56,7 +63,7 @@ fn ask(kept: &Replay, role: Role, args: &PluginReplayArgs) -> Result<()> {
     };
     let (ours, other) = (open(None)?, args.plugin.as_deref().map(|file| open(Some(file))).transpose()?);
     let asked = asked(kept, role)?;
-    let (n, mut changed) = (asked.len(), 0);
+    let (n, mut changed, mut calls) = (asked.len(), 0, Vec::new());
     for (name, input) in asked {
         let before = ours.call(&input).output;
         let now = other.as_ref().map(|other| other.call(&input).output);
@@ -67,7 +74,13 @@ fn ask(kept: &Replay, role: Role, args: &PluginReplayArgs) -> Result<()> {
             say_json(&serde_json::to_string(&golden)?)?;
             continue;
         }
-        match now.filter(|now| *now != before) {
+        let is_changed = now.as_ref().is_some_and(|now| *now != before);
+        if args.json {
+            changed += usize::from(is_changed);
+            calls.push(json!({"name": name, "run": before, "plugin": now}));
+            continue;
+        }
+        match now.filter(|_| is_changed) {
             None => say(format_args!("{name}: {before}"))?,
             Some(now) => {
                 changed += 1;
@@ -76,6 +89,9 @@ fn ask(kept: &Replay, role: Role, args: &PluginReplayArgs) -> Result<()> {
                 say(format_args!("  + {now}"))?;
             }
         }
+    }
+    if args.json {
+        return say_value(&json!({"calls": calls, "changed": changed}));
     }
     match (args.golden, &args.plugin) {
         (true, _) => Ok(()),

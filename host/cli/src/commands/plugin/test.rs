@@ -1,26 +1,38 @@
 //! Runs cases and compares: labelled ones with their labels, golden ones with what the plugin gave before.
 //!
 //! In: a plugin and files of cases. Out: agreement, or differences; a failing exit status where there are
-//! more of them than are allowed. Every case runs with the settings of the command.
+//! more of them than are allowed. Every case runs with the settings of the command. With `--watch` all of that again whenever a file
+//! changes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use ts_harness::golden::{Difference, GoldenFile};
 use ts_harness::handle::{Handle, Input};
-use ts_harness::{Answer, Case, CaseResult};
+use ts_harness::{Answer, Case, CaseResult, Expected};
 use ts_recipe::n_threads;
 
 use super::handle_of;
 use super::heard::Heard;
+use super::watch::again_and_again;
 use crate::args::plugin::PluginTestArgs;
-use crate::terminal::{say, say_value};
+use crate::terminal::{note, say, say_value};
 
 /// Characters of a text that are shown of a case.
 const SHOWN: usize = 300;
 
 pub(super) fn test(args: &PluginTestArgs) -> Result<()> {
+    if !args.watch {
+        return test_once(args);
+    }
+    let files = [std::slice::from_ref(&args.called.file), &args.called.runner].concat();
+    let files = files.into_iter().map(PathBuf::from).chain(args.cases.iter().cloned()).collect();
+    again_and_again(files, || test_once(args))
+}
+
+fn test_once(args: &PluginTestArgs) -> Result<()> {
     let heard = Heard::default();
     let handle = handle_of(&args.called, Some(heard.sink()))?;
     let files = args.cases.iter().map(|path| GoldenFile::read(path)).collect::<Result<Vec<_>, _>>()?;
@@ -88,6 +100,15 @@ fn labelled(args: &PluginTestArgs, handle: &Handle, heard: &Heard) -> Result<()>
     if cases.is_empty() {
         bail!("there are no cases in {}", named(&args.cases));
     }
+    let unread = unread(&cases);
+    if !unread.is_empty() {
+        let fields: Vec<_> = unread.iter().map(|(name, n)| format!("`{name}` ({n} cases)")).collect();
+        note(format_args!(
+            "warning: nobody reads these fields of {}: {}",
+            named(&args.cases),
+            fields.join(", ")
+        ));
+    }
     let threads = n_threads(args.workers);
     let run = ts_harness::run(verifier, &cases, threads);
     if let Some(path) = &args.out {
@@ -102,6 +123,16 @@ fn labelled(args: &PluginTestArgs, handle: &Handle, heard: &Heard) -> Result<()>
             "false_negatives": report.false_negatives,
             "false_positives": report.false_positives,
             "other_verdicts": report.otherwise_wrong,
+            "wrong_scores": cases
+                .iter()
+                .zip(&run.results)
+                .filter(|(case, _)| report.wrong_scores.contains(&case.id))
+                .map(|(case, result)| {
+                    let expected = case.score.map(|score| [score.low, score.high]);
+                    json!({"id": case.id, "expected": expected, "score": result.score})
+                })
+                .collect::<Vec<_>>(),
+            "unread_fields": unread,
             "over_limits": report.broken_limits,
             "no_verdict": report.nulls,
             "seconds": report.seconds,
@@ -111,9 +142,10 @@ fn labelled(args: &PluginTestArgs, handle: &Handle, heard: &Heard) -> Result<()>
     } else {
         show(args, &cases, &run, &report, |case| explain(handle, heard, case))?;
     }
+    let what = if report.wrong_scores.is_empty() { "verdicts" } else { "verdicts and scores" };
     match report.disagreements() {
         wrong if wrong > args.allow => {
-            bail!("verdicts that are not as expected: {wrong}; --allow {wrong} lets as many pass")
+            bail!("{what} that are not as expected: {wrong}; --allow {wrong} lets as many pass")
         }
         _ => Ok(()),
     }
@@ -128,16 +160,19 @@ fn show(
     explain: impl Fn(&Case) -> Result<()>,
 ) -> Result<()> {
     let threads = run.threads;
+    let has_scores = cases.iter().any(|case| case.score.is_some());
     say(format_args!(
-        "{} cases, {} with an expected verdict: {:.2} % agree",
+        "{} cases, {} with an expected verdict{}: {:.2} % agree",
         report.cases,
         report.counted,
+        if has_scores { " or score" } else { "" },
         100.0 * report.agreement()
     ))?;
     for (what, ids) in [
         ("false negatives", &report.false_negatives),
         ("false positives", &report.false_positives),
         ("other verdicts than expected", &report.otherwise_wrong),
+        ("other scores than expected", &report.wrong_scores),
         ("over their limits", &report.broken_limits),
     ] {
         if ids.is_empty() && what.starts_with("other") {
@@ -197,7 +232,7 @@ fn explain(handle: &Handle, heard: &Heard, case: &Case) -> Result<()> {
     lines.iter().try_for_each(|said| line("said", said))
 }
 
-/// What was expected of a case, and what came.
+/// What was expected of a case, and what came; scores where one was expected.
 fn told(case: &Case, result: &CaseResult) -> String {
     let got = match &result.answer {
         Answer::Failed(how) => (*how).to_owned(),
@@ -207,5 +242,20 @@ fn told(case: &Case, result: &CaseResult) -> String {
         },
     };
     let milliseconds = result.elapsed.as_secs_f64() * 1e3;
-    format!("expected {}, got {got} in {milliseconds:.1} ms", case.expected.name())
+    let expected = match (case.expected, case.score) {
+        (expected, None) => expected.name().to_owned(),
+        (Expected::Anything, Some(score)) => format!("score {score}"),
+        (expected, Some(score)) => format!("{} with score {score}", expected.name()),
+    };
+    let scored = case.score.and(result.score).map(|score| format!(" with score {score}")).unwrap_or_default();
+    format!("expected {expected}, got {got}{scored} in {milliseconds:.1} ms")
+}
+
+/// Fields of cases that nobody reads, and how many cases have each.
+fn unread(cases: &[Case]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for name in cases.iter().flat_map(|case| &case.unread) {
+        *counts.entry(name.as_str()).or_default() += 1;
+    }
+    counts
 }
