@@ -20,6 +20,7 @@ mod error;
 pub mod fuzz;
 pub mod golden;
 pub mod handle;
+mod in_turn;
 pub mod report;
 pub mod run;
 pub mod snapshot;

@@ -6,15 +6,13 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use ts_plugin::{Call, CallError, Grade, Problem, TestOutcome, Verdict, Verifier};
 
 use crate::case::{Case, outcome_of};
+use crate::in_turn::in_turn;
 use crate::{Error, Result};
 
 /// What came of one case.
@@ -125,31 +123,9 @@ fn run_with<G>(cases: &[Case], threads: usize, grade: G) -> Run
 where
     G: Fn(&Problem, &str) -> std::result::Result<Call<Grade>, CallError> + Sync,
 {
-    let threads = threads.max(1);
     let started = Instant::now();
-    let slots: Vec<OnceLock<CaseResult>> = cases.iter().map(|_| OnceLock::new()).collect();
-    let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                // Each index is taken once, so each slot is filled once.
-                while let Some((case, slot)) = take(&next, cases, &slots) {
-                    slot.get_or_init(|| grade_one(case, &grade));
-                }
-            });
-        }
-    });
-    let results = slots.into_iter().filter_map(OnceLock::into_inner).collect();
-    Run { results, elapsed: started.elapsed(), threads }
-}
-
-fn take<'a>(
-    next: &AtomicUsize,
-    cases: &'a [Case],
-    slots: &'a [OnceLock<CaseResult>],
-) -> Option<(&'a Case, &'a OnceLock<CaseResult>)> {
-    let index = next.fetch_add(1, Ordering::Relaxed);
-    Some((cases.get(index)?, slots.get(index)?))
+    let results = in_turn(cases.len(), threads, |index| grade_one(&cases[index], &grade));
+    Run { results, elapsed: started.elapsed(), threads: threads.max(1) }
 }
 
 fn grade_one<G>(case: &Case, grade: &G) -> CaseResult

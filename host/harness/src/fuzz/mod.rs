@@ -13,14 +13,10 @@ mod inputs;
 mod laws;
 mod shrink;
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
 use serde_json::Value;
 
 use crate::Handle;
+use crate::in_turn::in_turn;
 
 /// A fault of a plugin.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,38 +44,22 @@ pub struct Fuzzed {
 
 /// Tries `n_inputs` inputs on `n_threads` threads.
 pub fn fuzz(handle: &Handle, seed: u64, n_inputs: usize, n_threads: usize) -> Fuzzed {
-    let (next, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let findings: Mutex<Vec<Finding>> = Mutex::default();
-    let work = || {
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= n_inputs {
-                return;
-            }
-            let input = inputs::input(handle.role(), seed, number);
-            match laws::broken(handle, &input) {
-                laws::Outcome::Held => {}
-                laws::Outcome::Refused => drop(refused.fetch_add(1, Ordering::Relaxed)),
-                laws::Outcome::Broken(fault, told) => {
-                    let finding = Finding { number, fault, told, input: input.to_json() };
-                    findings.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
-                }
-            }
-        }
-    };
-    thread::scope(|scope| (0..n_threads.max(1)).for_each(|_| drop(scope.spawn(work))));
-    let mut found = findings.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.sort_by_key(|finding| finding.number);
+    let outcomes = in_turn(n_inputs, n_threads, |number| {
+        laws::broken(handle, &inputs::input(handle.role(), seed, number))
+    });
+    let n_refused = outcomes.iter().filter(|outcome| matches!(outcome, laws::Outcome::Refused)).count();
     let mut findings: Vec<Finding> = Vec::new();
-    for finding in found {
-        if findings.iter().all(|other| other.fault != finding.fault) {
-            let input = inputs::input(handle.role(), seed, finding.number);
+    for (number, outcome) in outcomes.into_iter().enumerate() {
+        let laws::Outcome::Broken(fault, told) = outcome else { continue };
+        if findings.iter().all(|other| other.fault != fault) {
+            let input = inputs::input(handle.role(), seed, number);
+            let shortest = shrink::shortest(handle, input, &fault);
             let (input, told) =
-                shrink::shortest(handle, input, &finding.fault).unwrap_or((finding.input, finding.told));
-            findings.push(Finding { input, told, ..finding });
+                shortest.unwrap_or_else(|| (inputs::input(handle.role(), seed, number).to_json(), told));
+            findings.push(Finding { number, fault, told, input });
         }
     }
-    Fuzzed { n_inputs, n_refused: refused.into_inner(), findings }
+    Fuzzed { n_inputs, n_refused, findings }
 }
 
 /// The texts on which a splitter is held against its laws where nobody asked for more: whether it may be used at all.
