@@ -190,6 +190,18 @@ fn another_digest_is_refused_and_both_are_said() {
         "{error}"
     );
 
+    // A tag with a pin of the component: what the tag means now must be that.
+    registry.has("org/moved", "1", &characters);
+    let own = Host::with_own_cache();
+    let pinned = format!("{}\"\nsha256 = \"{}", registry.name("org/moved:1"), hex(&tokens));
+    recipe(&own, "moved.toml", &pinned);
+    let error = fail(&own, &["check", "--recipe", "moved.toml"]);
+    assert!(error.contains(&digest(&characters)) && error.contains(&digest(&tokens)), "{error}");
+    registry.has("org/moved", "1", &tokens);
+    run(&own, &["check", "--recipe", "moved.toml"]);
+    let said = run(&own, &["plugin", "fetch", "--recipe", "moved.toml"]);
+    assert!(said.contains("needs a lock") && said.contains("tokens 0.1.0"), "{said}");
+
     // A registry that sends other bytes under a digest.
     let host = Host::with_own_cache();
     let name = registry.name(&format!("org/length@{manifest}"));
@@ -243,6 +255,23 @@ fn a_password_is_changed_for_a_token_and_goes_nowhere_else() {
         assert!(is_right, "{log:?}");
     }
     assert!(log.iter().any(|line| line.starts_with("store ") && line.contains("/blobs/")), "{log:?}");
+
+    // A registry that wants the password itself; its storage does not see it.
+    let host = Host::with_own_cache();
+    fs::create_dir(host.path("docker")).unwrap();
+    let config = serde_json::json!({"auths": {registry.host(): {"auth": basic}}});
+    fs::write(host.path("docker/config.json"), config.to_string()).unwrap();
+    registry.fault("/v2/", Some(Fault::Basic));
+    let asked = registry.log().len();
+    let said = run(&host, &["plugin", "fetch", &source, "--json"]);
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&said["plugins"][0]["name"], &said["lock"]), (&"tokens".into(), &serde_json::Value::Null));
+    let log = registry.log().split_off(asked);
+    let with_basic = log.iter().filter(|line| line.ends_with(&format!("Basic {basic}"))).count();
+    assert!(
+        with_basic == 2 && log.iter().any(|line| line.starts_with("store ") && line.ends_with(" -")),
+        "{log:?}"
+    );
 
     // A registry that sends its token's giver, or its blobs, elsewhere in plain http.
     let host = Host::with_own_cache();

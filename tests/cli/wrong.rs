@@ -219,7 +219,7 @@ fn plugins_of_elsewhere() {
          check --recipe damaged.toml
          check --recipe contradicts.toml
          check --set plugins.verifier.source=oci://ghcr.io/org/grader:1
-         check --set plugins.verifier.source=https://host.example/x.wasm --set plugins.verifier.sha256=12
+         check --set plugins.verifier.source=https://host.example/x.wasm --set plugins.verifier.sha256=abc
          plugin fetch
          plugin fetch missing.wasm
          plugin fetch oci://ghcr.io/org/grader

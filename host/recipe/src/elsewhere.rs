@@ -34,18 +34,13 @@ impl Locked {
     /// Writes the lock file, if there is anything to lock: whether it changed.
     ///
     /// # Errors
-    /// [`OpenError::Elsewhere`].
+    /// [`OpenError::NamedElsewhere`].
     pub fn write(&self) -> Result<bool, OpenError> {
         if self.lock.lines.is_empty() && !self.path.exists() {
             return Ok(false);
         }
-        self.lock.write(&self.path).map_err(of_all)
+        self.lock.write(&self.path).map_err(OpenError::NamedElsewhere)
     }
-}
-
-/// An error that is about no plugin more than about another.
-fn of_all(source: Error) -> OpenError {
-    OpenError::Elsewhere { key: "plugins".to_owned(), source }
 }
 
 /// A plugin of elsewhere, as a recipe names it.
@@ -64,7 +59,7 @@ impl<'a> Elsewhere<'a> {
     /// Has the plugins of a recipe here, and writes their digests into it. `file` is the recipe's, whose lock file counts.
     ///
     /// # Errors
-    /// [`OpenError::Elsewhere`].
+    /// [`OpenError::Elsewhere`]; of the lock file, [`OpenError::NamedElsewhere`].
     pub fn pin(&mut self, recipe: &mut Recipe, file: Option<&Path>) -> Result<(), OpenError> {
         let most = recipe.plugins.limits.component_bytes();
         let (nothing, mut lock) = (Lock::default(), None);
@@ -73,7 +68,7 @@ impl<'a> Elsewhere<'a> {
             let Some(elsewhere) = Source::parse(source).map_err(failed)? else { continue };
             if lock.is_none() {
                 let read = file.map(|file| Lock::read(&Lock::beside(file))).transpose();
-                lock = Some(read.map_err(failed)?.unwrap_or_default());
+                lock = Some(read.map_err(OpenError::NamedElsewhere)?.unwrap_or_default());
             }
             let lock = lock.as_ref().unwrap_or(&nothing);
             let beside = known(lock, &elsewhere, source, sha256).map_err(failed)?;
@@ -91,11 +86,11 @@ impl<'a> Elsewhere<'a> {
     /// count, unless they are to be updated.
     ///
     /// # Errors
-    /// [`OpenError::Elsewhere`].
+    /// [`OpenError::Elsewhere`]; of the lock file, [`OpenError::NamedElsewhere`].
     pub fn lock(&mut self, recipe: &Recipe, file: &Path, update: bool) -> Result<Locked, OpenError> {
         let most = recipe.plugins.limits.component_bytes();
         let path = Lock::beside(file);
-        let before = Lock::read(&path).map_err(of_all)?;
+        let before = Lock::read(&path).map_err(OpenError::NamedElsewhere)?;
         let (mut lock, mut fetched) = (Lock::default(), Vec::new());
         for Named { key, source, sha256 } in named(&mut recipe.clone()) {
             let failed = |error| OpenError::Elsewhere { key: key.clone(), source: error };

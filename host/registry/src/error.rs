@@ -34,7 +34,7 @@ pub enum Error {
         recipe: String,
     },
     /// Two digests are said of one thing.
-    #[error("plugin {name} is said to be {one}, and {other}")]
+    #[error("plugin {name} is said to be {one}, and to be {other}")]
     Contradiction {
         /// The source.
         name: String,

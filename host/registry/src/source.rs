@@ -153,7 +153,7 @@ fn url(text: &str) -> Result<Source, String> {
     }
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     if without_user(authority) != authority {
-        return Err("a name and a password do not belong into a URL, which is kept with the run".to_owned());
+        return Err("a name and a password do not belong in a URL, which is kept with the run".to_owned());
     }
     if !is_private(&uri) {
         return Err("plain http is for this machine alone; write https".to_owned());
@@ -169,7 +169,7 @@ fn reference(rest: &str) -> Result<Reference, String> {
         None => (name, None),
     };
     if registry.contains('@') {
-        return Err("a name and a password do not belong into it; `docker login` keeps them".to_owned());
+        return Err("a name and a password do not belong in it; `docker login` keeps them".to_owned());
     }
     if !is_registry(registry) {
         return Err("its registry must be a host, perhaps with a port".to_owned());

@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Redirect(String),
     /// Wants a token of this realm.
     Realm(String),
+    /// Wants the name and the password themselves.
+    Basic,
 }
 
 /// Who may have what: the name and the password, and the token that they are changed for.
@@ -204,6 +206,10 @@ fn serve(stream: TcpStream, place: &str, state: &Mutex<State>, host: &str, store
         Some(Fault::Realm(realm)) => {
             return answer(401, &[format!("www-authenticate: Bearer realm=\"{realm}\"")], b"", 0);
         }
+        Some(Fault::Basic) if authorization.as_deref() != Some(&format!("Basic {}", base64(LOGIN))) => {
+            return answer(401, &["www-authenticate: Basic realm=\"stub\"".to_owned()], b"", 0);
+        }
+        Some(Fault::Basic) => {}
         Some(Fault::CutOff(sent)) => cut = Some(sent),
         None => {}
     }
@@ -220,6 +226,7 @@ fn serve(stream: TcpStream, place: &str, state: &Mutex<State>, host: &str, store
     if place == "registry"
         && path.starts_with("/v2/")
         && state.is_private
+        && !authorization.as_deref().is_some_and(|it| it.starts_with("Basic "))
         && authorization.as_deref() != Some(&format!("Bearer {TOKEN}"))
     {
         let scope = if method == "GET" { "pull" } else { "pull,push" };
