@@ -16,6 +16,7 @@ mod readme;
 mod runs;
 mod samples;
 mod serve;
+mod sources;
 mod strangers;
 mod wheel;
 mod wrong;

@@ -49,6 +49,17 @@ const FILES: &[(&str, &str)] = &[
     ("syntax.toml", "extends = \"default\"\n[train\n"),
     ("text.toml", "extends = \"default\"\n[plugins]\nverifier = \"grader.wasm\"\n"),
     ("plugin.toml", "extends = \"default\"\n[plugins.verifier]\nsource = \"missing.wasm\"\n"),
+    ("tag.toml", "extends = \"default\"\n[plugins.verifier]\nsource = \"oci://ghcr.io/org/grader:1\"\n"),
+    ("damaged.toml", "extends = \"tag.toml\"\n"),
+    ("damaged.lock", "version = 1\n[[plugin]]\nsource = \"oci://ghcr.io/org/grader:1\"\nsha256 = \"12\"\n"),
+    (
+        "contradicts.toml",
+        "extends = \"default\"\n[plugins.verifier]\nsource = \"https://host.example/x.wasm\"\nsha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\n",
+    ),
+    (
+        "contradicts.lock",
+        "version = 1\n[[plugin]]\nsource = \"https://host.example/x.wasm\"\nsha256 = \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"\n",
+    ),
     ("kind.toml", "extends = \"default\"\n[train]\nlearning_rate = \"fast\"\n"),
     ("range.toml", "extends = \"default\"\n[train]\nlearning_rate = -1.0\n[sample]\ntop_p = 2.0\n"),
     (
@@ -185,6 +196,41 @@ fn plugins() {
          plugin componentize text.wasm
          plugin componentize core.wasm
          plugin list missing",
+    );
+}
+
+#[test]
+fn plugins_of_elsewhere() {
+    told(
+        "plugins_of_elsewhere",
+        "run --plugin oci://ghcr.io/org/grader
+         run --plugin oci://ghcr.io/org/grader:1
+         run --plugin oci://ghcr.io/org/grader:1@sha256:12
+         run --plugin oci://ghcr.io/Org/grader:1
+         run --plugin oci://ghcr.io/../grader:1
+         run --plugin oci:ghcr.io/org/grader:1
+         run --plugin ghcr.io/org/grader:1
+         run --plugin docker://ghcr.io/org/grader:1
+         run --plugin https://host.example/x.wasm
+         run --plugin http://host.example/x.wasm
+         run --plugin https://me:secret@host.example/x.wasm
+         serve --plugin https://host.example/x.wasm
+         check --recipe tag.toml
+         check --recipe damaged.toml
+         check --recipe contradicts.toml
+         check --set plugins.verifier.source=oci://ghcr.io/org/grader:1
+         check --set plugins.verifier.source=https://host.example/x.wasm --set plugins.verifier.sha256=abc
+         plugin fetch
+         plugin fetch missing.wasm
+         plugin fetch oci://ghcr.io/org/grader
+         plugin fetch --recipe default
+         plugin fetch --recipe missing.toml
+         plugin fetch --recipe damaged.toml
+         plugin fetch --update math_grader
+         plugin push math_grader
+         plugin push math_grader ghcr.io/org/grader:1
+         plugin push math_grader oci://ghcr.io/org/grader
+         plugin push missing.wasm oci://ghcr.io/org/grader:1",
     );
 }
 

@@ -7,11 +7,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Deserialize;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
+use ts_http::GaveUp;
 use ts_text::hexadecimal;
 
 use crate::cache::{INDEX, shards};
@@ -35,12 +35,6 @@ const FILES: [&str; 13] = [
     "LICENSE",
     INDEX,
 ];
-
-/// How often a file is tried.
-const TRIES: u32 = 5;
-
-/// The longest wait between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Most bytes of a file whose size the hub does not say.
 const MAX_UNKNOWN_BYTES: u64 = 1 << 30;
@@ -183,24 +177,14 @@ impl Hub {
     }
 }
 
-/// Tries until it goes well, with pauses that double.
-fn tried<T>(remote: &Remote, what: &str, mut once: impl FnMut() -> Result<T, Failed>) -> Result<T, Error> {
-    let mut tries = 1;
-    loop {
-        match once() {
-            Ok(done) => return Ok(done),
-            Err(Failed::ForGood(error)) => return Err(error),
-            Err(Failed::ForNow(reason, _)) if tries == TRIES => {
-                let (endpoint, name) = (remote.endpoint(), what.to_owned());
-                return Err(Error::Unreachable { endpoint, name, tries, reason });
-            }
-            Err(Failed::ForNow(_, asked)) => {
-                let pause = Duration::from_millis(250 << tries);
-                std::thread::sleep(asked.unwrap_or(pause).min(LONGEST_PAUSE));
-                tries += 1;
-            }
+/// Tries until it goes well.
+fn tried<T>(remote: &Remote, what: &str, once: impl FnMut() -> Result<T, Failed>) -> Result<T, Error> {
+    ts_http::tried(once).map_err(|gave_up| match gave_up {
+        GaveUp::ForGood(error) => error,
+        GaveUp::Unreachable { tries, reason } => {
+            Error::Unreachable { endpoint: remote.endpoint(), name: what.to_owned(), tries, reason }
         }
-    }
+    })
 }
 
 /// Brings a file into `part`, from where an earlier try ended, and checks it.

@@ -5,6 +5,7 @@
 //! describe itself. Each step fails with a variant of its own, and nothing of the plugin runs before the step
 //! before last.
 
+use std::path::Path;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -130,7 +131,7 @@ impl PluginHost {
     pub fn load(&self, source: PluginSource) -> Result<Plugin, LoadError> {
         let host = &self.inner;
         let origin = source.origin();
-        let file = if let PluginSource::File(path) = &source { Some(path.clone()) } else { None };
+        let file = source.file().map(Path::to_owned);
         let bytes: Arc<[u8]> = source.read(host.limits.component_bytes())?.into();
         let sha256 = sha256_hex(&bytes);
         let shape = preflight::check(&bytes, &host.limits, &origin)?;

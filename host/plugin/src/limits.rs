@@ -131,7 +131,7 @@ impl Limits {
     }
 
     /// [`Self::component_mib`] in bytes.
-    pub(crate) fn component_bytes(&self) -> u64 {
+    pub fn component_bytes(&self) -> u64 {
         self.component_mib << 20
     }
 

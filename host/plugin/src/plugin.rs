@@ -35,7 +35,7 @@ pub struct Identity {
     pub version: String,
     /// SHA-256 of the component, 64 lower-case hexadecimal digits.
     pub sha256: String,
-    /// Where it was loaded from: a path, or `embedded:NAME`.
+    /// Where it was loaded from: a path, the place it came from, or `embedded:NAME`.
     pub origin: String,
     /// Size of the component, bytes.
     pub bytes: u64,
@@ -142,7 +142,7 @@ impl Plugin {
     }
 
     /// The file that it came from, if it came from one.
-    pub(crate) fn file(&self) -> Option<&Path> {
+    pub fn file(&self) -> Option<&Path> {
         self.inner.file.as_deref()
     }
 

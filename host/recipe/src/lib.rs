@@ -6,12 +6,14 @@
 //! | put a flag over it | [`Override`] |
 //! | open the plugins that it names | [`open_plugins`] |
 //! | open one plugin alone | [`open_plugin`], [`open_plugin_with_runners`] |
-//! | find what is kept between runs | [`code_cache`], [`user_cache`] |
+//! | have those here that are of registries and URLs | [`Elsewhere`] |
+//! | find what is kept between runs | [`code_cache`], [`plugin_store`], [`user_cache`] |
 //!
 //! Only a validated recipe comes out of here. The grading service and the tools for plugin authors need no more of the host
 //! than this crate, and so link no tensors.
 
 mod adaptive_section;
+mod elsewhere;
 mod load;
 mod lora_section;
 mod objective_section;
@@ -30,12 +32,13 @@ mod user_folders;
 mod validate;
 
 pub use adaptive_section::{AdaptiveSection, BeyondDrift, DriftSection};
+pub use elsewhere::{Elsewhere, Locked};
 pub use load::{Loader, Override, RecipeError};
 pub use lora_section::{LoraSection, TargetModules};
 pub use objective_section::ObjectiveSection;
 pub use open::{
     Plugins, Settings, key_of, load_plugin, open_for, open_plugin, open_plugin_with_runners, open_plugins,
-    open_verifier,
+    open_verifier, stem_of,
 };
 pub use open_error::{OpenError, hint_of_call};
 pub use plugins_section::{PluginSection, PluginsSection, RunnerSection};
@@ -46,5 +49,5 @@ pub use stage_sections::{
     DivergenceBy, EvalSection, RefineContext, RefineSection, ReportSection, SampleSection, Schedule,
     SelectSection, SftExamples, TrainSection,
 };
-pub use user_folders::{code_cache, user_cache};
+pub use user_folders::{code_cache, plugin_store, user_cache};
 pub use validate::is_device;

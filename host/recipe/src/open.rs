@@ -3,16 +3,17 @@
 //! In: a recipe's `[plugins]`. Out: [`Plugins`], each role loaded, pinned if the recipe says so, configured, and on record
 //! for the manifest.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ts_plugin::{
-    HostOptions, LengthFunction, LogSink, Plugin, PluginHost, PluginSource, Role, SelectionPolicy,
+    HostOptions, LengthFunction, LoadError, LogSink, Plugin, PluginHost, PluginSource, Role, SelectionPolicy,
     StepSplitter, Verifier,
 };
+use ts_registry::{Pins, Source};
 use ts_run::manifest::PluginOrigin;
 
 use crate::plugins_section::{PluginSection, RunnerSection};
-use crate::user_folders::code_cache;
+use crate::user_folders::{code_cache, plugin_store};
 use crate::{OpenError, Recipe};
 
 /// The four roles, ready to call, and where they came from.
@@ -32,7 +33,7 @@ pub struct Plugins {
 /// Loads one plugin outside of any run, to look at it or to test it. `limits` are the default recipe's.
 ///
 /// # Errors
-/// [`OpenError::Named`].
+/// [`OpenError::Named`], [`OpenError::NamedElsewhere`].
 pub fn open_plugin(recipe: &Recipe, source: &str) -> Result<Plugin, OpenError> {
     Ok(open_alone(recipe, source, None)?.1)
 }
@@ -43,7 +44,7 @@ fn open_alone(
     log: Option<LogSink>,
 ) -> Result<(PluginHost, Plugin), OpenError> {
     let host = plugin_host(recipe, log)?;
-    let plugin = load_plugin(&host, source).map_err(OpenError::Named)?;
+    let plugin = load_plugin(&host, source)?;
     Ok((host, plugin))
 }
 
@@ -100,13 +101,13 @@ fn add_runners(
     if !plugin.runs_programs() {
         return Ok(vec![]);
     }
-    let found = if given.is_empty() { runners_beside(source) } else { given.to_vec() };
+    let found = if given.is_empty() { runners_beside(plugin, source) } else { given.to_vec() };
     if found.is_empty() {
         return Err(OpenError::NoRunner { verifier: source.to_owned() });
     }
     let add = |RunnerSection { source, sha256 }: &RunnerSection| {
         let failed = |error| OpenError::Plugin { key: "plugins.runners".to_owned(), source: error };
-        let plugin = load_plugin(host, source).map_err(failed)?;
+        let plugin = load(host, source, sha256).map_err(|cause| cause.of("plugins.runners"))?;
         check_pin("plugins.runners", source, sha256, &plugin)?;
         host.add_runner(plugin.runner().map_err(failed)?);
         Ok(origin("runner", &plugin))
@@ -114,13 +115,13 @@ fn add_runners(
     found.iter().map(add).collect()
 }
 
-/// The runners in the folder of a plugin's file, by name.
-fn runners_beside(source: &str) -> Vec<RunnerSection> {
-    if embedded(source).is_some() {
+/// The runners in the folder of a plugin's file, by name; one of elsewhere has none.
+fn runners_beside(plugin: &Plugin, source: &str) -> Vec<RunnerSection> {
+    let Some(file) = plugin.file().filter(|_| matches!(Source::parse(source), Ok(None))) else {
         return vec![];
-    }
+    };
     // A name alone is a file in the folder where this runs.
-    let folder = Path::new(source).parent().unwrap_or(Path::new(""));
+    let folder = file.parent().unwrap_or(Path::new(""));
     let list = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let files = std::fs::read_dir(list).into_iter().flatten().flatten();
     let mut runners: Vec<_> = files
@@ -177,7 +178,7 @@ fn open_role<R>(
 ) -> Result<R, OpenError> {
     let key = format!("plugins.{role}");
     let failed = |source| OpenError::Plugin { key: key.clone(), source };
-    let plugin = load_plugin(host, &section.source).map_err(failed)?;
+    let plugin = load(host, &section.source, &section.sha256).map_err(|cause| cause.of(&key))?;
     check_pin(&key, &section.source, &section.sha256, &plugin)?;
     origins.push(origin(role, &plugin));
     let settings = section.settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
@@ -213,15 +214,75 @@ fn plugin_host(recipe: &Recipe, log: Option<LogSink>) -> Result<PluginHost, Open
     PluginHost::new(options).map_err(OpenError::Host)
 }
 
-/// Loads an embedded plugin by its name, or a component file.
+/// Loads an embedded plugin by its name, a component file, that of a folder, or one of elsewhere that is here and named by its digest.
 ///
 /// # Errors
-/// Those of [`PluginHost::load`].
-pub fn load_plugin(host: &PluginHost, source: &str) -> Result<Plugin, ts_plugin::LoadError> {
-    host.load(match embedded(source) {
-        Some((name, bytes)) => PluginSource::Embedded { name: name.to_owned(), bytes: bytes.into() },
-        None => PluginSource::File(PathBuf::from(source)),
+/// Those of [`PluginHost::load`] and of [`ts_registry::Store::find`].
+pub fn load_plugin(host: &PluginHost, source: &str) -> Result<Plugin, OpenError> {
+    load(host, source, "").map_err(|cause| match cause {
+        Cause::Load(error) => OpenError::Named(error),
+        Cause::Elsewhere(error) => OpenError::NamedElsewhere(error),
     })
+}
+
+/// Why a plugin is not loaded, before it is said which one.
+enum Cause {
+    Load(LoadError),
+    Elsewhere(ts_registry::Error),
+}
+
+impl Cause {
+    /// As an error about one of a recipe's plugins.
+    fn of(self, key: &str) -> OpenError {
+        let key = key.to_owned();
+        match self {
+            Self::Load(source) => OpenError::Plugin { key, source },
+            Self::Elsewhere(source) => OpenError::Elsewhere { key, source },
+        }
+    }
+}
+
+/// [`load_plugin`], of a plugin with a pin: of elsewhere, that is what it is found by.
+fn load(host: &PluginHost, source: &str, sha256: &str) -> Result<Plugin, Cause> {
+    let place = match embedded(source) {
+        Some((name, bytes)) => PluginSource::Embedded { name: name.to_owned(), bytes: bytes.into() },
+        None => match Source::parse(source).map_err(Cause::Elsewhere)? {
+            None => PluginSource::local(Path::new(source)).map_err(Cause::Load)?,
+            Some(elsewhere) => kept(&elsewhere, sha256).map_err(Cause::Elsewhere)?,
+        },
+    };
+    host.load(place).map_err(Cause::Load)
+}
+
+/// What the store has of a plugin of elsewhere.
+fn kept(elsewhere: &Source, sha256: &str) -> Result<PluginSource, ts_registry::Error> {
+    let beside = Pins { manifest: None, sha256: pin_of(elsewhere, sha256)? };
+    let found = plugin_store()?.find(elsewhere, &beside)?;
+    let (origin, sha256) = (elsewhere.to_string(), found.sha256.hex().to_owned());
+    Ok(PluginSource::Pinned { origin, path: found.path, sha256 })
+}
+
+/// The pin of a plugin of elsewhere, which must be a digest where there is one.
+pub(crate) fn pin_of(
+    elsewhere: &Source,
+    sha256: &str,
+) -> Result<Option<ts_registry::Digest>, ts_registry::Error> {
+    let bad = |must: &str| ts_registry::Error::BadSource {
+        name: elsewhere.to_string(),
+        fault: format!("its sha256 in the recipe is `{sha256}`, and {must}"),
+    };
+    let pin = Some(sha256).filter(|sha256| !sha256.is_empty());
+    pin.map(|sha256| sha256.parse().map_err(bad)).transpose()
+}
+
+/// What a plugin is called by whoever names it so: the last part of its place, without `.wasm`.
+pub fn stem_of(source: &str) -> String {
+    match Source::parse(source) {
+        Ok(Some(elsewhere)) => elsewhere.stem().to_owned(),
+        _ => {
+            Path::new(source).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+        }
+    }
 }
 
 /// The embedded plugin of this name.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ts_plugin::{CallErrorKind, LoadError};
+use ts_registry::Source;
 
 /// Why a plugin cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,17 @@ pub enum OpenError {
     /// One that a command names cannot be loaded or configured.
     #[error(transparent)]
     Named(LoadError),
+    /// One of elsewhere that a recipe names is not to be had.
+    #[error("plugin for `{key}`")]
+    Elsewhere {
+        /// The recipe's key.
+        key: String,
+        /// Why.
+        source: ts_registry::Error,
+    },
+    /// One of elsewhere that a command names is not to be had.
+    #[error(transparent)]
+    NamedElsewhere(ts_registry::Error),
     /// A verifier of programs has nothing to run them with.
     #[error("verifier `{verifier}` has programs run, and no runner is loaded")]
     NoRunner {
@@ -49,6 +61,7 @@ impl OpenError {
                 LoadError::NotFound { path, .. } => Some(where_instead(path, source)),
                 _ => with_key(source.hint(), source.limit()),
             },
+            Self::Elsewhere { source, .. } | Self::NamedElsewhere(source) => source.hint(),
             Self::NoRunner { .. } => Some(
                 "`cargo xtask runners` builds those that ship, beside the verifier; --runner FILE names another"
                     .into(),
@@ -62,6 +75,15 @@ impl OpenError {
 
 /// Where a plugin may be that is not at a path.
 fn where_instead(path: &Path, error: &LoadError) -> String {
+    // What registries are asked for is often written without a scheme.
+    let elsewhere = format!("oci://{}", path.display());
+    let has_host = path
+        .iter()
+        .next()
+        .is_some_and(|host| host.to_string_lossy().trim_start_matches('.').contains(['.', ':']));
+    if has_host && matches!(Source::parse(&elsewhere), Ok(Some(_))) {
+        return format!("did you mean `{elsewhere}`? What is in a registry begins so");
+    }
     let shipped = || ts_embedded::PLUGINS.iter().map(|(name, _)| *name);
     let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
     if let Some(name) = shipped().find(|name| *name == stem) {
@@ -75,7 +97,7 @@ fn where_instead(path: &Path, error: &LoadError) -> String {
             format!("did you mean `{name}`? `ts-host plugin list` lists the plugins in this program")
         }
         (None, None) => {
-            "`ts-host plugin list` lists the plugins in this program; any other is a .wasm file".to_owned()
+            "`ts-host plugin list` lists the plugins in this program; any other is a .wasm file, a folder with one, https://… or oci://…".to_owned()
         }
     }
 }

@@ -53,7 +53,7 @@ impl PluginsSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table such as { source = \"my_grader.wasm\" }")]
 pub struct PluginSection {
-    /// Name of an embedded plugin, or a file.
+    /// Name of an embedded plugin, a file, a folder with one component, or `https://…` or `oci://…`.
     pub source: String,
     /// The only component accepted, in hexadecimal; empty is any.
     pub sha256: String,
@@ -61,11 +61,11 @@ pub struct PluginSection {
     pub settings: BTreeMap<String, serde_json::Value>,
 }
 
-/// One of `plugins.runners`: a file, or `{ source, sha256 }`.
+/// One of `plugins.runners`: a source, or `{ source, sha256 }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "RunnerEntry", into = "RunnerEntry")]
 pub struct RunnerSection {
-    /// A file.
+    /// As of any plugin.
     pub source: String,
     /// The only component accepted, in hexadecimal; empty is any.
     pub sha256: String,

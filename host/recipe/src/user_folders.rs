@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use etcetera::BaseStrategy;
 use ts_plugin::{CacheError, CachePlace, CodeCache};
+use ts_registry::Store;
 
 /// The variables that name them, on Unix.
 const CACHE: &str = "XDG_CACHE_HOME";
@@ -40,6 +41,15 @@ fn ours(variable: &str, folder: impl FnOnce(&dyn BaseStrategy) -> PathBuf) -> Op
 pub fn code_cache() -> &'static Result<Arc<CodeCache>, CacheError> {
     static CACHE: OnceLock<Result<Arc<CodeCache>, CacheError>> = OnceLock::new();
     CACHE.get_or_init(|| CodeCache::open(cache_place()?).map(Arc::new))
+}
+
+/// The user's plugins of registries and URLs, beside the compiled ones.
+///
+/// # Errors
+/// [`ts_registry::Error::NoPlace`].
+pub fn plugin_store() -> Result<Store, ts_registry::Error> {
+    let folder = user_cache().ok_or(ts_registry::Error::NoPlace)?;
+    Ok(Store::at(folder.join("plugins")))
 }
 
 /// Where compiled plugins are kept, and the key under which they are.

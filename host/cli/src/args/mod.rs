@@ -67,7 +67,7 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Grade for other trainers, over HTTP or as JSON lines
     Serve(ServeArgs),
-    /// Show what is kept of compiled plugins, and what of it is not trusted
+    /// Show what is kept of plugins, compiled and downloaded, and what of it is not trusted
     Cache {
         /// Remove it
         #[arg(long)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use serde_json::Value;
 use ts_plugin::Role;
 use ts_recipe::Override;
@@ -22,7 +22,7 @@ pub(crate) enum PluginCommand {
     },
     /// Say what a plugin is: roles, contract, settings, imports, size, hash, what a start costs
     Inspect {
-        /// A .wasm file or the name of an embedded plugin
+        /// A .wasm file, a folder with one, the name of an embedded plugin, or https://… or oci://… with a digest
         file: String,
         /// As JSON
         #[arg(long)]
@@ -34,7 +34,7 @@ pub(crate) enum PluginCommand {
     Componentize(PluginComponentizeArgs),
     /// Say whether this host would run plugins, and if not, why and what to do
     Check {
-        /// .wasm files or names of embedded plugins
+        /// .wasm files, folders with one, names of embedded plugins, https://… or oci://… with a digest
         #[arg(required = true, value_name = "FILE")]
         files: Vec<String>,
         /// As JSON
@@ -43,8 +43,18 @@ pub(crate) enum PluginCommand {
     },
     /// Print a plugin's settings as a page in Markdown
     Docs {
-        /// A .wasm file or the name of an embedded plugin
+        /// A .wasm file, a folder with one, the name of an embedded plugin, or https://… or oci://… with a digest
         file: String,
+    },
+    /// Download plugins of registries and URLs, and say by which digest they are; of a recipe, write its lock file
+    Fetch(PluginFetchArgs),
+    /// Upload a plugin into a registry, and say by which digest it is
+    Push {
+        /// A .wasm file, a folder with one, or the name of an embedded plugin
+        file: String,
+        /// Where to: oci://registry/repository:tag
+        #[arg(value_name = "REFERENCE")]
+        to: String,
     },
     /// Make one call: a JSON object in, a JSON object out
     Run(PluginRunArgs),
@@ -66,15 +76,33 @@ impl PluginCommand {
     }
 }
 
+/// Flags of `plugin fetch`.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("what").required(true).multiple(true).args(["sources", "recipe"]))]
+pub(crate) struct PluginFetchArgs {
+    /// Plugins: oci://registry/repository:tag or @sha256:…, https://…
+    #[arg(value_name = "SOURCE")]
+    pub(crate) sources: Vec<String>,
+    /// A recipe's TOML file, whose plugins are downloaded; what they are is written into the lock file beside it, once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<String>,
+    /// With --recipe: lock what tags and URLs mean now, whatever the lock file says
+    #[arg(long, requires = "recipe")]
+    pub(crate) update: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// A plugin to be called: how it is opened.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct CalledArgs {
-    /// A .wasm file or the name of an embedded plugin
+    /// A .wasm file, a folder with one, the name of an embedded plugin, or https://… or oci://… with a digest
     pub(crate) file: String,
     /// The role to call, of a plugin that has several: verifier, step-splitter, selection-policy or length-function
     #[arg(long, value_parser = called_role)]
     pub(crate) role: Option<Role>,
-    /// Runner for a verifier of programs, a .wasm file; may be given several times [default: those beside the verifier]
+    /// Runner for a verifier of programs, a .wasm file or a source as the plugin's; may be given several times [default: those beside the verifier]
     #[arg(long, value_name = "FILE", alias = "plugin")]
     pub(crate) runner: Vec<String>,
     /// A setting of the plugin, KEY=VALUE; may be given several times

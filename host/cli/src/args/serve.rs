@@ -12,8 +12,8 @@ use super::values::{address, at_least_one, key_value, seconds, threads};
 /// Flags of `serve`.
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
-    /// The verifier: a .wasm file or the name of an embedded plugin; after it, runners for a verifier of programs [default:
-    /// those beside the verifier]
+    /// The verifier: a .wasm file, a folder with one, the name of an embedded plugin, or https://… or oci://… with a digest; after it,
+    /// runners for a verifier of programs [default: those beside the verifier]
     #[arg(long, required = true, value_name = "FILE")]
     pub(crate) plugin: Vec<String>,
     /// A setting of the verifier, KEY=VALUE; may be given several times

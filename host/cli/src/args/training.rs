@@ -73,8 +73,8 @@ impl TrainingCommand {
 /// The recipe, the flags over it, and the run's folder.
 #[derive(Args, Debug, Clone, Default)]
 pub(crate) struct RunArgs {
-    /// Plugin to use for the role (or roles) that it has: a .wasm file or the name of an embedded plugin; may
-    /// be given several times
+    /// Plugin to use for the role (or roles) that it has: a .wasm file, a folder with one, the name of an embedded plugin, or https://… or
+    /// oci://… with a digest; may be given several times
     #[arg(long, value_name = "FILE")]
     pub(crate) plugin: Vec<String>,
     /// Recipe: the name of a shipped one or a TOML file [default: that of the folder, of --from, or `default`]
@@ -226,7 +226,8 @@ pub(crate) struct TransferArgs {
     /// A set of problems and what it is called: JSONL or parquet with id, prompt, reference; may be given several times
     #[arg(long, value_name = "NAME=FILE")]
     pub(crate) on: Vec<String>,
-    /// The verifier of a set: a .wasm file or the name of an embedded plugin [default: the run's]; once a set
+    /// The verifier of a set: a .wasm file, a folder with one, the name of an embedded plugin, or https://… or oci://… with a digest [default:
+    /// the run's]; once a set
     #[arg(long, value_name = "NAME=FILE")]
     pub(crate) verifier: Vec<String>,
     /// Any other value of the recipe for one set, such as code.eval.temperature=0.2 for the set `code`; may be given several times

@@ -1,10 +1,10 @@
-//! The command `cache`: what is kept of compiled plugins.
+//! The command `cache`: what is kept of plugins, compiled ones and those of registries and URLs.
 
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use ts_recipe::code_cache;
+use ts_recipe::{code_cache, plugin_store};
 
 use crate::terminal::{note, say, say_value};
 
@@ -22,15 +22,24 @@ pub(super) fn warn() {
 pub(super) fn run(clear: bool, json: bool) -> Result<()> {
     let cache = code_cache().as_ref().map_err(Clone::clone)?;
     let folder = cache.place().folder.display();
+    let store = plugin_store()?;
+    let downloads = store.folder().display();
     if clear {
         let (files, bytes) = cache.clear().with_context(|| format!("cannot clear {folder}"))?;
+        let (downloaded, size) = store.clear().with_context(|| format!("cannot clear {downloads}"))?;
         if json {
-            return say_value(
-                &json!({"folder": folder.to_string(), "removed_files": files, "removed_bytes": bytes}),
-            );
+            return say_value(&json!({
+                "folder": folder.to_string(),
+                "removed_files": files,
+                "removed_bytes": bytes,
+                "downloaded": {"folder": downloads.to_string(), "removed_files": downloaded, "removed_bytes": size},
+            }));
         }
-        return say(format_args!("removed {files} files, {}, from {folder}", mib(bytes)));
+        say(format_args!("removed {files} files, {}, from {folder}", mib(bytes)))?;
+        return say(format_args!("removed {downloaded} files, {}, from {downloads}", mib(size)));
     }
+    let downloaded = store.entries().with_context(|| format!("cannot list {downloads}"))?;
+    let size = downloaded.iter().map(|entry| entry.bytes).sum();
     let entries = cache.entries().with_context(|| format!("cannot list {folder}"))?;
     let bytes = entries.iter().map(|entry| entry.bytes).sum();
     let used =
@@ -40,7 +49,12 @@ pub(super) fn run(clear: bool, json: bool) -> Result<()> {
             .iter()
             .map(|it| json!({"name": it.name, "bytes": it.bytes, "used": used(it.used), "not_trusted": it.not_trusted}))
             .collect();
+        let of_elsewhere: Vec<_> = downloaded
+            .iter()
+            .map(|it| json!({"sha256": it.sha256.hex(), "bytes": it.bytes, "written": used(it.written)}))
+            .collect();
         return say_value(&json!({
+            "downloaded": {"folder": downloads.to_string(), "bytes": size, "plugins": of_elsewhere},
             "folder": folder.to_string(),
             "key": cache.place().key.display().to_string(),
             "bytes": bytes,
@@ -61,6 +75,12 @@ pub(super) fn run(clear: bool, json: bool) -> Result<()> {
         if let Some(why) = &entry.not_trusted {
             say(format_args!("  not trusted, so not run: it {why}"))?;
         }
+    }
+    say(downloads)?;
+    say(format_args!("{} downloaded plugins, {}", downloaded.len(), mib(size)))?;
+    for entry in &downloaded {
+        let (digest, size, written) = (&entry.sha256, mib(entry.bytes), used(entry.written));
+        say(format_args!("{digest}  {size:>9}  written {written}"))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use ts_pipeline::export::{Exported, Trainer, export};
 use ts_pipeline::{Adopted, PastRun, Run, adopt as take_over, kept_recipe};
 
-use super::training::now;
+use super::training::{now, present};
 use crate::args::export::{AdoptArgs, ExportArgs, ExportTrainer};
 use crate::progress::Terminal;
 use crate::terminal::{note, say};
@@ -18,7 +18,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<()> {
         ExportTrainer::Openrlhf => Trainer::Openrlhf,
         ExportTrainer::Verl => Trainer::Verl,
     };
-    let recipe = kept_recipe(&args.run)?;
+    let recipe = present(kept_recipe(&args.run)?, None)?;
     let progress = Terminal::default();
     let run = Run::open(recipe, &args.run, None, now(), &progress, None)?;
     let out = args.out.clone().unwrap_or_else(|| args.run.join("export").join(trainer.name()));
@@ -42,7 +42,7 @@ pub(super) fn adopt(args: &AdoptArgs) -> Result<()> {
     if args.trained_with.len() > MAX_WORDS {
         bail!("--trained-with has {} bytes, {MAX_WORDS} at most", args.trained_with.len());
     }
-    let recipe = kept_recipe(&args.run)?;
+    let recipe = present(kept_recipe(&args.run)?, None)?;
     let progress = Terminal::default();
     let folder = args.out.as_ref().unwrap_or(&args.run);
     let mut run = Run::open(recipe, folder, None, now(), &progress, None)?;

@@ -49,7 +49,8 @@ pub(super) fn fetch_file(text: &Path) -> Result<PathBuf> {
     }
 }
 
-fn tell(file: &str, bytes: Option<u64>) {
+/// Says what is downloaded, before it is.
+pub(super) fn tell(file: &str, bytes: Option<u64>) {
     match bytes {
         Some(bytes) => note(format_args!("downloading {file} ({bytes} bytes)")),
         None => note(format_args!("downloading {file}")),

@@ -3,6 +3,7 @@
 mod cache;
 #[cfg(feature = "training")]
 mod compare;
+mod elsewhere;
 #[cfg(feature = "training")]
 mod export;
 mod hub;
@@ -18,6 +19,8 @@ mod shell;
 mod training;
 #[cfg(feature = "training")]
 mod transfer;
+
+use std::path::Path;
 
 use anyhow::Result;
 use ts_embedded::RECIPES;
@@ -73,12 +76,19 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             || cause.downcast_ref::<ts_import::Error>().and_then(ts_import::Error::hint).map(str::to_owned);
         let hub = || cause.downcast_ref::<ts_hub::Error>().and_then(ts_hub::Error::hint).map(str::to_owned);
         let cache = || cause.downcast_ref::<CacheError>().and_then(CacheError::hint);
-        recipe.or_else(plugin).or_else(harness).or_else(cache).or_else(import).or_else(hub)
+        let registry = || cause.downcast_ref::<ts_registry::Error>().and_then(ts_registry::Error::hint);
+        recipe.or_else(plugin).or_else(harness).or_else(cache).or_else(import).or_else(hub).or_else(registry)
     })
 }
 
 fn loader() -> Loader<'static> {
     Loader { shipped: RECIPES }
+}
+
+/// The file of a recipe, if it is not one that ships.
+fn file_of(recipe: &str) -> Option<&Path> {
+    let is_shipped = RECIPES.iter().any(|(shipped, _)| *shipped == recipe);
+    (!is_shipped).then_some(Path::new(recipe))
 }
 
 fn print_recipes(name: Option<&str>, json: bool) -> Result<()> {

@@ -37,6 +37,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<()> {
     overrides.push(Override::new("run.workers", options.places() as i64));
     let recipe = loader().load("default", overrides.clone())?;
     let (source, runners) = args.plugin.split_first().context("--plugin: a verifier must be given")?;
+    super::elsewhere::have(&recipe, &args.plugin)?;
     let log = args.verbose.then(ServiceLog::sink);
     let verifier = open_plugin_with_runners(&recipe, source, runners, log)?
         .verifier(&settings)

@@ -16,9 +16,9 @@ use ts_pipeline::setup::check;
 use ts_pipeline::summary::{report, report_with};
 use ts_pipeline::{PastRun, Run, Stage, ablation, kept_recipe, merge, pretrain, run_stage};
 use ts_plugin::{LogSink, Role};
-use ts_recipe::{OpenError, Override, Recipe, key_of, n_threads, open_for, open_plugin};
+use ts_recipe::{OpenError, Override, Recipe, key_of, n_threads, open_for, open_plugin, stem_of};
 
-use super::loader;
+use super::{file_of, loader};
 use crate::args::training::{
     AblateArgs, MainJobArgs, PretrainArgs, PretrainTask, ReportArgs, RunArgs, TrainingCommand,
 };
@@ -161,10 +161,16 @@ pub(super) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// The recipe that the flags mean; what it names of the hub is there afterwards.
+/// The recipe that the flags mean; what it names of elsewhere is here afterwards.
 pub(super) fn recipe(args: &RunArgs) -> Result<Recipe> {
-    let recipe = recipe_of(args)?;
+    // What the folder keeps, or another run's, is by digest: a recipe's own file alone has a lock beside it.
+    present(recipe_of(args)?, args.recipe.as_deref().and_then(file_of))
+}
+
+/// The recipe by digest; what it names of the hub, of registries and of URLs is here afterwards. `file` is its own.
+pub(super) fn present(mut recipe: Recipe, file: Option<&Path>) -> Result<Recipe> {
     super::hub::fetch(&recipe)?;
+    super::elsewhere::pin(&mut recipe, file)?;
     Ok(recipe)
 }
 
@@ -257,6 +263,7 @@ fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
     let recipe = loader().load(recipe, vec![])?;
     let (mut overrides, mut runners, mut taken) = (Vec::new(), Vec::new(), BTreeMap::new());
     for file in files {
+        super::elsewhere::have(&recipe, [file])?;
         let plugin = open_plugin(&recipe, file)?;
         for role in plugin.roles() {
             if let Some(other) = taken.insert(role.interface(), file).filter(|_| *role != Role::Runner) {
@@ -268,8 +275,7 @@ fn plugin_overrides(recipe: &str, files: &[String]) -> Result<Vec<Override>> {
             }
             let (key, section) = (key_of(*role), recipe.plugins.of(*role));
             overrides.push(Override::new(&format!("plugins.{key}.source"), file.clone()));
-            let in_recipe = Path::new(&section.source).file_stem().and_then(|stem| stem.to_str());
-            if in_recipe != Some(&plugin.identity().name) {
+            if stem_of(&section.source) != plugin.identity().name {
                 overrides.push(Override::new(&format!("plugins.{key}.settings"), toml::Table::new()));
             }
         }
@@ -381,12 +387,11 @@ fn ablate(args: &AblateArgs) -> Result<()> {
     say(document.display())
 }
 
-/// Recipes by their names, with `base` in place of the default one and the values of `--set`; what they name of the hub is there afterwards.
+/// Recipes by their names, with `base` in place of the default one and the values of `--set`; what they name of elsewhere is here afterwards.
 pub(super) fn recipes(names: &[String], base: &str, set: &[Override]) -> Result<Vec<Recipe>> {
     let load = |name: &String| -> Result<Recipe> { Ok(loader().load_over(base, name, set.to_vec())?) };
     let recipes = names.iter().map(load).collect::<Result<Vec<_>>>()?;
-    recipes.iter().try_for_each(super::hub::fetch)?;
-    Ok(recipes)
+    names.iter().zip(recipes).map(|(name, recipe)| present(recipe, file_of(name).or(file_of(base)))).collect()
 }
 
 fn pretrain(args: &PretrainArgs) -> Result<()> {

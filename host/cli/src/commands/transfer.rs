@@ -6,16 +6,18 @@ use ts_pipeline::transfer::{TransferSet, TransferStep, transfer_steps};
 use ts_pipeline::{Run, Stage, run_stage};
 use ts_recipe::Override;
 
-use super::training::{logged, now};
+use super::training::{logged, now, present};
 use crate::args::training::TransferArgs;
 use crate::terminal::{note, say, say_page};
 
 /// Runs what is not done of the evaluations, prints their table, and puts it into the run's report.
 pub(super) fn run(args: &TransferArgs) -> Result<()> {
     let steps = transfer_steps(&args.folder, &sets(args)?)?;
-    for TransferStep { recipe, .. } in &steps {
-        super::hub::fetch(recipe)?;
-    }
+    let with_all = |step: TransferStep| -> Result<_> {
+        let recipe = present(step.recipe, None)?;
+        Ok(TransferStep { recipe, ..step })
+    };
+    let steps = steps.into_iter().map(with_all).collect::<Result<Vec<_>>>()?;
     logged(|progress, log| {
         for TransferStep { name, folder, recipe } in steps {
             note(format_args!("{name}: {}", folder.display()));

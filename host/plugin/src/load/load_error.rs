@@ -40,6 +40,34 @@ pub enum LoadError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// A folder in which there is no component.
+    #[error("there is no component in the folder `{}`", folder.display())]
+    NoneInFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// Where it was looked for beside the folder itself.
+        places: &'static [&'static str],
+        /// Files there whose names end in `.wasm` and that are no components.
+        others: Vec<PathBuf>,
+    },
+    /// A folder in which there are several, of which any may be meant.
+    #[error("there are {} components in the folder `{}`", found.len(), folder.display())]
+    SeveralInFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// Their files, sorted.
+        found: Vec<PathBuf>,
+    },
+    /// The component is not the one that is meant.
+    #[error("plugin `{origin}` has sha256 {found}, and allowed is only {wanted}")]
+    WrongDigest {
+        /// Where it came from.
+        origin: String,
+        /// The digest that it has.
+        found: String,
+        /// The one allowed.
+        wanted: String,
+    },
     /// The component is larger than `component_mib`.
     #[error("plugin `{origin}` has {bytes} bytes, more than the limit of {limit}")]
     TooLarge {
@@ -238,6 +266,21 @@ impl LoadError {
             }
             Self::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::IsADirectory => {
                 "a plugin is one file, a .wasm".into()
+            }
+            Self::NoneInFolder { others, .. } if !others.is_empty() => format!(
+                "`ts-host plugin componentize {}` makes a component of what a compiler wrote",
+                others[0].display()
+            ),
+            Self::NoneInFolder { places, .. } => format!(
+                "build it first: its README says how; looked at were its files that end in .wasm, and those in {}",
+                places.join(", ")
+            ),
+            Self::SeveralInFolder { found, .. } => {
+                let names: Vec<_> = found.iter().map(|path| path.display().to_string()).collect();
+                format!("name the one that is meant: {}", names.join(", "))
+            }
+            Self::WrongDigest { .. } => {
+                "`ts-host cache --clear` removes what is kept here, and it is downloaded anew".into()
             }
             Self::TooLarge { .. } => "raise the limit `component_mib` if you trust it".into(),
             Self::TooComplex { setting: Some(setting), .. } => {

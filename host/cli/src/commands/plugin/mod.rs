@@ -4,11 +4,13 @@
 
 mod bench;
 mod componentize;
+mod fetch;
 mod fuzz;
 mod heard;
 mod inspect;
 mod list;
 mod new;
+mod push;
 #[cfg(feature = "training")]
 mod replay;
 mod run;
@@ -22,6 +24,7 @@ use ts_plugin::{LogSink, Plugin};
 use ts_recipe::{OpenError, Override, Recipe, open_plugin, open_plugin_with_runners};
 
 use self::inspect::Tried;
+use super::elsewhere::have;
 use super::{loader, tell};
 use crate::args::plugin::{CalledArgs, PluginCommand};
 use crate::exit_code::CallFailed;
@@ -37,6 +40,8 @@ pub(super) fn dispatch(command: &PluginCommand) -> Result<()> {
         PluginCommand::Docs { file } => inspect::docs(&plugin(file)?),
         PluginCommand::New(args) => new::new(args),
         PluginCommand::Componentize(args) => componentize::componentize(args),
+        PluginCommand::Fetch(args) => fetch::fetch(args),
+        PluginCommand::Push { file, to } => push::push(file, to),
         PluginCommand::Run(args) => run::run(args),
         PluginCommand::Test(args) => test::test(args),
         PluginCommand::Fuzz(args) => fuzz::fuzz(args),
@@ -97,7 +102,9 @@ fn recipe(set: &[Override]) -> Result<Recipe> {
 }
 
 fn plugin(file: &str) -> Result<Plugin> {
-    Ok(open_plugin(&recipe(&[])?, file)?)
+    let recipe = recipe(&[])?;
+    have(&recipe, [file])?;
+    Ok(open_plugin(&recipe, file)?)
 }
 
 /// Opens a plugin and what it needs, ready to be called in a role.
@@ -107,6 +114,8 @@ fn handle(args: &CalledArgs) -> Result<Handle> {
 
 /// The same for one to which somebody listens.
 fn handle_of(args: &CalledArgs, log: Option<LogSink>) -> Result<Handle> {
-    let plugin = open_plugin_with_runners(&recipe(&args.set)?, &args.file, &args.runner, log)?;
+    let recipe = recipe(&args.set)?;
+    have(&recipe, std::iter::once(&args.file).chain(&args.runner))?;
+    let plugin = open_plugin_with_runners(&recipe, &args.file, &args.runner, log)?;
     Ok(Handle::open(&plugin, args.role, &args.setting.iter().cloned().collect()).map_err(OpenError::Named)?)
 }

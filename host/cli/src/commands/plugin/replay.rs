@@ -8,16 +8,21 @@ use serde_json::json;
 use ts_harness::Handle;
 use ts_harness::golden::Golden;
 use ts_harness::handle::Input;
+use ts_pipeline::kept_recipe;
 use ts_pipeline::replay::{Regraded, Replay};
 use ts_plugin::Role;
 use ts_recipe::OpenError;
 use ts_run::records::GradeRecord;
 
 use crate::args::plugin::PluginReplayArgs;
+use crate::commands::elsewhere::have;
+use crate::commands::training::present;
 use crate::terminal::{say, say_json, say_value};
 
 pub(super) fn replay(args: &PluginReplayArgs) -> Result<()> {
     let kept = Replay::open(&args.run, &args.problem)?;
+    let recipe = present(kept_recipe(&args.run)?, None)?;
+    have(&recipe, &args.plugin)?;
     match args.role {
         Role::Verifier if !args.golden => regrade(&kept, args),
         role => ask(&kept, role, args),
