@@ -1,7 +1,7 @@
 //! Sharing a plugin: its component as one layer of an artefact of a registry.
 //!
-//! In: a component, and what it says of itself. Out: the manifest's digest, by which it is from then on. The layout is that of CNCF's Wasm
-//! OCI artefacts, which `wkg`, Spin and wasmCloud read.
+//! In: a component, and what it says of itself. Out: the manifest's digest, by which it is named from then on. The layout is that of CNCF's
+//! Wasm OCI artefacts.
 
 use serde_json::{Value, json};
 use ts_http::{is_downgrade, is_private, resolved};
