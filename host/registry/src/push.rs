@@ -11,6 +11,9 @@ use crate::client::{Change, Client};
 use crate::manifest::{CONFIG, LAYERS, MANIFEST};
 use crate::{Digest, Error, Reference};
 
+/// The time that the layout asks for; the same always, so that a component that is pushed again has the digest that it had.
+const CREATED: &str = "1970-01-01T00:00:00Z";
+
 /// What a plugin says of itself, for people who find it in a registry.
 #[derive(Clone, Debug)]
 pub struct Described {
@@ -24,8 +27,6 @@ pub struct Described {
     pub exports: Vec<String>,
     /// Those that it imports.
     pub imports: Vec<String>,
-    /// The time, RFC 3339.
-    pub created: String,
 }
 
 /// Uploads a component and calls it by the reference's tag: the manifest's digest.
@@ -75,7 +76,7 @@ fn upload(client: &mut Client<'_>, bytes: &[u8], what: &str) -> Result<(), Error
 
 fn config(layer: &Digest, described: &Described) -> Value {
     json!({
-        "created": described.created,
+        "created": CREATED,
         "architecture": "wasm",
         "os": "wasip2",
         "layerDigests": [layer.to_string()],
@@ -101,7 +102,6 @@ fn manifest(layer: &Digest, bytes: usize, config: &str, described: &Described) -
             "org.opencontainers.image.title": described.name,
             "org.opencontainers.image.version": described.version,
             "org.opencontainers.image.description": described.summary,
-            "org.opencontainers.image.created": described.created,
         },
     })
 }

@@ -1,7 +1,6 @@
 //! The command `plugin push`: a plugin into a registry.
 
 use std::borrow::Cow;
-use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use ts_embedded::PLUGINS;
@@ -31,7 +30,6 @@ pub(super) fn push(file: &str, to: &str) -> Result<()> {
         summary: plugin.description().summary.clone(),
         exports: std::iter::once(interface("plugin")).chain(roles).collect(),
         imports: plugin.imports(),
-        created: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
     };
     let manifest = upload(&reference, &bytes, &described)?;
     let pins = Pins { manifest: Some(manifest), sha256: None };
