@@ -3,7 +3,7 @@
 mod registry;
 
 use std::fs;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use self::registry::{Fault, LOGIN, Registry, base64, digest};
 use crate::{Host, SMALL, read, repository};
@@ -413,6 +413,37 @@ fn what_is_pushed_is_found_again_and_described() {
     ] {
         assert!(fail(&host, &["plugin", "push", "tokens", &to]).contains(reason), "{to}");
     }
+}
+
+/// Another program's client: what it pushes is fetched, and what is pushed it pulls.
+#[test]
+#[ignore = "installs oras"]
+fn artefacts_are_those_of_oras() {
+    let (host, registry) = (Host::new(), Registry::start());
+    let done = |command: &mut Command| {
+        let output = command.current_dir(host.path("")).output().unwrap();
+        assert!(output.status.success(), "{command:?}: {}", stderr(&output));
+    };
+    done(Command::new("python3").args(["-m", "venv", "python"]));
+    let python = host.path("python/bin/python");
+    done(Command::new(&python).args(["-m", "pip", "install", "--quiet", "oras==0.2.43"]));
+    fs::write(host.path("theirs.wasm"), component("tokens")).unwrap();
+    fs::write(host.path("config.json"), "{}").unwrap();
+    let oras = |call: &str| {
+        let script = format!("import oras.provider\nclient = oras.provider.Registry(insecure=True)\n{call}");
+        done(Command::new(&python).args(["-c", &script]));
+    };
+    oras(&format!(
+        "client.push(target='{}/me/theirs:1', files=['theirs.wasm:application/wasm'], manifest_config='config.json:application/vnd.wasm.config.v0+json')",
+        registry.host()
+    ));
+    let name = run(&host, &["plugin", "fetch", &registry.name("me/theirs:1")]);
+    let name = name.split_whitespace().find(|word| word.contains("@sha256:")).unwrap();
+    assert!(run(&host, &["plugin", "inspect", name]).contains(&hex(&component("tokens"))));
+
+    run(&host, &["plugin", "push", "math_grader", &registry.name("me/ours:1")]);
+    oras(&format!("client.pull(target='{}/me/ours:1', outdir='pulled')", registry.host()));
+    assert!(read(host.path("pulled/math_grader.wasm")) == component("math_grader"));
 }
 
 #[test]

@@ -97,6 +97,8 @@ fn manifest(layer: &Digest, bytes: usize, config: &str, described: &Described) -
             "mediaType": LAYERS[0],
             "digest": layer.to_string(),
             "size": bytes,
+            // The name of the file that `oras pull` writes.
+            "annotations": {"org.opencontainers.image.title": format!("{}.wasm", described.name)},
         }],
         "annotations": {
             "org.opencontainers.image.title": described.name,
