@@ -93,7 +93,18 @@ struct Watching {
 
 impl Watching {
     fn start(host: &Host, args: &[&str]) -> Self {
-        let mut child = host.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        use std::os::unix::process::CommandExt;
+
+        let mut command = host.command(args);
+        // Whoever runs the tests in the background of a shell has this signal ignored, and so would have this process.
+        // SAFETY: the call is one of those that may be made between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGINT, libc::SIG_DFL);
+                Ok(())
+            });
+        }
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (said, told) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
         Self { child, said, told }
     }

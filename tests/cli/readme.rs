@@ -1,7 +1,6 @@
 //! The README, the guide and the page on run folders: every command works, run here with small settings, and
 //! every link leads somewhere.
 
-use std::path::PathBuf;
 
 use crate::{Host, SMALL, repository};
 use ts_embedded::problem::Task;
@@ -37,38 +36,6 @@ fn every_command_of_the_page_on_imports_works() {
 #[test]
 fn every_command_of_the_page_on_trainers_works() {
     assert_eq!(run_pages(&["docs/trainers.md"]), 8);
-}
-
-#[test]
-fn every_link_leads_to_a_file_and_its_section() {
-    let pages = std::fs::read_dir(repository("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let mut pages: Vec<PathBuf> =
-        pages.filter(|path| path.extension().is_some_and(|it| it == "md")).collect();
-    let at_the_root = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
-    pages.extend(at_the_root.map(|name| repository(name).into()));
-    for page in pages {
-        let text = std::fs::read_to_string(&page).unwrap();
-        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
-            if link.contains("://") || link.contains(' ') {
-                continue;
-            }
-            let (file, section) = link.split_once('#').unwrap_or((link, ""));
-            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
-            assert!(target.exists(), "{}: {link}", page.display());
-            let has_section = || headings(&std::fs::read_to_string(&target).unwrap()).any(|it| it == section);
-            assert!(section.is_empty() || has_section(), "{}: {link}", page.display());
-        }
-    }
-}
-
-/// The names under which a page's headings are linked to.
-fn headings(page: &str) -> impl Iterator<Item = String> {
-    let titles =
-        page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
-    titles.map(|title| {
-        let kept = title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-        kept.collect::<String>().to_lowercase().replace(' ', "-")
-    })
 }
 
 /// Runs every command of some pages, in one folder; gives how many.

@@ -24,6 +24,9 @@ use crate::bootstrap::{CONFIDENCE, Interval, require_problems_of, sums_by_proble
 use crate::metrics::{Metric, Scored, Sums};
 use crate::{Error, Result};
 
+/// A difference below it is none: sums of the same numbers in another order come so near.
+const ROUNDING: f64 = 1e-9;
+
 /// A metric's difference, and how far it may be off.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
@@ -210,7 +213,7 @@ impl Difference {
 
     /// The probability of a difference at least as large in either direction if there were none.
     pub fn p_value(&self) -> f64 {
-        if self.estimate == 0.0 {
+        if self.estimate.abs() < ROUNDING {
             return 1.0;
         }
         let t = self.estimate.abs() / self.standard_error;
@@ -285,6 +288,7 @@ mod tests {
         // t = 2 / 0.577 = 3.464 with 2 degrees of freedom: p = 0.0742.
         assert!((difference.p_value() - 0.0742).abs() < 1e-4, "{}", difference.p_value());
         assert_eq!(of_cells(&[&[0.0, 0.0]]).p_value(), 1.0);
+        assert_eq!(of_cells(&[&[1e-17, 1e-17]]).p_value(), 1.0);
     }
 
     #[test]

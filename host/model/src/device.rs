@@ -15,6 +15,9 @@ use crate::error::without_backtrace;
 /// # Errors
 /// If there is no such GPU, or this is a build without the feature `cuda`.
 pub fn cuda(ordinal: usize) -> Result<Device> {
+    if cfg!(not(feature = "cuda")) {
+        return Err(Error::Msg("this ts-host was built without support for GPUs".to_owned()));
+    }
     Device::new_cuda_with_stream(ordinal).map_err(without_backtrace)
 }
 
@@ -94,7 +97,7 @@ mod of_cuda {
         #[test]
         fn a_build_without_the_feature_says_so() {
             let error = crate::device::cuda(0).unwrap_err();
-            assert!(error.to_string().contains("cuda support"), "{error}");
+            assert!(error.to_string().contains("built without support for GPUs"), "{error}");
             assert_eq!(crate::device::free_memory(&super::Device::Cpu), None);
         }
     }

@@ -352,8 +352,9 @@ impl Error {
             Self::Plugin(error) => error.hint(),
             Self::Call(error) => hint_of_call(&error.kind),
             Self::TooManyUngraded { .. } => Some(
-                "grades.jsonl has a note for each; `--set plugins.max_failed_share=` goes on with more of them; with another grader or \
-                 other plugins.limits start again with `--from` this folder and another `--out`: the samples are kept"
+                "`ts-host plugin test` shows what a grader says of a case; `--set plugins.max_failed_share=` goes on with more such \
+                 responses; with another grader or other plugins.limits start again with `--from` this folder and another `--out`: \
+                 the stages that are finished are taken over where the work is the same"
                     .into(),
             ),
             Self::Run(ts_run::Error::NotResumable { path, .. }) => Some(format!(

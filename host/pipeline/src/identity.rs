@@ -4,11 +4,15 @@
 //! run can take over from another, and it seals the records, so that a record of other work is not taken for
 //! one of this.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
 use serde_json::{Value, json};
-use ts_run::manifest::Manifest;
+use ts_run::manifest::{Difference, Manifest};
 use ts_run::{Seal, digest};
 
 use crate::Error;
+use crate::past_run::kept_recipe;
 use crate::stage::Stage;
 use ts_recipe::{AdaptiveSection, DivergenceBy, PluginSection, Recipe, RefineSection, SamplerKind};
 
@@ -95,9 +99,52 @@ pub(crate) fn recipe_sha256(recipe: &Recipe) -> Result<String, Error> {
     Ok(digest::sha256_bytes(recipe.what_decides_records().to_toml()?.as_bytes()))
 }
 
+/// Why the run in a folder does not go on with a recipe: with the values that differ in place of the digests of two recipes.
+pub(crate) fn with_values(error: ts_run::Error, folder: &Path, recipe: &Recipe) -> ts_run::Error {
+    let ts_run::Error::NotResumable { path, differences } = error else { return error };
+    let Ok(kept) = kept_recipe(folder) else {
+        return ts_run::Error::NotResumable { path, differences };
+    };
+    let (old, new) = (values(&kept), values(recipe));
+    let value = |values: &BTreeMap<String, String>, key: &String| {
+        values.get(key).map_or_else(|| "not set".to_owned(), String::clone)
+    };
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let changed: Vec<Difference> = keys
+        .into_iter()
+        .map(|key| Difference {
+            field: key.clone(),
+            old: value(&old, key),
+            new: value(&new, key),
+            stops: true,
+        })
+        .filter(|difference| difference.old != difference.new)
+        .collect();
+    let says_nothing = |difference: &Difference| difference.field == "recipe_sha256" && !changed.is_empty();
+    let others: Vec<_> = differences.into_iter().filter(|difference| !says_nothing(difference)).collect();
+    ts_run::Error::NotResumable { path, differences: [changed, others].concat() }
+}
+
+/// The values of a recipe that decide its records, by their keys.
+fn values(recipe: &Recipe) -> BTreeMap<String, String> {
+    fn add(key: String, value: &Value, values: &mut BTreeMap<String, String>) {
+        match value {
+            Value::Object(table) => {
+                let within =
+                    |name: &String| if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                table.iter().for_each(|(name, value)| add(within(name), value, values));
+            }
+            value => drop(values.insert(key, value.to_string())),
+        }
+    }
+    let mut values = BTreeMap::new();
+    let recipe = serde_json::to_value(recipe.what_decides_records()).unwrap_or_default();
+    add(String::new(), &recipe, &mut values);
+    values
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use ts_run::manifest::{ModelOrigin, PluginOrigin, ProblemSetOrigin};
 

@@ -60,7 +60,7 @@ impl ServerCommand {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// No process.
-    #[error("cannot start `{command}`: {source}")]
+    #[error("cannot start `{command}`")]
     Start {
         /// The command's first word.
         command: String,

@@ -41,6 +41,12 @@ pub(crate) fn dispatch(cli: Cli) -> Result<()> {
     if command.compiles() {
         cache::warn();
     }
+    #[cfg(feature = "training")]
+    if std::env::args_os().len() == 1 {
+        note(
+            "this is the main job, on the embedded model; `ts-host --help` lists the commands, `ts-host run --quick` does a small part of it",
+        );
+    }
     match command {
         #[cfg(feature = "training")]
         Command::Training(command) => training::dispatch(command),

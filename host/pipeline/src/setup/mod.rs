@@ -234,7 +234,9 @@ impl<'a> Run<'a> {
                 return Err(ts_run::Error::NotResumable { path: folder.to_owned(), differences }.into());
             }
         }
-        let mut folder = RunFolder::create_or_resume(&shard_folder_of(folder, shard)?, &manifest)?;
+        let folder = shard_folder_of(folder, shard)?;
+        let mut folder = RunFolder::create_or_resume(&folder, &manifest)
+            .map_err(|error| identity::with_values(error, &folder, &recipe))?;
         doubts.iter().for_each(|doubt| progress.warn(doubt));
         let of_whole = whole.as_ref().map(|whole| &whole.manifest.adopted);
         if let Some(adopted) = of_whole.filter(|adopted| **adopted != folder.manifest().adopted) {
