@@ -1,7 +1,6 @@
 //! The README, the guide and the page on run folders: every command works, run here with small settings, and
 //! every link leads somewhere.
 
-
 use crate::{Host, SMALL, repository};
 use ts_embedded::problem::Task;
 

@@ -74,15 +74,23 @@ impl<'a> Client<'a> {
 
     /// Whether a blob is there already.
     pub(crate) fn has_blob(&mut self, digest: &Digest) -> bool {
-        let uri = self.uri(&format!("blobs/{digest}"));
-        let head = |uri: Uri| {
-            let mut request = self.caller.agent.head(&uri);
-            if let Some(secret) = self.caller.authorization.as_ref().filter(|_| self.caller.is_ours(&uri)) {
-                request = request.header("authorization", secret.header());
-            }
-            request.call().ok()
-        };
-        uri.ok().and_then(head).is_some_and(|answer| answer.status() == 200)
+        let Ok(uri) = self.uri(&format!("blobs/{digest}")) else { return false };
+        let mut answer = self.head(&uri);
+        if let Some(refused) = answer.as_ref().filter(|answer| answer.status() == 401)
+            && self.answer_challenge(refused).unwrap_or(false)
+        {
+            answer = self.head(&uri);
+        }
+        answer.is_some_and(|answer| answer.status() == 200)
+    }
+
+    /// What is said of something; nothing where nobody answers.
+    fn head(&self, uri: &Uri) -> Option<Response<Body>> {
+        let mut request = self.caller.agent.head(uri);
+        if let Some(secret) = self.caller.authorization.as_ref().filter(|_| self.caller.is_ours(uri)) {
+            request = request.header("authorization", secret.header());
+        }
+        request.call().ok()
     }
 
     /// Changes something: the answer, whose status is one of success.

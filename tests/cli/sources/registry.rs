@@ -253,8 +253,9 @@ fn serve(stream: TcpStream, place: &str, state: &Mutex<State>, host: &str, store
         (202, vec!["location: /upload?of=this".to_owned()], vec![])
     } else if path == "/upload" {
         let wanted = query.split('&').find_map(|it| it.strip_prefix("digest=")).unwrap_or_default();
+        let wanted = wanted.replace("%3A", ":");
         if digest(&body) == wanted && query.contains("of=this") {
-            state.blobs.insert(wanted.to_owned(), body);
+            state.blobs.insert(wanted, body);
             (201, vec![], vec![])
         } else {
             (400, vec![], vec![])

@@ -153,7 +153,7 @@ fn folders() {
     // Another recipe in the same folder would mix two runs.
     says(
         &host.fail(&small(&["sample", "--out", "run", "--set", "sample.temperature=0.5"])),
-        &["run", "recipe", "hint: "],
+        &["run", "sample.temperature was 0.9 and is now 0.5", "hint: "],
     );
     says(&host.fail(&["train", "--out", "run"]), &["reference", "needs `pair`", "hint: run `ts-host pair"]);
     std::fs::write(host.path("file"), "").unwrap();
