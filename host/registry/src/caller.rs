@@ -7,7 +7,7 @@ use ts_http::{
     resolved, tried, without_user,
 };
 use ureq::http::{Response, Uri};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, RequestBuilder};
 
 use crate::Error;
 use crate::login::Authorization;
@@ -35,9 +35,13 @@ impl Caller {
         format!("{}://{authority}", self.origin.scheme_str().unwrap_or("https"))
     }
 
-    /// Whether a URL is this server's, so that it may see the secret.
-    pub(crate) fn is_ours(&self, uri: &Uri) -> bool {
-        has_same_origin(uri, &self.origin) && is_private(uri)
+    /// A request with the secret, if its URL is this server's: no other may see it.
+    pub(crate) fn signed<B>(&self, request: RequestBuilder<B>, uri: &Uri) -> RequestBuilder<B> {
+        let is_ours = has_same_origin(uri, &self.origin) && is_private(uri);
+        match self.authorization.as_ref().filter(|_| is_ours) {
+            Some(secret) => request.header("authorization", secret.header()),
+            None => request,
+        }
     }
 
     /// Gets something, wherever it leads. A status that is no redirect is the caller's to judge.
@@ -45,12 +49,8 @@ impl Caller {
         let mut uri = uri.clone();
         for _ in 0..=MAX_REDIRECTS {
             // Sizes and digests are those of the bytes as they are.
-            let mut request =
-                self.agent.get(&uri).header("accept", accept).header("accept-encoding", "identity");
-            if let Some(secret) = self.authorization.as_ref().filter(|_| self.is_ours(&uri)) {
-                request = request.header("authorization", secret.header());
-            }
-            let answer = request.call().map_err(for_now)?;
+            let request = self.agent.get(&uri).header("accept", accept).header("accept-encoding", "identity");
+            let answer = self.signed(request, &uri).call().map_err(for_now)?;
             if !is_redirect(answer.status().as_u16()) {
                 return Ok(answer);
             }

@@ -86,11 +86,7 @@ impl<'a> Client<'a> {
 
     /// What is said of something; nothing where nobody answers.
     fn head(&self, uri: &Uri) -> Option<Response<Body>> {
-        let mut request = self.caller.agent.head(uri);
-        if let Some(secret) = self.caller.authorization.as_ref().filter(|_| self.caller.is_ours(uri)) {
-            request = request.header("authorization", secret.header());
-        }
-        request.call().ok()
+        self.caller.signed(self.caller.agent.head(uri), uri).call().ok()
     }
 
     /// Changes something: the answer, whose status is one of success.
@@ -104,23 +100,14 @@ impl<'a> Client<'a> {
         loop {
             tries += 1;
             let answer = self.caller.tried(what, || {
-                let secret = self.caller.authorization.as_ref().filter(|_| self.caller.is_ours(uri));
-                match change {
-                    Change::Post => {
-                        let mut request = self.caller.agent.post(uri);
-                        if let Some(secret) = secret {
-                            request = request.header("authorization", secret.header());
-                        }
-                        request.send_empty().map_err(for_now)
-                    }
+                let Caller { agent, .. } = &self.caller;
+                let sent = match change {
+                    Change::Post => self.caller.signed(agent.post(uri), uri).send_empty(),
                     Change::Put(bytes, kind) => {
-                        let mut request = self.caller.agent.put(uri).header("content-type", *kind);
-                        if let Some(secret) = secret {
-                            request = request.header("authorization", secret.header());
-                        }
-                        request.send(*bytes).map_err(for_now)
+                        self.caller.signed(agent.put(uri).header("content-type", *kind), uri).send(*bytes)
                     }
-                }
+                };
+                sent.map_err(for_now)
             })?;
             if answer.status() == 401 && tries == 1 && self.answer_challenge(&answer)? {
                 continue;

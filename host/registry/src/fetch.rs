@@ -94,8 +94,8 @@ fn from_url(store: &Store, url: &str, pins: Pins, most: u64, listener: Listener<
         caller.bytes(answer, most, url)
     })?;
     let found = Digest::of(&bytes);
-    if let Some(wanted) = pins.sha256.filter(|wanted| *wanted != found) {
-        return Err(Error::WrongDigest { name: format!("what is at {url}"), found, wanted });
+    if let Some(wanted) = &pins.sha256 {
+        check(&found, wanted, || format!("what is at {url}"))?;
     }
     let path = store.put_component(&found, &bytes)?;
     Ok((Pins { manifest: None, sha256: Some(found) }, path, bytes.len() as u64))
@@ -121,12 +121,8 @@ fn from_registry(
         (None, None) => return Err(Error::NoDigest { name }),
     };
     let layer = component_of(store, &mut client, &name, &manifest)?;
-    if let Some(wanted) = pins.sha256.filter(|wanted| *wanted != layer.digest) {
-        return Err(Error::WrongDigest {
-            name: format!("the component of {name}"),
-            found: layer.digest,
-            wanted,
-        });
+    if let Some(wanted) = &pins.sha256 {
+        check(&layer.digest, wanted, || format!("the component of {name}"))?;
     }
     let digests = Pins { manifest: Some(manifest), sha256: Some(layer.digest.clone()) };
     if let Some((path, bytes)) = store.component(&layer.digest)? {
@@ -137,7 +133,9 @@ fn from_registry(
     }
     listener(&name, Some(layer.bytes));
     let bytes = client.blob(&layer.digest, layer.bytes)?;
-    check(&bytes, &layer.digest, || format!("what the registry sends as the component of {name}"))?;
+    check(&Digest::of(&bytes), &layer.digest, || {
+        format!("what the registry sends as the component of {name}")
+    })?;
     let path = store.put_component(&layer.digest, &bytes)?;
     Ok((digests, path, layer.bytes))
 }
@@ -151,7 +149,9 @@ fn component_of(store: &Store, client: &mut Client<'_>, name: &str, digest: &Dig
             Some(bytes) => bytes,
             None => {
                 let bytes = client.manifest(&digest.to_string())?;
-                check(&bytes, &digest, || format!("what the registry sends as the manifest of {name}"))?;
+                check(&Digest::of(&bytes), &digest, || {
+                    format!("what the registry sends as the manifest of {name}")
+                })?;
                 store.put_manifest(&digest, &bytes)?;
                 bytes
             }
@@ -163,10 +163,10 @@ fn component_of(store: &Store, client: &mut Client<'_>, name: &str, digest: &Dig
     }
 }
 
-fn check(bytes: &[u8], wanted: &Digest, name: impl Fn() -> String) -> Result<(), Error> {
-    let found = Digest::of(bytes);
-    match found == *wanted {
+/// That something has the digest that it should have.
+fn check(found: &Digest, wanted: &Digest, name: impl Fn() -> String) -> Result<(), Error> {
+    match found == wanted {
         true => Ok(()),
-        false => Err(Error::WrongDigest { name: name(), found, wanted: wanted.clone() }),
+        false => Err(Error::WrongDigest { name: name(), found: found.clone(), wanted: wanted.clone() }),
     }
 }

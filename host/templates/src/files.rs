@@ -1,7 +1,7 @@
 //! Which files a template is made of.
 //!
-//! What a language needs is there once, for every role; a role has a source in each language and one file of
-//! cases. In all of them NAME stands for the plugin's name, ROLE for its role's interface, NOUN for the role
+//! What a language needs is there once, for every role, and may be the end of every role's source; a role has a source in each language and
+//! one file of cases. In all of them NAME stands for the plugin's name, ROLE for its role's interface, NOUN for the role
 //! in words, SUMMARY for what the plugin does, and CASES for what its cases are.
 //!
 //! In: a role and a language. Out: paths within the project, and contents.
@@ -108,6 +108,14 @@ fn example(role: Role) -> Option<Example> {
     }
 }
 
+/// What every role's source ends with, after a blank line.
+fn end(language: Language) -> Option<&'static str> {
+    match language {
+        Language::JavaScript => Some(include_str!("../javascript/places.js")),
+        Language::Rust | Language::Python | Language::C | Language::Go => None,
+    }
+}
+
 /// What a language needs for any role: paths and texts, and where the role's source goes.
 fn shared(language: Language) -> (&'static str, &'static [(&'static str, &'static str)]) {
     match language {
@@ -160,7 +168,9 @@ pub(crate) fn of(name: &str, role: Role, language: Language) -> Result<Vec<(Stri
         text.replace("SUMMARY", example.summary).replace("CASES", example.cases).into_bytes()
     };
     let (source, shared) = shared(language);
-    let mut files = vec![(source.to_owned(), filled(example.sources[language as usize]))];
+    let text: Vec<&str> =
+        [Some(example.sources[language as usize]), end(language)].into_iter().flatten().collect();
+    let mut files = vec![(source.to_owned(), filled(&text.join("\n")))];
     files.extend(shared.iter().map(|(path, text)| ((*path).to_owned(), filled(text))));
     let verbatim = contract::FILES.into_iter().chain([("cases.jsonl", example.jsonl)]);
     files.extend(verbatim.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())));
