@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ts_embedded::problem::Task;
 use ts_recipe::{OpenError, RecipeError, hint_of_call};
+use ts_run::manifest::Difference;
 
 use crate::responses::ungraded::Ungraded;
 use crate::stage::Stage;
@@ -283,6 +284,16 @@ pub enum Error {
         /// Which shard, and what is wrong with it.
         fault: String,
     },
+    /// A shard of another run than the first one.
+    #[error("{} is a shard of another run than {}: {}", folder.display(), first.display(), unlike(differences))]
+    ForeignShard {
+        /// Its folder.
+        folder: PathBuf,
+        /// The folder of the first one.
+        first: PathBuf,
+        /// What they differ in: the first one's value, and this one's.
+        differences: Vec<Difference>,
+    },
     /// Nothing to join.
     #[error("no shard in {}", folders.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", "))]
     NoShards {
@@ -452,8 +463,19 @@ impl Error {
             }
             Self::NoRun { .. } => Some("a run's folder is what --out named; by default runs/NAME-seedSEED".into()),
             Self::Shards { .. } => Some("run each share once and to its end, and name every folder that has one".into()),
+            Self::ForeignShard { .. } => {
+                Some("name the folders of one run alone; a share is run with the recipe of the others".into())
+            }
             Self::NoShards { .. } => Some("`ts-host sample --out RUN --shard 1/3` makes one, in RUN/shards".into()),
             Self::Worker { .. } | Self::File { .. } | Self::Input(_) => None,
         }
     }
+}
+
+/// What one of two runs has that the other has not.
+fn unlike(differences: &[Difference]) -> String {
+    let told = differences
+        .iter()
+        .map(|Difference { field, old, new, .. }| format!("{field} is {new} and not {old}"));
+    told.collect::<Vec<_>>().join("; ")
 }

@@ -5,14 +5,12 @@
 //! one of this.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use serde_json::{Value, json};
 use ts_run::manifest::{Difference, Manifest};
 use ts_run::{Seal, digest};
 
 use crate::Error;
-use crate::past_run::kept_recipe;
 use crate::stage::Stage;
 use ts_recipe::{AdaptiveSection, DivergenceBy, PluginSection, Recipe, RefineSection, SamplerKind};
 
@@ -99,18 +97,14 @@ pub(crate) fn recipe_sha256(recipe: &Recipe) -> Result<String, Error> {
     Ok(digest::sha256_bytes(recipe.what_decides_records().to_toml()?.as_bytes()))
 }
 
-/// Why the run in a folder does not go on with a recipe: with the values that differ in place of the digests of two recipes.
-pub(crate) fn with_values(error: ts_run::Error, folder: &Path, recipe: &Recipe) -> ts_run::Error {
-    let ts_run::Error::NotResumable { path, differences } = error else { return error };
-    let Ok(kept) = kept_recipe(folder) else {
-        return ts_run::Error::NotResumable { path, differences };
-    };
-    let (old, new) = (values(&kept), values(recipe));
+/// What two runs differ in, told with the values of their recipes in place of the digests of these.
+pub(crate) fn with_values(differences: Vec<Difference>, old: &Recipe, new: &Recipe) -> Vec<Difference> {
+    let (old, new) = (values(old), values(new));
     let value = |values: &BTreeMap<String, String>, key: &String| {
         values.get(key).map_or_else(|| "not set".to_owned(), String::clone)
     };
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let changed: Vec<Difference> = keys
+    let mut told: Vec<Difference> = keys
         .into_iter()
         .map(|key| Difference {
             field: key.clone(),
@@ -120,9 +114,10 @@ pub(crate) fn with_values(error: ts_run::Error, folder: &Path, recipe: &Recipe) 
         })
         .filter(|difference| difference.old != difference.new)
         .collect();
-    let says_nothing = |difference: &Difference| difference.field == "recipe_sha256" && !changed.is_empty();
+    let says_nothing = |difference: &Difference| difference.field == "recipe_sha256" && !told.is_empty();
     let others: Vec<_> = differences.into_iter().filter(|difference| !says_nothing(difference)).collect();
-    ts_run::Error::NotResumable { path, differences: [changed, others].concat() }
+    told.extend(others);
+    told
 }
 
 /// The values of a recipe that decide its records, by their keys.
@@ -137,9 +132,14 @@ fn values(recipe: &Recipe) -> BTreeMap<String, String> {
             value => drop(values.insert(key, value.to_string())),
         }
     }
+    let recipe = recipe.what_decides_records();
+    // Two sections are not written where they are as by default; their values are what they are all the same.
+    let sections =
+        [("", json!(recipe)), ("sampler", json!(recipe.sampler)), ("objective", json!(recipe.objective))];
     let mut values = BTreeMap::new();
-    let recipe = serde_json::to_value(recipe.what_decides_records()).unwrap_or_default();
-    add(String::new(), &recipe, &mut values);
+    for (key, section) in sections {
+        add(key.to_owned(), &section, &mut values);
+    }
     values
 }
 

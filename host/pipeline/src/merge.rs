@@ -17,6 +17,7 @@ use ts_run::records::{
 use ts_run::{Artefact, ProblemFile, Record, RunFolder, Shard};
 
 use crate::Error;
+use crate::identity;
 use crate::past_run::PastRun;
 use crate::setup::{keep_problems, keep_recipe};
 use crate::stage::Stage;
@@ -26,8 +27,7 @@ use crate::stage::Stage;
 ///
 /// # Errors
 /// [`Error::NoShards`]; [`Error::Shards`] with the one that is missing, duplicate or not done;
-/// [`ts_run::Error::NotResumable`] with the folder of one that belongs to another run; artefacts that were
-/// changed.
+/// [`Error::ForeignShard`] with the folder of one that belongs to another run; artefacts that were changed.
 pub fn merge(run: &Path, others: &[PathBuf]) -> Result<Vec<(Stage, u32)>, Error> {
     let mut folders = vec![run.to_owned()];
     folders.extend(others.iter().cloned());
@@ -37,7 +37,9 @@ pub fn merge(run: &Path, others: &[PathBuf]) -> Result<Vec<(Stage, u32)>, Error>
     for (_, shard) in &shards {
         let differences = stopping(&whole, &Manifest { shard: None, ..shard.manifest.clone() });
         if !differences.is_empty() {
-            return Err(ts_run::Error::NotResumable { path: shard.folder.clone(), differences }.into());
+            let differences = identity::with_values(differences, &first.recipe, &shard.recipe);
+            let (folder, first) = (shard.folder.clone(), first.folder.clone());
+            return Err(Error::ForeignShard { folder, first, differences });
         }
     }
     // What can be wrong with them is found before anything is written.

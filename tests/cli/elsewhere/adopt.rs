@@ -49,7 +49,7 @@ fn a_model_is_measured_and_reported_as_the_runs_own() {
     // `reference` is only training's: it was taken over here, and a run without it goes on too.
     assert_eq!(host.run(&["run", "--out", "run"]), table);
     let told = host.fail(&["run", "--out", "run", "--set", "train.lambda=1"]);
-    assert!(told.contains("recipe"), "{told}");
+    assert!(told.contains("run belongs to another run: train.lambda was "), "{told}");
 
     // What it left is held fast.
     fs::write(host.path("run/model/more.bin"), "x").unwrap();

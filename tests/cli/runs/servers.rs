@@ -263,7 +263,7 @@ fn text_alone_is_taken_if_it_tokenises_back_and_records_say_so() {
     }
     // What is drawn by another does not continue what was drawn here.
     let told = host.fail(&["run", "--out", "run", "--set", "sampler.kind=local"]);
-    assert!(told.contains("recipe"), "{told}");
+    assert!(told.contains("another run: sampler.kind was \"openai\" and is now \"local\"\n"), "{told}");
 }
 
 /// Every fourth draw, and the last, are of a server that gives text alone, and the others of one that gives ids: an export says how many

@@ -37,7 +37,7 @@ pub(crate) use self::checkpoint::{open_device, open_folder};
 use self::problems::{ProblemSource, Surveyed};
 use self::prompts::{Prompts, note_on_reasoning_end};
 use self::servers::Servers;
-use crate::past_run::PastRun;
+use crate::past_run::{PastRun, kept_recipe};
 use crate::progress::Progress;
 use crate::responses::steps::Steps;
 use crate::stage::Stage;
@@ -231,12 +231,21 @@ impl<'a> Run<'a> {
             let of_whole = Manifest { shard: Some(shard), ..whole.manifest.clone() };
             let differences = stopping(&of_whole, &manifest);
             if !differences.is_empty() {
+                let differences = identity::with_values(differences, &whole.recipe, &recipe);
                 return Err(ts_run::Error::NotResumable { path: folder.to_owned(), differences }.into());
             }
         }
         let folder = shard_folder_of(folder, shard)?;
-        let mut folder = RunFolder::create_or_resume(&folder, &manifest)
-            .map_err(|error| identity::with_values(error, &folder, &recipe))?;
+        let mut folder = RunFolder::create_or_resume(&folder, &manifest).map_err(|error| match error {
+            ts_run::Error::NotResumable { path, differences } => {
+                let differences = match kept_recipe(&folder) {
+                    Ok(kept) => identity::with_values(differences, &kept, &recipe),
+                    Err(_) => differences,
+                };
+                ts_run::Error::NotResumable { path, differences }
+            }
+            error => error,
+        })?;
         doubts.iter().for_each(|doubt| progress.warn(doubt));
         let of_whole = whole.as_ref().map(|whole| &whole.manifest.adopted);
         if let Some(adopted) = of_whole.filter(|adopted| **adopted != folder.manifest().adopted) {
