@@ -84,5 +84,5 @@ pub(crate) fn assembly_script() {
     let build = commands.split_once('\n').unwrap().1.rsplit_once("ts-host plugin test").unwrap().0;
     readme::run(folder.path(), &project, "other", build);
     let said = failure(&project);
-    assert!(said.contains(&format!("(no such thing (grader.ts:{line}:")), "{said}");
+    assert!(said.contains(&format!("trapped: no such thing (grader.ts:{line}:")), "{said}");
 }

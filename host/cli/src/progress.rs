@@ -132,6 +132,10 @@ impl Terminal {
 }
 
 impl Progress for Terminal {
+    fn begin(&self, name: &str, number: usize, total: usize) {
+        self.print(&format!("run {number} of {total}: {name}"));
+    }
+
     fn plan(&self, name: &str, plan: &str) {
         self.print(&format!("{name:>16}  {plan}"));
     }

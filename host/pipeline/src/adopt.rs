@@ -10,6 +10,7 @@
 use std::fmt::{Debug, Display};
 use std::path::{Path, PathBuf};
 
+use candle_core::DType;
 use ts_model::weights::{Weights, copy_texts, copy_weights};
 use ts_model::{ModelConfig, ModelFolder, TextTokenizer, adapter};
 use ts_run::manifest::Adoption;
@@ -30,6 +31,8 @@ pub struct Adopted {
     pub sha256: String,
     /// Whether another adopted model was there before.
     pub replaced: bool,
+    /// Whether it computes what the run's base computes: its training left no trace.
+    pub is_base: bool,
 }
 
 /// Takes a trained model over. `trained_with` is what its user says of its training; `now` is the time, RFC 3339.
@@ -51,6 +54,8 @@ pub fn adopt(run: &mut Run<'_>, folder: &Path, trained_with: &str, now: &str) ->
         true => fill_from_adapter(run, folder, partial),
         false => fill_from_checkpoint(run, folder, partial),
     })?;
+    let config = base.config()?;
+    let is_base = trained.weights(&config)?.equal(&mut base.weights(&config)?, DType::F32)?;
 
     if replaced {
         run.folder.undo(Stage::EvalResult.name(), Artefact::EvalResult)?;
@@ -70,7 +75,7 @@ pub fn adopt(run: &mut Run<'_>, folder: &Path, trained_with: &str, now: &str) ->
         sha256: sha256.clone(),
     };
     run.folder.mark_adopted(Stage::Train.name(), Artefact::Train, adoption)?;
-    Ok(Adopted { model, is_adapter, sha256, replaced })
+    Ok(Adopted { model, is_adapter, sha256, replaced, is_base })
 }
 
 /// Refuses a run that trained by itself; whether it has adopted a model before.

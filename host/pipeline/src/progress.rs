@@ -4,6 +4,10 @@
 /// Listens to the progress of a run. A stage's [`Progress::advance`] may come from several threads at once, all between its
 /// [`Progress::start`] and its [`Progress::finish`].
 pub trait Progress: Sync {
+    /// The run of this name begins, the `number`th of `total` that a command has run, from 1.
+    fn begin(&self, name: &str, number: usize, total: usize) {
+        let _ = (name, number, total);
+    }
     /// A stage will load the model; `plan` is one line on the memory that it takes.
     fn plan(&self, stage: &str, plan: &str);
     /// A stage begins: `done` of `total` units are there already, from an earlier start.

@@ -236,3 +236,17 @@ fn shards_measure_the_model_that_the_whole_run_adopted() {
     assert!(read(host.path("many/eval-result.jsonl")) == read(host.path("run/eval-result.jsonl")));
     host.run(&["report", "many"]);
 }
+
+#[test]
+fn a_model_that_was_not_trained_is_adopted_with_a_warning() {
+    let host = trained_and_not();
+    host.run(&["export", "run", "--to", "trl", "--out", "export"]);
+    let told = |model: &str| {
+        let output = host.output(&["adopt", "run", model]);
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let warned = "warning: its weights are those of the run's own model: nothing was trained";
+    assert!(told("export/model").contains(warned), "{}", told("export/model"));
+    assert!(!told("trained/model").contains("warning"));
+}

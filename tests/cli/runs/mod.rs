@@ -191,7 +191,12 @@ fn an_ablation_shares_samples_and_writes_its_table() {
     let settings: Vec<&str> = crate::SMALL.to_vec();
     let args =
         ["ablate", "--rows", "default,ablation/sft", "--seeds", "1,2", "--out", "ab", "--document", "ab.md"];
-    let table = host.run(&[&args[..], &settings].concat());
+    let output = host.output(&[&args[..], &settings].concat());
+    let (table, told) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    for turn in ["run 1 of 4: default-seed1\n", "run 4 of 4: ablation-sft-seed2\n"] {
+        assert!(told.contains(turn), "{told}");
+    }
     for row in ["baseline", "default", "ablation-sft"] {
         assert!(table.contains(row), "{table}");
     }

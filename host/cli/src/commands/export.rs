@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use ts_pipeline::export::{Exported, Trainer, export};
+use ts_pipeline::progress::Progress;
 use ts_pipeline::{Adopted, PastRun, Run, adopt as take_over, kept_recipe};
 
 use super::training::{now, present};
@@ -50,10 +51,14 @@ pub(super) fn adopt(args: &AdoptArgs) -> Result<()> {
         run.take_untrained(&PastRun::open(&args.run)?)?;
     }
     let adopted = take_over(&mut run, &args.folder, &args.trained_with, &now()).context("adopt")?;
-    let Adopted { model, is_adapter, sha256, replaced } = adopted;
+    let Adopted { model, is_adapter, sha256, replaced, is_base } = adopted;
     let what = if is_adapter { "adapter" } else { "checkpoint" };
     let instead = if replaced { ", in the place of the one before" } else { "" };
     note(format_args!("adopted the {what} {}{instead}, sha256 {sha256}", args.folder.display()));
+    if is_base {
+        let doubt = "its weights are those of the run's own model: nothing was trained, or this is another folder than the trainer wrote";
+        progress.warn(doubt);
+    }
     note(format_args!("`ts-host run --out {}` measures and reports it", folder.display()));
     say(model.display())
 }

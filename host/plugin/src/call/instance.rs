@@ -166,17 +166,17 @@ fn is_too_large(error: &wasmtime::Error) -> bool {
     error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
 }
 
-/// The trap, the innermost named functions, and what the guest said last: its panic message, or its traceback.
+/// What the guest said last, its panic message or its exception, and the trap with the innermost named functions.
 fn describe_trap(trap: Trap, error: &wasmtime::Error, store: &Store<State>) -> String {
     let trap = trap.to_string();
-    let mut out = trap.strip_prefix("wasm trap: ").unwrap_or(&trap).to_string();
+    let mut ended = trap.strip_prefix("wasm trap: ").unwrap_or(&trap).to_string();
     let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
     let names: Vec<_> = frames.iter().filter_map(|frame| frame.func_name()).take(3).collect();
     if !names.is_empty() {
-        out.push_str(&format!(" in {}", names.join(" < ")));
+        ended.push_str(&format!(" in {}", names.join(" < ")));
     }
-    if let Some(message) = store.data().last_words() {
-        out.push_str(&format!(" ({message})"));
-    }
-    text::sentence(&out)
+    text::sentence(&match store.data().last_words() {
+        Some(said) => format!("{said} ({ended})"),
+        None => ended,
+    })
 }

@@ -79,6 +79,9 @@ impl State {
             return Some(error.to_owned());
         }
         let written = self.sandbox.as_ref().map(|sandbox| sandbox.last_words()).unwrap_or_default();
+        if let Some(exception) = exception_of(&written) {
+            return Some(exception);
+        }
         let lines: Vec<&str> = written.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         // Of a long one the beginning and the end: some languages give their reason first, some last.
         match lines.as_slice() {
@@ -103,6 +106,16 @@ impl State {
     }
 }
 
+/// Of a traceback of Python the exception, and where it was raised: what its last lines say, with more after them.
+fn exception_of(written: &str) -> Option<String> {
+    let (_, traceback) = written.rsplit_once("Traceback (most recent call last):\n")?;
+    let frames: Vec<&str> =
+        traceback.lines().take_while(|line| line.starts_with(' ')).map(str::trim).collect();
+    let exception = traceback.lines().nth(frames.len()).filter(|line| !line.trim().is_empty())?;
+    let place = frames.iter().rfind(|line| line.starts_with("File "));
+    Some(place.map_or_else(|| exception.to_owned(), |place| format!("{exception} / {place}")))
+}
+
 impl HasSandbox for State {
     /// What this instance sees of the world: nothing, unless it was given something.
     fn sandbox(&mut self) -> &mut Sandbox {
@@ -115,5 +128,28 @@ impl HasSandbox for State {
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         self.sandbox().wasi()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exception_of;
+
+    #[test]
+    fn the_exception_of_the_last_traceback_is_found() {
+        let traceback = |place: &str, exception: &str| {
+            format!(
+                "Traceback (most recent call last):\n  File \"app.py\", line {place}\n    x[1]\n    ~^^^\n{exception}\n"
+            )
+        };
+        let one = traceback("7, in grade", "KeyError: 'k'");
+        let told = exception_of(&format!("looking\n{one}thread panicked at x\n"));
+        assert_eq!(told.as_deref(), Some("KeyError: 'k' / File \"app.py\", line 7, in grade"));
+        let during = "\nDuring handling of the above exception, another exception occurred:\n\n";
+        let told = exception_of(&format!("{one}{during}{}", traceback("9, in place", "ValueError")));
+        assert_eq!(told.as_deref(), Some("ValueError / File \"app.py\", line 9, in place"));
+        // One that was cut before its exception, and none at all.
+        assert_eq!(exception_of(&one[..one.len() - 14]), None);
+        assert_eq!(exception_of("panicked at x"), None);
     }
 }

@@ -145,14 +145,43 @@ impl Weights {
         mut take: impl FnMut(String, Tensor) -> Result<()>,
     ) -> Result<()> {
         self.check_memory(dtype, device)?;
-        for (name, shape, shard) in self.tensors {
-            let mut tensor = self.shards[shard].read(&name, &shape, dtype)?;
-            if let Some(adapters) = &self.adapters {
-                tensor = adapters.merge(&name, &tensor, dtype)?;
-            }
-            take(name, tensor.to_device(device)?.to_dtype(dtype)?)?;
+        for index in 0..self.tensors.len() {
+            let tensor = self.read(index, dtype)?.to_device(device)?;
+            take(std::mem::take(&mut self.tensors[index].0), tensor.to_dtype(dtype)?)?;
         }
         Ok(())
+    }
+
+    /// Whether every tensor has the values that the other checkpoint's has, both as `dtype`; reads no further than the first that has not.
+    ///
+    /// # Errors
+    /// As [`Weights::load`].
+    pub fn equal(&mut self, other: &mut Self, dtype: DType) -> Result<bool> {
+        let shapes = |weights: &Self| -> Vec<_> {
+            weights.tensors.iter().map(|(name, shape, _)| (name.clone(), shape.clone())).collect()
+        };
+        if shapes(self) != shapes(other) {
+            return Ok(false);
+        }
+        for index in 0..self.tensors.len() {
+            let (ours, theirs) = (self.read(index, dtype)?, other.read(index, dtype)?);
+            if ours.to_dtype(dtype)?.ne(&theirs.to_dtype(dtype)?)?.flatten_all()?.max(0)?.to_scalar::<u8>()?
+                != 0
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The tensor at `index`, with the adapters in it.
+    fn read(&mut self, index: usize, dtype: DType) -> Result<Tensor> {
+        let (name, shape, shard) = &self.tensors[index];
+        let tensor = self.shards[*shard].read(name, shape, dtype)?;
+        match &self.adapters {
+            Some(adapters) => adapters.merge(name, &tensor, dtype),
+            None => Ok(tensor),
+        }
     }
 
     /// Reads the tensors and keeps none: whether [`Weights::load`] would find each number to be one.

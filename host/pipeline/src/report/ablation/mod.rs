@@ -122,6 +122,12 @@ pub fn ablate(
     in_turn.sort_by_key(|(_, strength)| *strength != 1.0);
     let mut runs: Vec<Vec<Runs>> =
         recipes.iter().map(|_| strengths.iter().map(|_| Runs::default()).collect()).collect();
+    let (mut number, per_point) = (0, if tuning.is_some() { 2 } else { 1 });
+    let total = seeds.len() * recipes.len() * strengths.len() * per_point;
+    let mut begin = |name: &str| {
+        number += 1;
+        progress.begin(name, number, total);
+    };
     for &seed in seeds {
         let (mut finished, mut n_steps): (Vec<PastRun>, _) = (Vec::new(), None);
         for (row, recipe) in recipes.iter().enumerate() {
@@ -131,6 +137,7 @@ pub fn ablate(
                 recipe.train.learning_rate *= strength;
                 recipe.train.steps = n_steps.unwrap_or(recipe.train.steps);
                 let name = folder_name(&recipe, strength);
+                begin(&name);
                 let past = finish(recipe.clone(), &folder.join(&name), &finished, created, progress)?;
                 let (report, before, after) = report_with_responses(&past, &recipe.report)?;
                 n_steps.get_or_insert(report.stages.n_train_steps);
@@ -142,6 +149,7 @@ pub fn ablate(
                 if let Some(set) = &tuning {
                     recipe.problems.heldout.clone_from(set);
                     let tuning = folder.join("tuning").join(&name);
+                    begin(&format!("{name}, on tuning problems"));
                     let past = finish(recipe, &tuning, &finished, created, progress)?;
                     runs.tuning_auc.push(report_with(&past, &past.recipe.report)?.result.summary.auc);
                     finished.push(past);
