@@ -37,6 +37,12 @@ fn every_command_of_the_page_on_trainers_works() {
     assert_eq!(run_pages(&["docs/trainers.md"]), 8);
 }
 
+/// Responses that a script has changed are graded again, and imitated.
+#[test]
+fn every_command_of_the_page_on_transformed_responses_works() {
+    assert_eq!(run_pages(&["examples/transformed/README.md"]), 8);
+}
+
 /// Runs every command of some pages, in one folder; gives how many.
 fn run_pages(pages: &[&str]) -> usize {
     let pages: String = pages.iter().map(|page| std::fs::read_to_string(repository(page)).unwrap()).collect();
@@ -47,6 +53,11 @@ fn run_pages(pages: &[&str]) -> usize {
         let args = match words.as_slice() {
             ["seq", ..] => {
                 shell(&host, &format!("{command} {}", SMALL.join(" ")));
+                n_run += 1;
+                continue;
+            }
+            ["python3", ..] => {
+                shell(&host, command);
                 n_run += 1;
                 continue;
             }
@@ -64,6 +75,8 @@ fn run_pages(pages: &[&str]) -> usize {
         if args[0] == "ablate" {
             args = vec!["ablate", "--rows", "default", "--seeds", "1,2"]; // of the shipped rows only one
         }
+        let begins_a_run =
+            begins_a_run || (args.starts_with(&["import", "samples"]) && args.contains(&"--recipe"));
         if begins_a_run && !args.contains(&"--from") {
             args.extend(SMALL);
         }
@@ -82,10 +95,12 @@ fn run_pages(pages: &[&str]) -> usize {
 /// A folder with what the pages take for granted.
 pub(crate) fn furnished() -> Host {
     let host = Host::new();
-    for name in ["plugins", "tests"] {
+    for name in ["plugins", "tests", "examples"] {
         std::os::unix::fs::symlink(repository(name), host.path(name)).unwrap();
     }
     std::os::unix::fs::symlink(repository("host/embedded/checkpoints/plain"), host.path("my-model")).unwrap();
+    std::os::unix::fs::symlink(repository("host/embedded/checkpoints/teeth"), host.path("another-model"))
+        .unwrap();
     std::os::unix::fs::symlink(repository("plugins/math_grader.wasm"), host.path("my_grader.wasm")).unwrap();
     std::fs::write(host.path("train.jsonl"), Task::Plain.train_problems()).unwrap();
     std::fs::write(host.path("heldout.jsonl"), Task::Plain.heldout_problems()).unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Host, SMALL};
+use crate::{Host, SMALL, small};
 
 /// A recipe of three problems with two responses each, and the run that sampled them itself.
 const FEW: &[&str] = &["--set", "problems.max_train=3", "--set", "sample.n_samples=2"];
@@ -212,4 +212,90 @@ fn what_does_not_fit_is_named_and_a_failed_import_is_not_gone_on_from() {
     let error = fail(&host, &import("rows.jsonl", "jsonl", "own", &[]));
     assert!(error.contains("own has samples already"), "{error}");
     host.run(&["grade", "--out", "run"]);
+}
+
+/// What the two scripts make of a run's samples: the reasoning of correct responses becomes another, by a checkpoint or by a server, and nothing
+/// else changes.
+#[test]
+fn the_reasoning_of_correct_responses_is_transformed_and_nothing_else() {
+    let host = crate::readme::furnished();
+    host.run(&small(&["sample", "--out", "own"]));
+    host.run(&["grade", "--out", "own"]);
+    let outcomes = lines(&host, "own/grades.jsonl");
+    let correct: Vec<bool> = outcomes.iter().map(|grade| grade["outcome"] == "correct").collect();
+    let before = lines(&host, "own/samples.jsonl");
+    assert!(correct.contains(&true) && correct.contains(&false));
+
+    let n_tokens = |row: &Value| row["tokens"].as_array().unwrap().len();
+    let skip = |keep: &str| {
+        crate::readme::shell(
+            &host,
+            &format!(
+                "python3 examples/transformed/tokenskip.py own --model my-model --keep {keep} --out {keep}.jsonl"
+            ),
+        );
+        lines(&host, &format!("{keep}.jsonl"))
+    };
+    for (row, sample) in skip("1").iter().zip(&before) {
+        assert_eq!(row["tokens"], sample["tokens"]);
+    }
+    let shorter = skip("0.6");
+    assert_eq!(shorter.len(), before.len());
+    for ((row, sample), &correct) in shorter.iter().zip(&before).zip(&correct) {
+        if !correct {
+            assert_eq!(row["tokens"], sample["tokens"]);
+            continue;
+        }
+        // The end of reasoning, the answer and the end of the text are some ten tokens.
+        let share = n_tokens(row) as f64 / n_tokens(sample) as f64;
+        assert!((0.55..0.75).contains(&share), "{share}: {row}");
+    }
+    // Each answer is there: whatever was correct is so again.
+    host.run(&small(&["import", "samples", "0.6.jsonl", "--format", "jsonl", "--out", "shorter"]));
+    host.run(&["grade", "--out", "shorter"]);
+    for (grade, &correct) in lines(&host, "shorter/grades.jsonl").iter().zip(&correct) {
+        assert_eq!(grade["outcome"] == "correct", correct, "{grade}");
+    }
+
+    let program = r#"
+import http.server, json, subprocess, sys
+http.server.ThreadingHTTPServer.request_queue_size = 64
+class Chat(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def answer(self, value):
+        self.send_response(200); self.end_headers(); self.wfile.write(json.dumps(value).encode())
+    def do_GET(self):
+        self.answer({"data": [{"id": "writer"}]})
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asks.append(asked)
+        if len(asks) == 3: # is asked again
+            return self.connection.close()
+        assert asked["model"] == "writer" and asked["temperature"] == 0, asked
+        assert "Problem: " in asked["messages"][0]["content"], asked
+        ended = "stop" if "add" in asked["messages"][0]["content"] else "length"
+        self.answer({"choices": [{"message": {"content": "In short.</think> 7"}, "finish_reason": ended}]})
+asks = []
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Chat)
+import threading
+threading.Thread(target=server.serve_forever, daemon=True).start()
+by = f"http://127.0.0.1:{server.server_port}/v1"
+sys.exit(subprocess.run([sys.executable, "examples/transformed/rewrite.py", "own", "--by", by, "--out", "rewritten.jsonl"]).returncode)
+"#;
+    std::fs::write(host.path("chat.py"), program).unwrap();
+    crate::readme::shell(&host, "python3 chat.py");
+    let rewritten = lines(&host, "rewritten.jsonl");
+    let mut n_rewritten = 0;
+    for ((row, sample), &correct) in rewritten.iter().zip(&before).zip(&correct) {
+        let Some(text) = row["text"].as_str() else {
+            assert_eq!(row["tokens"], sample["tokens"]);
+            continue;
+        };
+        let was = sample["text"].as_str().unwrap();
+        let answer = &was[was.find("</think>").unwrap()..];
+        assert!(correct && text.starts_with("In short.") && text.ends_with(answer), "{text}");
+        assert_eq!(text.matches("</think>").count(), 1, "{text}");
+        n_rewritten += 1;
+    }
+    assert!(n_rewritten > 0 && n_rewritten < correct.iter().filter(|correct| **correct).count());
 }

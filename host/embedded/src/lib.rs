@@ -84,6 +84,8 @@ pub const RECIPES: &[(&str, &str)] = &[
     ("rivals/lcpo", include_str!("../../../recipes/rivals/lcpo.toml")),
     ("rivals/o1-pruner", include_str!("../../../recipes/rivals/o1-pruner.toml")),
     ("rivals/dler", include_str!("../../../recipes/rivals/dler.toml")),
+    ("rivals/tokenskip", include_str!("../../../recipes/rivals/tokenskip.toml")),
+    ("rivals/rewritten", include_str!("../../../recipes/rivals/rewritten.toml")),
     ("rivals/be-concise", include_str!("../../../recipes/rivals/be-concise.toml")),
 ];
 
