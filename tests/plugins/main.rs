@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 use ts_plugin::{HostOptions, Isolation, Plugin, PluginHost, PluginSource};
 
 /// The plugins that ship.
-const PLUGINS: [&str; 20] = [
+const PLUGINS: [&str; 21] = [
     "characters",
     "choice_grader",
     "code_grader",
@@ -30,6 +30,7 @@ const PLUGINS: [&str; 20] = [
     "exact_grader",
     "kimi_dpo",
     "kimi_rl",
+    "l1",
     "lcpo",
     "math_grader",
     "o1_pruner",

@@ -84,6 +84,11 @@ fn policies() {
         snapshot(&format!("{name}__selections"), &selections(name, json!({})));
     }
     snapshot("dler__selections", &selections("dler", json!({"target_tokens": 25})));
+    for at_most in [true, false] {
+        let given = json!({"target_tokens": 30, "alpha": 0.02, "at_most": at_most});
+        let name = if at_most { "l1__selections_at_most" } else { "l1__selections_exact" };
+        snapshot(name, &selections("l1", given));
+    }
     let table = selections("q_dyn", json!({"all_correct": 2, "depth_alpha": 1.0}));
     snapshot("q_dyn__selections_deep", &table);
 }
@@ -95,6 +100,7 @@ fn a_setting_out_of_range_is_refused() {
         ("kimi_rl", json!({"length_weight": -1.0})),
         ("o1_pruner", json!({"most": -1.0})),
         ("dler", json!({"target_tokens": 0})),
+        ("l1", json!({"alpha": 1.5})),
         ("dast", json!({"min_margin": 3.0})),
         ("lcpo", json!({"min_pass_rate": 1.5})),
         ("q_dyn", json!({"depth_alpha": 0})),

@@ -38,6 +38,7 @@ fn each_says_who_it_is_and_has_one_role() {
         ("dast", Role::SelectionPolicy),
         ("dler", Role::SelectionPolicy),
         ("kimi_rl", Role::SelectionPolicy),
+        ("l1", Role::SelectionPolicy),
         ("lcpo", Role::SelectionPolicy),
         ("o1_pruner", Role::SelectionPolicy),
         ("tokens", Role::LengthFunction),

@@ -39,6 +39,7 @@ fn every_rival_trains_by_the_terms_of_its_loss() {
         ("lcpo", [true, true, false]),
         ("o1-pruner", [false, false, true]),
         ("dler", [false, false, true]),
+        ("l1", [false, false, true]),
     ] {
         run(&host, &format!("rivals/{recipe}"), recipe, &[]);
         let steps = lines(&host, &format!("{recipe}/train.jsonl"));
