@@ -114,7 +114,12 @@ pub(crate) fn with_values(differences: Vec<Difference>, old: &Recipe, new: &Reci
         })
         .filter(|difference| difference.old != difference.new)
         .collect();
-    let says_nothing = |difference: &Difference| difference.field == "recipe_sha256" && !told.is_empty();
+    // The digest differs by these values, and the seed is one of them.
+    let says_nothing = |difference: &Difference| match difference.field.as_str() {
+        "recipe_sha256" => !told.is_empty(),
+        "run_seed" => told.iter().any(|value| value.field == "run.seed"),
+        _ => false,
+    };
     let others: Vec<_> = differences.into_iter().filter(|difference| !says_nothing(difference)).collect();
     told.extend(others);
     told

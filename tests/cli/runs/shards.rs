@@ -93,7 +93,7 @@ fn what_does_not_fit_is_named_and_nothing_is_written() {
     host.run(&["merge", "run"]);
     // A share of another run's folder.
     let error = host.fail(&[&["grade", "--out", "run", "--shard", "1/2", "--seed", "7"], TINY].concat());
-    assert!(error.contains("run_seed was 1 and is now 7"), "{error}");
+    assert!(error.contains("run belongs to another run: run.seed was 1 and is now 7\n"), "{error}");
     assert!(host.fail(&["train", "--out", "run", "--shard", "1/3"]).contains("not a map over problems"));
     for wrong in ["0/3", "4/3", "3", "a/b"] {
         let error = host.fail_with(2, &["sample", "--shard", wrong]);
