@@ -87,9 +87,7 @@ def by_server(args: argparse.Namespace, asked: list[str]) -> list[str | None]:
 
     def answer(text: str) -> str | None:
         body = {"model": model, "messages": [{"role": "user", "content": text}], "temperature": 0, "max_tokens": args.max_new_tokens}
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{args.by.rstrip('/')}/chat/completions", json.dumps(body).encode(), headers)
-        choice = fetched(request)["choices"][0]
+        choice = fetched(args.by, "chat/completions", body)["choices"][0]
         return choice["message"]["content"] if choice["finish_reason"] == "stop" else None
 
     with ThreadPoolExecutor(args.concurrency) as threads:
@@ -97,15 +95,18 @@ def by_server(args: argparse.Namespace, asked: list[str]) -> list[str | None]:
 
 
 def only_model(address: str) -> str:
-    names = [model["id"] for model in fetched(urllib.request.Request(f"{address.rstrip('/')}/models"))["data"]]
+    names = [model["id"] for model in fetched(address, "models")["data"]]
     if len(names) != 1:
         sys.exit(f"{address} has {len(names)} models: say which with --served-model, one of {', '.join(names)}")
     return names[0]
 
 
-def fetched(request: urllib.request.Request) -> dict:
+def fetched(address: str, path: str, body: dict | None = None) -> dict:
     """A server's answer, asked for again where the server is busy or gone; what stands in its way at last ends the program with a line."""
-    for wait in (*WAITS, None):
+    url, waits = f"{address.rstrip('/')}/{path}", iter(WAITS)
+    data = None if body is None else json.dumps(body).encode()
+    while True:
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=1800) as response:
                 return json.load(response)
@@ -115,10 +116,10 @@ def fetched(request: urllib.request.Request) -> dict:
             told, passes = str(error), True
         except ValueError as error:
             told, passes = f"not JSON: {error}", False
+        wait = next(waits, None)
         if wait is None or not passes:
-            sys.exit(f"{request.full_url}: {told}")
+            sys.exit(f"{url}: {told}")
         time.sleep(wait)
-    raise AssertionError
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def is_correct(sample: dict) -> bool:
 
 def reasoning_end(run: Path) -> str:
     """The text that ends the reasoning, of the run's recipe; empty if it names none."""
-    return tomllib.loads((run / "recipe.toml").read_text())["prompt"]["reasoning_end"]
+    return tomllib.loads((run / "recipe.toml").read_text(encoding="utf-8"))["prompt"]["reasoning_end"]
 
 
 def split(text: str, end: str) -> tuple[str, str]:
@@ -44,15 +44,20 @@ def as_it_was(sample: dict) -> dict:
 def ts_host(command: list[str], rows: list[dict]) -> list[dict]:
     """What a command that reads and writes JSON lines answers. Its failure, of which it has told, ends the program."""
     asked = "".join(json.dumps(row) + "\n" for row in rows)
-    ended = subprocess.run(["ts-host", *command], input=asked, stdout=subprocess.PIPE, text=True)
+    ended = subprocess.run(["ts-host", *command], input=asked, stdout=subprocess.PIPE, encoding="utf-8")
     if ended.returncode != 0:
         sys.exit(ended.returncode)
-    return [json.loads(line) for line in ended.stdout.splitlines()]
+    return parsed(ended.stdout)
 
 
 def write(out: Path, rows: list[dict]) -> None:
-    out.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    out.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
 def lines(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return parsed(path.read_text(encoding="utf-8"))
+
+
+def parsed(text: str) -> list[dict]:
+    """JSON lines. `splitlines` would end a line at other characters too, such as U+2028, which may stand in a text."""
+    return [json.loads(line) for line in text.split("\n") if line]

@@ -10,6 +10,7 @@ How informative a word is: the mean surprisal of its tokens, in nats, under the 
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -30,11 +31,12 @@ def main() -> None:
         parser.error("--keep must be above 0 and at most 1")
 
     drawn, end, pieces = samples(args.run), reasoning_end(args.run), pieces_of(args.model)
+    sizes = sizes_of(pieces)
     correct = [sample for sample in drawn if is_correct(sample)]
     n_before = n_after = 0
     for sample, surprisals in zip(correct, surprisals_of(args, correct), strict=True):
         tokens = sample["tokens"]
-        n = n_reasoning_tokens(sample, pieces, end)
+        n = n_reasoning_tokens(sample, sizes, end)
         kept = kept_of(words(tokens[:n], pieces), surprisals[:n], args.keep)
         n_before, n_after = n_before + n, n_after + len(kept)
         sample["tokens"] = [tokens[i] for i in kept] + tokens[n:]
@@ -59,7 +61,7 @@ def kept_of(words: list[range], surprisals: list[float], share: float) -> list[i
     return sorted(kept)
 
 
-def n_reasoning_tokens(sample: dict, pieces: dict[int, str], end: str) -> int:
+def n_reasoning_tokens(sample: dict, sizes: dict[int, int], end: str) -> int:
     """How many tokens spell the reasoning; of bytes, where one token may be part of a character."""
     reasoning, rest = split(sample["text"], end)
     if not rest:
@@ -68,17 +70,22 @@ def n_reasoning_tokens(sample: dict, pieces: dict[int, str], end: str) -> int:
     for i, token in enumerate(sample["tokens"]):
         if left <= 0:
             return i
-        left -= n_bytes(pieces[token])
+        left -= sizes[token]
     return len(sample["tokens"])
 
 
-def n_bytes(piece: str) -> int:
-    """The bytes that a piece stands for: a character each in a vocabulary of bytes, where none is above U+0143; else as it is written."""
-    return len(piece) if all(ord(character) < 0x144 for character in piece) else len(piece.replace("▁", " ").encode())
+def sizes_of(pieces: dict[int, str]) -> dict[int, int]:
+    """The bytes that each piece stands for: in a vocabulary of bytes one a character; in one of characters, where `<0x0A>` is a byte, as it is written."""
+
+    def of_characters(piece: str) -> int:
+        return 1 if re.fullmatch("<0x[0-9A-F]{2}>", piece) else len(piece.replace("▁", " ").encode())
+
+    size = len if "Ġ" in pieces.values() else of_characters
+    return {token: size(piece) for token, piece in pieces.items()}
 
 
 def pieces_of(model: Path) -> dict[int, str]:
-    tokenizer = json.loads((model / "tokenizer.json").read_text())
+    tokenizer = json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))
     pieces = {id: piece for piece, id in tokenizer["model"]["vocab"].items()}
     return pieces | {token["id"]: token["content"] for token in tokenizer["added_tokens"]}
 
