@@ -70,13 +70,13 @@ fn run_pages(pages: &[&str]) -> usize {
             }
             _ => panic!("no test runs `{command}`"),
         };
-        let begins_a_run = matches!(args, ["run" | "sample" | "ablate", ..]) || args[0].starts_with("--");
+        let begins_a_run = matches!(args, ["run" | "sample" | "ablate", ..])
+            || args[0].starts_with("--")
+            || (args.starts_with(&["import", "samples"]) && args.contains(&"--recipe"));
         let mut args = args.to_vec();
         if args[0] == "ablate" {
             args = vec!["ablate", "--rows", "default", "--seeds", "1,2"]; // of the shipped rows only one
         }
-        let begins_a_run =
-            begins_a_run || (args.starts_with(&["import", "samples"]) && args.contains(&"--recipe"));
         if begins_a_run && !args.contains(&"--from") {
             args.extend(SMALL);
         }

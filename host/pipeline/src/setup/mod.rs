@@ -236,16 +236,14 @@ impl<'a> Run<'a> {
             }
         }
         let folder = shard_folder_of(folder, shard)?;
-        let mut folder = RunFolder::create_or_resume(&folder, &manifest).map_err(|error| match error {
-            ts_run::Error::NotResumable { path, differences } => {
-                let differences = match kept_recipe(&folder) {
-                    Ok(kept) => identity::with_values(differences, &kept, &recipe),
-                    Err(_) => differences,
-                };
+        let told = |error| match (error, kept_recipe(&folder)) {
+            (ts_run::Error::NotResumable { path, differences }, Ok(kept)) => {
+                let differences = identity::with_values(differences, &kept, &recipe);
                 ts_run::Error::NotResumable { path, differences }
             }
-            error => error,
-        })?;
+            (error, _) => error,
+        };
+        let mut folder = RunFolder::create_or_resume(&folder, &manifest).map_err(told)?;
         doubts.iter().for_each(|doubt| progress.warn(doubt));
         let of_whole = whole.as_ref().map(|whole| &whole.manifest.adopted);
         if let Some(adopted) = of_whole.filter(|adopted| **adopted != folder.manifest().adopted) {

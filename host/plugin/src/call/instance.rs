@@ -140,15 +140,14 @@ fn explain(
         None => {}
     }
     if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
-        let said = store.data().last_words().map(|said| format!(" ({said})")).unwrap_or_default();
-        return CallErrorKind::Trapped(text::sentence(&format!("it exited with status {status}{said}")));
+        return CallErrorKind::Trapped(with_last_words(&format!("it exited with status {status}"), store));
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => CallErrorKind::OutOfFuel,
         // A guest that is refused memory usually crashes of it: that cause is the one to report.
         _ if store.data().limiter.refused() => CallErrorKind::OutOfMemory,
         Some(Trap::StackOverflow) => CallErrorKind::StackOverflow,
-        Some(trap) => CallErrorKind::Trapped(describe_trap(*trap, error, store)),
+        Some(trap) => CallErrorKind::Trapped(with_last_words(&describe_trap(*trap, error), store)),
         None if is_too_large(error) => CallErrorKind::OutputTooLarge,
         None => otherwise(text::sentence(&error.root_cause().to_string())),
     }
@@ -166,8 +165,8 @@ fn is_too_large(error: &wasmtime::Error) -> bool {
     error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
 }
 
-/// What the guest said last, its panic message or its exception, and the trap with the innermost named functions.
-fn describe_trap(trap: Trap, error: &wasmtime::Error, store: &Store<State>) -> String {
+/// The trap, and the innermost named functions.
+fn describe_trap(trap: Trap, error: &wasmtime::Error) -> String {
     let trap = trap.to_string();
     let mut ended = trap.strip_prefix("wasm trap: ").unwrap_or(&trap).to_string();
     let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
@@ -175,8 +174,13 @@ fn describe_trap(trap: Trap, error: &wasmtime::Error, store: &Store<State>) -> S
     if !names.is_empty() {
         ended.push_str(&format!(" in {}", names.join(" < ")));
     }
+    ended
+}
+
+/// What the guest said last, its panic message or its exception, and behind it how the call ended.
+fn with_last_words(ended: &str, store: &Store<State>) -> String {
     text::sentence(&match store.data().last_words() {
         Some(said) => format!("{said} ({ended})"),
-        None => ended,
+        None => ended.to_owned(),
     })
 }

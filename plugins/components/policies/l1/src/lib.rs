@@ -22,7 +22,7 @@ struct L1 {
     target_tokens: u32,
     /// What a token of distance costs.
     alpha: f64,
-    /// Whether fewer tokens are as welcome.
+    /// Whether it is the most, and fewer are worth more.
     at_most: bool,
 }
 
