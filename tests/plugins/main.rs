@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 use ts_plugin::{HostOptions, Isolation, Plugin, PluginHost, PluginSource};
 
 /// The plugins that ship.
-const PLUGINS: [&str; 21] = [
+const PLUGINS: [&str; 22] = [
     "characters",
     "choice_grader",
     "code_grader",
@@ -43,6 +43,7 @@ const PLUGINS: [&str; 21] = [
     "sky_t1",
     "text_grader",
     "tokens",
+    "vouched",
 ];
 
 /// Loads one plugin. Instances are reused, so that a plugin that remembers calls would be found out by its

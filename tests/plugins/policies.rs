@@ -51,11 +51,12 @@ fn selections(name: &str, given: Value) -> String {
         let words: Vec<&str> = line.split(' ').collect();
         let selection = policy.select(&group(line)).unwrap().value;
         assert!(selection.positives.iter().all(|positive| positive.weight == 1.0));
-        assert!(selection.pairs.iter().all(|pair| pair.weight == 1.0));
         let positives: Vec<&str> =
             selection.positives.iter().map(|positive| words[positive.response]).collect();
-        let pairs =
-            selection.pairs.iter().map(|pair| format!("{}>{}", words[pair.chosen], words[pair.rejected]));
+        let pairs = selection.pairs.iter().map(|pair| {
+            let weight = if pair.weight == 1.0 { String::new() } else { format!(":{}", pair.weight) };
+            format!("{}>{}{weight}", words[pair.chosen], words[pair.rejected])
+        });
         writeln!(table, "{line}\n    positives {}", positives.join(" ")).unwrap();
         writeln!(table, "    pairs     {}", pairs.collect::<Vec<_>>().join(" ")).unwrap();
         if !selection.sequences.is_empty() {
@@ -80,6 +81,7 @@ fn policies() {
         "q_fix",
         "shortest",
         "sky_t1",
+        "vouched",
     ] {
         snapshot(&format!("{name}__selections"), &selections(name, json!({})));
     }
@@ -89,6 +91,8 @@ fn policies() {
         let name = if at_most { "l1__selections_at_most" } else { "l1__selections_exact" };
         snapshot(name, &selections("l1", given));
     }
+    let given = json!({"depth_alpha": 1.0, "neighbours": 1, "shorter_weight": 0.5});
+    snapshot("vouched__selections_both_sides", &selections("vouched", given));
     let table = selections("q_dyn", json!({"all_correct": 2, "depth_alpha": 1.0}));
     snapshot("q_dyn__selections_deep", &table);
 }
@@ -108,6 +112,10 @@ fn a_setting_out_of_range_is_refused() {
         ("q_dyn_extra", json!({"factor": 0.5})),
         ("q_fix", json!({"quantile": 1.5})),
         ("sky_t1", json!({"extra_steps": -1})),
+        ("vouched", json!({"depth_alpha": 0})),
+        ("vouched", json!({"neighbours": 0})),
+        ("vouched", json!({"tolerance": 1.5})),
+        ("vouched", json!({"shorter_weight": 1.5})),
     ] {
         let error = plugin(name).selection_policy(&settings(given.clone())).unwrap_err();
         let setting = given.as_object().unwrap().keys().next().unwrap();

@@ -62,8 +62,8 @@ fn shown(mut error: Error) -> String {
     error.render().to_string()
 }
 
-/// What was meant by a command or a value that there is not, where clap, which compares other than letter by letter, finds
-/// nothing alike: `rnu`.
+/// What was meant by a command, a value or an argument that there is not, where clap, which compares other than letter by
+/// letter, finds nothing alike: `rnu`.
 fn meant(error: &Error) -> Option<(ContextKind, ContextValue)> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
@@ -87,6 +87,12 @@ fn meant(error: &Error) -> Option<(ContextKind, ContextValue)> {
             let names = valid.iter().map(String::as_str);
             let meant = ts_text::nearest(text(ContextKind::InvalidValue)?, names)?.to_owned();
             (ContextKind::SuggestedValue, ContextValue::String(meant))
+        }
+        // `--seeds 1 2`: no command takes a number by itself.
+        ErrorKind::UnknownArgument => {
+            text(ContextKind::InvalidArg)?.parse::<f64>().ok()?;
+            let advice = "the values of a list are separated by commas, as in '--seeds 1,2'";
+            (ContextKind::Suggested, ContextValue::StyledStrs(vec![advice.into()]))
         }
         _ => return None,
     };
@@ -129,6 +135,16 @@ mod tests {
             let text = said(&typed);
             assert!(text.contains("tip: ") && text.contains(meant), "{typed:?}: {text}");
         }
+    }
+
+    #[test]
+    fn a_list_with_spaces_is_told_of_commas() {
+        for typed in
+            [["ts-host", "ablate", "--seeds", "1", "2"], ["ts-host", "ablate", "--strengths", "0.5", "1.0"]]
+        {
+            assert!(said(&typed).contains("tip: the values of a list are separated by commas"));
+        }
+        assert!(!said(&["ts-host", "run", "somewhere"]).contains("commas"));
     }
 
     #[test]

@@ -41,6 +41,7 @@ fn each_says_who_it_is_and_has_one_role() {
         ("l1", Role::SelectionPolicy),
         ("lcpo", Role::SelectionPolicy),
         ("o1_pruner", Role::SelectionPolicy),
+        ("vouched", Role::SelectionPolicy),
         ("tokens", Role::LengthFunction),
         ("characters", Role::LengthFunction),
     ] {

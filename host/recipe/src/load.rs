@@ -94,13 +94,19 @@ pub struct Override {
     value: Value,
     /// The value of `--set` that it was read from.
     text: Option<String>,
+    /// Why a value that begins as a table or a list was read as a text: what is wrong with it as TOML.
+    not_toml: Option<String>,
 }
 
 impl fmt::Display for Override {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.text {
-            Some(text) => write!(f, "--set {text}"),
-            None => write!(f, "{} = {}", self.path.join("."), self.value),
+            Some(text) => write!(f, "--set {text}")?,
+            None => write!(f, "{} = {}", self.path.join("."), self.value)?,
+        }
+        match &self.not_toml {
+            Some(fault) => write!(f, " (read as a text, since as TOML it has a fault: {fault})"),
+            None => Ok(()),
         }
     }
 }
@@ -115,16 +121,24 @@ impl FromStr for Override {
         if path.is_empty() || path.split('.').any(str::is_empty) {
             return Err("the key must be words joined by dots, such as train.beta");
         }
-        let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
-        let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
-        Ok(Self { text: Some(text.to_owned()), ..Self::new(path, value) })
+        let as_text = || Value::String(value.to_owned());
+        let (value, not_toml) = match format!("v = {value}").parse::<Table>() {
+            Ok(mut table) => (table.remove("v").unwrap_or_else(as_text), None),
+            Err(error) => (as_text(), value.starts_with(['{', '[']).then(|| error.message().to_owned())),
+        };
+        Ok(Self { text: Some(text.to_owned()), not_toml, ..Self::new(path, value) })
     }
 }
 
 impl Override {
     /// A value at a dotted path, such as `train.beta`.
     pub fn new(path: &str, value: impl Into<Value>) -> Self {
-        Self { path: path.split('.').map(str::to_owned).collect(), value: value.into(), text: None }
+        Self {
+            path: path.split('.').map(str::to_owned).collect(),
+            value: value.into(),
+            text: None,
+            not_toml: None,
+        }
     }
 
     /// Whether it sets the value at a path, a table that it is in, or something in it.
@@ -389,6 +403,14 @@ mod tests {
         assert_eq!(
             fail("train.betta=1"),
             "--set train.betta=1: a recipe has no `train.betta`; did you mean `train.beta`?"
+        );
+        let settings = "plugins.verifier.settings";
+        assert_eq!(
+            fail(&format!("{settings}={{ tolerance = .2 }}")),
+            format!(
+                "--set {settings}={{ tolerance = .2 }} (read as a text, since as TOML it has a fault: invalid mantissa, expected digits): \
+                 {settings} must be a table, not the text \"{{ tolerance = .2 }}\""
+            )
         );
         assert!(fail("train.beta=-1").contains("train.beta must be above 0, not -1"));
         assert!(fail("train.beta=nan").contains("train.beta"));

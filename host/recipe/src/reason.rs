@@ -40,7 +40,12 @@ fn wrong_value(path: &str, said: &str) -> String {
             },
         },
     };
-    format!("{path} must be {}, not {}", kind(expected), value(was))
+    // One text where several are meant needs its brackets alone.
+    let as_list = match (expected, was.strip_prefix("string ")) {
+        ("a sequence", Some(text)) => format!(", such as [{text}]"),
+        _ => String::new(),
+    };
+    format!("{path} must be {}{as_list}, not {}", kind(expected), value(was))
 }
 
 /// A key that no recipe has: the one that was meant, or those that there are.
@@ -192,6 +197,11 @@ mod tests {
                 "sampler.urls",
                 "invalid type: map, expected a sequence",
                 "sampler.urls must be a list, not a table",
+            ),
+            (
+                "sampler.urls",
+                "invalid type: string \"http://a/v1\", expected a sequence",
+                "sampler.urls must be a list, such as [\"http://a/v1\"], not the text \"http://a/v1\"",
             ),
             (
                 "train",

@@ -249,6 +249,11 @@ impl Error {
     /// What to do about it, as one sentence.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Io { source, path, .. }
+                if source.kind() == io::ErrorKind::NotFound && path.is_relative() =>
+            {
+                "check the path; it is looked for in the folder in which the command runs, not beside the recipe"
+            }
             Self::Io { source, .. } | Self::Append { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::WriteZero => {
                     "free some space on that disk and start the same command again; it goes on from here"

@@ -72,6 +72,15 @@ impl Responses {
         incorrect_longer_than(&self.0, self.0[chosen].length)
     }
 
+    /// Wrong responses shorter than response `chosen`, in the order drawn.
+    pub fn shorter_wrong(&self, chosen: usize) -> Vec<usize> {
+        let is_shorter_wrong = |&index: &usize| {
+            let candidate = &self.0[index];
+            candidate.outcome.is_wrong() && candidate.length < self.0[chosen].length
+        };
+        (0..self.0.len()).filter(is_shorter_wrong).collect()
+    }
+
     /// Wrong responses longer than response `chosen`, and correct ones of which
     /// `is_much_longer(length, chosen length)` holds, in the order drawn.
     pub fn longer_wrong_or_much_longer(
