@@ -67,6 +67,12 @@ impl Responses {
         self.within_quantile(depth_quantile(depth_alpha, self.pass_rate()))
     }
 
+    /// How many positives adaptive depth keeps: k, or `all_correct` of a problem that is always solved, for which k
+    /// is 0. There may be fewer correct responses.
+    pub fn n_at_depth(&self, depth_alpha: f64, all_correct: usize) -> usize {
+        if self.pass_rate() == 1.0 { all_correct } else { self.within_depth(depth_alpha).len() }
+    }
+
     /// Wrong responses longer than response `chosen`, in the order drawn.
     pub fn longer_wrong(&self, chosen: usize) -> Vec<usize> {
         incorrect_longer_than(&self.0, self.0[chosen].length)

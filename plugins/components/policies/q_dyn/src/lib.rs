@@ -56,11 +56,7 @@ impl Plugin for QDyn {
 impl SelectionPolicy for QDyn {
     fn select(&self, group: &Group) -> Result<Selection, String> {
         let responses = Responses::of(group);
-        let positives = if responses.pass_rate() == 1.0 {
-            responses.shortest_correct(self.all_correct)
-        } else {
-            responses.within_depth(self.depth_alpha)
-        };
+        let positives = responses.shortest_correct(responses.n_at_depth(self.depth_alpha, self.all_correct));
         Ok(selection(&positives, |chosen| responses.longer_wrong(chosen)))
     }
 }

@@ -102,13 +102,8 @@ impl Plugin for Vouched {
 impl SelectionPolicy for Vouched {
     fn select(&self, group: &Group) -> Result<Selection, String> {
         let responses = Responses::of(group);
-        let k = if responses.pass_rate() == 1.0 {
-            self.all_correct
-        } else {
-            responses.within_depth(self.depth_alpha).len()
-        };
         let mut positives = self.vouched(&responses);
-        positives.truncate(k);
+        positives.truncate(responses.n_at_depth(self.depth_alpha, self.all_correct));
         let mut selection = selection(&positives, |chosen| {
             let mut rejected = responses.longer_wrong(chosen);
             if self.shorter_weight > 0.0 {
